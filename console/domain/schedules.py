@@ -1,0 +1,20 @@
+"""When the console asks again by itself, and when it stops and calls a person. Starting values."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from console.domain.clock import TimeScale
+
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+PURCHASE_PROBES: Sequence[timedelta] = (
+    _MINUTE, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY,
+)  # fmt: skip
+INCOMPLETE_REFETCHES: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
+
+
+def next_at(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime | None:
+    """When attempt number `attempts` + 1 is due, counted from the last one; None when the schedule has ended."""
+    if attempts >= len(schedule):
+        return None
+    return now + scale.delta(schedule[attempts])
