@@ -1,0 +1,1 @@
+"""House tools: what `make` calls besides the well-known ones."""
