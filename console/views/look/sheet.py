@@ -1,0 +1,105 @@
+"""The style sheet of a theme, for what Qt draws itself; our own controls paint themselves from the tokens."""
+
+from string import Template
+
+from console.views.look.tokens import ThemeName, tokens
+
+_SHEET = Template("""
+QMainWindow, QDialog { background: $base; }
+QToolTip { background: $raised; color: $text; border: 1px solid $border; padding: 4px 8px; }
+QLabel { background: transparent; }
+QLabel[tone="muted"] { color: $muted; }
+QLabel[tone="good"] { color: $good; }
+QLabel[tone="progress"] { color: $progress; }
+QLabel[tone="unknown"] { color: $unknown; }
+QLabel[tone="care"] { color: $care; }
+QLabel[tone="bad"] { color: $bad; }
+QLabel[tone="accent"] { color: $accent; }
+
+Surface { background: $base; border: 0 solid $line; }
+Surface[raised="true"] { background: $raised; }
+Surface[edge="top"] { border-top-width: 1px; }
+Surface[edge="bottom"] { border-bottom-width: 1px; }
+Surface[edge="left"] { border-left-width: 1px; }
+Surface[edge="right"] { border-right-width: 1px; }
+Surface[edge="all"] { border-width: 1px; border-radius: ${panel}px; }
+Surface[edge="all"][differs="true"] { border: ${differs}px solid $bad; }
+
+Bar { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }
+Bar[tone="good"] { border-color: $good; background: $good_tint; }
+Bar[tone="progress"] { border-color: $progress; background: $progress_tint; }
+Bar[tone="unknown"] { border-color: $unknown; background: $unknown_tint; }
+Bar[tone="care"] { border-color: $care; background: $care_tint; }
+Bar[tone="bad"] { border-color: $bad; background: $bad_tint; }
+Toast { border: 1px solid $border; border-radius: ${panel}px; background: $raised; }
+OmniboxFrame { border: 1px solid $border; border-radius: ${dialog}px; background: $base; }
+
+QLineEdit, QPlainTextEdit {
+  background: $base; color: $text; border: 1px solid $border; border-radius: ${control}px; padding: 0 9px;
+  selection-background-color: $accent; selection-color: $on_accent;
+}
+QLineEdit { min-height: ${input}px; max-height: ${input}px; }
+QPlainTextEdit { padding: 5px; }
+QLineEdit:focus {
+  border: 2px solid $focus; padding: 0 8px; min-height: ${input_focus}px; max-height: ${input_focus}px;
+}
+QPlainTextEdit:focus { border: 2px solid $focus; padding: 4px; }
+QLineEdit[error="true"] {
+  border: 2px solid $bad; padding: 0 8px; min-height: ${input_focus}px; max-height: ${input_focus}px;
+}
+QPlainTextEdit[error="true"] { border: 2px solid $bad; padding: 4px; }
+QLineEdit:disabled, QPlainTextEdit:disabled, QLineEdit[readOnly="true"] {
+  background: $disabled_fill; color: $disabled_text; border-color: $disabled_border;
+}
+QLineEdit[bare="true"], QLineEdit[bare="true"]:focus {
+  border: 0; background: transparent; padding: 0; min-height: 0; max-height: 16777215px;
+}
+
+QPushButton {
+  background: $base; color: $text; border: 1px solid $border; border-radius: ${control}px;
+  padding: 0 12px; min-height: ${button}px;
+}
+QPushButton:hover { background: $hover; }
+QPushButton:pressed { background: $sunken; }
+QPushButton:disabled { background: $disabled_fill; color: $disabled_text; border-color: $disabled_border; }
+
+QMenu { background: $base; color: $text; border: 1px solid $border; padding: 4px; }
+QMenu::item { padding: 6px 24px 6px 12px; border-radius: ${control}px; }
+QMenu::item:selected { background: $selected; color: $text; }
+QMenu::item:disabled { color: $disabled_text; }
+QMenu::separator { height: 1px; background: $line; margin: 4px 0; }
+
+QComboBox QAbstractItemView, QListView, QTableView, QTreeView, QScrollArea {
+  border: 0; outline: 0; background: $base;
+}
+QComboBox QAbstractItemView {
+  border: 1px solid $border; selection-background-color: $selected; selection-color: $text; padding: 4px;
+}
+QAbstractScrollArea::corner { background: $base; border: 0; }
+QHeaderView { background: $raised; border: 0; }
+
+QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }
+QScrollBar:horizontal { background: transparent; height: 12px; margin: 0; }
+QScrollBar::handle { background: $border; border: 3px solid $base; border-radius: 6px; }
+QScrollBar::handle:vertical { min-height: 32px; }
+QScrollBar::handle:horizontal { min-width: 32px; }
+QScrollBar::handle:hover { background: $muted; }
+QScrollBar::add-line, QScrollBar::sub-line { width: 0; height: 0; }
+QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
+QSplitter::handle { background: $line; }
+""")
+
+
+def style_sheet(theme: ThemeName, scale: float = 1.0) -> str:
+    """The sheet of a theme at a text size; every value comes from the tokens."""
+    known = tokens()
+    grown = round((scale - 1) * known.type["body"].line)
+    field = known.px("control_heights", "input") + grown
+    sizes = {name: known.px("radii", name) for name in ("control", "panel", "dialog")}
+    heights = {
+        "input": field - 2 * known.px("borders", "normal"),
+        "input_focus": field - 2 * known.px("borders", "focus"),
+        "button": known.px("control_heights", "button") + grown - 2 * known.px("borders", "normal"),
+        "differs": known.px("borders", "differs"),
+    }
+    return _SHEET.substitute(known.colours(theme), **{k: str(v) for k, v in (sizes | heights).items()})
