@@ -1,0 +1,85 @@
+# One word per job. `make help` lists them; each can be repeated at any time and is quick when nothing changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The lock is resolved for Python 3.11, so that one is preferred where several are installed.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+export PYTHON
+
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMPS := $(VENV)/.stamps
+
+.PHONY: help setup run test check soak bench shots mutants build lock upgrade clean
+
+help:  ## this list
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+setup: $(STAMPS)/project  ## the environment in .venv, from the hash-pinned lock; system packages first
+
+run: setup  ## the demo: window, embedded database, sandbox provider, invented records
+	@scripts/display.sh
+	@$(VENV)/bin/support-console demo
+
+test: setup $(STAMPS)/build-tools check  ## all checks, then all tests on two workers
+	@echo "Running the tests …"
+	@$(PY) -m pytest -n 2 --dist loadgroup -m "not soak"
+
+check: setup  ## ruff, import contracts, lock in step, house rules, mypy --strict
+	@echo "Checking style, imports, lock, house rules and types …"
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/lint-imports --no-logo
+	@$(PY) -m scripts.lock --check
+	@$(PY) -m scripts.house_checks
+	@$(VENV)/bin/mypy
+
+soak: setup  ## the tests at full counts (up to 90 minutes; can be resumed)
+	@$(PY) -m tests.soak $(ARGS)
+
+bench: setup  ## the figures: each with its floor or peer, the ratio and the goal
+	@$(PY) -m tests.bench $(ARGS)
+
+shots: setup  ## a screenshot of every screen, into shots/
+	@$(PY) -m tests.shots $(ARGS)
+
+mutants: setup  ## breaks the guards one by one and shows that a test notices each
+	@$(PY) -m tests.mutants $(ARGS)
+
+build: setup $(STAMPS)/build-tools  ## the one-folder application, into dist/support-console
+	@$(PY) build_spec.py
+
+lock: setup  ## requirements.lock from pyproject.toml; pins that still fit stay
+	@$(PY) -m scripts.lock
+
+upgrade: setup  ## requirements.lock with the newest versions that fit
+	@$(PY) -m scripts.lock --upgrade
+
+clean:  ## removes what make made, the environment included
+	rm -rf $(VENV) build dist shots *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+
+# ---- how the environment comes to be; each step leaves a stamp and is skipped until what it rests on changes
+
+$(STAMPS)/system: scripts/system_packages.sh
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is not. Another one: make PYTHON=/path/to/python3.11 …"; exit 1; }
+	@scripts/system_packages.sh window
+	@$(PY) -c 'import pip' 2>/dev/null || \
+	  { echo "Making the environment in $(VENV) …"; "$(PYTHON)" -m venv --clear $(VENV); }
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/locked: requirements.lock $(STAMPS)/system
+	@echo "Installing the pinned packages (each file is checked against its hash) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(STAMPS)/project: pyproject.toml $(STAMPS)/locked
+	@echo "Installing the project itself, editable …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(STAMPS)/build-tools: scripts/system_packages.sh $(STAMPS)/system
+	@scripts/system_packages.sh build
+	@touch $@

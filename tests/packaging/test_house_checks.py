@@ -1,0 +1,56 @@
+"""The house rules notice what they forbid, and let pass what they allow."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.house_checks import MAX_LINES, check, main
+
+
+def findings(root: Path, path: str, text: str) -> list[str]:
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return [finding.advice for finding in check(root, [path])]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "word"),
+    [
+        ("tests/services/test_x.py", "import time\ntime.sleep(1)\n", "sleep"),
+        ("tests/services/test_x.py", "from time import sleep\nsleep(1)\n", "sleep"),
+        ("console/views/page.py", "dialog.exec()\n", "open()"),
+        ("console/views/page.py", "QApplication.processEvents()\n", "TaskRunner"),
+        ("console/views/page.py", "self.table.selectAll()\n", "filter"),
+        ("console/store/rows.py", "query.with_for_update()\n", "compare and swap"),
+        ("console/cli.py", "x = 1\n" * (MAX_LINES + 1), "split it"),
+        ("docs/index.md", "see /ho" + "me/somebody/notes\n", "path of one machine"),
+        ("requirements.lock", "--extra-index" + "-url x\n", "package index"),
+    ],
+)
+def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -> None:
+    """Every forbidden thing gives exactly one finding, which says what to do instead."""
+    (advice,) = findings(tmp_path, path, text)
+    assert word in advice
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("console/sandbox/server.py", "import time\ntime.sleep(1)\n"),
+        ("console/views/app.py", "sqlite.executemany()\n"),
+        ("console/store/migrations/versions/0001_x.py", "x = 1\n" * 400),
+        ("resources/fonts/a.ttf", "/ho" + "me/"),
+    ],
+)
+def test_what_is_allowed_passes(tmp_path: Path, path: str, text: str) -> None:
+    """A rule binds the room that it is meant for and no other."""
+    assert findings(tmp_path, path, text) == []
+
+
+def test_a_finding_makes_the_check_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit status is 1 and the place is printed."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_x.py").write_text("import time\n\ntime.sleep(1)\n")
+    assert main([str(tmp_path)]) == 1
+    assert "tests/test_x.py:3:" in capsys.readouterr().out

@@ -1,0 +1,52 @@
+"""The lock file is in step with pyproject.toml, and the check notices when it isn't."""
+
+import pytest
+
+from scripts import lock
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return lock.LOCK.read_text(encoding="utf-8")
+
+
+def test_the_lock_is_in_step(text: str) -> None:
+    """Every requirement is met by a pin with hashes, and the lock was made from today's requirements."""
+    assert list(lock.find_faults(text)) == []
+
+
+def test_a_changed_requirement_is_noticed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One requirement more, less or stricter and the lock is out of step."""
+    fewer = lock.requirements()[1:]
+    monkeypatch.setattr(lock, "requirements", lambda: fewer)
+    assert any("changed after" in fault for fault in lock.find_faults(text))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "word"),
+    [
+        ("sqlalchemy==2", "sqlalchemy==1", "is pinned to 1"),
+        ("\nrequests==", "\nrequest==", "requests is not pinned"),
+        ("\nalembic==", "\n--index" + "-url x\nalembic==", "must not be in it"),
+        ("\nmako==1", "\nextra==1\nmako==1", "has no hash"),
+    ],
+)
+def test_an_edited_lock_is_noticed(text: str, old: str, new: str, word: str) -> None:
+    """A pin changed by hand, dropped, without hashes, or an index named: each is said."""
+    assert old in text
+    assert any(word in fault for fault in lock.find_faults(text.replace(old, new)))
+
+
+def test_a_lock_that_is_not_there_is_noticed() -> None:
+    """Without a lock every requirement is missing."""
+    assert len(list(lock.find_faults(""))) > len(lock.requirements())
+
+
+def test_every_pin_has_a_hash_and_other_systems_their_marker(text: str) -> None:
+    """Each pinned line is followed by hashes; what only Windows or macOS needs isn't installed here."""
+    lines = text.splitlines()
+    pinned = [i for i, line in enumerate(lines) if lock.PIN.match(line)]
+    assert len(pinned) > 50
+    assert all(lines[i + 1].strip().startswith("--hash=sha256:") for i in pinned)
+    for name, marker in lock.ELSEWHERE.items():
+        assert any(line.startswith(f"{name}==") and marker in line for line in lines)
