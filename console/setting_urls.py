@@ -1,0 +1,115 @@
+"""URLs in settings: providers over https (or on this machine), databases, and where documents lie."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+from console.setting_values import Given
+
+_PROVIDER = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[^/?#@:%\\\[\]\s]+|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?/?", re.I
+)
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+_SQLITE = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
+_SERVER = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
+_FOLDER = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
+_REDIS = re.compile(r"(rediss?|unix)://\S+")
+_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
+
+
+def provider_url(given: Given) -> str:
+    """Scheme, host and port alone, normalised: https anywhere, http on this machine. No path, no userinfo."""
+    if "@" in given.text:
+        raise given.bad("url_userinfo")
+    found = _PROVIDER.fullmatch(given.text)
+    if found is None or int(found["port"] or 443) > 65535:
+        raise given.bad("url_form")
+    scheme, host = found["scheme"].lower(), _host(given, found["host"].lower())
+    if scheme != "https" and not is_loopback_host(host):
+        raise given.bad("url_not_https")
+    return f"{scheme}://{host}" + (f":{found['port']}" if found["port"] else "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """This machine by name or by address; spellings that only some resolvers read as an address are not."""
+    from ipaddress import ip_address
+
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL as `provider_url` returns it stays on this machine."""
+    host = url.split("://", 1)[1]
+    return is_loopback_host(host if host.endswith("]") else host.rpartition(":")[0] or host)
+
+
+def _host(given: Given, host: str) -> str:
+    """The host in ASCII: an international name in its punycode form."""
+    if host.startswith("["):
+        return f"[{Given(given.name, host[1:-1], given.file).address()}]"
+    if not host.isascii():
+        import idna
+
+        try:
+            host = idna.encode(host).decode("ascii")
+        except idna.IDNAError as cause:
+            raise given.bad("url_form") from cause
+    if not _HOST.fullmatch(host):
+        raise given.bad("url_form")
+    return host
+
+
+def database_url(given: Given) -> tuple[str, Path | None]:
+    """The URL and, for SQLite, its absolute file. A database in memory forgets what was bought: refused."""
+    if _SERVER.fullmatch(given.text):
+        return given.text, None
+    found = _SQLITE.fullmatch(given.text)
+    if found is None:
+        raise given.bad("database_form")
+    path = found["path"].removeprefix("/")
+    if not path or "?" in path or path.startswith((":memory:", "file:")):
+        raise given.bad("database_form")
+    file = Given(given.name, path, given.file).path()
+    if file.is_dir():
+        raise given.bad("database_form")
+    return sqlite_url(file), file
+
+
+def sqlite_url(file: Path) -> str:
+    """The SQLAlchemy URL of an absolute file."""
+    return f"sqlite:///{file}"
+
+
+def redis_url(given: Given) -> str:
+    if not _REDIS.fullmatch(given.text):
+        raise given.bad("url_form")
+    return given.text
+
+
+def documents_url(given: Given) -> str:
+    """`file:///absolute/folder` (percent-encoded) or `gs://bucket/prefix`."""
+    if _BUCKET.fullmatch(given.text):
+        return given.text.rstrip("/")
+    found = _FOLDER.fullmatch(given.text)
+    if found is None:
+        raise given.bad("documents_form")
+    path = unquote(found["path"])
+    drive = re.match(r"/[A-Za-z]:", path) if os.name == "nt" else None
+    return folder_url(Given(given.name, path[1:] if drive else path, given.file).folder())
+
+
+def folder_url(folder: Path) -> str:
+    """The `file:` URL of an absolute folder."""
+    return folder.as_uri()
+
+
+def masked(url: str) -> str:
+    """The URL for people: a password in it becomes `***`."""
+    return re.sub(r"(?<=://)([^:/@]*):.*@", r"\1:***@", url, flags=re.S)
