@@ -1,0 +1,50 @@
+"""What holds for every test: a hermetic environment, loopback only, no stray warnings or threads."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from tests.support import guards
+from tests.support.environment import isolate
+
+# Before anything of Qt, keyring or ours is imported.
+_home = isolate()
+
+# Two cores are shared with race tests: how long one example took says nothing.
+settings.register_profile("suite", deadline=None, print_blob=True)
+settings.load_profile("suite")
+
+
+def pytest_unconfigure() -> None:
+    _home.cleanup()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network_guard() -> Iterator[guards.NetworkGuard]:
+    """Loopback only, for the whole run."""
+    guard = guards.NetworkGuard()
+    with pytest.MonkeyPatch.context() as patch:
+        guard.install(patch)
+        guards.note_where_threads_start(patch)
+        yield guard
+
+
+@pytest.fixture(autouse=True)
+def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) -> Iterator[None]:
+    """Fails a test that reached for the network, logged a warning unawares or left a thread running."""
+    network_guard.attempts.clear()
+    threads = set(threading.enumerate())
+    with guards.collected_warnings() as logged:
+        yield
+        leaked = guards.leaked_threads(threads)
+    faults = [f"tried the network: {attempt}" for attempt in network_guard.attempts]
+    faults += [f"left a thread running: {thread}" for thread in leaked]
+    expected = request.node.get_closest_marker("expects_log")
+    if expected is None:
+        faults += [f"logged, unexpected: {record}" for record in logged]
+    elif not expected.args:
+        faults.append("expects_log needs its reason: @pytest.mark.expects_log('why')")
+    if faults:
+        pytest.fail("\n".join(faults), pytrace=False)

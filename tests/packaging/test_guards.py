@@ -1,0 +1,81 @@
+"""The guards around every test notice what they are there for."""
+
+import logging
+import os
+import socket
+import threading
+
+import pytest
+
+from tests.support import guards
+from tests.support.environment import KEPT, isolate
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.com", b"example.com"])
+def test_another_machine_is_out_of_reach(network_guard: guards.NetworkGuard, host: str) -> None:
+    """Connecting or looking up fails as without a network, and is remembered."""
+    with pytest.raises(OSError, match="tests"):
+        socket.create_connection((host, 443), timeout=1)
+    assert network_guard.attempts
+    network_guard.attempts.clear()
+
+
+def test_a_name_that_exists_nowhere_is_no_attempt(network_guard: guards.NetworkGuard) -> None:
+    """A test may ask for a host that can't exist, to see what its absence does."""
+    with pytest.raises(socket.gaierror):
+        socket.create_connection(("provider.invalid", 443), timeout=1)
+    assert network_guard.attempts == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", ""])
+def test_this_machine_is_local(host: str) -> None:
+    """Loopback, by any of its names."""
+    assert guards.is_local(host)
+
+
+@pytest.mark.expects_log("it logs what is to be collected")
+def test_a_warning_is_collected() -> None:
+    """Warnings of any logger, and nothing below."""
+    with guards.collected_warnings() as logged:
+        logging.getLogger("console.store").warning("lease of %s ran out", "op-a")
+        logging.getLogger("console.store").info("nothing")
+        logging.getLogger("urllib3").error("broken")
+    assert logged == ["WARNING console.store: lease of op-a ran out", "ERROR urllib3: broken"]
+
+
+@pytest.mark.expects_log("it logs the warning that the marker is there for")
+def test_an_expected_warning_passes() -> None:
+    """A test that names the reason may log."""
+    logging.getLogger("console").warning("as expected")
+
+
+def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name and the line that started it; a daemon or one that ends in time is no leak."""
+    monkeypatch.setattr(guards, "GRACE_SECONDS", 0.05)
+    before, release = set(threading.enumerate()), threading.Event()
+    stuck = threading.Thread(target=release.wait, name="stuck")
+    for thread in (stuck, threading.Thread(target=release.wait, daemon=True), threading.Thread(target=int)):
+        thread.start()
+    leaked = guards.leaked_threads(before)
+    release.set()
+    stuck.join()
+    assert len(leaked) == 1
+    assert leaked[0].startswith("stuck, started by ")
+    assert "test_guards.py:" in leaked[0]
+
+
+def test_the_environment_is_nobodys_own() -> None:
+    """No setting, keyring or home of the person who runs the tests is seen."""
+    assert {name for name in os.environ if name.startswith("CONSOLE_")} <= KEPT
+    assert "console-tests-" in os.environ["HOME"]
+    assert os.environ["PYTHON_KEYRING_BACKEND"] == "keyring.backends.fail.Keyring"
+
+
+@pytest.mark.parametrize(("asked", "display"), [({}, None), ({"QT_QPA_PLATFORM": "xcb"}, ":1")])
+def test_a_display_is_used_only_when_asked_for(asked: dict[str, str], display: str | None) -> None:
+    """Windows open offscreen, unless whoever runs the tests names a platform."""
+    environ = {"DISPLAY": ":1", "CONSOLE_LANGUAGE": "en", **asked}
+    isolate(environ).cleanup()
+    assert environ.get("DISPLAY") == display
+    assert environ["QT_QPA_PLATFORM"] == asked.get("QT_QPA_PLATFORM", "offscreen")
+    assert "CONSOLE_LANGUAGE" not in environ

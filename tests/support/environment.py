@@ -1,0 +1,36 @@
+"""The environment of every test process: nothing of the person's own desk, keyring or display."""
+
+import os
+import tempfile
+from collections.abc import MutableMapping
+from pathlib import Path
+
+# Of all CONSOLE_… variables the suite itself reads only those that name a real server to test against.
+KEPT = {"CONSOLE_TEST_MYSQL_URL"}
+
+DROPPED = {
+    *("DBUS_SESSION_BUS_ADDRESS", "LC_ALL", "LC_MESSAGES", "LANGUAGE", "QT_SCALE_FACTOR", "QT_STYLE_OVERRIDE"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
+}
+
+
+def isolate(environ: MutableMapping[str, str] = os.environ) -> tempfile.TemporaryDirectory[str]:
+    """Make `environ` hermetic. The folder that stands for the home lives as long as what is returned."""
+    dropped = DROPPED if "QT_QPA_PLATFORM" in environ else DROPPED | {"DISPLAY", "WAYLAND_DISPLAY"}
+    for name in list(environ):
+        if name in dropped or (name.startswith("CONSOLE_") and name not in KEPT):
+            del environ[name]
+    home = tempfile.TemporaryDirectory(prefix="console-tests-")
+    for name in ("config", "data", "state", "cache", "runtime"):
+        folder = Path(home.name, name)
+        folder.mkdir(mode=0o700)
+        variable = "XDG_RUNTIME_DIR" if name == "runtime" else f"XDG_{name.upper()}_HOME"
+        environ[variable] = str(folder)
+    environ.update(
+        HOME=home.name,
+        LANG="C.UTF-8",
+        TZ="UTC",
+        PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring",
+    )
+    environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    return home

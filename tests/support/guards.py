@@ -1,0 +1,135 @@
+"""What no test may do or leave behind: reach the network, log an unexpected warning, keep a thread running.
+
+`tests/conftest.py` puts these around every test.
+"""
+
+import ipaddress
+import logging
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+# ---------------------------------------------------------------- network
+
+
+class NetworkGuard:
+    """Lets sockets reach loopback only, and remembers who tried otherwise.
+
+    A refused connection raises `OSError`, as a machine without network would; since the code under test may
+    rightly handle that, `attempts` lets the suite fail the test all the same. Names under `.invalid` exist
+    nowhere by definition (RFC 6761): asking for one is refused, but is no attempt.
+    """
+
+    def __init__(self) -> None:
+        self.attempts: list[str] = []
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Replace the doors to the network until `patch` is undone."""
+        connect, connect_ex, lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
+
+        def guarded_connect(sock: socket.socket, address: Any) -> None:
+            self._admit(address)
+            connect(sock, address)
+
+        def guarded_connect_ex(sock: socket.socket, address: Any) -> int:
+            self._admit(address)
+            return connect_ex(sock, address)
+
+        def guarded_lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+            if not is_local(host):
+                self._note(f"look-up of {host}")
+                raise socket.gaierror(socket.EAI_NONAME, "tests have no name service")
+            return lookup(host, *args, **kwargs)
+
+        patch.setattr(socket.socket, "connect", guarded_connect)
+        patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
+        patch.setattr(socket, "getaddrinfo", guarded_lookup)
+
+    def _admit(self, address: Any) -> None:
+        if isinstance(address, tuple) and not is_local(address[0]):
+            self._note(f"connection to {address[0]}")
+            raise OSError(f"tests reach loopback only, not {address[0]}")
+
+    def _note(self, attempt: str) -> None:
+        if not attempt.endswith(".invalid"):
+            self.attempts.append(attempt)
+
+
+def is_local(host: Any) -> bool:
+    """Whether a host, given as a name or an address, is this machine."""
+    name = host.decode() if isinstance(host, bytes) else host
+    if name in (None, "", "localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(str(name).split("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+# ---------------------------------------------------------------- logs
+
+
+class Warnings(logging.Handler):
+    """Collects log records of level WARNING and above."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(f"{record.levelname} {record.name}: {record.getMessage()}")
+
+
+@contextmanager
+def collected_warnings() -> Iterator[list[str]]:
+    """The warnings that are logged meanwhile, one text each."""
+    handler = Warnings()
+    logging.getLogger().addHandler(handler)
+    try:
+        yield handler.records
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+# ---------------------------------------------------------------- threads
+
+GRACE_SECONDS = 2.0
+LIBRARIES = ("/threading.py", "/concurrent/futures/", "/socketserver.py")
+
+
+def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
+    """From now on each thread remembers which line started it."""
+    start = threading.Thread.start
+
+    def noting_start(thread: threading.Thread) -> None:
+        thread.__dict__["_started_by"] = _caller()
+        start(thread)
+
+    patch.setattr(threading.Thread, "start", noting_start)
+
+
+def leaked_threads(before: set[threading.Thread]) -> list[str]:
+    """Non-daemon threads, new since `before`, that don't end within the grace; with where they began."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    new = [thread for thread in threading.enumerate() if thread not in before and not thread.daemon]
+    for thread in new:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return [
+        f"{thread.name}, started by {thread.__dict__.get('_started_by', 'unknown')}"
+        for thread in new
+        if thread.is_alive()
+    ]
+
+
+def _caller() -> str:
+    frame = sys._getframe(2)
+    while frame.f_back and any(library in frame.f_code.co_filename for library in LIBRARIES):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
