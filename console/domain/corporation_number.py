@@ -68,7 +68,7 @@ def _strip_prefix(bare: str) -> tuple[str, bool]:
 
 def check_digit(base: str) -> str:
     """The check digit for 12 base digits."""
-    return _stdnum().calc_check_digit(base)
+    return str(_stdnum().calc_check_digit(base))
 
 
 @cache

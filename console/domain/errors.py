@@ -68,7 +68,9 @@ class ConsoleError(Exception):
     has just said so, 3 when we already knew and asked nothing), so it names its own.
     """
 
-    def __init__(self, code: str, detail: Mapping[str, object] | None = None, *, exit_status: int | None = None) -> None:
+    def __init__(
+        self, code: str, detail: Mapping[str, object] | None = None, *, exit_status: int | None = None
+    ) -> None:
         super().__init__(code)
         self.code = code
         self.detail: dict[str, object] = dict(detail or {})

@@ -1,0 +1,1 @@
+"""SQL, leases, journal, audit, the desk's spool and documents: everything that remembers."""

@@ -1,0 +1,56 @@
+"""SQL of the derived columns: the normalised number, the claim, and how rows written by others are read.
+
+The claim knows ASCII and full-width digits, spaces and hyphens, and 13 digits; it tests no check digit. Other
+spellings are put right by a due task. Plain expressions, so that every engine can keep them under an index.
+"""
+
+from collections.abc import Mapping
+
+_THIRTEEN_DIGITS: Mapping[str, str] = {
+    "sqlite": "{0} GLOB '" + "[0-9]" * 13 + "'",
+    "mysql": "{0} REGEXP '^[0-9]{{13}}$'",
+}
+# As code points, because a reader can't tell these hyphens and spaces apart.
+_DROPPED = (0x20, 0x3000, 0x2D, 0x2010, 0x2011, 0x2012, 0x2013, 0x2014, 0x2015, 0x2212, 0xFF0D, 0x30FC, 0xFF70)
+
+
+def _replaced(column: str) -> str:
+    sql = column
+    for code in _DROPPED:
+        sql = f"replace({sql}, '{chr(code)}', '')"
+    for digit in range(10):
+        sql = f"replace({sql}, '{chr(0xFF10 + digit)}', '{digit}')"
+    return sql
+
+
+def _thirteen(dialect: str, column: str) -> str:
+    return _THIRTEEN_DIGITS[dialect].format(column)
+
+
+def _number_key(dialect: str) -> str:
+    column = "corporation_number"
+    return f"CASE WHEN {_thirteen(dialect, column)} THEN {column} ELSE {_replaced(column)} END"
+
+
+SEEN_STATUS = "CASE WHEN work_state IS NULL AND credit_check_id IS NOT NULL THEN 'success' ELSE status END"
+SEEN_WORK = (
+    "CASE WHEN work_state IS NOT NULL THEN work_state "
+    "WHEN credit_check_id IS NULL THEN 'needs_review' ELSE 'none' END"
+)
+MISSING = (
+    f"CASE WHEN ({SEEN_STATUS}) = 'success' AND superseded_at IS NULL AND duplicate_of IS NULL "
+    "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
+    "OR pdf_file_path IS NULL) THEN 1 END"
+)
+NUMBER_KEY: Mapping[str, str] = {dialect: _number_key(dialect) for dialect in _THIRTEEN_DIGITS}
+
+
+def _claim(dialect: str) -> str:
+    key = f"({NUMBER_KEY[dialect]})"
+    return (
+        f"CASE WHEN ({SEEN_STATUS}) IN ('pending', 'success') AND superseded_at IS NULL "
+        f"AND duplicate_of IS NULL AND {_thirteen(dialect, key)} THEN {key} END"
+    )
+
+
+CLAIM_NUMBER: Mapping[str, str] = {dialect: _claim(dialect) for dialect in _THIRTEEN_DIGITS}

@@ -1,0 +1,233 @@
+"""Rows of the credit checks: read with everything derived, written by compare-and-swap on `version`."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from console.domain import states
+from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.store.leases import aware, naive
+from console.store.schema import changes, credit_checks
+
+KIND = "credit-check"
+NAME_LENGTH = 255
+_t = credit_checks.c
+
+_COLUMNS = (
+    _t.id, _t.corporation_number, _t.number_key, _t.client_id, _t.seen_status, _t.certainty, _t.seen_work,
+    _t.work_at, _t.work_reason, _t.work_attempts, _t.credit_check_id, _t.company_name, _t.result, _t.purchased_at,
+    _t.expired_at, _t.pdf_file_path, _t.superseded_by, _t.operation_id, _t.version, _t.created_at, _t.changed_at,
+    _t.error_code, _t.viewing_over, _t.duplicate_of, _t.work_state,
+)  # fmt: skip
+_ALL = select(*_COLUMNS)
+_GET = _ALL.where(_t.id == bindparam("of"))
+_BY_NUMBER = _ALL.where(_t.number_key == bindparam("number")).order_by(_t.id.desc())
+_LIVE = _ALL.where(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
+_FEED = insert(changes)
+
+
+class Stale(Exception):
+    """Somebody changed the row since it was read."""
+
+
+def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
+    """One record; `lapsed` holds the ids whose process went away, which are read as unknown."""
+    row = conn.execute(_GET, {"of": record_id}).first()
+    return to_record(row, lapsed) if row else None
+
+
+def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
+    """All records of a corporation number, newest first."""
+    return tuple([to_record(row, lapsed) for row in conn.execute(_BY_NUMBER, {"number": number})])
+
+
+def live(
+    conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
+) -> CreditCheck | None:
+    """The one record that holds the claim on (client, number)."""
+    row = conn.execute(_LIVE, {"client": int(client_id), "number": number}).first()
+    return to_record(row, lapsed) if row else None
+
+
+def known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
+    """Those of `numbers` that we have records of."""
+    found = select(_t.number_key).where(_t.number_key.in_(numbers)).distinct().order_by(_t.number_key).limit(limit)
+    return tuple(str(number) for number in conn.scalars(found))
+
+
+def with_provider_id(conn: Connection, provider_id: int) -> tuple[CreditCheck, ...]:
+    """Records that carry the provider's id (one check may serve two clients)."""
+    return select_records(conn, _ALL.where(_t.credit_check_id == provider_id))
+
+
+def select_records(
+    conn: Connection, query: Select[Any], lapsed: AbstractSet[int] = frozenset()
+) -> tuple[CreditCheck, ...]:
+    """Records of a narrowed `all_records()`."""
+    return tuple(to_record(row, lapsed) for row in conn.execute(query))
+
+
+def starting_with(
+    conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
+) -> tuple[CreditCheck, ...]:
+    """Records whose number or company name begins so; both are index reads."""
+    conditions: list[ColumnElement[bool]] = []
+    if number:
+        conditions.append(and_(_t.number_key >= number, _t.number_key < number + ":"))
+    if name:
+        conditions.append(and_(_t.company_name >= name, _t.company_name < name + "\U0010ffff"))
+    if not conditions:
+        return ()
+    return select_records(conn, _ALL.where(or_(*conditions)).order_by(_t.id.desc()).limit(limit), lapsed)
+
+
+def insert_pending(
+    conn: Connection, client_id: str, number: str, operation_id: str, now: datetime, renews: int | None
+) -> int:
+    """A new row that holds the claim; a second live one violates the unique index (IntegrityError)."""
+    at = naive(now)
+    row = insert(credit_checks).values(
+        client_id=int(client_id), corporation_number=number, status=CheckState.PENDING.value,
+        certainty=Certainty.KNOWN.value, work_state=WorkState.NONE.value, operation_id=operation_id, renews=renews,
+        asked_at=at, created_at=at, changed_at=at,
+    )  # fmt: skip
+    key = conn.execute(row).inserted_primary_key
+    record_id = int(key[0]) if key else 0
+    announce(conn, record_id, now)
+    return record_id
+
+
+def change(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
+    """Write `values` if the row is still as `record` was read; raises Stale, or ForbiddenTransition for a bug."""
+    target = values.get("status")
+    if target is not None:
+        states.require_check(record.state, CheckState(str(target)))
+        values["status"] = CheckState(str(target)).value
+    written = (
+        update(credit_checks)
+        .where(_t.id == record.id, _t.version == record.version)
+        .values(version=record.version + 1, changed_at=naive(now), **values)
+    )
+    if conn.execute(written).rowcount != 1:
+        raise Stale(record.id)
+    announce(conn, record.id, now)
+
+
+def work_values(work: Work) -> dict[str, object]:
+    """Columns of the work axis."""
+    return {
+        "work_state": work.state.value,
+        "work_at": naive(work.at) if work.at else None,
+        "work_reason": work.reason,
+        "work_attempts": work.attempt,
+    }
+
+
+def renewed_by(conn: Connection, record_id: int) -> CreditCheck | None:
+    """The record that `record_id` superseded, if it was bought as a renewal."""
+    rows = select_records(conn, _ALL.where(_t.superseded_by == record_id))
+    return rows[0] if rows else None
+
+
+def later_success() -> ColumnElement[bool]:
+    """SQL: a later success of the same client and number exists (an error is then only history)."""
+    later = credit_checks.alias("later")
+    return exists().where(
+        later.c.number_key == _t.number_key,
+        later.c.client_id == _t.client_id,
+        later.c.id > _t.id,
+        later.c.seen_status == CheckState.SUCCESS.value,
+    )
+
+
+def announce(conn: Connection, record_id: int, now: datetime) -> None:
+    """Tell the feed that live views read."""
+    conn.execute(_FEED, {"kind": KIND, "subject_id": record_id, "at": naive(now)})
+
+
+def all_records() -> Select[Any]:
+    """Select of everything `to_record` needs, to be narrowed by the caller."""
+    return _ALL
+
+
+def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
+    """A row as everybody sees it: states of rows written by others derived, a lapsed call read as unknown."""
+    (
+        record_id,
+        raw_number,
+        number_key,
+        client,
+        status,
+        certainty,
+        work_state,
+        work_at,
+        work_reason,
+        attempts,
+        provider_id,
+        name,
+        result,
+        purchased,
+        expired,
+        pdf,
+        superseded_by,
+        operation_id,
+        version,
+        created,
+        changed,
+        error_code,
+        viewing_over,
+        duplicate_of,
+        own_work,
+    ) = row
+    state = CheckState(status)
+    work = Work(WorkState(work_state), _at(work_at), work_reason, attempts)
+    if own_work is None and work.state is WorkState.NEEDS_REVIEW:
+        work = Work(WorkState.NEEDS_REVIEW, reason="written_by_other")
+    if record_id in lapsed and state is CheckState.PENDING:
+        certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason="lapsed")
+    return CreditCheck(
+        id=record_id,
+        corporation_number=_number(number_key, raw_number),
+        client_id=str(client),
+        state=state,
+        certainty=Certainty(certainty),
+        work=work,
+        credit_check_id=provider_id,
+        company_name=name,
+        result=result,
+        purchased_at=_at(purchased),
+        expired_at=_at(expired),
+        pdf_file_path=pdf,
+        incomplete=_missing(name, result, purchased and expired, pdf) if state is CheckState.SUCCESS else (),
+        superseded_by=superseded_by,
+        operation_id=operation_id,
+        version=version,
+        created_at=_at(created),
+        changed_at=_at(changed),
+        error_code=error_code,
+        viewing_over=bool(viewing_over),
+        duplicate_of=duplicate_of,
+    )
+
+
+def _missing(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:
+    parts: Mapping[str, object] = {"name": name, "result": result, "dates": dates, "pdf": pdf}
+    return tuple(part for part, value in parts.items() if value is None or value == "")
+
+
+def _number(key: str, raw: str) -> str:
+    """The normalised number; a spelling that SQL doesn't know is read here until a due task puts it right."""
+    if len(key) != LENGTH:
+        with suppress(InvalidCorporationNumber):
+            return parse(raw).value
+    return key
+
+
+def _at(value: datetime | None) -> datetime | None:
+    return aware(value) if value is not None else None

@@ -1,0 +1,184 @@
+"""The operations journal: one row per guarded operation, written before anything is sent.
+
+A `calling` row whose lease ran out belongs to a process that died or froze: its outcome is not known. The fencing
+token in each write keeps such a process, should it wake up, from overwriting what was decided meanwhile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, not_, select, update
+
+from console.domain.outcomes import Outcome
+from console.domain.records import Operation, OperationState
+from console.domain.states import sources_of_operation
+from console.store.boot_clock import boot_id
+from console.store.leases import Holder, aware, clock_now, expires_in, is_live, naive
+from console.store.schema import operations
+
+_t = operations.c
+FIRST_FENCE = 1
+EFFECTS = frozenset({"credit-check.purchase"})
+"""Actions that cost or move money: their lapse leaves an unknown outcome, a reading's lapse leaves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewOperation:
+    """What the journal keeps of an operation before it is sent."""
+
+    id: str
+    action: str
+    subject_kind: str
+    subject_id: int
+    client_id: str | None
+    corporation_number: str | None
+    key: str
+    fingerprint: str
+
+
+_COLUMNS = (
+    _t.id, _t.action, _t.subject_kind, _t.subject_id, _t.state, _t.operator, _t.desk, _t.started_at, _t.ended_at,
+    _t.corporation_number, _t.client_id, _t.outcome_class, _t.outcome_reason,
+)  # fmt: skip
+_LIVE = is_live(_t.lease_clock, _t.lease_expires)
+_MINE = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
+_RENEW = update(operations).where(*_MINE).values(lease_expires=bindparam("expires_"))
+_GET = select(*_COLUMNS).where(_t.id == bindparam("of"))
+_OF_SUBJECT = (
+    select(*_COLUMNS)
+    .where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
+    .order_by(_t.started_at)
+)
+_CALLING = select(*_COLUMNS).where(_t.state == OperationState.CALLING.value)
+_LAPSED = _CALLING.where(not_(_LIVE)).order_by(_t.started_at)
+_LAPSED_SUBJECTS = select(_t.subject_id).where(
+    _t.state == OperationState.CALLING.value, _t.action.in_(EFFECTS), not_(_LIVE)
+)
+_RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
+
+
+def begin(conn: Connection, new: NewOperation, holder: Holder, now: datetime, seconds: float) -> int:
+    """Write a `calling` row; returns its fencing token. A key that exists already violates a unique index."""
+    conn.execute(
+        insert(operations).values(
+            id=new.id, action=new.action, subject_kind=new.subject_kind, subject_id=new.subject_id,
+            client_id=int(new.client_id) if new.client_id else None, corporation_number=new.corporation_number,
+            state=OperationState.CALLING.value, idempotency_key=new.key, fingerprint=new.fingerprint,
+            operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process,
+            session=holder.session, started_at=naive(now), lease_clock=boot_id(),
+            lease_expires=expires_in(seconds), fence=FIRST_FENCE,
+        )
+    )  # fmt: skip
+    return FIRST_FENCE
+
+
+def renew(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
+    """Heartbeat; False when somebody declared the operation lapsed."""
+    values = {"of": operation_id, "held": fence, "expires_": expires_in(seconds)}
+    return conn.execute(_RENEW, values).rowcount == 1
+
+
+def end(
+    conn: Connection, operation_id: str, fence: int, state: OperationState, outcome: Outcome[object], now: datetime
+) -> bool:
+    """Write how a call ended, fenced: False when this process lost the operation meanwhile."""
+    ended = update(operations).where(*_MINE).values(**_ending(state, outcome, now))
+    return conn.execute(ended, {"of": operation_id, "held": fence}).rowcount == 1
+
+
+def settle(
+    conn: Connection, operation_id: str, state: OperationState, outcome: Outcome[object], now: datetime
+) -> bool:
+    """Write what is known now about an operation whose outcome was unknown; raises the fencing token."""
+    settled = (
+        update(operations)
+        .where(_t.id == operation_id, _t.state.in_(sources_of_operation(state)))
+        .values(fence=_t.fence + 1, **_ending(state, outcome, now))
+    )
+    return conn.execute(settled).rowcount == 1
+
+
+def _ending(state: OperationState, outcome: Outcome[object], now: datetime) -> dict[str, object]:
+    ended = {} if state is OperationState.UNKNOWN else {"ended_at": naive(now)}
+    return {
+        "state": state.value,
+        "outcome_class": outcome.kind.value,
+        "outcome_reason": outcome.reason[:64],
+        **ended,
+    }
+
+
+def lapse(conn: Connection, operation_id: str, state: OperationState, now: datetime) -> bool:
+    """Declare a `calling` operation lapsed whose lease ran out: `unknown`, or `failed` for a mere reading."""
+    lapsed = (
+        update(operations)
+        .where(_t.id == operation_id, _t.state == OperationState.CALLING.value, not_(_LIVE))
+        .values(
+            fence=_t.fence + 1,
+            state=state.value,
+            outcome_class="UNKNOWN",
+            outcome_reason="lapsed",
+            **({} if state is OperationState.UNKNOWN else {"ended_at": naive(now)}),
+        )
+    )
+    return conn.execute(lapsed, clock_now()).rowcount == 1
+
+
+def find(conn: Connection, operation_id: str) -> Operation | None:
+    row = conn.execute(_GET, {"of": operation_id}).first()
+    return _operation(row) if row else None
+
+
+def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:
+    """All operations on a record, oldest first."""
+    return tuple(_operation(row) for row in conn.execute(_OF_SUBJECT, {"kind": kind, "of": subject_id}))
+
+
+def running_of(conn: Connection, kind: str, subject_id: int) -> Operation | None:
+    """The operation that is calling for this record right now, under a live lease."""
+    row = conn.execute(_RUNNING_OF, {"kind": kind, "of": subject_id, **clock_now()}).first()
+    return _operation(row) if row else None
+
+
+def calling(conn: Connection) -> tuple[Operation, ...]:
+    """Everything begun and not ended, oldest first."""
+    return tuple(_operation(row) for row in conn.execute(_CALLING.order_by(_t.started_at)))
+
+
+def lapsed(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
+    """`calling` rows whose lease ran out, oldest first."""
+    return tuple(_operation(row) for row in conn.execute(_LAPSED.limit(limit), clock_now()))
+
+
+def lapsed_subjects(conn: Connection) -> frozenset[int]:
+    """Ids of records whose outcome is unknown because their process went away; every reader looks here first."""
+    return frozenset(conn.scalars(_LAPSED_SUBJECTS, clock_now()))
+
+
+def unknown_for_number(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
+    """Operations on a number whose outcome nobody knows."""
+    unknown = select(*_COLUMNS).where(
+        _t.corporation_number == corporation_number, _t.state == OperationState.UNKNOWN.value
+    )
+    return tuple(_operation(row) for row in conn.execute(unknown))
+
+
+def _operation(row: Sequence[Any]) -> Operation:
+    (op_id, action, kind, subject, state, operator, desk, started, ended, number, client, klass, reason) = row
+    return Operation(
+        id=op_id,
+        action=action,
+        subject_kind=kind,
+        subject_id=subject,
+        state=OperationState(state),
+        operator=operator,
+        desk=desk,
+        started_at=aware(started),
+        ended_at=aware(ended) if ended is not None else None,
+        corporation_number=number,
+        client_id=str(client) if client is not None else None,
+        outcome_class=klass,
+        reason=reason,
+    )

@@ -1,0 +1,10 @@
+"""Alembic's entry: runs on the connection that the upgrade already holds, inside its transaction."""
+
+from alembic import context
+
+from console.store.schema import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,363 @@
+"""The first schema: credit checks, the journal, leases, evidence, the audit trail and what stands around them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from console.store import claim_sql
+
+revision = "0001"
+down_revision = None
+
+# The audit trail only grows: the database itself refuses to change or forget a row.
+_AUDIT_GUARDS = (
+    "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log "
+    "BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END",
+    "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log "
+    "BEGIN SELECT RAISE(ABORT, 'audit rows are never deleted'); END",
+)
+
+
+def upgrade() -> None:
+    _alerts()
+    _approvals()
+    _audit_log()
+    _call_rates()
+    _changes()
+    _console_meta()
+    _documents()
+    _evidence()
+    _hansha_alarmbox_credit_checks(op.get_bind().dialect.name)
+    _leases()
+    _operations()
+    _operators()
+    _provider_tokens()
+    _sessions()
+    if op.get_bind().dialect.name == "sqlite":
+        for guard in _AUDIT_GUARDS:
+            op.execute(guard)
+
+
+def _alerts() -> None:
+    op.create_table(
+        "alerts",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("rule_id", sa.String(length=40), nullable=False),
+        sa.Column("subject_kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("order_no", sa.String(length=64), nullable=True),
+        sa.Column("observed", sa.String(length=255), nullable=False),
+        sa.Column("expected", sa.String(length=255), nullable=False),
+        sa.Column("detected_at", sa.DateTime(), nullable=False),
+        sa.Column("resolved_at", sa.DateTime(), nullable=True),
+        sa.Column("acknowledged_by", sa.String(length=64), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_alerts_subject", "alerts", ["subject_kind", "subject_id"], unique=False)
+
+
+def _approvals() -> None:
+    op.create_table(
+        "approvals",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("subject_kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.String(length=40), nullable=False),
+        sa.Column("action", sa.String(length=40), nullable=False),
+        sa.Column("proposed", sa.String(length=20), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("evidence_id", sa.BigInteger(), nullable=True),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_approvals_subject", "approvals", ["subject_kind", "subject_id"], unique=False)
+
+
+def _audit_log() -> None:
+    op.create_table(
+        "audit_log",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("session", sa.String(length=36), nullable=False),
+        sa.Column("seq", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("who", sa.String(length=64), nullable=False),
+        sa.Column("desk", sa.String(length=36), nullable=False),
+        sa.Column("what", sa.String(length=64), nullable=False),
+        sa.Column("subject_kind", sa.String(length=32), nullable=True),
+        sa.Column("subject_id", sa.String(length=40), nullable=True),
+        sa.Column("result", sa.String(length=16), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("prev_hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("session", "seq", name="uq_audit_chain"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_audit_subject", "audit_log", ["subject_kind", "subject_id"], unique=False)
+
+
+def _call_rates() -> None:
+    op.create_table(
+        "call_rates",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("lease_clock", sa.String(length=40), nullable=False),
+        sa.Column("not_before", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _changes() -> None:
+    op.create_table(
+        "changes",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _console_meta() -> None:
+    op.create_table(
+        "console_meta",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.String(length=255), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _documents() -> None:
+    op.create_table(
+        "documents",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("subject_kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("path", sa.String(length=255), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("bytes", sa.Integer(), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("subject_kind", "subject_id", "sha256", name="uq_documents_content"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _evidence() -> None:
+    op.create_table(
+        "evidence",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("subject_kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=True),
+        sa.Column("operation_id", sa.String(length=36), nullable=True),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("who", sa.String(length=64), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("summary", sa.String(length=255), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index("ix_evidence_operation", "evidence", ["operation_id"], unique=False)
+    op.create_index("ix_evidence_subject", "evidence", ["subject_kind", "subject_id"], unique=False)
+
+
+def _hansha_alarmbox_credit_checks(engine: str) -> None:
+    op.create_table(
+        "hansha_alarmbox_credit_checks",
+        sa.Column(
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
+        ),
+        sa.Column("client_id", sa.BigInteger(), nullable=False),
+        sa.Column("corporation_number", sa.String(length=64), nullable=False),
+        sa.Column("credit_check_id", sa.Integer(), nullable=True),
+        sa.Column("company_name", sa.String(length=255), nullable=True),
+        sa.Column("purchased_at", sa.DateTime(), nullable=True),
+        sa.Column("expired_at", sa.DateTime(), nullable=True),
+        sa.Column("result", sa.String(length=20), nullable=True),
+        sa.Column("pdf_file_path", sa.String(length=255), nullable=True),
+        sa.Column("status", sa.String(length=20), server_default="pending", nullable=False),
+        sa.Column("certainty", sa.String(length=10), server_default="known", nullable=False),
+        sa.Column("work_state", sa.String(length=16), nullable=True),
+        sa.Column("work_at", sa.DateTime(), nullable=True),
+        sa.Column("work_reason", sa.String(length=64), nullable=True),
+        sa.Column("work_attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("error_code", sa.String(length=64), nullable=True),
+        sa.Column("viewing_over", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.Column("superseded_at", sa.DateTime(), nullable=True),
+        sa.Column("superseded_by", sa.BigInteger(), nullable=True),
+        sa.Column("renews", sa.BigInteger(), nullable=True),
+        sa.Column("duplicate_of", sa.BigInteger(), nullable=True),
+        sa.Column("operation_id", sa.String(length=36), nullable=True),
+        sa.Column("asked_at", sa.DateTime(), nullable=True),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column(
+            "number_key",
+            sa.String(length=64),
+            sa.Computed(claim_sql.NUMBER_KEY[engine], persisted=False),
+            nullable=True,
+        ),
+        sa.Column(
+            "seen_status",
+            sa.String(length=20),
+            sa.Computed(claim_sql.SEEN_STATUS, persisted=False),
+            nullable=True,
+        ),
+        sa.Column(
+            "seen_work",
+            sa.String(length=16),
+            sa.Computed(claim_sql.SEEN_WORK, persisted=False),
+            nullable=True,
+        ),
+        sa.Column(
+            "claim_number",
+            sa.String(length=64),
+            sa.Computed(claim_sql.CLAIM_NUMBER[engine], persisted=False),
+            nullable=True,
+        ),
+        sa.Column("missing", sa.Integer(), sa.Computed(claim_sql.MISSING, persisted=False), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_credit_checks_certainty",
+        "hansha_alarmbox_credit_checks",
+        ["certainty", "seen_work", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_credit_checks_due", "hansha_alarmbox_credit_checks", ["work_state", "work_at"], unique=False
+    )
+    op.create_index(
+        "ix_credit_checks_missing",
+        "hansha_alarmbox_credit_checks",
+        ["missing", "seen_work", "id"],
+        unique=False,
+    )
+    op.create_index("ix_credit_checks_name", "hansha_alarmbox_credit_checks", ["company_name"], unique=False)
+    op.create_index(
+        "ix_credit_checks_number", "hansha_alarmbox_credit_checks", ["number_key", "id"], unique=False
+    )
+    op.create_index(
+        "ix_credit_checks_provider_id", "hansha_alarmbox_credit_checks", ["credit_check_id"], unique=False
+    )
+    op.create_index(
+        "ix_credit_checks_status",
+        "hansha_alarmbox_credit_checks",
+        ["seen_status", "certainty", "seen_work", "id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_credit_checks_work", "hansha_alarmbox_credit_checks", ["seen_work", "id"], unique=False
+    )
+    op.create_index(
+        "uq_credit_checks_claim", "hansha_alarmbox_credit_checks", ["client_id", "claim_number"], unique=True
+    )
+
+
+def _leases() -> None:
+    op.create_table(
+        "leases",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("operator", sa.String(length=64), nullable=True),
+        sa.Column("desk", sa.String(length=36), nullable=True),
+        sa.Column("host", sa.String(length=64), nullable=True),
+        sa.Column("process", sa.Integer(), nullable=True),
+        sa.Column("since", sa.DateTime(), nullable=True),
+        sa.Column("until", sa.DateTime(), nullable=True),
+        sa.Column("lease_clock", sa.String(length=40), nullable=False),
+        sa.Column("lease_expires", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "slot"),
+    )
+    op.create_index("ix_leases_expires", "leases", ["lease_expires"], unique=False)
+
+
+def _operations() -> None:
+    op.create_table(
+        "operations",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("action", sa.String(length=40), nullable=False),
+        sa.Column("subject_kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=True),
+        sa.Column("client_id", sa.BigInteger(), nullable=True),
+        sa.Column("corporation_number", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=255), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("result", sa.Text(), nullable=True),
+        sa.Column("operator", sa.String(length=64), nullable=False),
+        sa.Column("desk", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=64), nullable=False),
+        sa.Column("process", sa.Integer(), nullable=False),
+        sa.Column("session", sa.String(length=36), nullable=False),
+        sa.Column("started_at", sa.DateTime(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.Column("outcome_class", sa.String(length=20), nullable=True),
+        sa.Column("outcome_reason", sa.String(length=64), nullable=True),
+        sa.Column("lease_clock", sa.String(length=40), nullable=False),
+        sa.Column("lease_expires", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.Integer(), server_default="1", nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("idempotency_key"),
+    )
+    op.create_index("ix_operations_lapse", "operations", ["state", "lease_expires"], unique=False)
+    op.create_index("ix_operations_number", "operations", ["corporation_number", "state"], unique=False)
+    op.create_index("ix_operations_subject", "operations", ["subject_kind", "subject_id"], unique=False)
+
+
+def _operators() -> None:
+    op.create_table(
+        "operators",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("roles", sa.String(length=100), nullable=False),
+        sa.Column("may_buy", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("disabled_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+
+
+def _provider_tokens() -> None:
+    op.create_table(
+        "provider_tokens",
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=True),
+        sa.Column("expires_at", sa.DateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("used_first", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("provider"),
+    )
+
+
+def _sessions() -> None:
+    op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("operator", sa.String(length=64), nullable=True),
+        sa.Column("desk", sa.String(length=36), nullable=False),
+        sa.Column("host", sa.String(length=64), nullable=False),
+        sa.Column("process", sa.Integer(), nullable=False),
+        sa.Column("program", sa.String(length=40), nullable=False),
+        sa.Column("started_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )

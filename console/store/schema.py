@@ -1,0 +1,267 @@
+"""The tables as SQLAlchemy Core sees them; migrations build them, a test keeps both in step."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from console.store import claim_sql
+
+HEAD = "0001"
+"""The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
+
+metadata = MetaData()
+_Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+meta = Table(
+    "console_meta",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", String(255), nullable=False),
+)
+
+credit_checks = Table(
+    "hansha_alarmbox_credit_checks",
+    metadata,
+    # Original columns: other applications read these, and may insert rows with these alone.
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("client_id", BigInteger, nullable=False),
+    Column("corporation_number", String(64), nullable=False),
+    Column("credit_check_id", Integer),
+    Column("company_name", String(255)),
+    Column("purchased_at", DateTime),
+    Column("expired_at", DateTime),
+    Column("result", String(20)),
+    Column("pdf_file_path", String(255)),
+    # Ours. A row whose work_state is NULL was written by somebody else and is read with derived states.
+    Column("status", String(20), nullable=False, server_default="pending"),
+    Column("certainty", String(10), nullable=False, server_default="known"),
+    Column("work_state", String(16)),
+    Column("work_at", DateTime),
+    Column("work_reason", String(64)),
+    Column("work_attempts", Integer, nullable=False, server_default="0"),
+    Column("error_code", String(64)),
+    Column("viewing_over", Boolean, nullable=False, server_default=text("0")),
+    Column("superseded_at", DateTime),
+    Column("superseded_by", BigInteger),
+    Column("renews", BigInteger),
+    Column("duplicate_of", BigInteger),
+    Column("operation_id", String(36)),
+    Column("asked_at", DateTime),
+    Column("created_at", DateTime),
+    Column("changed_at", DateTime),
+    Column("version", Integer, nullable=False, server_default="1"),
+    # Derived by the database, so that every reader and every index sees the same.
+    Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY["sqlite"], persisted=False)),
+    Column("seen_status", String(20), Computed(claim_sql.SEEN_STATUS, persisted=False)),
+    Column("seen_work", String(16), Computed(claim_sql.SEEN_WORK, persisted=False)),
+    Column("claim_number", String(64), Computed(claim_sql.CLAIM_NUMBER["sqlite"], persisted=False)),
+    Column("missing", Integer, Computed(claim_sql.MISSING, persisted=False)),
+    Index("uq_credit_checks_claim", "client_id", "claim_number", unique=True),
+    Index("ix_credit_checks_number", "number_key", "id"),
+    Index("ix_credit_checks_status", "seen_status", "certainty", "seen_work", "id"),
+    Index("ix_credit_checks_certainty", "certainty", "seen_work", "id"),
+    Index("ix_credit_checks_work", "seen_work", "id"),
+    Index("ix_credit_checks_due", "work_state", "work_at"),
+    Index("ix_credit_checks_missing", "missing", "seen_work", "id"),
+    Index("ix_credit_checks_name", "company_name"),
+    Index("ix_credit_checks_provider_id", "credit_check_id"),
+    sqlite_autoincrement=True,
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("action", String(40), nullable=False),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", BigInteger),
+    Column("client_id", BigInteger),
+    Column("corporation_number", String(64)),
+    Column("state", String(16), nullable=False),
+    Column("idempotency_key", String(255), nullable=False, unique=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("result", Text),
+    Column("operator", String(64), nullable=False),
+    Column("desk", String(36), nullable=False),
+    Column("host", String(64), nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("session", String(36), nullable=False),
+    Column("started_at", DateTime, nullable=False),
+    Column("ended_at", DateTime),
+    Column("outcome_class", String(20)),
+    Column("outcome_reason", String(64)),
+    Column("lease_clock", String(40), nullable=False),
+    Column("lease_expires", BigInteger, nullable=False),
+    Column("fence", Integer, nullable=False, server_default="1"),
+    Index("ix_operations_lapse", "state", "lease_expires"),
+    Index("ix_operations_subject", "subject_kind", "subject_id"),
+    Index("ix_operations_number", "corporation_number", "state"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("slot", Integer, primary_key=True),
+    Column("operator", String(64)),
+    Column("desk", String(36)),
+    Column("host", String(64)),
+    Column("process", Integer),
+    Column("since", DateTime),
+    Column("until", DateTime),
+    Column("lease_clock", String(40), nullable=False),
+    Column("lease_expires", BigInteger, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Index("ix_leases_expires", "lease_expires"),
+)
+
+call_rates = Table(
+    "call_rates",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("lease_clock", String(40), nullable=False),
+    Column("not_before", BigInteger, nullable=False),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", BigInteger),
+    Column("operation_id", String(36)),
+    Column("at", DateTime, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("summary", String(255), nullable=False),
+    Column("body", Text, nullable=False),
+    Index("ix_evidence_subject", "subject_kind", "subject_id"),
+    Index("ix_evidence_operation", "operation_id"),
+    sqlite_autoincrement=True,
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", String(40), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("proposed", String(20), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("evidence_id", BigInteger),
+    Column("at", DateTime, nullable=False),
+    Column("closed_at", DateTime),
+    Index("ix_approvals_subject", "subject_kind", "subject_id"),
+    sqlite_autoincrement=True,
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("session", String(36), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", DateTime, nullable=False),
+    Column("who", String(64), nullable=False),
+    Column("desk", String(36), nullable=False),
+    Column("what", String(64), nullable=False),
+    Column("subject_kind", String(32)),
+    Column("subject_id", String(40)),
+    Column("result", String(16), nullable=False),
+    Column("reason", String(64)),
+    Column("detail", Text, nullable=False),
+    Column("prev_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    UniqueConstraint("session", "seq", name="uq_audit_chain"),
+    Index("ix_audit_subject", "subject_kind", "subject_id"),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("operator", String(64)),
+    Column("desk", String(36), nullable=False),
+    Column("host", String(64), nullable=False),
+    Column("process", Integer, nullable=False),
+    Column("program", String(40), nullable=False),
+    Column("started_at", DateTime, nullable=False),
+)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("at", DateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("rule_id", String(40), nullable=False),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("order_no", String(64)),
+    Column("observed", String(255), nullable=False),
+    Column("expected", String(255), nullable=False),
+    Column("detected_at", DateTime, nullable=False),
+    Column("resolved_at", DateTime),
+    Column("acknowledged_by", String(64)),
+    Column("note", Text),
+    Index("ix_alerts_subject", "subject_kind", "subject_id"),
+    sqlite_autoincrement=True,
+)
+
+operators = Table(
+    "operators",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("roles", String(100), nullable=False),
+    Column("may_buy", Boolean, nullable=False, server_default=text("1")),
+    Column("disabled_at", DateTime),
+)
+
+provider_tokens = Table(
+    "provider_tokens",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("sealed", Text),
+    Column("expires_at", DateTime),
+    Column("version", Integer, nullable=False),
+    Column("used_first", Text, nullable=False),
+    Column("changed_at", DateTime, nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("path", String(255), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("fetched_at", DateTime, nullable=False),
+    UniqueConstraint("subject_kind", "subject_id", "sha256", name="uq_documents_content"),
+    sqlite_autoincrement=True,
+)
