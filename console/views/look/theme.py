@@ -99,7 +99,7 @@ class Look(QObject):
         return round(base * self.scale)
 
     def control(self, kind: str) -> int:
-        """Height of a control (`button`, `input`, `badge` …): the token's, and more where the text is larger."""
+        """Height of a control (`button`, `input`, `badge` …): the token's, more where text is larger."""
         return self._at_least("control_heights", kind)
 
     def row(self, kind: str = "") -> int:

@@ -1,0 +1,84 @@
+"""A task runner that works in place, for tests of pages and models without threads."""
+
+from collections.abc import Callable, Hashable
+from typing import Any, TypeVar
+
+import shiboken6
+from PySide6.QtCore import QObject
+
+from console.views.tasks import Failure, Lane, Report, Task, TaskHandle, failure_of
+
+T = TypeVar("T")
+
+
+class InlineRunner:
+    """Does each call at once; with `held=True` only at `step()`, to look at the time in between."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self.held = held
+        self.labels: list[str] = []
+        self._queue: list[Task] = []
+
+    def run(
+        self,
+        call: Callable[[], T],
+        on_done: Callable[[T], None],
+        on_failed: Callable[[Failure], None],
+        *,
+        owner: QObject,
+        label: str = "",
+        key: Hashable | None = None,
+        lane: Lane = "quick",
+        cancellable: bool = False,
+    ) -> TaskHandle:
+        return self._take(Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable))
+
+    def watch(
+        self,
+        call: Callable[[Report], T],
+        on_done: Callable[[T], None],
+        on_failed: Callable[[Failure], None],
+        on_progress: Callable[[Any], None],
+        *,
+        owner: QObject,
+        label: str = "",
+        key: Hashable | None = None,
+        lane: Lane = "slow",
+        cancellable: bool = True,
+    ) -> TaskHandle:
+        return self._take(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
+
+    def step(self) -> None:
+        """Do the oldest held call."""
+        self._do(self._queue.pop(0))
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    def _take(self, task: Task) -> TaskHandle:
+        self.labels.append(task.label)
+        if self.held:
+            self._queue.append(task)
+        else:
+            self._do(task)
+        return TaskHandle(task)
+
+    def _do(self, task: Task) -> None:
+        if not task.wanted():
+            return
+        task.state = "running"
+        task.report = Report(task.on_progress or (lambda _: None))
+        try:
+            value = task.call(task.report)
+        except Exception as error:
+            self._end(task, task.on_failed, failure_of(error, task.label))
+        else:
+            self._end(task, task.on_done, value)
+
+    @staticmethod
+    def _end(task: Task, tell: Callable[[Any], None], value: object) -> None:
+        wanted = task.state == "running" and shiboken6.isValid(task.owner)
+        task.state = "done" if task.state == "running" else task.state
+        if wanted:
+            tell(value)
