@@ -149,9 +149,7 @@ class Settings:
         return tuple(name for name, is_on in on.items() if is_on)
 
 
-def load_settings(
-    env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = system_keyring
-) -> Settings:
+def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | None] = system_keyring) -> Settings:
     """`Settings.load`, with the keyring to ask."""
     home = _home(env)
     given = _Sources(read_profile(home / "profile.toml") | _from_environment(env))
@@ -203,9 +201,7 @@ def _beyond_this_machine(settings: Settings) -> list[str]:
     """Providers that are configured, by URL or by a given credential, and don't answer on loopback."""
     prefixes = {name.split("_")[0].lower() for name in settings.secrets.names()}
     return [
-        name
-        for name in PROVIDERS
-        if not settings.on_loopback(name) and (settings.url(name) or name in prefixes)
+        name for name in PROVIDERS if not settings.on_loopback(name) and (settings.url(name) or name in prefixes)
     ]
 
 

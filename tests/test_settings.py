@@ -1,0 +1,351 @@
+"""What a desk is told: forms, defaults, order of sources, and switches that stay off real money."""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.settings import Settings, load_settings
+
+LOOPBACK = "http://127.0.0.1:8080"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"CONSOLE_HOME": str(tmp_path)}
+
+
+def refusal(env: Mapping[str, str]) -> Mapping[str, object]:
+    """The facts of the `bad_profile` that this environment gets."""
+    with pytest.raises(ConsoleError) as caught:
+        Settings.load(env)
+    assert (caught.value.code, caught.value.exit_status) == ("bad_profile", 2)
+    return caught.value.detail
+
+
+def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
+    """No profile and no further variable: everything has its default, and nothing is created."""
+    settings = Settings.load(env)
+    assert settings.database_path == tmp_path / "console.db"
+    assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
+    assert settings.documents_url == f"file://{tmp_path}/documents"
+    assert (settings.operator, settings.clients, settings.alarmbox_url, settings.redis_url) == (None,) * 4
+    assert (settings.time_scale, settings.leases, settings.failpoint) == (1.0, True, None)
+    assert settings.environment_word == "production"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_home_the_folder_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without CONSOLE_HOME the desk lives where the system keeps a user's data."""
+    monkeypatch.setenv("XDG_DATA_HOME", "/somewhere/data")
+    monkeypatch.setenv("HOME", "/somewhere")
+    assert Settings.load({}).home.name == "support-console"
+
+
+def test_importing_settings_costs_no_library() -> None:
+    """Importing settings brings in no database, HTTP, keyring or window library."""
+    heavy = {"sqlalchemy", "requests", "keyring", "PySide6", "platformdirs", "cryptography", "sqlite3"}
+    code = f"import sys, console.settings; print(sorted({heavy!r} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_the_environment_stands_over_the_profile(env: dict[str, str], tmp_path: Path) -> None:
+    """A variable wins over the file, the file over the default, and an empty variable counts as unset."""
+    (tmp_path / "profile.toml").write_text('operator = "from-file"\nlanguage = "ja"\nclients = [1, "42"]\n')
+    settings = Settings.load(env | {"CONSOLE_OPERATOR": "from-env", "CONSOLE_LANGUAGE": "  "})
+    assert (settings.operator, settings.language) == ("from-env", "ja")
+    assert settings.clients == {"1", "42"}
+
+
+def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
+    """Every key of the file is read."""
+    (tmp_path / "profile.toml").write_text(
+        f"""
+        database_url = "sqlite:///{tmp_path}/other.db"
+        documents_url = "file:{tmp_path}/papers"
+        redis_url = "redis://127.0.0.1:6379/0"
+        environment = "test"
+        [alarmbox]
+        url = "{LOOPBACK}/"
+        find_purchases = true
+        spacing_seconds = 0.5
+        test_account = true
+        [paypay]
+        url = "https://paypay.example"
+        [atom]
+        url = "https://ATOM.example:8443"
+        [receiver]
+        bind = "::1"
+        port = 9000
+        trusted_proxies = ["10.0.0.0/8"]
+        paypay_webhook_sources = ["192.0.2.0/24", "2001:db8::/32"]
+        """
+    )
+    settings = Settings.load(env)
+    assert settings.database_path == tmp_path / "other.db"
+    assert settings.documents_url == f"file://{tmp_path}/papers"
+    assert settings.redis_url == "redis://127.0.0.1:6379/0"
+    assert settings.environment_word == "test"
+    assert (settings.alarmbox_url, settings.alarmbox_find_purchases) == (LOOPBACK, True)
+    assert (settings.alarmbox_spacing_seconds, settings.alarmbox_test_account) == (0.5, True)
+    assert (settings.paypay_url, settings.atom_url) == ("https://paypay.example", "https://atom.example:8443")
+    assert (settings.receiver_bind, settings.receiver_port) == ("::1", 9000)
+    assert settings.receiver_trusted_proxies == ("10.0.0.0/8",)
+    assert settings.paypay_webhook_sources == ("192.0.2.0/24", "2001:db8::/32")
+
+
+BROKEN_PROFILES = {
+    "not TOML": (b'operator = "a"\noperator: b\n', "corrupt", 2),
+    "cut off": (b'operator = "a"\nlanguage = "j', "corrupt", 2),
+    "same key twice": (b'operator = "a"\n\noperator = "b"\n', "corrupt", 3),
+    "not UTF-8": ('operator = "a"\n# 顧客\n'.encode("cp932"), "not_utf8", 2),
+    "a PDF": (b"%PDF-1.4\n%%EOF", "corrupt", 1),
+    "nested without end": (b"clients = " + b"[" * 5000, "corrupt", 1),
+    "a number of 5,000 digits": (b"clients = [" + b"9" * 5000 + b"]", "corrupt", 1),
+    "unknown key": (b'language = "ja"\noperater = "op-a"\n', "unknown_key", 2),
+    "unknown key in a section": (b'[alarmbox]\n# a\nclient_secret = "x"\n', "unknown_key", 3),
+    "unknown section": (b'[stripe]\nurl = "https://s.example"\n', "unknown_key", 1),
+    "a table for a value": (b"[operator]\nname = 1\n", "wrong_type", 1),
+    "a date for a value": (b"operator = 2026-11-20\n", "wrong_type", 1),
+    "a list of flags": (b"clients = [true]\n", "wrong_type", 1),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_PROFILES)
+def test_a_broken_profile_names_file_and_line(env: dict[str, str], tmp_path: Path, name: str) -> None:
+    """A file that can't be understood is refused with its name and the line; no key of it is guessed."""
+    raw, problem, line = BROKEN_PROFILES[name]
+    file = tmp_path / "profile.toml"
+    file.write_bytes(raw)
+    detail = refusal(env)
+    assert (detail["file"], detail["problem"], detail["line"]) == (str(file), problem, line)
+
+
+def test_a_profile_that_is_a_folder_or_endless(env: dict[str, str], tmp_path: Path) -> None:
+    """Something else under the profile's name is refused before it is read."""
+    (tmp_path / "profile.toml").mkdir()
+    assert refusal(env)["problem"] == "unreadable"
+    (tmp_path / "profile.toml").rmdir()
+    (tmp_path / "profile.toml").write_bytes(b"#" * (1 << 20) + b"\n")
+    assert refusal(env)["problem"] == "too_large"
+
+
+def test_a_byte_order_mark_is_no_mistake(env: dict[str, str], tmp_path: Path) -> None:
+    """Editors on Windows begin a file with a byte order mark."""
+    (tmp_path / "profile.toml").write_text('operator = "op-a"\n', encoding="utf-8-sig")
+    assert Settings.load(env).operator == "op-a"
+
+
+def test_a_value_from_the_profile_is_refused_with_the_file(env: dict[str, str], tmp_path: Path) -> None:
+    """A bad value names the key and the file it stood in."""
+    (tmp_path / "profile.toml").write_text("[alarmbox]\nspacing_seconds = -1\n")
+    detail = refusal(env)
+    assert (detail["variable"], detail["file"]) == ("alarmbox.spacing_seconds", str(tmp_path / "profile.toml"))
+
+
+BAD_VALUES = [
+    ("CONSOLE_LANGUAGE", "fr"), ("CONSOLE_LANGUAGE", "JA"), ("CONSOLE_OPERATOR", "op a"),
+    ("CONSOLE_OPERATOR", "x" * 33), ("CONSOLE_OPERATOR", "担当"), ("CONSOLE_OPERATOR", "op-a\nlead-b"),
+    ("CONSOLE_CLIENTS", "0"), ("CONSOLE_CLIENTS", "01"), ("CONSOLE_CLIENTS", "1,,2"), ("CONSOLE_CLIENTS", "1;2"),
+    ("CONSOLE_CLIENTS", "9" * 19), ("CONSOLE_CLIENTS", "１"), ("CONSOLE_CLIENTS", "-1"),
+    ("CONSOLE_TIME_SCALE", "0.5"), ("CONSOLE_TIME_SCALE", "101"), ("CONSOLE_TIME_SCALE", "nan"),
+    ("CONSOLE_TIME_SCALE", "inf"), ("CONSOLE_TIME_SCALE", "２０"), ("CONSOLE_TIME_SCALE", "1e1"),
+    ("CONSOLE_LEASES", "no"), ("CONSOLE_TEST_NUMBERS", "yes"), ("CONSOLE_ALARMBOX_FIND_PURCHASES", "true"),
+    ("CONSOLE_FAILPOINT", "before_send"), ("CONSOLE_FAILPOINT", "before_send:0:kill"),
+    ("CONSOLE_FAILPOINT", "before_send:1:explode"), ("CONSOLE_FAILPOINT", "before_send:１:kill"),
+    ("CONSOLE_RECEIVER_PORT", "65536"), ("CONSOLE_RECEIVER_PORT", "80.0"), ("CONSOLE_RECEIVER_BIND", "localhost"),
+    ("CONSOLE_RECEIVER_TRUSTED_PROXIES", "10.0.0.1/8"), ("CONSOLE_PAYPAY_WEBHOOK_SOURCES", "everyone"),
+    ("CONSOLE_REFUND_COOLING_OFF_SECONDS", "-1"), ("CONSOLE_REDIS_URL", "127.0.0.1"),
+    ("CONSOLE_DATABASE_URL", "sqlite://"), ("CONSOLE_DATABASE_URL", "sqlite:///:memory:"),
+    ("CONSOLE_DATABASE_URL", "sqlite:////tmp/a.db?mode=ro"), ("CONSOLE_DATABASE_URL", "sqlite:///file:a.db"),
+    ("CONSOLE_DATABASE_URL", "postgresql://u:canary-9@h/db"), ("CONSOLE_DATABASE_URL", "/tmp/a.db"),
+    ("CONSOLE_DATABASE_URL", "sqlite:////tmp"), ("CONSOLE_DATABASE_URL", "sqlite:///a\0b"),
+    ("CONSOLE_DOCUMENTS_URL", "file:"), ("CONSOLE_DOCUMENTS_URL", "file://server/share"),
+    ("CONSOLE_DOCUMENTS_URL", "s3://bucket"), ("CONSOLE_DOCUMENTS_URL", "file:///etc/hostname"),
+    ("CONSOLE_HOME", "/etc/hostname"), ("CONSOLE_HOME", "a\0b"), ("CONSOLE_HOME", "/" + "x" * 5000),
+    ("CONSOLE_HOME", "~nobody-of-that-name/x"), ("CONSOLE_OPERATOR", "\udc80"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("variable", "value"), BAD_VALUES)
+def test_a_bad_value_names_its_variable_and_not_itself(env: dict[str, str], variable: str, value: str) -> None:
+    """A value of the wrong form is refused; the refusal names the variable and never repeats the value."""
+    detail = refusal(env | {variable: value})
+    assert detail["variable"] == variable
+    assert "canary" not in repr(detail)
+
+
+def test_good_values(env: dict[str, str]) -> None:
+    """The forms that must pass."""
+    settings = Settings.load(
+        env
+        | {
+            "CONSOLE_ALARMBOX_URL": LOOPBACK,
+            "CONSOLE_OPERATOR": "Op_A.b-" + "9" * 25,
+            "CONSOLE_CLIENTS": "1, 42 ,999999999999999999",
+            "CONSOLE_TIME_SCALE": "12.5",
+            "CONSOLE_LEASES": "off",
+            "CONSOLE_FAILPOINT": "before_tx1:3:hang",
+            "CONSOLE_TEST_NUMBERS": "1",
+            "CONSOLE_REFUND_COOLING_OFF_SECONDS": "0",
+        }
+    )
+    assert settings.clients == {"1", "42", "999999999999999999"}
+    assert (settings.time_scale, settings.leases) == (12.5, False)
+    assert settings.failpoint == ("before_tx1", 3, "hang")
+    assert (settings.test_numbers, settings.refund_cooling_off_seconds) == (True, 0)
+    assert settings.environment_word == "test"
+
+
+def test_which_clients_exist(env: dict[str, str]) -> None:
+    """Unset: any well-formed id. Set: those alone, and never an id of another form."""
+    any_client = Settings.load(env)
+    assert any_client.knows_client("7")
+    assert not any(map(any_client.knows_client, ["0", "07", "", "1" * 19, "１", "7\n", "7 "]))
+    two = Settings.load(env | {"CONSOLE_CLIENTS": "1,2"})
+    assert two.knows_client("2")
+    assert not two.knows_client("3")
+
+
+@pytest.mark.parametrize(
+    ("spoken", "language"),
+    [
+        ({"LANG": "ja_JP.UTF-8"}, "ja"),
+        ({"LANG": "ja"}, "ja"),
+        ({"LANG": "jam_JM"}, "en"),
+        ({"LANG": "C.UTF-8"}, "en"),
+        ({"LC_ALL": "en_GB.UTF-8", "LANG": "ja_JP.UTF-8"}, "en"),
+        ({"LC_ALL": "", "LANG": "ja_JP.UTF-8"}, "ja"),
+        ({}, "en"),
+    ],
+)
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows is asked through its own interface")
+def test_the_language_follows_the_system(env: dict[str, str], spoken: dict[str, str], language: str) -> None:
+    """Without CONSOLE_LANGUAGE the words follow the system's language."""
+    assert Settings.load(env | spoken).language == language
+
+
+SWITCHES = {
+    "CONSOLE_TIME_SCALE": "20",
+    "CONSOLE_LEASES": "off",
+    "CONSOLE_FAILPOINT": "before_send:1:kill",
+    "CONSOLE_TEST_NUMBERS": "1",
+    "CONSOLE_REFUND_COOLING_OFF_SECONDS": "1",
+}
+ABROAD = {
+    "a provider's URL elsewhere": {"CONSOLE_ALARMBOX_URL": "https://alarmbox.example"},
+    "another provider's URL elsewhere": {
+        "CONSOLE_ALARMBOX_URL": LOOPBACK,
+        "CONSOLE_PAYPAY_URL": "https://paypay.example",
+    },
+    "credentials without a URL": {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"},
+}
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("abroad", ABROAD)
+def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], switch: str, abroad: str) -> None:
+    """A configured provider that isn't on this machine turns each switch into a refusal that names it."""
+    detail = refusal(env | ABROAD[abroad] | {switch: SWITCHES[switch]})
+    assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
+
+
+@pytest.mark.parametrize("url", [LOOPBACK, "http://localhost:1", "http://[::1]:8080", "https://127.8.9.1"])
+def test_switches_are_free_on_this_machine(env: dict[str, str], url: str) -> None:
+    """With providers on loopback every switch may be on, credentials or not."""
+    given = {"CONSOLE_ALARMBOX_URL": url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"}
+    assert set(Settings.load(env | given | SWITCHES).switches) == set(SWITCHES)
+
+
+def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> None:
+    """A scale of 1 and leases that are on may be said aloud beside a real provider."""
+    said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
+    settings = Settings.load(env | ABROAD["a provider's URL elsewhere"] | said)
+    assert settings.switches == ()
+    assert settings.environment_word == "production"
+
+
+def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: Path) -> None:
+    """The profile says that the provider account is a test account: dummy numbers, and nothing more."""
+    (tmp_path / "profile.toml").write_text("[alarmbox]\ntest_account = true\n")
+    real = env | ABROAD["credentials without a URL"]
+    settings = Settings.load(real | {"CONSOLE_TEST_NUMBERS": "1"})
+    assert (settings.test_numbers, settings.environment_word) == (True, "test")
+    assert refusal(real | {"CONSOLE_TIME_SCALE": "20"})["problem"] == "loopback_only"
+
+
+def test_training_can_reach_nobody(env: dict[str, str], tmp_path: Path) -> None:
+    """A window that says TRAINING has no provider beyond this machine."""
+    (tmp_path / "profile.toml").write_text('environment = "training"\n')
+    assert Settings.load(env).environment_word == "training"
+    assert refusal(env | ABROAD["credentials without a URL"])["problem"] == "training_reaches_provider"
+
+
+def test_calls_are_spaced_unless_the_provider_is_here(env: dict[str, str], tmp_path: Path) -> None:
+    """One second between calls; none on loopback; what the profile says, anywhere."""
+    assert Settings.load(env).alarmbox_spacing_seconds == 1.0
+    assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}).alarmbox_spacing_seconds == 0.0
+    (tmp_path / "profile.toml").write_text("[alarmbox]\nspacing_seconds = 2\n")
+    assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}).alarmbox_spacing_seconds == 2.0
+
+
+def test_a_relative_database_is_pinned_down(
+    env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative SQLite URL counts from the working directory, once: later changes of it change nothing."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.load(env | {"CONSOLE_DATABASE_URL": "sqlite:///here.db"})
+    assert settings.database_path == tmp_path / "here.db"
+    assert settings.database_url == f"sqlite:///{tmp_path}/here.db"
+
+
+def test_a_folder_with_a_space_becomes_a_proper_url(env: dict[str, str], tmp_path: Path) -> None:
+    """Documents URLs are percent-encoded whatever the folder is called, and read back decoded."""
+    spaced = tmp_path / "調査 100%"
+    assert Settings.load({"CONSOLE_HOME": str(spaced)}).documents_url.endswith("%20100%25/documents")
+    encoded = spaced.as_uri()
+    assert Settings.load(env | {"CONSOLE_DOCUMENTS_URL": encoded}).documents_url == encoded
+    assert Settings.load(env | {"CONSOLE_DOCUMENTS_URL": "gs://papers/desk/"}).documents_url == "gs://papers/desk"
+
+
+PROVIDER_URLS = [
+    ("https://api.example", "https://api.example"), ("https://API.Example:8443/", "https://api.example:8443"),
+    ("HTTPS://api.example", "https://api.example"), ("https://日本語.jp", "https://xn--wgv71a119e.jp"),
+    ("https://192.0.2.1", "https://192.0.2.1"), ("https://[2001:db8::1]:443", "https://[2001:db8::1]:443"),
+    ("http://localhost:8080", "http://localhost:8080"), ("http://127.0.0.1", "http://127.0.0.1"),
+    ("http://[0:0:0:0:0:0:0:1]:1", "http://[::1]:1"),
+    ("http://api.example", None), ("http://192.0.2.1", None), ("http://0.0.0.0:80", None), ("http://127.1", None),
+    ("http://2130706433", None), ("http://0x7f000001", None), ("http://localhost.example", None),
+    ("http://127.0.0.1.example", None), ("http://127.0.0.1@evil.example", None), ("https://u:pw@h.example", None),
+    ("https://@h.example", None), ("https://h.example/path", None), ("https://h.example?q", None),
+    ("https://h.example#f", None), ("https://h.example\\@127.0.0.1", None), ("https://h.example:0", None),
+    ("https://h.example:65536", None), ("https://h.example:", None), ("https://h.example:８０", None),
+    ("https://", None), ("https:///h.example", None), ("//h.example", None), ("h.example", None),
+    ("ftp://h.example", None), ("file:///etc/passwd", None), ("https://h example", None),
+    ("https://h\n.example", None), ("https://-h.example", None), ("https://[fe80::1%25eth0]", None),
+    ("https://[::1", None), ("https://%6c.example", None), ("https://" + "a" * 64 + ".example", None),
+    ("http://１２７.0.0.1", None), ("https://h.example\0", None), ("http://ⓛocalhost", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "origin"), PROVIDER_URLS)
+def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> None:
+    """https anywhere, http on this machine alone, an origin and nothing else, one spelling for each."""
+    given = env | {"CONSOLE_ALARMBOX_URL": text}
+    if origin is None:
+        assert refusal(given)["variable"] == "CONSOLE_ALARMBOX_URL"
+    else:
+        assert Settings.load(given).alarmbox_url == origin
+
+
+def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> None:
+    """Neither a URL nor credentials: disabled."""
+    without = load_settings(env, keyring=lambda: None)
+    assert not any(map(without.enabled, ("alarmbox", "paypay", "atom")))
+    secrets = {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "a", "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": "b"}
+    assert load_settings(env | secrets, keyring=lambda: None).enabled("alarmbox")
+    assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}, keyring=lambda: None).enabled("alarmbox")

@@ -1,0 +1,219 @@
+"""Secrets: asked for by name, never shown, kept in the system's keyring or nowhere."""
+
+import copy
+import dataclasses
+import json
+import logging
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.secret_store import Keyring
+from console.settings import Settings, load_settings
+
+CANARY = "canary-7f3d2a1b9c8e"
+
+
+class DrawerKeyring:
+    """A keyring that keeps what it is given, for desks that have one."""
+
+    def __init__(self, kept: Mapping[str, str] | None = None) -> None:
+        self.kept = dict(kept or {})
+        self.asked: list[str] = []
+
+    def get_password(self, service: str, username: str) -> str | None:
+        self.asked.append(username)
+        return self.kept.get(username)
+
+    def set_password(self, service: str, username: str, password: str) -> None:
+        self.kept[username] = password
+
+
+class LockedKeyring(DrawerKeyring):
+    """A keyring whose owner did not unlock it."""
+
+    def get_password(self, service: str, username: str) -> str | None:
+        raise RuntimeError("the collection is locked")
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"CONSOLE_HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def full(env: dict[str, str]) -> dict[str, str]:
+    """A desk with a canary in every place that may hold a secret."""
+    return env | {
+        "CONSOLE_DATABASE_URL": f"mysql+pymysql://op-a:{CANARY}@db.example/console",
+        "CONSOLE_REDIS_URL": f"redis://:{CANARY}@127.0.0.1/0",
+        "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": CANARY,
+        "CONSOLE_SECRET_STORE_KEY": CANARY,
+        "CONSOLE_SECRET_OPERATOR_OP_A": CANARY,
+    }
+
+
+def with_keyring(env: Mapping[str, str], keyring: Keyring | None) -> Settings:
+    return load_settings(env, keyring=lambda: keyring)
+
+
+def problem_of(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
+    return caught.value.code, caught.value.detail["problem"]
+
+
+def test_a_secret_is_given_to_who_asks_by_name(full: dict[str, str]) -> None:
+    """The values are there, each under its own name, and the password reaches the database."""
+    settings = with_keyring(full, None)
+    assert settings.secret("ALARMBOX_CLIENT_SECRET") == CANARY
+    assert settings.store_key() == CANARY
+    assert settings.secret("ALARMBOX_CLIENT_ID") is None
+    assert CANARY in settings.database_url
+    assert CANARY in (settings.redis_url or "")
+
+
+def test_nothing_that_prints_or_copies_settings_shows_one(
+    full: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """repr, str, format, asdict, vars, a log line, a copy, a database URL for people: no canary in any."""
+    settings = with_keyring(full, None)
+    with caplog.at_level(logging.INFO):
+        logging.getLogger("test").info("%s %r", settings, settings)
+    shown = [
+        repr(settings), str(settings), f"{settings}", repr(settings.secrets), str(settings.secrets),
+        repr(dataclasses.asdict(settings)), repr(dataclasses.astuple(settings)), settings.database_shown,
+        json.dumps(dataclasses.asdict(settings), default=str), repr(copy.deepcopy(settings)), caplog.text,
+        repr(dataclasses.replace(settings, operator="op-b")),
+    ]  # fmt: skip
+    assert [text for text in shown if CANARY in text] == []
+    assert settings.database_shown == "mysql+pymysql://op-a:***@db.example/console"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_settings_are_not_pickled(full: dict[str, str], protocol: int) -> None:
+    """A pickle would carry every secret to a file or another process: it is refused, without showing one."""
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(with_keyring(full, None), protocol)
+    assert CANARY not in str(caught.value)
+
+
+def test_a_refused_database_url_is_not_repeated(env: dict[str, str]) -> None:
+    """The message about a bad URL shows no part of it."""
+    with pytest.raises(ConsoleError) as caught:
+        Settings.load(env | {"CONSOLE_DATABASE_URL": f"mysql://op-a:{CANARY}@h/db"})
+    assert CANARY not in repr(caught.value.detail) + str(caught.value)
+
+
+def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
+    """A given secret wins, an empty one counts as not given, and the keyring fills the gap."""
+    keyring = DrawerKeyring({"ALARMBOX_CLIENT_ID": "kept"})
+    given = env | {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "given"}
+    assert with_keyring(given, keyring).secret("ALARMBOX_CLIENT_ID") == "given"
+    assert keyring.asked == []
+    given["CONSOLE_SECRET_ALARMBOX_CLIENT_ID"] = ""
+    assert with_keyring(given, keyring).secret("ALARMBOX_CLIENT_ID") == "kept"
+
+
+def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
+    """Reading settings is quick and silent: no keyring is unlocked before a secret is asked for."""
+
+    def opened() -> Keyring | None:
+        raise AssertionError("the keyring was opened")
+
+    assert load_settings(env, keyring=opened).operator is None
+
+
+def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
+    """With a switch for tests on, real credentials that lie in the keyring enable nothing."""
+    keyring = DrawerKeyring({"PAYPAY_API_KEY": "x", "PAYPAY_API_SECRET": "y", "PAYPAY_MERCHANT_ID": "z"})
+    assert with_keyring(env, keyring).enabled("paypay")
+    assert not with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).enabled("paypay")
+
+
+def test_a_name_is_a_name(env: dict[str, str]) -> None:
+    """Asking for something that can't be a secret's name is a mistake in the program, told at once."""
+    with pytest.raises(ValueError, match="not the name"):
+        with_keyring(env, None).secret("alarmbox client id")
+
+
+def test_a_keyring_that_cannot_be_read_is_said(env: dict[str, str]) -> None:
+    """A locked keyring is no missing secret: the desk says so, and makes no second key beside it."""
+    keyring = LockedKeyring()
+    settings = with_keyring(env, keyring)
+    for ask in (settings.store_key, lambda: settings.secret("ALARMBOX_CLIENT_ID")):
+        with pytest.raises(ConsoleError) as caught:
+            ask()
+        assert problem_of(caught) == ("bad_profile", "keyring_failed")
+    assert keyring.kept == {}
+
+
+def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
+    """An embedded database without a key gets one in the keyring, and the next command finds the same."""
+    keyring = DrawerKeyring()
+    key = with_keyring(env, keyring).store_key()
+    assert len(key) >= 32
+    assert with_keyring(env, keyring).store_key() == key == keyring.kept["STORE_KEY"]
+
+
+def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
+    """Whoever loses the race for the first key takes the winner's."""
+    keyring = DrawerKeyring()
+    with ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda _: with_keyring(env, keyring).store_key(), range(16)))
+    assert set(keys) == {keyring.kept["STORE_KEY"]}
+
+
+@pytest.mark.parametrize("keyring", [None, DrawerKeyring()])
+def test_without_a_key_and_a_place_for_it(env: dict[str, str], keyring: Keyring | None) -> None:
+    """No keyring, or a database shared by several desks: no key is made up, the desk says what is missing."""
+    shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
+    with pytest.raises(ConsoleError) as caught:
+        with_keyring(shared, keyring).store_key()
+    assert problem_of(caught) == ("bad_profile", "store_key_missing")
+    assert caught.value.detail["variable"] == "CONSOLE_SECRET_STORE_KEY"
+
+
+@pytest.mark.parametrize(("key", "enough"), [("x" * 15, False), ("x" * 16, True), ("鍵" * 16, True)])
+def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, enough: bool) -> None:
+    """A shorter key is refused wherever it came from; the keyring is not asked instead."""
+    settings = with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, DrawerKeyring())
+    if enough:
+        assert settings.store_key() == key
+        return
+    with pytest.raises(ConsoleError) as caught:
+        settings.store_key()
+    assert problem_of(caught) == ("bad_profile", "store_key_short")
+
+
+def test_a_home_that_cannot_be_written_keeps_no_key(tmp_path: Path) -> None:
+    """When the home folder can't be made there is a clear refusal, and no key in the keyring."""
+    (tmp_path / "file").write_text("")
+    keyring = DrawerKeyring()
+    with pytest.raises(ConsoleError) as caught:
+        with_keyring({"CONSOLE_HOME": str(tmp_path / "file" / "home")}, keyring).store_key()
+    assert caught.value.code == "storage_full"
+    assert keyring.kept == {}
+
+
+def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
+    """A configured fail, null or plain-file backend is passed over: clear refusal, nothing in the clear."""
+    code = (
+        "from console.settings import Settings\n"
+        "from console.domain.errors import ConsoleError\n"
+        "try: print(Settings.load().store_key())\n"
+        "except ConsoleError as error: print(error.code, error.detail['problem'])\n"
+    )
+    env = {
+        "CONSOLE_HOME": str(tmp_path),
+        "HOME": str(tmp_path),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+    }
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert run.stdout.split() == ["bad_profile", "store_key_missing"]
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
