@@ -58,7 +58,7 @@ def test_the_environment_stands_over_the_profile(env: dict[str, str], tmp_path: 
     (tmp_path / "profile.toml").write_text('operator = "from-file"\nlanguage = "ja"\nclients = [1, "42"]\n')
     settings = Settings.load(env | {"CONSOLE_OPERATOR": "from-env", "CONSOLE_LANGUAGE": "  "})
     assert (settings.operator, settings.language) == ("from-env", "ja")
-    assert settings.clients == {"1", "42"}
+    assert settings.clients == frozenset({"1", "42"})
 
 
 def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_good_values(env: dict[str, str]) -> None:
             "CONSOLE_REFUND_COOLING_OFF_SECONDS": "0",
         }
     )
-    assert settings.clients == {"1", "42", "999999999999999999"}
+    assert settings.clients == frozenset({"1", "42", "999999999999999999"})
     assert (settings.time_scale, settings.leases) == (12.5, False)
     assert settings.failpoint == ("before_tx1", 3, "hang")
     assert (settings.test_numbers, settings.refund_cooling_off_seconds) == (True, 0)
