@@ -1,4 +1,4 @@
-"""What every credit-check vendor offers the services, and what it needs from them; vendors differ behind this."""
+"""What every credit-check vendor offers the services, and what it needs from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,6 +38,7 @@ class CreditReader(Protocol):
     """The reading half of a vendor: whoever holds only this can't buy anything.
 
     No method raises for what the provider or the network does: every answer and every silence is an Outcome.
+    A read that taught nothing is UNKNOWN: `sent` is NO when it was never asked, `status` None when nothing came.
     """
 
     @property
@@ -47,7 +48,7 @@ class CreditReader(Protocol):
     def capabilities(self) -> Capabilities: ...
 
     def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        """Ask for one check; NOT_FOUND, or FAILED_DEFINITE with status 403 when it may not be seen (any more)."""
+        """Ask for one check; FAILED_DEFINITE with status 403 when it may not be seen (any more)."""
         ...
 
     def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
@@ -105,9 +106,9 @@ class TokenUnavailable(Exception):
 
 
 Exchange = Callable[[str], TokenPair | None]
-"""Trades a refresh token for a new pair. None: the provider refused this refresh token (`invalid_grant`), which
-is no error if somebody else has meanwhile used it. Raises TokenRefused when no refresh token could help, and
-TokenUnavailable when no usable answer came (one retry with the same refresh token is already behind it)."""
+"""Trades a refresh token for a new pair. None: the provider refused this refresh token (`invalid_grant`),
+which is no error if somebody else has meanwhile used it. Raises TokenRefused when no refresh token could
+help, and TokenUnavailable when no usable answer came (one retry with the same refresh token lies behind it)."""
 
 
 class TokenKeeper(Protocol):
@@ -120,9 +121,10 @@ class TokenKeeper(Protocol):
     def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
         """A pair newer than `stale`, by asking at most once at a time over all desks.
 
-        Under the lease: reads the stored pair again; one newer than `stale` is returned without asking; otherwise
-        runs `exchange` and stores what it brings before returning it. When `exchange` gives None, a pair that has
-        meanwhile become newer is returned, else TokenRefused is raised. TokenUnavailable passes through.
+        Under the lease: reads the stored pair again; one newer than `stale` is returned without asking;
+        otherwise runs `exchange` and stores what it brings before returning it. When `exchange` gives None, a
+        pair that has meanwhile become newer is returned, else TokenRefused is raised. TokenUnavailable passes
+        through.
         """
         ...
 
