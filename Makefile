@@ -72,12 +72,12 @@ $(STAMPS)/system: scripts/system_packages.sh
 
 $(STAMPS)/locked: requirements.lock $(STAMPS)/system
 	@echo "Installing the pinned packages (each file is checked against its hash) …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 $(STAMPS)/project: pyproject.toml $(STAMPS)/locked
 	@echo "Installing the project itself, editable …"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(STAMPS)/build-tools: scripts/system_packages.sh $(STAMPS)/system
