@@ -1,0 +1,175 @@
+"""The audit trail: rows are only ever added, in the transaction of what they tell; one chain per process run."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Row, bindparam, insert, select
+
+from console.domain.clock import Clock
+from console.domain.errors import ConsoleError
+from console.domain.records import AuditEntry
+from console.store.audit_chain import CONTENT, START, VerifyResult, digest, instant_form, verify
+from console.store.schema import audit_log
+from console.store.spool import Head
+
+__all__ = ["AuditTrail", "Head", "NewAuditEntry", "VerifyResult", "append", "entries", "page", "verify"]
+
+LONGEST_DETAIL = 16_000
+"""Characters of a row's detail; a longer one is cut, and says so."""
+
+_log = logging.getLogger("console.store")
+_HEAD = (
+    select(audit_log.c.seq, audit_log.c.hash)
+    .where(audit_log.c.session == bindparam("chain"))
+    .order_by(audit_log.c.seq.desc())
+    .limit(1)
+)
+_ADD = insert(audit_log)
+_WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in CONTENT}
+_READ = select(*(audit_log.c[name] for name in ("id", *CONTENT)))
+
+
+class Transaction(Protocol):
+    """What is needed of a write transaction."""
+
+    @property
+    def conn(self) -> Connection: ...
+
+    def after_commit(self, hook: Callable[[], None], /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewAuditEntry:
+    """Who did what to which record. `result` is done, refused or failed; `detail` facts without secrets."""
+
+    who: str
+    what: str
+    subject_kind: str | None = None
+    subject_id: int | str | None = None
+    result: str = "done"
+    reason: str | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+def append(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> Head:
+    """Add a row to the chain `session` inside `tx`. The caller anchors the head once `tx` is committed."""
+    last = tx.conn.execute(_HEAD, {"chain": session}).first()
+    seq, before = (last.seq + 1, last.hash) if last else (1, START)
+    naive = at.astimezone(UTC).replace(tzinfo=None)
+    values: dict[str, object] = {
+        "session": session,
+        "seq": seq,
+        "at": instant_form(naive),
+        "who": entry.who,
+        "desk": desk,
+        "what": entry.what,
+        "subject_kind": entry.subject_kind,
+        "subject_id": None if entry.subject_id is None else str(entry.subject_id),
+        "result": entry.result,
+        "reason": entry.reason,
+        "detail": _canonical(entry.detail),
+    }
+    values = {name: _fitted(value, _WIDTHS[name]) for name, value in values.items()}
+    hashed = digest(before, list(values.values()))
+    added = tx.conn.execute(_ADD, {**values, "at": naive, "prev_hash": before, "hash": hashed})
+    key = added.inserted_primary_key
+    assert key is not None, "a single row was added"  # noqa: S101  # tells the type checker
+    return Head(session, seq, int(key[0]), hashed)
+
+
+class AuditTrail:
+    """The chain of this process run. Safe from any thread; each entry belongs to its transaction."""
+
+    def __init__(self, session: str, desk: str, clock: Clock, anchor: Callable[[Sequence[Head]], None]) -> None:
+        self._session = session
+        self._desk = desk
+        self._clock = clock
+        self._anchor = anchor
+        self._waiting: list[Head] = []
+        self._lock = Lock()
+
+    def record(
+        self,
+        tx: Transaction,
+        who: str,
+        what: str,
+        subject_kind: str | None = None,
+        subject_id: int | str | None = None,
+        result: str = "done",
+        reason: str | None = None,
+        detail: Mapping[str, object] | None = None,
+    ) -> None:
+        """Add one entry; it is anchored on the desk as soon as `tx` is committed."""
+        entry = NewAuditEntry(who, what, subject_kind, subject_id, result, reason, detail or {})
+        self.record_all(tx, (entry,))
+
+    def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
+        """Add several entries, in order, anchored together."""
+        now = self._clock.now()
+        heads = [append(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
+        if heads:
+            tx.after_commit(lambda: self._keep(heads))
+
+    def _keep(self, heads: Sequence[Head]) -> None:
+        """Anchor what is committed. What is done is done: a spool that fails is told, and tried again later."""
+        with self._lock:
+            self._waiting.extend(heads)
+            try:
+                self._anchor(tuple(self._waiting))
+            except ConsoleError as trouble:
+                _log.error("%d audit rows could not be anchored yet: %s", len(self._waiting), trouble.code)
+            else:
+                self._waiting.clear()
+
+
+def page(
+    conn: Connection, *, limit: int, before: int | None = None, who: str | None = None
+) -> tuple[AuditEntry, ...]:
+    """The newest entries below the id `before`, newest first; only those of `who` where given."""
+    query = _READ.order_by(audit_log.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit_log.c.id < before)
+    if who is not None:
+        query = query.where(audit_log.c.who == who)
+    return tuple(_entry(row) for row in conn.execute(query))
+
+
+def entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
+    """Every entry, oldest first, in flat memory; only those of `who` where given."""
+    query = _READ.order_by(audit_log.c.id)
+    if who is not None:
+        query = query.where(audit_log.c.who == who)
+    for row in conn.execution_options(yield_per=1000).execute(query):
+        yield _entry(row)
+
+
+def _entry(row: Row[Any]) -> AuditEntry:
+    return AuditEntry(
+        id=row.id,
+        at=row.at.replace(tzinfo=UTC),
+        who=row.who,
+        what=row.what,
+        subject=" ".join(part for part in (row.subject_kind, row.subject_id) if part),
+        result=row.result,
+        reason=row.reason,
+        detail=json.loads(row.detail),
+    )
+
+
+def _canonical(detail: Mapping[str, object]) -> str:
+    text = json.dumps(detail, default=str, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    if len(text) > LONGEST_DETAIL:
+        text = json.dumps({"cut": text[: LONGEST_DETAIL // 2]}, ensure_ascii=False, separators=(",", ":"))
+    return text
+
+
+def _fitted(value: object, width: int | None) -> object:
+    """Text as every database will give it back: no lone surrogates, never wider than its column."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "backslashreplace").decode()[:width]
