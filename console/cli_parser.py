@@ -1,0 +1,192 @@
+"""The words of the command line: what may be typed, and how a mistake in it is told."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from typing import NoReturn, TypeAlias
+
+from console.domain.errors import ConsoleError
+
+PROGRAM = "support-console"
+QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
+KINDS = ("credit-check", "payment", "order", "refund", "operation")
+LARGEST_LIMIT = 10_000
+_LARGEST = 10**18 - 1
+_LONGEST_PROBLEM = 300
+_WHOLE = re.compile(r"[0-9]{1,18}")
+_PURCHASE_REASON = re.compile(r"[0-9]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Say = Callable[[str], str]
+Group: TypeAlias = "argparse._SubParsersAction[_Parser]"
+
+
+class HelpWanted(Exception):
+    """The words asked for help; `text` is the page, without a line end."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("help")
+        self.text = text
+
+
+class _Parser(argparse.ArgumentParser):
+    """Raises instead of printing and leaving, so that every ending goes through one writer."""
+
+    def error(self, message: str) -> NoReturn:
+        raise usage(message, self.format_usage())
+
+    def print_help(self, file: object = None) -> NoReturn:
+        raise HelpWanted(self.format_help().rstrip())
+
+
+def usage(problem: str, synopsis: str = "") -> ConsoleError:
+    """The refusal of words that are no command; what was typed is cut, it may be a pasted book."""
+    detail: dict[str, object] = {"problem": problem[:_LONGEST_PROBLEM]}
+    if synopsis:
+        detail["usage"] = " ".join(synopsis.split()).removeprefix("usage: ")
+    return ConsoleError("usage", detail)
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether `--json` stands anywhere before a `--`; asked first, mistakes are told in it too."""
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
+
+
+def parse(words: Sequence[str], say: Say) -> argparse.Namespace:
+    """The command in `command` and what belongs to it beside it; raises ConsoleError `usage`, or HelpWanted.
+
+    `say` gives the sentence for a key; it is only asked when help is wanted.
+    """
+    helping = any(word in ("-h", "--help") for word in words)
+    parser = _parser(say if helping else _silent)
+    args = parser.parse_args(_reasons_apart(words))
+    if args.command is None:
+        raise usage("a command is needed", parser.format_usage())
+    _refuse_unreadable(args)
+    return args
+
+
+def _silent(_: str) -> str:
+    return ""
+
+
+def _reasons_apart(words: Sequence[str]) -> list[str]:
+    """`--reason 1 4 NUMBER` as `--reason 1 --reason 4 NUMBER`: only single digits belong to the option."""
+    apart: list[str] = []
+    for word in words:
+        if apart[-2:-1] == ["--reason"] and _PURCHASE_REASON.fullmatch(word):
+            apart.append("--reason")
+        apart.append(word)
+    return apart
+
+
+def _refuse_unreadable(args: argparse.Namespace) -> None:
+    """Bytes that are no UTF-8 arrive as lone surrogates; no database and no file takes them.
+
+    A corporation number is left to its own rules, which name the reason.
+    """
+    for name, value in vars(args).items():
+        if name != "number" and isinstance(value, str) and _LONE_SURROGATE.search(value):
+            raise usage(f"{name}: the text is not UTF-8")
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    """Reads ASCII digits within limits; `int` would also take `１２`, `1_0` and blanks."""
+
+    def convert(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed")
+        return int(text)
+
+    return convert
+
+
+def _parser(say: Say) -> _Parser:
+    parser = _Parser(prog=PROGRAM, description=say("cli.help"), allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=say("cli.help.json"))
+    parser.set_defaults(json=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for add in (_looking, _buying, _repairing, _auditing, _keeping):
+        add(commands, say)
+    return parser
+
+
+def _command(commands: Group, name: str, say: Say, key: str | None = None) -> _Parser:
+    text = say(f"cli.help.{key or name}")
+    parser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=say("cli.help.json"))
+    return parser
+
+
+def _looking(commands: Group, say: Say) -> None:
+    lookup = _command(commands, "lookup", say)
+    lookup.add_argument("number", metavar="NUMBER")
+    queue = _command(commands, "queue", say)
+    queue.add_argument("name", choices=QUEUES, metavar="NAME", help=", ".join(QUEUES))
+    queue.add_argument("--limit", type=_whole(1, LARGEST_LIMIT), default=50, metavar="N")
+    queue.add_argument("--after", metavar="CURSOR")
+    _of_kind(_command(commands, "show", say))
+
+
+def _of_kind(parser: _Parser) -> None:
+    parser.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("id", metavar="ID")
+
+
+def _buying(commands: Group, say: Say) -> None:
+    purchase = _command(commands, "purchase", say)
+    purchase.add_argument("number", metavar="NUMBER")
+    purchase.add_argument("--client", required=True, metavar="ID")
+    purchase.add_argument("--deal", type=int, choices=(1, 2, 9), metavar="N", help=say("cli.help.deal"))
+    purchase.add_argument(
+        "--reason", type=int, choices=(1, 2, 3, 4, 9), action="append", default=[], metavar="N",
+        help=say("cli.help.reason"),
+    )  # fmt: skip
+    purchase.add_argument("--comment", metavar="T")
+    purchase.add_argument("--renew", action="store_true", help=say("cli.help.renew"))
+
+
+def _repairing(commands: Group, say: Say) -> None:
+    refetch = _command(commands, "refetch", say)
+    refetch.add_argument("id", metavar="ID")
+    refetch.add_argument("--detail", action="store_true")
+    refetch.add_argument("--pdf", action="store_true")
+    _saw(refetch, say)
+    _of_kind(_command(commands, "probe", say))
+    resolve = _command(commands, "resolve", say)
+    _of_kind(resolve)
+    resolve.add_argument("--as", dest="as_state", required=True, metavar="STATE")
+    resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=say("cli.help.evidence"))
+    resolve.add_argument("--provider-id", type=_whole(1, _LARGEST), metavar="ID")
+    _saw(resolve, say)
+
+
+def _saw(parser: _Parser, say: Say) -> None:
+    parser.add_argument("--saw", type=_whole(0, _LARGEST), metavar="VERSION", help=say("cli.help.saw"))
+
+
+def _auditing(commands: Group, say: Say) -> None:
+    actions = _group(commands, "audit", say)
+    listing = _command(actions, "list", say, "audit.list")
+    listing.add_argument("--limit", type=_whole(1, LARGEST_LIMIT), default=50, metavar="N")
+    listing.add_argument("--before", type=_whole(1, _LARGEST), metavar="ID")
+    _command(actions, "verify", say, "audit.verify")
+    _command(actions, "export", say, "audit.export").add_argument("file", metavar="FILE")
+
+
+def _group(commands: Group, name: str, say: Say) -> Group:
+    """A command whose next word says which; `action` holds it."""
+    return _command(commands, name, say).add_subparsers(
+        dest="action", required=True, metavar="ACTION", parser_class=_Parser
+    )
+
+
+def _keeping(commands: Group, say: Say) -> None:
+    database = _group(commands, "db", say)
+    _command(database, "upgrade", say, "db.upgrade")
+    _command(database, "check", say, "db.check")
+    _command(commands, "worker", say).add_argument("--once", action="store_true", required=True)
+    sandbox = _command(commands, "sandbox", say)
+    sandbox.add_argument("--port", type=_whole(0, 65535), default=0, metavar="N")
+    _command(commands, "demo", say).add_argument("--fast-clock", action="store_true")
+    _command(commands, "doctor", say)

@@ -1,0 +1,157 @@
+"""Records as programs read them."""
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from console import cli_json
+from console.domain import records as r
+
+AT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
+TEXT = "2026-11-20T03:20:01Z"
+
+
+def say(key: str, **facts: object) -> str:
+    return f"{key}{sorted(facts)}" if facts else key
+
+
+CHECK = r.CreditCheck(
+    id=17,
+    corporation_number="1180301018771",
+    client_id="1",
+    state=r.CheckState.SUCCESS,
+    certainty=r.Certainty.KNOWN,
+    work=r.Work(r.WorkState.SCHEDULED, AT, "pdf_missing", 2),
+    credit_check_id=12345,
+    company_name="架空商事株式会社",
+    result="hold",
+    purchased_at=AT,
+    expired_at=AT.astimezone(timezone(timedelta(hours=9))),
+    pdf_file_path=None,
+    incomplete=("pdf",),
+    superseded_by=None,
+    operation_id="op-1",
+    version=3,
+)
+OPERATION = r.Operation(
+    "op-1", "credit-check.purchase", "credit-check", 17, r.OperationState.CALLING, "op-a", "desk-1", AT, None
+)
+EXPLAINED = r.Explanation("verdict.a", "why.b", r.NextStep("next.c", {"at": AT}, "show credit-check 17"), {"n": 1})
+
+
+def through_json(value: dict[str, Any]) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(cli_json.document(value))
+    return loaded
+
+
+def test_a_credit_check_has_the_promised_fields() -> None:
+    """Names, types and instants of a credit check are those that programs rely on."""
+    encoded = through_json(cli_json.credit_check(CHECK, say))
+    promised = {
+        "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
+        "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事株式会社",
+        "result": "hold", "purchased_at": TEXT, "expired_at": TEXT, "pdf_file_path": None, "incomplete": ["pdf"],
+        "superseded_by": None, "operation_id": "op-1", "version": 3,
+    }  # fmt: skip
+    assert {key: encoded[key] for key in promised} == promised
+    work = encoded["work"]
+    assert (work["state"], work["at"], work["reason_code"]) == ("scheduled", TEXT, "pdf_missing")
+    assert work["reason"] == "work.reason.pdf_missing"
+
+
+def test_work_without_a_reason_says_null() -> None:
+    """No reason is null, not an empty sentence."""
+    assert cli_json.work(r.Work(), say)["reason"] is None
+
+
+def test_an_operation_has_the_promised_fields() -> None:
+    """An operation names its subject as an object."""
+    encoded = through_json(cli_json.operation(OPERATION))
+    promised = {
+        "kind": "operation", "id": "op-1", "action": "credit-check.purchase",
+        "subject": {"kind": "credit-check", "id": 17}, "state": "calling", "operator": "op-a", "desk": "desk-1",
+        "started_at": TEXT, "ended_at": None,
+    }  # fmt: skip
+    assert {key: encoded[key] for key in promised} == promised
+
+
+def test_show_adds_history_and_next_step() -> None:
+    """`show` is the record with timeline, evidence and a next step that is text."""
+    seen = r.CreditCheckView(
+        CHECK,
+        EXPLAINED,
+        (r.TimelineEntry(AT, "op-a", "purchase", {"before": None, "at": AT}),),
+        (r.EvidenceItem(1, AT, "alarmbox", "ab" * 32, "HTTP 200", body="secret", who="op-a"),),
+        (r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True),),
+        (r.AllowedAction("refetch", False, "role", {"needs": ["operator"]}),),
+        r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, AT, AT),
+        history=(CHECK,),
+    )
+    encoded = through_json(cli_json.view(seen, say))
+    assert encoded["id"] == 17
+    assert encoded["timeline"][0]["detail"] == {"before": None, "at": TEXT}
+    assert {"at", "who", "what", "detail"} <= encoded["timeline"][0].keys()
+    assert {"id", "at", "source", "sha256", "summary"} <= encoded["evidence"][0].keys()
+    assert "secret" not in json.dumps(encoded)
+    assert encoded["next_step"]["text"] == "next.c['at']"
+    assert encoded["next_step"]["command"] == "show credit-check 17"
+    assert encoded["holder"]["operator"] == "lead-b"
+
+
+def test_a_lookup_lists_all_four_kinds() -> None:
+    """Orders, payments and refunds are there, empty, whatever is found."""
+    encoded = through_json(cli_json.lookup(r.LookupResult("1180301018771", (CHECK,)), say))
+    assert encoded["corporation_number"] == "1180301018771"
+    assert [record["id"] for record in encoded["credit_checks"]] == [17]
+    assert (encoded["orders"], encoded["payments"], encoded["refunds"]) == ([], [], [])
+
+
+def test_a_queue_page_says_why_and_since_when() -> None:
+    """Items are records with why, next step and since; the cursor is null at the end."""
+    page = r.QueuePage("incomplete", (r.QueueItem(CHECK, EXPLAINED, AT),), None)
+    encoded = through_json(cli_json.queue_page(page, say))
+    (item,) = encoded["items"]
+    assert (encoded["queue"], encoded["next_cursor"]) == ("incomplete", None)
+    assert (item["kind"], item["why"], item["since"]) == ("credit-check", "why.b['n']", TEXT)
+    assert item["next_step"]["text"]
+
+
+def test_refetch_and_resolve_are_records_with_more() -> None:
+    """`changed` and `documents`, and `awaiting`, stand beside the record's own fields."""
+    document = r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True)
+    refetched = through_json(cli_json.refetched(r.RefetchResult(CHECK, ("pdf",), (document,)), say))
+    assert (refetched["id"], refetched["changed"]) == (17, ["pdf"])
+    stored = refetched["documents"][0]
+    assert (stored["path"], stored["sha256"], stored["bytes"], stored["current"]) == (
+        "ab/cd.pdf",
+        "cd" * 32,
+        700,
+        True,
+    )
+    assert (
+        through_json(cli_json.resolved(r.ResolveResult(CHECK, "second_person"), say))["awaiting"] == "second_person"
+    )
+
+
+def test_facts_of_an_error_are_plain_values() -> None:
+    """Records, instants, sets and unknown objects in a detail become JSON; a record looks as everywhere else."""
+    encoded = through_json(
+        cli_json.fact(
+            {"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, say
+        )
+    )
+    assert encoded["record"] == through_json(cli_json.credit_check(CHECK, say))
+    assert (encoded["since"], encoded["clients"], encoded["state"]) == (TEXT, ["1"], "error")
+
+
+def test_long_facts_are_cut() -> None:
+    """Ten megabytes that somebody pasted don't come back."""
+    assert len(cli_json.fact("9" * 10_000_000, say)) < 3_000
+
+
+def test_the_object_is_one_line_of_utf8_whatever_was_typed() -> None:
+    """Lone surrogates become U+FFFD, Japanese stays readable, line breaks stay inside strings."""
+    line = cli_json.document({"text": "\udcff 与信\n🦊"})
+    assert line.count(b"\n") == 1
+    assert json.loads(line.decode()) == {"text": "\ufffd 与信\n🦊"}
+    assert "与信".encode() in line

@@ -1,0 +1,131 @@
+"""The words of the command line."""
+
+from typing import Any
+
+import pytest
+
+from console.cli_parser import HelpWanted, parse, wants_json
+from console.domain.errors import ConsoleError
+
+NUMBER = "1180301018771"
+
+
+def words(*given: str) -> dict[str, Any]:
+    return vars(parse(given, lambda key: key))
+
+
+def refusal(*given: str) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        parse(given, lambda key: key)
+    assert (caught.value.code, caught.value.exit_status) == ("usage", 2)
+    assert caught.value.detail["problem"]
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("--json", "lookup", NUMBER),
+        ("lookup", "--json", NUMBER),
+        ("lookup", NUMBER, "--json"),
+        ("lookup", "--json", "--", NUMBER),
+        ("--json", "lookup", "--", NUMBER),
+    ],
+)
+def test_json_may_stand_before_or_after_the_command(given: tuple[str, ...]) -> None:
+    """`--json` means the same wherever it stands, and NUMBER may follow `--`."""
+    assert wants_json(given)
+    assert words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
+
+
+def test_what_follows_a_double_dash_is_no_option() -> None:
+    """After `--` even `--json` is what somebody typed as a number."""
+    assert not wants_json(("lookup", "--", "--json"))
+    assert words("lookup", "--", "--json")["number"] == "--json"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("show", "credit-check", "--", "17"),
+        ("show", "--json", "credit-check", "--", "17"),
+        ("probe", "credit-check", "17"),
+        ("refetch", "--pdf", "--", "17"),
+        ("refetch", "17", "--pdf"),
+        ("resolve", "--as", "error", "--evidence", "as they wrote", "credit-check", "--", "17"),
+        ("resolve", "credit-check", "17", "--as", "error", "--evidence", "as they wrote"),
+    ],
+)
+def test_an_id_may_follow_a_double_dash(given: tuple[str, ...]) -> None:
+    """Ids are text, and stand before or after the options, or behind `--`."""
+    assert words(*given)["id"] == "17"
+
+
+def test_purchase_takes_several_reasons_in_both_spellings() -> None:
+    """`--reason 1 4` and `--reason 1 --reason 4` are the same, and neither swallows the number."""
+    for reasons in (("--reason", "1", "4"), ("--reason", "1", "--reason", "4")):
+        before = words("purchase", *reasons, NUMBER, "--client", "1", "--deal", "2", "--comment", "調査", "--renew")
+        after = words("purchase", NUMBER, "--client", "1", "--deal", "2", "--comment", "調査", "--renew", *reasons)
+        assert before == after
+        assert (before["number"], before["reason"], before["deal"]) == (NUMBER, [1, 4], 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((), "a command is needed"),
+        (("--json",), "a command is needed"),
+        (("look", NUMBER), "invalid choice"),
+        (("lookup",), "NUMBER"),
+        (("lookup", NUMBER, NUMBER), "unrecognized"),
+        (("purchase", NUMBER), "--client"),
+        (("purchase", NUMBER, "--client", "1", "--deal", "3"), "invalid choice"),
+        (("purchase", NUMBER, "--client", "1", "--reason", "7"), "invalid choice"),
+        (("queue", "everything"), "invalid choice"),
+        (("queue", "error", "--limit", "0"), "whole number"),
+        (("queue", "error", "--limit", "５"), "whole number"),
+        (("queue", "error", "--limit", "1_0"), "whole number"),
+        (("queue", "error", "--limit", "9" * 40), "whole number"),
+        (("refetch", "17", "--saw", "-1"), "whole number"),
+        (("show", "person", "1"), "invalid choice"),
+        (("resolve", "credit-check", "17", "--evidence", "text"), "--as"),
+        (("audit",), "ACTION"),
+        (("audit", "delete"), "invalid choice"),
+        (("db", "drop"), "invalid choice"),
+        (("worker",), "--once"),
+        (("sandbox", "--port", "65536"), "whole number"),
+        (("refund", "approve", "9"), "invalid choice"),
+        (("lookup", "--js", NUMBER), "unrecognized"),
+        (("show", "operation", "\udcff"), "not UTF-8"),
+        (("purchase", NUMBER, "--client", "1", "--comment", "\udcff"), "not UTF-8"),
+    ],
+)
+def test_other_words_are_a_usage_error_that_says_what_is_wrong(given: tuple[str, ...], said: str) -> None:
+    """Bad words are refused with the one thing that is wrong with them, before any setting is read."""
+    assert said in str(refusal(*given).detail["problem"])
+
+
+def test_a_usage_error_shows_how_the_command_is_written() -> None:
+    """The detail carries the synopsis on one line."""
+    synopsis = refusal("queue", "everything").detail["usage"]
+    assert synopsis == "support-console queue [-h] [--json] [--limit N] [--after CURSOR] NAME"
+
+
+def test_a_pasted_book_is_not_repeated_in_the_refusal() -> None:
+    """What is echoed is cut."""
+    assert len(str(refusal("queue", "x" * 10_000_000).detail["problem"])) <= 300
+
+
+def test_a_pasted_number_is_handed_on_whole() -> None:
+    """Ten megabytes in place of a number, emoji and lone surrogates reach the rule that judges numbers."""
+    for number in ("1" * 10_000_000, "🦊", "'; DROP TABLE x; --", "\udcff", "", "-5"):
+        assert words("lookup", "--", number)["number"] == number
+
+
+@pytest.mark.parametrize("given", [("--help",), ("-h",), ("lookup", "--help"), ("audit", "list", "-h")])
+def test_help_is_a_value_in_the_readers_words(given: tuple[str, ...]) -> None:
+    """Help is raised, not printed, so that it leaves through the same writer as everything else."""
+    with pytest.raises(HelpWanted) as caught:
+        parse(given, lambda key: f"«{key}»")
+    assert caught.value.text.startswith("usage: support-console")
+    assert "«cli.help" in caught.value.text
