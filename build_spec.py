@@ -13,15 +13,15 @@ DATA = {
     "console/store/migrations": "console/store/migrations",
 }
 
-# Imported by a name that only exists at run time: our commands and pages, the database drivers that SQLAlchemy
-# looks up by URL, what the migrations import, the keyring's backends.
+# Imported by a name that only exists at run time: our commands and pages, the database drivers that
+# SQLAlchemy looks up by URL, what the migrations import, the keyring's backends.
 COLLECTED = ("console", "alembic.ddl", "keyring.backends")
-HIDDEN = ("sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.dialects.mysql.pymysql", "pymysql", "alembic.context")
+HIDDEN = ("pymysql", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.dialects.mysql.pymysql")
 
 # Parts of Qt that the window doesn't use, and tools that a library mentions but never needs here.
 UNUSED = (
-    *(f"PySide6.Qt{part}" for part in ("Qml", "Quick", "QuickWidgets", "QuickControls2", "Sql", "Test", "Help")),
-    *(f"PySide6.Qt{part}" for part in ("Designer", "UiTools", "OpenGL", "OpenGLWidgets", "Concurrent", "Xml")),
+    *(f"PySide6.Qt{part}" for part in ("Qml", "Quick", "QuickWidgets", "QuickControls2", "Sql", "Test")),
+    *(f"PySide6.Qt{part}" for part in ("Help", "Designer", "UiTools", "OpenGL", "OpenGLWidgets", "Xml")),
     *("tkinter", "pytest", "hypothesis", "mypy", "setuptools", "pip", "numpy", "PIL", "IPython"),
 )
 

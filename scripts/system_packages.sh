@@ -20,11 +20,13 @@ libEGL.so.1               libegl1
 libGL.so.1                libgl1
 libX11.so.6               libx11-6
 libX11-xcb.so.1           libx11-xcb1
+libbrotlicommon.so.1      libbrotli1
 libbrotlidec.so.1         libbrotli1
 libdbus-1.so.3            libdbus-1-3
 libfontconfig.so.1        libfontconfig1
 libfreetype.so.6          libfreetype6
 libglib-2.0.so.0          libglib2.0-0
+libgthread-2.0.so.0       libglib2.0-0
 libgssapi_krb5.so.2       libgssapi-krb5-2
 libwayland-client.so.0    libwayland-client0
 libwayland-cursor.so.0    libwayland-cursor0

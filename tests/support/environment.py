@@ -9,7 +9,8 @@ from pathlib import Path
 KEPT = {"CONSOLE_TEST_MYSQL_URL"}
 
 DROPPED = {
-    *("DBUS_SESSION_BUS_ADDRESS", "LC_ALL", "LC_MESSAGES", "LANGUAGE", "QT_SCALE_FACTOR", "QT_STYLE_OVERRIDE"),
+    *("DBUS_SESSION_BUS_ADDRESS", "QT_SCALE_FACTOR", "QT_STYLE_OVERRIDE"),
+    *("LC_ALL", "LC_MESSAGES", "LANGUAGE"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"),
 }
 

@@ -1,0 +1,112 @@
+"""The script that names missing system packages knows every library that the window needs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SYSTEM_PACKAGES = SCRIPTS / "system_packages.sh"
+
+# Every Linux with Python has these.
+ALWAYS_THERE = re.compile(r"ld-linux.*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z)\.so\.\d+")
+MODULES = ("QtCore", "QtGui", "QtWidgets", "QtNetwork", "QtSvg", "QtDBus")
+PLATFORMS = ("xcb", "offscreen", "vnc", "wayland")
+PLUGINS = (
+    *(f"platforms/libq{name}.so" for name in PLATFORMS),
+    *("xcbglintegrations/*.so", "wayland-*-client/*.so", "wayland-shell-integration/*.so"),
+    *("imageformats/*svg.so", "tls/*.so", "platforminputcontexts/lib[ci]*.so"),
+)
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux leaves libraries to the system")
+
+
+def needed_by(file: Path) -> set[str]:
+    listing = subprocess.run(["objdump", "-p", str(file)], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"NEEDED\s+(\S+)", listing))
+
+
+def libraries_of_the_system(start: list[Path], shipped: dict[str, Path]) -> set[str]:
+    """What these files need, directly or through libraries of the wheel, that the wheel doesn't bring."""
+    waiting, seen, outside = list(start), set(start), set[str]()
+    while waiting:
+        for name in needed_by(waiting.pop()):
+            inside = shipped.get(name)
+            if inside is None:
+                outside.add(name)
+            elif inside not in seen:
+                seen.add(inside)
+                waiting.append(inside)
+    return outside
+
+
+def test_every_library_of_the_window_has_a_package() -> None:
+    """What Qt's modules and its X11, Wayland, VNC and offscreen platforms leave to the system is listed."""
+    import PySide6
+    import shiboken6
+
+    qt = Path(PySide6.__file__).parent
+    wheels = (qt, Path(shiboken6.__file__).parent)
+    shipped = {file.name: file for wheel in wheels for file in wheel.rglob("*.so*")}
+    start = [qt / f"{module}.abi3.so" for module in MODULES]
+    start += [file for pattern in PLUGINS for file in (qt / "Qt/plugins").glob(pattern)]
+    outside = {name for name in libraries_of_the_system(start, shipped) if not ALWAYS_THERE.fullmatch(name)}
+    assert outside, "nothing found: the test looks at the wrong files"
+    listed = set(re.findall(r"^(lib\S+)\s+lib\S+$", SYSTEM_PACKAGES.read_text(), flags=re.MULTILINE))
+    assert outside <= listed
+
+
+def with_tools(folder: Path, **scripts: str) -> dict[str, str]:
+    """An environment in which these commands answer as given."""
+    for name, text in scripts.items():
+        tool = folder / name.replace("_", "-")
+        tool.write_text(f"#!/bin/sh\n{text}\n")
+        tool.chmod(0o755)
+    return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "PYTHON": sys.executable}
+
+
+def run(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = [str(SYSTEM_PACKAGES), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+
+
+def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
+    """Where it may not install, it names what is missing and stops with the command to type."""
+    env = with_tools(tmp_path, ldconfig="true", id="echo 1000", apt_get="echo must not run; exit 9")
+    done = run("window", env=env)
+    assert done.returncode == 1
+    assert "Missing system packages for the window: libbrotli1 " in done.stdout
+    assert "libxcb-cursor0" in done.stdout
+    assert "must not run" not in done.stdout
+    assert "SYSTEM_PACKAGES=skip" in done.stdout
+
+
+def test_going_on_without_them_is_possible(tmp_path: Path) -> None:
+    """The terminal needs none of them."""
+    env = {**with_tools(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
+    assert run("window", env=env).returncode == 0
+
+
+def test_nothing_missing_is_silent() -> None:
+    """On a machine that has everything it says nothing."""
+    done = run("window", env={**os.environ, "PYTHON": sys.executable})
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"])
+def test_a_display_or_a_platform_lets_the_window_open(variable: str) -> None:
+    """Any of the three is enough."""
+    env = {"PATH": os.environ["PATH"], variable: "x"}
+    assert subprocess.run([str(SCRIPTS / "display.sh")], env=env, check=False).returncode == 0
+
+
+def test_without_a_display_it_says_what_works() -> None:
+    """No display is a failure with a way out: the terminal, VNC, a virtual screen."""
+    env = {"PATH": os.environ["PATH"]}
+    done = subprocess.run([str(SCRIPTS / "display.sh")], env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    for way_out in ("support-console doctor", "QT_QPA_PLATFORM=vnc make run", "xvfb-run"):
+        assert way_out in done.stdout
