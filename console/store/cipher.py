@@ -26,8 +26,8 @@ class Cipher:
 
     def __init__(self, key_text: str) -> None:
         """Raises ConsoleError `bad_profile` for a key text of fewer than 16 characters."""
-        if len(key_text.strip()) < SHORTEST_KEY:
-            facts = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "too_short"}
+        if len(key_text) < SHORTEST_KEY:
+            facts = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_short"}
             raise ConsoleError("bad_profile", facts)
         secret = key_text.encode("utf-8", "surrogatepass")
         self._seal_key = _hkdf(secret, _LABEL + b"seal")

@@ -140,7 +140,9 @@ class Spool:
     def answered(self, operation_id: str, answer: Answer) -> None:
         """Keep, encrypted and on the disk, an answer that the database could not take."""
         if self._cipher is None:
-            raise ConsoleError("bad_profile", {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "missing"})
+            raise ConsoleError(
+                "bad_profile", {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_missing"}
+            )
         sealed = self._cipher.seal(answers.to_json(answer).encode())
         provider_id = answer.found.credit_check_id if answer.found else None
         kept = self._file.write(
