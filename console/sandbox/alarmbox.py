@@ -116,7 +116,9 @@ class AlarmBox:
 
         def act() -> Reply:
             pair = self._world.tokens.exchange(form)
-            return replace(json_reply(self._world.tokens.answer(pair)), headers=(("Cache-Control", "no-store"),))
+            return replace(
+                json_reply(self._world.tokens.answer(pair)), headers=(("Cache-Control", "no-store"),)
+            )
 
         return Call(NAME, "token", act)
 
@@ -201,7 +203,11 @@ def _wanted_number(request: Request) -> str:
     comment = wanted.get("purchase_reason_comment", "")
     if not isinstance(number, str) or not re.fullmatch("[0-9]{13}", number):
         raise Refused(error_reply(422, "corporation_number must be 13 digits"))
-    if wanted.get("deal", 1) not in DEALS or not isinstance(reasons, list) or not set(reasons) <= set(REASONS):
+    if (
+        wanted.get("deal", 1) not in DEALS
+        or not isinstance(reasons, list)
+        or not set(reasons) <= set(REASONS)
+    ):
         raise Refused(error_reply(422, "deal or purchase_reasons is not in the table"))
     if not isinstance(comment, str) or len(comment) > COMMENT_LIMIT:
         raise Refused(error_reply(422, "purchase_reason_comment has at most 500 characters"))
@@ -215,5 +221,7 @@ def _code_answer(request: Request, back: str, code: str) -> Reply:
         return Reply(302, headers=(("Location", f"{back}{'&' if '?' in back else '?'}{urlencode(answer)}"),))
     if "json" in request.headers.get("accept", ""):
         return json_reply({"code": code})
-    page = f"<!doctype html><title>AlarmBox (sandbox)</title><code id=authorization_code>{escape(code)}</code>"
+    page = (
+        f"<!doctype html><title>AlarmBox (sandbox)</title><code id=authorization_code>{escape(code)}</code>"
+    )
     return Reply(200, page.encode(), "text/html; charset=utf-8")

@@ -51,7 +51,9 @@ class SandboxControl:
         """How many charges there are, of all numbers or of one."""
         return int(self.ledger(number)["total"])
 
-    def requests(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[dict[str, Any]]:
+    def requests(
+        self, call: str | None = None, number: str | None = None, after: int = 0
+    ) -> list[dict[str, Any]]:
         """What providers were asked, in order; `after` is a `seq`."""
         asked = {"call": call, "number": number, "after": after}
         return list(self._ask("GET", "requests", query=asked)["requests"])
@@ -79,7 +81,9 @@ class SandboxControl:
 
     def wait(self, seconds: float = 10.0, **until: Any) -> bool:
         """Wait until `held`, `charges` and `requests` are reached (of `call`, of `number`); False: not in time."""
-        return bool(self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)["reached"])
+        return bool(
+            self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)["reached"]
+        )
 
     def revoke_tokens(self) -> int:
         """Revoke every token: only a new authorisation helps."""

@@ -5,13 +5,13 @@ import struct
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from console.sandbox.calllog import Entry
 from console.sandbox.wire import Request, error_reply
 
 if TYPE_CHECKING:
-    from console.sandbox.server import Listener
+    from console.sandbox.listener import Listener
 
 BODY_LIMIT = 1 << 20
 CONTROL_BODY_LIMIT = 32 << 20
@@ -45,11 +45,20 @@ class Connection(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
-        address = urlsplit(self.path)
+        address = self._address()
+        if address is None:
+            return
         query = dict(parse_qsl(address.query, keep_blank_values=True))
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, address.path, query, headers, body, self.number, self.turn)
         self.server.answer(request, self)
+
+    def _address(self) -> SplitResult | None:
+        try:
+            return urlsplit(self.path)
+        except ValueError:
+            self._turn_away(400, "the address is not understood")
+            return None
 
     def _body(self) -> bytes | None:
         length = self.headers.get("Content-Length", "0")

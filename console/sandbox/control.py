@@ -10,7 +10,7 @@ from console.sandbox.alarmbox import AlarmBox, purchase_answer
 from console.sandbox.calls import Call, Handler, Route, route
 from console.sandbox.clock import instant_text
 from console.sandbox.fault_table import FAULTS
-from console.sandbox.rules import BadRule
+from console.sandbox.rules import BadRule, read_rule
 from console.sandbox.wire import Reply, Request, error_reply, json_reply
 from console.sandbox.world import World
 
@@ -68,7 +68,9 @@ class Control:
 
     def _requests(self, request: Request) -> Reply:
         asked = request.query
-        entries = self._world.log.as_json(asked.get("call"), asked.get("number"), int(asked.get("after", "0")))
+        entries = self._world.log.as_json(
+            asked.get("call"), asked.get("number"), int(asked.get("after", "0"))
+        )
         return json_reply({"requests": entries})
 
     def _catalogue(self, _: Request) -> Reply:
@@ -87,7 +89,11 @@ class Control:
 
         def reached() -> bool:
             made = world.ledger.count(number) if number else world.ledger.total
-            return world.holds.held(call, number) >= held and made >= charges and world.log.count(call) >= requests
+            return (
+                world.holds.held(call, number) >= held
+                and made >= charges
+                and world.log.count(call) >= requests
+            )
 
         seconds = min(float(asked.get("timeout", "10")), LONGEST_WAIT_SECONDS)
         return json_reply({"reached": world.holds.wait_until(reached, seconds)})
@@ -96,8 +102,8 @@ class Control:
 
     def _add_faults(self, request: Request) -> Reply:
         wanted = request.json()
-        rules = wanted.get("rules", [wanted])
-        return json_reply({"ids": [self._world.rules.add(rule).id for rule in rules]}, 201)
+        rules = [read_rule(rule) for rule in wanted.get("rules", [wanted])]
+        return json_reply({"ids": [self._world.rules.add(rule) for rule in rules]}, 201)
 
     def _clear_faults(self, request: Request) -> Reply:
         one = request.query.get("id")
@@ -122,20 +128,10 @@ class Control:
                 world.clock.fix_today(date.fromisoformat(value) if value else None)
             case "advance_seconds":
                 world.clock.advance(float(value))
-            case "access_token_seconds":
-                world.tokens.lifetime_seconds = float(value)
-            case "old_access_dies":
-                world.tokens.old_access_dies = bool(value)
             case "credentials":
                 world.tokens.accept(**value)
-            case "delay_seconds" | "spacing_seconds":
-                setattr(world.settings, name, float(value))
-            case "list_call" | "expired_is_forbidden":
-                setattr(world.settings, name, bool(value))
-            case "purchase_status":
-                world.settings.purchase_status = int(value)
             case _:
-                raise ValueError(f"{name} can't be set")
+                world.settings.change(name, value)
 
     def _release(self, request: Request) -> Reply:
         wanted = request.json()

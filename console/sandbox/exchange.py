@@ -31,7 +31,8 @@ class Exchange:
 
     def send(self, reply: Reply) -> None:
         """A whole, well-formed answer; the true one counts as delivered."""
-        if self.wire.write(reply.head() + reply.body) and reply.charge is not None:
+        there = not self.wire.caller_gone()
+        if self.wire.write(reply.head() + reply.body) and there and reply.charge is not None:
             self.world.ledger.delivered(reply.charge)
 
     def send_and_close(self, *pieces: bytes) -> None:

@@ -28,7 +28,13 @@ class FaultKind:
 
 FAULTS: dict[str, FaultKind] = {}
 ORDINARY = FaultKind(
-    "", "the ordinary answer", "happens", frozenset(), "none", (), lambda exchange: exchange.send(exchange.act())
+    "",
+    "the ordinary answer",
+    "happens",
+    frozenset(),
+    "none",
+    (),
+    lambda exchange: exchange.send(exchange.act()),
 )
 
 

@@ -1,5 +1,6 @@
 """The truth: every charge that the simulated providers accepted. Two requests are two charges."""
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from threading import Lock
@@ -26,10 +27,12 @@ class Ledger:
     def __init__(self) -> None:
         self._lock = Lock()
         self._charges: dict[int, Charge] = {}
+        self._counts: Counter[str] = Counter()
 
     def charge(self, charge_id: int, provider: str, number: str, at: datetime) -> None:
         with self._lock:
             self._charges[charge_id] = Charge(charge_id, provider, number, instant_text(at))
+            self._counts[number] += 1
 
     def delivered(self, charge_id: int) -> None:
         with self._lock:
@@ -45,6 +48,7 @@ class Ledger:
     def clear(self) -> None:
         with self._lock:
             self._charges.clear()
+            self._counts.clear()
 
     @property
     def total(self) -> int:
@@ -53,13 +57,11 @@ class Ledger:
     def count(self, number: str) -> int:
         """Charges of one corporation number."""
         with self._lock:
-            return sum(1 for charge in self._charges.values() if charge.number == number)
+            return self._counts[number]
 
     def by_number(self) -> dict[str, int]:
-        counts: dict[str, int] = {}
-        for charge in self.charges():
-            counts[charge.number] = counts.get(charge.number, 0) + 1
-        return counts
+        with self._lock:
+            return dict(self._counts)
 
     def charges(self, number: str | None = None) -> list[Charge]:
         """In the order in which they were made."""
@@ -68,9 +70,8 @@ class Ledger:
 
     def as_json(self, number: str | None = None) -> JsonObject:
         charges = self.charges(number)
-        counts = self.by_number()
         return {
             "total": len(charges),
-            "by_number": {number: counts.get(number, 0)} if number else counts,
+            "by_number": {number: self.count(number)} if number else self.by_number(),
             "entries": [asdict(charge) for charge in charges],
         }

@@ -1,6 +1,5 @@
 """Which call meets which fault: rules that count, and seeded chance."""
 
-import hashlib
 import json
 import random
 from collections import Counter
@@ -41,6 +40,8 @@ class Order:
 class Rule:
     """Meets the calls that match it: from the `nth` on, `times` of them, or always when `times` is None.
 
+    With `per_number` it counts for every corporation number by itself.
+
     With mode `random` every matching call draws: with probability `rate` it meets one of `actions`. The draw
     depends on seed, call, number and how often this call was seen for this number, not on other numbers.
     """
@@ -52,6 +53,7 @@ class Rule:
     credit_check_id: int | None = None
     nth: int = 1
     times: int | None = 1
+    per_number: bool = False
     seconds: float | None = None
     size: int | None = None
     body: str | None = None
@@ -70,7 +72,9 @@ class Rule:
         for action in self.actions:
             kind, _ = parse_action(action)
             if self.call and kind.calls and self.call not in kind.calls:
-                raise BadRule(f"{kind.name} does not apply to {self.call}, only to {', '.join(sorted(kind.calls))}")
+                raise BadRule(
+                    f"{kind.name} does not apply to {self.call}, only to {', '.join(sorted(kind.calls))}"
+                )
         self._check()
 
     def _check(self) -> None:
@@ -101,15 +105,14 @@ class Rulebook:
         self._lock = Lock()
         self._ids = count(1)
         self._rules: dict[int, Rule] = {}
-        self._draws: Counter[tuple[int, str, str | None]] = Counter()
+        self._seen: Counter[tuple[int, str | None]] = Counter()
 
-    def add(self, wanted: JsonObject) -> Rule:
-        """Put a rule in force. Raises `BadRule`."""
-        rule = read_rule(wanted)
+    def add(self, rule: Rule) -> int:
+        """Put a rule in force; returns its id."""
         with self._lock:
             rule.id = next(self._ids)
             self._rules[rule.id] = rule
-        return rule
+            return rule.id
 
     def clear(self, rule_id: int | None = None) -> int:
         """Forget one rule, or all; tells how many."""
@@ -135,24 +138,24 @@ class Rulebook:
         if not candidates:
             return None
         rule.seen += 1
+        key = (rule.id, f"{call.name}:{call.number}" if rule.per_number or rule.mode == "random" else None)
+        self._seen[key] += 1
         if rule.mode == "random":
-            return self._draw(rule, call, candidates)
-        first_missed = None if rule.times is None else rule.nth + rule.times
-        in_turn = rule.nth <= rule.seen and (first_missed is None or rule.seen < first_missed)
-        return candidates[(rule.seen - rule.nth) % len(candidates)] if in_turn else None
-
-    def _draw(self, rule: Rule, call: Call, candidates: list[str]) -> str | None:
-        key = (rule.id, call.name, call.number)
-        self._draws[key] += 1
-        text = f"{rule.seed}:{call.name}:{call.number}:{self._draws[key]}"
-        chance = random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311 - repeatable on purpose
-        if rule.times is not None and rule.met >= rule.times:
-            return None
-        return chance.choice(candidates) if chance.random() < rule.rate else None
+            return _draw(rule, f"{call.name}:{call.number}:{self._seen[key]}", candidates)
+        turn = self._seen[key] - rule.nth
+        in_turn = turn >= 0 and (rule.times is None or turn < rule.times)
+        return candidates[turn % len(candidates)] if in_turn else None
 
     def as_json(self) -> list[JsonObject]:
         with self._lock:
             return [asdict(rule) for rule in self._rules.values()]
+
+
+def _draw(rule: Rule, occasion: str, candidates: list[str]) -> str | None:
+    if rule.times is not None and rule.met >= rule.times:
+        return None
+    chance = random.Random(f"{rule.seed}:{occasion}")  # noqa: S311 - repeatable on purpose
+    return chance.choice(candidates) if chance.random() < rule.rate else None
 
 
 def applies(action: str, call: Call) -> bool:
@@ -176,7 +179,7 @@ def parse_action(action: str) -> tuple[FaultKind, str]:
 KINDS: dict[str, tuple[type, ...]] = {
     "nth": (int,), "times": (int, type(None)), "seed": (int,), "size": (int, type(None)),
     "credit_check_id": (int, type(None)), "rate": (int, float), "seconds": (int, float, type(None)),
-    "fields": (dict,), "actions": (list, tuple), "action": (str,), "mode": (str,),
+    "per_number": (bool,), "fields": (dict,), "actions": (list, tuple), "action": (str,), "mode": (str,),
 }  # fmt: skip
 TEXT = (str, type(None))
 SETTABLE = {f.name for f in fields(Rule)} - {"id", "seen", "met"}
@@ -194,7 +197,7 @@ def read_rule(wanted: JsonObject) -> Rule:
     if given.get("mode") == "random":
         given.setdefault("times", None)
     for name, value in given.items():
-        if not isinstance(value, KINDS.get(name, TEXT)) or isinstance(value, bool):
+        if not isinstance(value, KINDS.get(name, TEXT)) or (isinstance(value, bool) and name != "per_number"):
             raise BadRule(f"{name} has the wrong type")
     return Rule(**given)
 

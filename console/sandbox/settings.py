@@ -1,14 +1,31 @@
 """What can be set for all calls of the sandbox, as opposed to faults, which are for single ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(slots=True)
 class Settings:
-    """Defaults are those of a well-behaved provider."""
+    """The defaults are those of a well-behaved provider; shared by all parts, so it is changed in place."""
 
     delay_seconds: float = 0.0  # before every provider call is looked at
-    spacing_seconds: float = 0.0  # calls that start closer than this are answered 429
+    spacing_seconds: float = (
+        0.0  # calls that start closer than this are answered 429 (token calls don't count)
+    )
+    access_token_seconds: float = 86400.0  # how long an access token lives
+    old_access_dies: bool = True  # the first use of a new pair ends the old access token too
     list_call: bool = False  # GET /ps/v1/credit_checks?corporation_number=N exists
-    expired_is_forbidden: bool = False  # detail and PDF answer 403 after the expiration date
+    expired_is_forbidden: bool = False  # detail and PDF are answered 403 after the expiration date
     purchase_status: int = 201  # one public note says 200, another 201
+
+    def change(self, name: str, value: object) -> None:
+        """Set one of them. Raises `ValueError` for a name or a type that doesn't fit."""
+        present = getattr(self, name) if name in {f.name for f in fields(self)} else None
+        if present is None:
+            raise ValueError(f"{name} can't be set")
+        if isinstance(present, bool) != isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{name} must be like {present!r}")
+        setattr(self, name, type(present)(value))
+
+    def reset(self) -> None:
+        for name, value in ((f.name, f.default) for f in fields(self)):
+            setattr(self, name, value)

@@ -11,6 +11,7 @@ from threading import RLock
 
 from console.sandbox.clock import SandboxClock
 from console.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SCOPE
+from console.sandbox.settings import Settings
 from console.sandbox.wire import JsonObject, Refused, json_reply
 
 CODE_LIFETIME = timedelta(minutes=10)
@@ -40,8 +41,9 @@ class Code:
 class TokenOffice:
     """Hands out, checks and revokes tokens; safe to use from any thread."""
 
-    def __init__(self, clock: SandboxClock) -> None:
+    def __init__(self, clock: SandboxClock, settings: Settings) -> None:
         self._clock = clock
+        self._settings = settings
         self._lock = RLock()
         self.reset()
 
@@ -52,8 +54,6 @@ class TokenOffice:
             self._by_access: dict[str, Pair] = {}
             self._by_refresh: dict[str, Pair] = {}
             self._codes: dict[str, Code] = {}
-            self.lifetime_seconds = 86400.0
-            self.old_access_dies = True
         self.accept(CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN)
 
     def accept(
@@ -71,7 +71,9 @@ class TokenOffice:
             if client_id not in self.clients:
                 raise refusal(401, "invalid_client")
             code = "code-" + secrets.token_hex(12)
-            self._codes[code] = Code(client_id, redirect_uri, scope or SCOPE, self._clock.now() + CODE_LIFETIME)
+            self._codes[code] = Code(
+                client_id, redirect_uri, scope or SCOPE, self._clock.now() + CODE_LIFETIME
+            )
             return code
 
     def exchange(self, form: dict[str, str]) -> Pair:
@@ -140,12 +142,13 @@ class TokenOffice:
                 "clients": sorted(self.clients),
                 "pairs_handed_out": len(self._by_access),
                 "access_tokens_alive": sum(1 for pair in living if pair.ends_at > self._clock.now()),
-                "lifetime_seconds": self.lifetime_seconds,
             }
 
     def _check_client(self, form: dict[str, str]) -> None:
         secret = self.clients.get(form.get("client_id", ""))
-        if secret is None or not secrets.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
+        if secret is None or not secrets.compare_digest(
+            secret.encode(), form.get("client_secret", "").encode()
+        ):
             raise refusal(401, "invalid_client")
 
     def _from_code(self, form: dict[str, str]) -> Pair:
@@ -167,7 +170,7 @@ class TokenOffice:
         return old
 
     def _hand_out(self, client_id: str, scope: str, previous: Pair | None) -> Pair:
-        ends_at = self._clock.now() + timedelta(seconds=self.lifetime_seconds)
+        ends_at = self._clock.now() + timedelta(seconds=self._settings.access_token_seconds)
         access, refresh = "at-" + secrets.token_hex(16), "rt-" + secrets.token_hex(16)
         return self._keep(Pair(client_id, scope, access, refresh, ends_at, previous))
 
@@ -182,7 +185,7 @@ class TokenOffice:
         if previous is None:
             return
         self._by_refresh.pop(previous.refresh, None)
-        previous.revoked = previous.revoked or self.old_access_dies
+        previous.revoked = previous.revoked or self._settings.old_access_dies
 
 
 def refusal(status: int, error: str) -> Refused:

@@ -21,7 +21,7 @@ class World:
         self.clock = SandboxClock(source)
         self.settings = Settings()
         self.ledger = Ledger()
-        self.tokens = TokenOffice(self.clock)
+        self.tokens = TokenOffice(self.clock, self.settings)
         self.rules = Rulebook()
         self.holds = Holds()
         self.log = CallLog(self.clock)
@@ -32,7 +32,7 @@ class World:
         """As at the start; calls that hang end without any effect."""
         self.rules.clear()
         self.holds.drop()
-        self.settings = Settings()
+        self.settings.reset()
         self.clock.set(None)
         self.clock.fix_today(None)
         self.ledger.clear()

@@ -8,7 +8,9 @@ from console.sandbox.fault_table import PDF, fault
 from console.sandbox.faults.answers import change_checks
 from console.sandbox.wire import encode
 
-EXECUTABLE = b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
+EXECUTABLE = (
+    b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
+)
 
 
 def replace_pdf(x: Exchange, value: object) -> None:
@@ -70,14 +72,25 @@ def pdf_no_eof(x: Exchange) -> None:
     replace_pdf(x, _text(content[: len(content) // 2]))
 
 
-@fault("pdf_other", "a different valid PDF of the same check", "happens", PDF)
+@fault(
+    "pdf_other",
+    "a different valid PDF of the same check (of that revision)",
+    "happens",
+    PDF,
+    argument="optional",
+)
 def pdf_other(x: Exchange) -> None:
     check = x.act().data["credit_check"]
     number, check_id = str(check["corporation_number"]), int(check["credit_check_id"])
-    replace_pdf(x, _text(pdf.report(number, check_id, 2, str(check["purchase_date"]), str(check["result"]))))
+    revision = int(x.order.argument or 2)
+    replace_pdf(
+        x, _text(pdf.report(number, check_id, revision, str(check["purchase_date"]), str(check["result"])))
+    )
 
 
-@fault("pdf_bomb", "a small PDF that inflates to `size` bytes (default 1 GiB)", "happens", PDF, options=("size",))
+@fault(
+    "pdf_bomb", "a small PDF that inflates to `size` bytes (default 1 GiB)", "happens", PDF, options=("size",)
+)
 def pdf_bomb(x: Exchange) -> None:
     replace_pdf(x, _text(pdf.bomb(x.order.size or 1 << 30)))
 
@@ -89,4 +102,6 @@ def pdf_huge(x: Exchange) -> None:
     before, _, after = encode(reply.data).partition(marker.encode())
     size = x.order.size or 500_000_000
     length = len(before) + pdf.filler_base64_length(size) + len(after)
-    x.stream(reply, length, (piece for part in ([before], pdf.filler_base64(size), [after]) for piece in part))
+    x.stream(
+        reply, length, (piece for part in ([before], pdf.filler_base64(size), [after]) for piece in part)
+    )
