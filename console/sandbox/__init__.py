@@ -1,4 +1,4 @@
-"""Simulated providers over real HTTP on loopback: somebody else's server, which keeps the truth in a ledger."""
+"""Simulated providers over real HTTP on loopback: somebody else's server, with the truth in a ledger."""
 
 from console.sandbox.client import SandboxControl
 from console.sandbox.credentials import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN

@@ -1,4 +1,4 @@
-"""AlarmBox as its customers describe it: OAuth 2.0, buying a credit check, its detail, its PDF, and a list."""
+"""AlarmBox as its customers describe it: OAuth 2.0, buying a credit check, its detail, its PDF, a list."""
 
 import base64
 import re
@@ -194,7 +194,7 @@ def _missing() -> Reply:
 
 
 def _wanted_number(request: Request) -> str:
-    """The corporation number of a purchase. Raises `Refused` for what AlarmBox would call a validation error."""
+    """The corporation number of a purchase. Raises `Refused` for what AlarmBox would call invalid."""
     if request.media_type() != "application/json":
         raise Refused(error_reply(400, "Content-Type must be application/json"))
     wanted = request.json()
@@ -215,7 +215,7 @@ def _wanted_number(request: Request) -> str:
 
 
 def _code_answer(request: Request, back: str, code: str) -> Reply:
-    """Out of band the code is shown (as JSON to a program that asks for it); otherwise it travels in a redirect."""
+    """Out of band the code is shown (as JSON where that is asked for); otherwise it travels in a redirect."""
     if back != OUT_OF_BAND:
         answer = {"code": code} | ({"state": request.query["state"]} if "state" in request.query else {})
         return Reply(302, headers=(("Location", f"{back}{'&' if '?' in back else '?'}{urlencode(answer)}"),))

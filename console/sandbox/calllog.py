@@ -1,4 +1,4 @@
-"""What was asked of the sandbox, in order: enough to tell who called when and how it ended, and no secrets."""
+"""What was asked of the sandbox, in order: who called when and how it ended, and no secrets."""
 
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
@@ -15,7 +15,7 @@ SECRET_PATHS = ("/oauth/",)
 
 @dataclass(slots=True)
 class Entry:
-    """One request. `monotonic`: seconds, for spacing; `status`: null until, or unless, an answer was begun."""
+    """One request. `monotonic`: seconds, for spacing; `status`: null unless an answer was begun."""
 
     seq: int
     at: str

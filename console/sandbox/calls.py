@@ -9,7 +9,7 @@ from console.sandbox.wire import Refused, Reply, Request, error_reply
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`act` has the effect (a charge, a rotation) and returns the true answer; not called, nothing happened."""
+    """`act` has the effect (a charge, a rotation) and returns the true answer; uncalled, nothing happens."""
 
     provider: str
     name: str

@@ -80,10 +80,9 @@ class SandboxControl:
         return int(self._ask("POST", "release", {"call": call, "number": number})["released"])
 
     def wait(self, seconds: float = 10.0, **until: Any) -> bool:
-        """Wait until `held`, `charges` and `requests` are reached (of `call`, of `number`); False: not in time."""
-        return bool(
-            self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)["reached"]
-        )
+        """Wait until `held`, `charges`, `requests` are reached (of `call`, of `number`); False: not in time."""
+        answer = self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)
+        return bool(answer["reached"])
 
     def revoke_tokens(self) -> int:
         """Revoke every token: only a new authorisation helps."""

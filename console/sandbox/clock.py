@@ -1,4 +1,4 @@
-"""The sandbox's own clock: runs with the machine's, can be set to another instant, and knows Japan's calendar."""
+"""The sandbox's own clock: runs with the machine's, can be set, and knows Japan's calendar."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone

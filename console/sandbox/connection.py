@@ -1,4 +1,4 @@
-"""One connection: reads requests, hands them to the sandbox, and puts on the wire what was decided, true or not."""
+"""One connection: reads requests, hands them on, and puts on the wire what was decided, true or not."""
 
 import socket
 import struct

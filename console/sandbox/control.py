@@ -1,4 +1,4 @@
-"""The control room under `/_sandbox/`: tests and people read the truth there and switch faults. JSON in and out."""
+"""The control room under `/_sandbox/`, JSON in and out: the truth is read and faults are switched there."""
 
 import re
 from collections.abc import Callable

@@ -15,7 +15,7 @@ DETAILS = ("detail", "pdf")
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One row of the table. `effect`: what becomes of the charge (or rotation); no `calls` means every call."""
+    """One row of the table. `effect`: what becomes of the charge (or rotation); no `calls`: every call."""
 
     name: str
     sees: str

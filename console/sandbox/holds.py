@@ -1,4 +1,4 @@
-"""Calls that are being held: they wait for a release, for their time to pass, or for the end of the sandbox."""
+"""Calls that are being held: they wait for a release, for their time, or for the end of the sandbox."""
 
 import time
 from collections.abc import Callable

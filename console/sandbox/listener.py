@@ -19,7 +19,7 @@ log = logging.getLogger("console.sandbox")
 
 
 class Listener(ThreadingHTTPServer):
-    """Accepts connections until told to stop; can refuse them for a while, as a provider that is down does."""
+    """Accepts connections until told to stop; can refuse them for a while, like a provider that is down."""
 
     daemon_threads = True
     block_on_close = False

@@ -79,7 +79,7 @@ def _escaped(text: str) -> str:
 
 
 def bomb(inflated_bytes: int = 1 << 30) -> bytes:
-    """A small PDF whose page inflates to `inflated_bytes`: compressed twice, it travels as a few kilobytes."""
+    """A PDF of a few kilobytes (compressed twice) whose page inflates to `inflated_bytes`."""
     packed = zlib.compress(b"".join(deflated_zeros(inflated_bytes)), 9)
     return assemble([stream_object(packed, "/Filter [/FlateDecode /FlateDecode] ")])
 

@@ -108,7 +108,7 @@ class Sandbox:
 
 
 def start(port: int = 0, clock: Callable[[], datetime] = machine_time) -> Sandbox:
-    """A sandbox on loopback, ready when this returns; port 0 takes a free one. Raises OSError for a taken one."""
+    """A sandbox on loopback, ready on return; port 0 takes a free one. Raises OSError for a taken one."""
     return Sandbox(port, clock)
 
 

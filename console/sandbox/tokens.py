@@ -1,7 +1,7 @@
 """AlarmBox's token office: OAuth 2.0 with refresh tokens that rotate, as Doorkeeper keeps them.
 
-A refresh hands out a new pair and leaves the old one alive; the old pair, access token included, dies with the
-first use of the new one. So an answer that got lost can be asked for again, until the new pair is put to use.
+A refresh hands out a new pair and leaves the old one alive; the old pair, access token included, dies with
+the first use of the new one. So a lost answer can be asked for again, until the new pair is put to use.
 """
 
 import secrets
@@ -115,7 +115,7 @@ class TokenOffice:
             return len({id(pair) for pair in pairs})
 
     def take_back(self, pair: Pair) -> None:
-        """Undo the rotation: `pair` keeps its access token, the refresh token before it stays the good one."""
+        """Undo the rotation: `pair` keeps its access token, the refresh token before it stays good."""
         with self._lock:
             self._by_refresh.pop(pair.refresh, None)
             pair.previous = None

@@ -54,7 +54,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. `data` is what `body` was made from; `charge` names the ledger entry that it tells about."""
+    """One answer. `data` is what `body` was made from; `charge` names the ledger entry it tells about."""
 
     status: int = 200
     body: bytes = b""

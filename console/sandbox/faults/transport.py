@@ -72,7 +72,7 @@ def hang_after_charge(x: Exchange) -> None:
         x.send(reply)
 
 
-@fault("late_charge", "no answer, or that status at once; the charge follows after `seconds` or a release", "late",
+@fault("late_charge", "no answer, or that status at once; charged after `seconds` or a release", "late",
        argument="optional", options=LATE)  # fmt: skip
 def late_charge(x: Exchange) -> None:
     if x.order.argument:
