@@ -1,4 +1,4 @@
-"""Which provider URLs are fit to receive credentials: https, or this machine; nothing that hides another host."""
+"""Which provider URLs are fit to receive credentials: https, or this machine; nothing hides another host."""
 
 import re
 import unicodedata
@@ -15,7 +15,7 @@ _LOOKS_LIKE_AN_ADDRESS = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """A provider's origin. `host` is ASCII and lower case, without brackets; `port` None is the scheme's own."""
+    """A provider's origin. `host`: ASCII, lower case, no brackets; `port` None is the scheme's own."""
 
     scheme: str
     host: str
@@ -40,7 +40,7 @@ class BaseUrl:
 
 
 def check_base_url(url: str, variable: str = "provider_url") -> None:
-    """Refuse an unfit URL: ConsoleError `bad_profile` with detail `variable` and `problem` (never the URL)."""
+    """Refuse an unfit URL: ConsoleError `bad_profile`, detail `variable` and `problem` (never the URL)."""
     parse_base_url(url, variable)
 
 
@@ -82,7 +82,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _host(parts: SplitResult) -> str:
-    """The host in ASCII. A form that only some resolvers read as an address (`127.1`, `0x7f000001`) is refused."""
+    """The host in ASCII. What only some resolvers read as an address (`127.1`, `0x7f000001`) is refused."""
     host = _ascii((parts.hostname or "").removesuffix("."))
     if _is_address(host):
         return host
@@ -92,7 +92,7 @@ def _host(parts: SplitResult) -> str:
 
 
 def _ascii(host: str) -> str:
-    """Punycode of an international name; look-alikes of ASCII (full width, other dots) are refused, not mapped."""
+    """Punycode of an international name; look-alikes of ASCII (full width, other dots) are refused."""
     if host.isascii():
         return host
     if unicodedata.normalize("NFKC", host) != host or "。" in host:

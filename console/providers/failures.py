@@ -8,7 +8,7 @@ from console.domain.outcomes import OutcomeClass, Sent
 
 
 class TransportFailure(Exception):
-    """A call that brought no usable answer: its class for a money call, a stable reason, and whether it left."""
+    """A call without a usable answer: its class for a money call, a stable reason, and whether it left."""
 
     def __init__(self, kind: OutcomeClass, reason: str, sent: Sent) -> None:
         super().__init__(f"{kind}: {reason} (sent: {sent})")
@@ -71,12 +71,13 @@ def _rows() -> tuple[Row, ...]:
     from urllib3 import exceptions as u
     from urllib3.util.ssl_match_hostname import CertificateError
 
-    never_prepared = (r.InvalidURL, r.InvalidSchema, r.MissingSchema, r.InvalidHeader, r.UnrewindableBodyError)
-    broken = (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected, http.client.BadStatusLine)
+    unprepared = (r.InvalidURL, r.InvalidSchema, r.MissingSchema, r.InvalidHeader, r.UnrewindableBodyError)
+    closed = (http.client.RemoteDisconnected, http.client.BadStatusLine)
+    broken = (ConnectionResetError, BrokenPipeError, *closed, u.ProtocolError)
     cut = (r.ChunkedEncodingError, http.client.IncompleteRead, r.ContentDecodingError, u.DecodeError)
     unreadable = (json.JSONDecodeError, r.InvalidJSONError, UnicodeDecodeError)
     return (
-        ("bad_request_url", Sent.NO, never_prepared, ""),
+        ("bad_request_url", Sent.NO, unprepared, ""),
         ("address_not_allowed", Sent.NO, (AddressNotAllowed,), ""),
         ("name_not_resolved", Sent.NO, (u.NameResolutionError, socket.gaierror), ""),
         ("not_connected", Sent.NO, (u.NewConnectionError,), ""),
@@ -86,7 +87,7 @@ def _rows() -> tuple[Row, ...]:
         ("answer_too_large", Sent.YES, (AnswerTooLarge,), ""),
         ("read_timeout", Sent.MAYBE, (r.ReadTimeout, u.ReadTimeoutError), ""),
         ("answer_cut", Sent.YES, cut, ""),
-        ("connection_broken", Sent.MAYBE, (*broken, u.ProtocolError), ""),
+        ("connection_broken", Sent.MAYBE, broken, ""),
         ("tls_broken", Sent.MAYBE, (r.SSLError, u.SSLError, ssl.SSLError, r.ProxyError, u.ProxyError), ""),
         ("unreadable", Sent.YES, unreadable, ""),
         ("redirect", Sent.MAYBE, (r.TooManyRedirects,), ""),

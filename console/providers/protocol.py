@@ -38,7 +38,7 @@ class CreditReader(Protocol):
     """The reading half of a vendor: whoever holds only this can't buy anything.
 
     No method raises for what the provider or the network does: every answer and every silence is an Outcome.
-    A read that taught nothing is UNKNOWN: `sent` is NO when it was never asked, `status` None when nothing came.
+    A read that taught nothing is UNKNOWN: `sent` NO when it was never asked, `status` None when nothing came.
     """
 
     @property
@@ -108,7 +108,7 @@ class TokenUnavailable(Exception):
 Exchange = Callable[[str], TokenPair | None]
 """Trades a refresh token for a new pair. None: the provider refused this refresh token (`invalid_grant`),
 which is no error if somebody else has meanwhile used it. Raises TokenRefused when no refresh token could
-help, and TokenUnavailable when no usable answer came (one retry with the same refresh token lies behind it)."""
+help, and TokenUnavailable when no usable answer came (after one retry with the same refresh token)."""
 
 
 class TokenKeeper(Protocol):

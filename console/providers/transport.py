@@ -125,7 +125,7 @@ class HttpTransport:
 
 
 def _read(response: "Response", watch: Watch, limit: int) -> HttpAnswer:
-    """The whole body; a cut one is never taken for whole, not even one that was to end with the connection."""
+    """The whole body; a cut one is never taken for whole, not even if it was to end with the connection."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     chunks: list[bytes] = []
     digest = hashlib.sha256()

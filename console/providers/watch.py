@@ -1,4 +1,4 @@
-"""One call's time: it ends at its deadline however slowly the other side drips, and connects only where allowed."""
+"""One call's socket and time: it connects only where allowed, and ends however slowly the other side drips."""
 
 import socket
 from collections.abc import Callable, Sequence
@@ -18,12 +18,16 @@ Resolver = Callable[..., Sequence[tuple[Any, ...]]]
 class Watch:
     """Opens the call's one socket and shuts it down when the budget (seconds) is spent.
 
-    The time runs from the making. A read timeout restarts with every byte; shutting the socket down from a timer
-    ends a drip for certain.
+    The time runs from the making. A read timeout restarts with every byte; shutting the socket down from a
+    timer ends a drip for certain.
     """
 
     def __init__(
-        self, clock: Clock, budget: float, admits: Callable[[str], bool], resolve: Resolver = socket.getaddrinfo
+        self,
+        clock: Clock,
+        budget: float,
+        admits: Callable[[str], bool],
+        resolve: Resolver = socket.getaddrinfo,
     ) -> None:
         self._clock = clock
         self._ends = clock.monotonic() + budget
@@ -63,7 +67,7 @@ class Watch:
     def _addresses(self, host: str, port: int, timeout: float) -> Sequence[tuple[Any, ...]]:
         """All addresses of the name, none if any of them is out of bounds.
 
-        The system's resolver knows no timeout, so it works aside; a late answer is dropped and nothing is sent.
+        The system's resolver knows no timeout, so it works aside; a late answer is dropped, nothing is sent.
         """
         answer: Future[Sequence[tuple[Any, ...]]] = Future()
         Thread(target=self._look_up, args=(answer, host, port), daemon=True).start()
@@ -90,7 +94,7 @@ class Watch:
         return sock
 
     def _take(self, sock: socket.socket) -> None:
-        """Keep a second handle: TLS takes the first one over, shutting down works on the connection itself."""
+        """Keep a second handle: TLS takes the first one over; shutting down works on the connection."""
         with self._lock:
             if self.spent:
                 raise TimeoutError("the budget was spent before anything was sent")
