@@ -1,4 +1,4 @@
-"""One call's socket and time: it connects only where allowed, and ends however slowly the other side drips."""
+"""One call's socket and time: it connects only where allowed, and ends however slowly the peer drips."""
 
 import socket
 from collections.abc import Callable, Sequence
