@@ -1,15 +1,15 @@
 """AlarmBox: credit checks by corporation number, bought one by one, read again by id."""
 
 import json
-from typing import TypeVar
 from urllib.parse import quote
 
 from console.domain.clock import Clock, TimeScale
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.outcomes import Outcome
 from console.domain.records import CheckReport, PurchaseRequest
 from console.providers.alarmbox_answers import LARGEST_ID, judge_detail, judge_list, judge_pdf, judge_purchase
-from console.providers.alarmbox_line import AlarmBoxLine, Question
+from console.providers.alarmbox_line import AlarmBoxLine
 from console.providers.alarmbox_oauth import AlarmBoxConfig, AlarmBoxOAuth
+from console.providers.asking import Question, never_sent
 from console.providers.pdf_field import LARGEST_PDF_BYTES
 from console.providers.protocol import Capabilities, PdfAnswer, RateGate, TokenKeeper
 from console.providers.transport import MEBIBYTE, HttpTransport
@@ -22,7 +22,6 @@ PURCHASE_BUDGET_SECONDS = 45.0
 READ_TIMEOUT_SECONDS = 60.0
 READ_BUDGET_SECONDS = 90.0
 PDF_BUDGET_SECONDS = 120.0
-T = TypeVar("T")
 _CHECKS = "/ps/v1/credit_checks"
 # Base64 takes 4/3; the rest is for the report around the file and for a server that escapes `/`.
 _LARGEST_PDF_ANSWER_BYTES = LARGEST_PDF_BYTES * 4 // 3 + 5 * MEBIBYTE
@@ -56,14 +55,14 @@ class AlarmBoxReader:
     def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
         """The report as it is now."""
         if not _fits(credit_check_id):
-            return _not_asked("bad_id")
+            return never_sent("bad_id", buys=False)
         question = _read(f"{_CHECKS}/{credit_check_id}", READ_BUDGET_SECONDS, MEBIBYTE)
         return self._line.ask(question, judge_detail(credit_check_id))
 
     def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         """The report with its file."""
         if not _fits(credit_check_id):
-            return _not_asked("bad_id")
+            return never_sent("bad_id", buys=False)
         path = f"{_CHECKS}/{credit_check_id}?with_pdf=true"
         question = _read(path, PDF_BUDGET_SECONDS, _LARGEST_PDF_ANSWER_BYTES)
         return self._line.ask(question, judge_pdf(credit_check_id))
@@ -71,7 +70,7 @@ class AlarmBoxReader:
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         """What was bought for this number, if the deployment has the list call."""
         if not self._finds:
-            return _not_asked("no_list_call")
+            return never_sent("no_list_call", buys=False)
         path = f"{_CHECKS}?corporation_number={quote(corporation_number, safe='')}"
         return self._line.ask(_read(path, READ_BUDGET_SECONDS, MEBIBYTE), judge_list(corporation_number))
 
@@ -84,7 +83,7 @@ class AlarmBox(AlarmBoxReader):
         try:
             question = _purchase(request)
         except Exception:  # whatever is wrong with a request that was never made, nothing was bought
-            return Outcome(OutcomeClass.FAILED_DEFINITE, "bad_request", Sent.NO)
+            return never_sent("bad_request", buys=True)
         return self._line.ask(question, judge_purchase(request.corporation_number))
 
     def reader(self) -> AlarmBoxReader:
@@ -128,7 +127,3 @@ def _read(path: str, budget: float, limit: int) -> Question:
 def _fits(credit_check_id: int) -> bool:
     return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_ID
 
-
-def _not_asked(reason: str) -> Outcome[T]:
-    """A read that taught nothing because it was never sent."""
-    return Outcome(OutcomeClass.UNKNOWN, reason, Sent.NO)

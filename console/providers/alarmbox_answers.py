@@ -1,144 +1,85 @@
-"""What AlarmBox's answers mean: the status tables, and the report in a body, judged field by field."""
+"""What AlarmBox's answers hold: the report in a body, judged field by field."""
 
 import re
-from collections.abc import Callable, Mapping
 from datetime import date
-from typing import TypeVar
 
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport
-from console.providers.pdf_field import PdfUnusable, decode_pdf, split_pdf
+from console.providers.judging import LIST, PURCHASE, READ, Judge, Unusable, judge_by, shown
+from console.providers.pdf_field import decode_pdf, split_pdf
 from console.providers.protocol import PdfAnswer
 from console.providers.strict_json import Unreadable, parse_object
-from console.providers.transport import HttpAnswer
-
-T = TypeVar("T")
-Judge = Callable[[HttpAnswer], Outcome[T]]
-Table = Mapping[int, OutcomeClass]
-
-# A status that a table does not list is UNKNOWN: 408, 409, 425 and every 3xx and 5xx among them.
-PURCHASE: Table = {
-    400: OutcomeClass.FAILED_DEFINITE,  # validation
-    401: OutcomeClass.AUTH,
-    403: OutcomeClass.FAILED_DEFINITE,  # contract or scope
-    404: OutcomeClass.FAILED_DEFINITE,  # no such company
-    422: OutcomeClass.FAILED_DEFINITE,  # validation
-    429: OutcomeClass.RATE_LIMITED,
-}
-READ: Table = {
-    401: OutcomeClass.AUTH,
-    403: OutcomeClass.FAILED_DEFINITE,  # not permitted, or the viewing period is over
-    404: OutcomeClass.NOT_FOUND,
-    429: OutcomeClass.RATE_LIMITED,
-}
-LIST: Table = {401: OutcomeClass.AUTH, 429: OutcomeClass.RATE_LIMITED}
 
 LARGEST_ID = 2_147_483_647
 _RESULTS = frozenset({"ok", "hold", "ng"})
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_EVIDENCE_CHARACTERS = 65_536
-
-
-class _Unusable(Exception):
-    """A 2xx whose content does not answer the question; carries the reason."""
 
 
 def judge_purchase(corporation_number: str) -> Judge[CheckReport]:
     """Reads the answer to a purchase: success only with an id, and never for another number."""
 
-    def read(answer: HttpAnswer) -> tuple[CheckReport, str]:
-        body, _ = split_pdf(answer.body)
-        report = _report(parse_object(body).get("credit_check"))
+    def read(body: bytes) -> CheckReport:
+        report = _report_in(split_pdf(body)[0])
         if report.corporation_number not in (None, corporation_number):
-            raise _Unusable("other_number")
-        return report, _text(body)
+            raise Unusable("other_number")
+        return report
 
-    return _judge(PURCHASE, read)
+    return judge_by(PURCHASE, read, evidence_text)
 
 
 def judge_detail(credit_check_id: int) -> Judge[CheckReport]:
     """Reads the answer to a question about one check; a file in it is left alone."""
 
-    def read(answer: HttpAnswer) -> tuple[CheckReport, str]:
-        body, _ = split_pdf(answer.body)
-        return _report_of(credit_check_id, body), _text(body)
+    def read(body: bytes) -> CheckReport:
+        return _report_of(credit_check_id, split_pdf(body)[0])
 
-    return _judge(READ, read)
+    return judge_by(READ, read, evidence_text)
 
 
 def judge_pdf(credit_check_id: int) -> Judge[PdfAnswer]:
     """Reads the answer to a question about one check with its file, which must be a whole PDF."""
 
-    def read(answer: HttpAnswer) -> tuple[PdfAnswer, str]:
-        body, pdf = split_pdf(answer.body)
-        report = _report_of(credit_check_id, body)
+    def read(body: bytes) -> PdfAnswer:
+        bare, pdf = split_pdf(body)
+        report = _report_of(credit_check_id, bare)
         if pdf is None:
-            raise PdfUnusable("pdf_missing")
-        return PdfAnswer(report, decode_pdf(pdf)), _text(body)
+            raise Unusable("pdf_missing")
+        return PdfAnswer(report, decode_pdf(pdf))
 
-    return _judge(READ, read)
+    return judge_by(READ, read, evidence_text)
 
 
 def judge_list(corporation_number: str) -> Judge[tuple[CheckReport, ...]]:
     """Reads a list of checks: those of this number. One that can't be read spoils it, it might be the one."""
 
-    def read(answer: HttpAnswer) -> tuple[tuple[CheckReport, ...], str]:
-        rows = parse_object(answer.body).get("credit_checks")
+    def read(body: bytes) -> tuple[CheckReport, ...]:
+        rows = parse_object(body).get("credit_checks")
         if not isinstance(rows, list):
             raise Unreadable("no list")
         reports = [_report(row) for row in rows]
         if any(report.corporation_number is None for report in reports):
-            raise _Unusable("no_number")
-        return tuple(r for r in reports if r.corporation_number == corporation_number), _text(answer.body)
+            raise Unusable("no_number")
+        return tuple(report for report in reports if report.corporation_number == corporation_number)
 
-    return _judge(LIST, read)
-
-
-def _judge(table: Table, read: Callable[[HttpAnswer], tuple[T, str]]) -> Judge[T]:
-    def judge(answer: HttpAnswer) -> Outcome[T]:
-        if not 200 <= answer.status < 300:
-            kind = table.get(answer.status, OutcomeClass.UNKNOWN)
-            return outcome_of(answer, kind, _status_reason(answer.status))
-        try:
-            found, evidence = read(answer)
-        except (_Unusable, PdfUnusable) as error:
-            return outcome_of(answer, OutcomeClass.UNKNOWN, str(error))
-        except Unreadable:
-            return outcome_of(answer, OutcomeClass.UNKNOWN, "unreadable")
-        return outcome_of(answer, OutcomeClass.SUCCEEDED, "answered", found, evidence)
-
-    return judge
-
-
-def outcome_of(
-    answer: HttpAnswer, kind: OutcomeClass, reason: str, found: T | None = None, evidence: str | None = None
-) -> Outcome[T]:
-    """An outcome that rests on an answer, with the answer's text as evidence (a file in it left out)."""
-    text = evidence_text(answer.body) if evidence is None else evidence
-    return Outcome(kind, reason, Sent.YES, found, answer.status, text, answer.sha256)
+    return judge_by(LIST, read, evidence_text)
 
 
 def evidence_text(body: bytes) -> str:
-    """What may be shown and kept of a body: text without the file, at most 65,536 characters."""
+    """What may be shown and kept of a body: its text without the file."""
     try:
-        return _text(split_pdf(body)[0])
-    except PdfUnusable:
-        return _text(body[:_EVIDENCE_CHARACTERS].split(b'"pdf_file_data"')[0])
-
-
-def _text(body: bytes) -> str:
-    return body[: 4 * _EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_EVIDENCE_CHARACTERS]
-
-
-def _status_reason(status: int) -> str:
-    return "redirect" if 300 <= status < 400 else f"http_{status}"
+        return shown(split_pdf(body)[0])
+    except Unusable:
+        return shown(body.partition(b'"pdf_file_data"')[0])
 
 
 def _report_of(credit_check_id: int, body: bytes) -> CheckReport:
-    report = _report(parse_object(body).get("credit_check"))
+    report = _report_in(body)
     if report.credit_check_id != credit_check_id:
-        raise _Unusable("other_id")
+        raise Unusable("other_id")
     return report
+
+
+def _report_in(body: bytes) -> CheckReport:
+    return _report(parse_object(body).get("credit_check"))
 
 
 def _report(found: object) -> CheckReport:
@@ -159,9 +100,9 @@ def _report(found: object) -> CheckReport:
 def _id(value: object) -> int:
     """An integer that fits the column. True is none, and 12345.0 or "12345" is not what was promised."""
     if value is None:
-        raise _Unusable("no_id")
+        raise Unusable("no_id")
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_ID:
-        raise _Unusable("bad_id")
+        raise Unusable("bad_id")
     return value
 
 

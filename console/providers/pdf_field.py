@@ -9,20 +9,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from console.providers.judging import Unusable
+
 LARGEST_PDF_BYTES = 32 << 20
 _PIECE_BYTES = 256 << 10
 _END_MARK_WITHIN_BYTES = 1024
 _KEY = b'"pdf_file_data"'
 _ESCAPE_BYTES = 6
 _OPENING = re.compile(rb'[ \t\r\n]*:[ \t\r\n]*"')
-
-
-class PdfUnusable(Exception):
-    """The file that came is not a complete PDF; `reason` is a stable code beginning with `pdf_`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +37,14 @@ class PdfField:
 def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
     """The body with `<pdf N bytes>` in place of the file's text, and where that text stands.
 
-    None when the field is missing or holds no string. Raises PdfUnusable `pdf_twice`: two are ambiguous.
+    None when the field is missing or holds no string. Raises Unusable `pdf_twice`: two are ambiguous.
     """
     start = _value_start(body, body.find(_KEY))
     end = -1 if start is None else body.find(b'"', start)
     if start is None or end < 0 or (end > start and body[end - 1] == ord("\\")):
         return body, None  # no string, a cut one, or no Base64 anyway: parsing will tell
     if body.find(_KEY, end) >= 0:
-        raise PdfUnusable("pdf_twice")
+        raise Unusable("pdf_twice")
     pdf = PdfField(body, start, end)
     return b"%s<pdf %d bytes>%s" % (body[:start], pdf.decoded_bytes, body[end:]), pdf
 
@@ -64,21 +58,21 @@ def _value_start(body: bytes, key: int) -> int | None:
 
 
 def decode_pdf(pdf: PdfField) -> bytes:
-    """The file, or PdfUnusable: `pdf_empty`, `pdf_too_large`, `pdf_not_base64`, `pdf_not_pdf`, `pdf_no_end`.
+    """The file, or Unusable: `pdf_empty`, `pdf_too_large`, `pdf_not_base64`, `pdf_not_pdf`, `pdf_no_end`.
 
     Base64 is read strictly: no blanks, no line ends, padding only at the end. The length is judged first.
     """
     if pdf.start == pdf.end:
-        raise PdfUnusable("pdf_empty")
+        raise Unusable("pdf_empty")
     escaped = pdf.body.find(b"\\", pdf.start, pdf.end) >= 0
     if not escaped and pdf.decoded_bytes > LARGEST_PDF_BYTES:
-        raise PdfUnusable("pdf_too_large")
+        raise Unusable("pdf_too_large")
     try:
         content = _joined(_decoded(_texts(pdf, escaped)))
     except ValueError:
-        raise PdfUnusable("pdf_not_base64") from None
+        raise Unusable("pdf_not_base64") from None
     if b"%%EOF" not in content[-_END_MARK_WITHIN_BYTES:]:
-        raise PdfUnusable("pdf_no_end")
+        raise Unusable("pdf_no_end")
     return content
 
 
@@ -88,10 +82,10 @@ def _joined(decoded: Iterator[bytes]) -> bytes:
     size = 0
     for piece in decoded:
         if not pieces and not piece.startswith(b"%PDF-"):
-            raise PdfUnusable("pdf_not_pdf")
+            raise Unusable("pdf_not_pdf")
         size += len(piece)
         if size > LARGEST_PDF_BYTES:
-            raise PdfUnusable("pdf_too_large")
+            raise Unusable("pdf_too_large")
         pieces.append(piece)
     return b"".join(pieces)
 

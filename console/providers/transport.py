@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import socket
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -55,7 +54,7 @@ class HttpTransport:
         connect_timeout: float = 10.0,
         proxy: str | None = None,
         trust: "ssl.SSLContext | None" = None,
-        resolve: Resolver = socket.getaddrinfo,
+        resolve: Resolver | None = None,
     ) -> None:
         self._base = parse_base_url(base_url)
         self._clock = clock

@@ -27,12 +27,12 @@ class Watch:
         clock: Clock,
         budget: float,
         admits: Callable[[str], bool],
-        resolve: Resolver = socket.getaddrinfo,
+        resolve: Resolver | None = None,
     ) -> None:
         self._clock = clock
         self._ends = clock.monotonic() + budget
         self._admits = admits
-        self._resolve = resolve
+        self._resolve = resolve or socket.getaddrinfo
         self._lock = Lock()
         self._handle: socket.socket | None = None
         self._timer = Timer(budget, self._end)
