@@ -69,3 +69,37 @@ def draw_key_cap(
     painter.setFont(look().font("caption"))
     painter.setPen(ink)
     painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def draw_check_box(
+    painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True, partly: bool = False
+) -> None:
+    """A check box of any size: empty, ticked or with a dash."""
+    colour = look().colour
+    edge = colour("border" if enabled else "disabled_border")
+    if not checked and not partly:
+        draw_frame(painter, rect, 2, edge, colour("base" if enabled else "disabled_fill"))
+        return
+    fill = colour("accent" if enabled else "disabled_border")
+    draw_frame(painter, rect, 2, fill, fill)
+    draw_shape(painter, "dash" if partly else "check", rect, colour("on_accent"))
+
+
+def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool = True) -> None:
+    """A radio button: a ring, or a disc with a hole when it is the one."""
+    colour = look().colour
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    edge = colour("border" if enabled else "disabled_border")
+    fill = colour("accent" if enabled else "disabled_border")
+    if checked:
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(fill)
+        painter.drawEllipse(rect)
+        painter.setBrush(colour("base"))
+        third = rect.width() * 0.32
+        painter.drawEllipse(rect.adjusted(third, third, -third, -third))
+    else:
+        painter.setPen(QPen(edge, 1))
+        painter.setBrush(colour("base" if enabled else "disabled_fill"))
+        painter.drawEllipse(rect.adjusted(0.5, 0.5, -0.5, -0.5))
+    painter.setBrush(Qt.BrushStyle.NoBrush)

@@ -17,7 +17,9 @@ _SHAPE = 14
 class Badge(Painted):
     """One state in a title: 24 px, a 1 px frame on its tint. It never wraps."""
 
-    def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
+    def __init__(
+        self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None
+    ) -> None:
         """`axis` names what the word is about ("State"), for the accessible name alone."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

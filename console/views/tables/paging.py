@@ -1,0 +1,296 @@
+"""The model of a long list: pages of rows are asked for by the TaskRunner when they are looked at."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from PySide6.QtCore import QModelIndex, QObject, QTimer, Signal, Slot
+
+from console.views.look.tokens import tokens
+from console.views.tables.book import Change, Page, differences
+from console.views.tables.book import Slot as PageSlot
+from console.views.tables.columns import Column, Group
+from console.views.tables.model import CHANGING, BookModel
+from console.views.tasks import Failure, Runner
+
+Fetch = Callable[[object | None, int], Page]
+
+PAGE = 200
+KEPT_PAGES = 8
+_FIRST_PLACEHOLDERS = 8
+_MORE_PLACEHOLDERS = 3
+
+
+class PagedModel(BookModel):
+    """Rows of any number, read in pages by key. `data()` only asks; a placeholder stands meanwhile.
+
+    Signals:
+        about_to_change, changed: around every change of rows, so that a view can keep its place.
+        arrived: a page came; the first one ends the loading state.
+        failed(Failure): a page could not be read; what is shown stays, `re_read` tries again.
+    """
+
+    about_to_change = Signal()
+    changed = Signal()
+    arrived = Signal()
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        columns: Sequence[Column],
+        key_of: Callable[[Any], Hashable],
+        runner: Runner,
+        *,
+        group_of: Callable[[Any], Group] | None = None,
+        label: str = "",
+        parent: QObject | None = None,
+    ) -> None:
+        """`key_of` gives what a row keeps over a re-read; `group_of` the heading a row stands under."""
+        super().__init__(columns, key_of, group_of, parent)
+        self._runner, self._label = runner, label
+        self._fetch: Fetch | None = None
+        self._question = 0
+        self._asked: int | None = None
+        self._seen = (0, 0)
+        self._missed: int | None = None  # a row that was asked for without being seen
+        self._tick = 0
+        self._broken = False
+        self._later = QTimer(self, singleShot=True, interval=0)
+        self._later.timeout.connect(self._ask)
+        self._skeleton_timer = QTimer(self, singleShot=True)
+        self._skeleton_timer.setInterval(tokens().px("motion", "skeleton_after_ms"))
+        self._skeleton_timer.timeout.connect(self._show_skeleton)
+
+    # -- what the page does
+
+    def read(self, fetch: Fetch) -> None:
+        """Another question: forget the rows, read the first page. `fetch(cursor, limit)` runs in a worker."""
+        self.beginResetModel()
+        self._question += 1
+        self._fetch, self._asked, self._broken = fetch, None, False
+        self._seen, self._missed = (0, 0), None
+        self.chosen.clear()
+        self._book.begin(_FIRST_PLACEHOLDERS)
+        self.endResetModel()
+        self._ask()
+
+    def re_read(self) -> None:
+        """The same question again: rows keep their places, the current row and the choice stay."""
+        if self._fetch is None:
+            return
+        self._question += 1  # what is on its way may be older than this wish
+        self._asked, self._broken = None, False
+        first, last = self._seen_pages()
+        for number, page in enumerate(self._book.slots):
+            if first <= number <= last:
+                page.stale = True
+            else:
+                page.entries = None  # read again when somebody scrolls there
+        self._ask()
+
+    def replace(self, row: Any) -> bool:
+        """A newer version of a row that may be here; False when it isn't."""
+        place = self.find(self.key_of(row))
+        if place is None:
+            return False
+        number, at = self._book.locate(place)
+        self._apply(number, [Change("set", at, entries=(row,))])
+        return True
+
+    def see(self, first: int, last: int) -> None:
+        """The view shows these rows now: pages that aren't here are asked for, the next one ahead."""
+        self._seen = (max(0, first), max(0, last))
+        self._ask()
+
+    @property
+    def loading(self) -> bool:
+        """Nothing has arrived for this question yet."""
+        return self._fetch is not None and all(page.entries is None for page in self._book.slots)
+
+    @property
+    def complete(self) -> bool:
+        """The last page is here, so `row_count` is the true number."""
+        last = self._book.slots[-1] if self._book.slots else None
+        return last is not None and last.entries is not None
+
+    @property
+    def row_count(self) -> int:
+        """Rows known so far, without headings and placeholders of pages that were never here."""
+        counted = 0
+        for page in self._book.slots:
+            if page.entries is not None:
+                counted += sum(not isinstance(entry, Group) for entry in page.entries)
+            elif page.used:
+                counted += page.count
+        return counted
+
+    # -- reading pages
+
+    def _entry(self, row: int) -> Any | None:
+        entry = super()._entry(row)
+        if entry is None and 0 <= row < len(self._book):
+            self._missed = row
+            if self._asked is None and not self._broken and not self._later.isActive():
+                self._later.start()
+        return entry
+
+    def _seen_pages(self) -> tuple[int, int]:
+        last_row = max(0, len(self._book) - 1)
+        first, last = (min(row, last_row) for row in self._seen)
+        return self._book.locate(first)[0], self._book.locate(last)[0]
+
+    @Slot()
+    def _ask(self) -> None:
+        """Ask for the first page that is needed: one at a time, so that it is always the newest need."""
+        if self._asked is not None or self._fetch is None or self._broken:
+            return
+        number = self._needed()
+        if number is None:
+            return
+        self._asked, self.skeleton = number, False
+        self._skeleton_timer.start()
+        fetch, start, question = self._fetch, self._book.slots[number].start, self._question
+        self._runner.run(
+            lambda: fetch(start, PAGE),
+            lambda page: self._take(question, page),
+            lambda failure: self._refuse(question, failure),
+            owner=self,
+            label=self._label,
+            cancellable=True,
+        )
+
+    def _needed(self) -> int | None:
+        first, last = self._seen_pages()
+        self._tick += 1
+        for number in range(first, last + 1):
+            page = self._book.slots[number]
+            page.used = self._tick if page.entries is not None else page.used
+            if page.entries is None or page.stale:
+                return number
+        ahead = last + 1
+        if ahead < len(self._book.slots) and self._book.slots[ahead].entries is None:
+            middle = self._book.first_row(last) + self._book.slots[last].count // 2
+            if self._seen[1] >= middle:
+                return ahead
+        return self._missed_page()
+
+    def _missed_page(self) -> int | None:
+        row, self._missed = self._missed, None
+        if row is None or row >= len(self._book):
+            return None
+        number, _ = self._book.locate(row)
+        return number if self._book.slots[number].entries is None else None
+
+    def _take(self, question: int, page: Page) -> None:
+        if question != self._question or self._asked is None:
+            return
+        number, self._asked = self._asked, None
+        self._skeleton_timer.stop()
+        self.about_to_change.emit()
+        self._put(number, page)
+        self._link(number, page)
+        self._book.keep_only(KEPT_PAGES)
+        self.changed.emit()
+        self.arrived.emit()
+        self._ask()
+
+    def _put(self, number: int, page: Page) -> None:
+        """Bring the page's rows in, with the narrowest change that does it."""
+        slot = self._book.slots[number]
+        entries = self._book.with_groups(number, page.rows)
+        self._tick += 1
+        slot.used, slot.stale = self._tick, False
+        if slot.entries is not None:
+            self._apply(number, differences(slot.entries, entries, self._book.entry_key))
+            return
+        first, before = self._book.first_row(number), slot.count
+        self._resize(slot, first, before, len(entries))
+        slot.entries = entries
+        self._tell(first, first + min(before, len(entries)) - 1)
+
+    def _resize(self, slot: PageSlot, first: int, before: int, after: int) -> None:
+        """Placeholders come or go at the end of a page that wasn't here."""
+        if after > before:
+            self.beginInsertRows(QModelIndex(), first + before, first + after - 1)
+        elif after < before:
+            self.beginRemoveRows(QModelIndex(), first + after, first + before - 1)
+        slot.count = after
+        self._book.count_anew()
+        if after > before:
+            self.endInsertRows()
+        elif after < before:
+            self.endRemoveRows()
+
+    def _apply(self, number: int, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._step(number, change)
+
+    def _step(self, number: int, change: Change) -> None:
+        slot = self._book.slots[number]
+        entries = slot.entries
+        if entries is None:
+            return
+        first = self._book.first_row(number)
+        row, none = first + change.at, QModelIndex()
+        if change.kind == "set":
+            entries[change.at] = change.entries[0]
+            self._tell(row, row)
+        elif change.kind == "insert":
+            self.beginInsertRows(none, row, row)
+            entries.insert(change.at, change.entries[0])
+        elif change.kind == "remove":
+            self.beginRemoveRows(none, row, row)
+            del entries[change.at]
+        else:
+            self.beginMoveRows(none, row, row, none, first + change.target)
+            entries.insert(change.target, entries.pop(change.at))
+            self.endMoveRows()
+        slot.count = len(entries)
+        self._book.count_anew()
+        if change.kind == "insert":
+            self.endInsertRows()
+        elif change.kind == "remove":
+            self.endRemoveRows()
+
+    def _link(self, number: int, page: Page) -> None:
+        """What comes after this page: nothing, a page nobody has read, or one that now starts elsewhere."""
+        slots = self._book.slots
+        after = slots[number + 1] if number + 1 < len(slots) else None
+        if page.next is None:
+            self._cut(number + 1)
+        elif after is None:
+            row = len(self._book)
+            self.beginInsertRows(QModelIndex(), row, row + _MORE_PLACEHOLDERS - 1)
+            slots.append(PageSlot(page.next, _MORE_PLACEHOLDERS))
+            self._book.count_anew()
+            self.endInsertRows()
+        elif after.start != page.next:
+            after.start, after.stale = page.next, after.entries is not None
+
+    def _cut(self, number: int) -> None:
+        """The list ends before that page."""
+        first, total = self._book.first_row(number), len(self._book)
+        if first >= total:
+            del self._book.slots[number:]
+            self._book.count_anew()
+            return
+        self.beginRemoveRows(QModelIndex(), first, total - 1)
+        del self._book.slots[number:]
+        self._book.count_anew()
+        self.endRemoveRows()
+
+    def _refuse(self, question: int, failure: Failure) -> None:
+        if question != self._question:
+            return
+        self._asked, self._broken = None, True
+        self._skeleton_timer.stop()
+        self.failed.emit(failure)
+
+    def _tell(self, first: int, last: int) -> None:
+        if first <= last:
+            self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1), CHANGING)
+
+    @Slot()
+    def _show_skeleton(self) -> None:
+        self.skeleton = True
+        first, last = self._seen
+        self._tell(min(first, len(self._book) - 1), min(max(last, _FIRST_PLACEHOLDERS), len(self._book)) - 1)

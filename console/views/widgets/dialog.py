@@ -1,0 +1,167 @@
+"""The frame of every dialog: title, content, and a footer with Cancel first and the acting button apart."""
+
+from typing import Literal
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from console.views.look.tokens import tokens
+from console.views.widgets.base import Surface, Words, column
+from console.views.widgets.buttons import IconButton, KeyButton
+
+_MARGIN = 20
+
+
+class DialogFrame(QDialog):
+    """A decision, 640 px wide. Cancel is the default and has the first focus, so Enter cancels.
+
+    Shown with `open()`; the outcome is `finished(int)`. The acting button is off for 600 ms after the dialog has
+    appeared, so that a double click or a key typed ahead decides nothing. While `busy`, the dialog stays open and
+    Esc doesn't close it; the answer replaces the content with `show_content`.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        subtitle: str = "",
+        *,
+        cancel: str = "Cancel",
+        act: str = "",
+        kind: Literal["primary", "danger"] = "primary",
+        hint: str = "",
+        close_name: str = "Close",
+        parent: QWidget | None = None,
+    ) -> None:
+        """`act` is the verb on the acting button ("" for a dialog that only tells); `hint` stands at its left."""
+        super().__init__(parent)
+        self.setWindowModality(Qt.WindowModality.WindowModal)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setFixedWidth(tokens().px("layout", "dialog_width"))
+        self._title = Words("", "dialog_title")
+        self._subtitle = Words("", "small", "muted")
+        self.say_title(title, subtitle)
+        self._busy = False
+        self._ready = False
+        self._off_reason = ""
+        self.cancel_button = KeyButton(cancel, "Esc", binds=False)
+        self.cancel_button.setDefault(True)
+        self.cancel_button.setAutoDefault(True)
+        self.cancel_button.clicked.connect(self.reject)
+        self.act_button = KeyButton(act, kind=kind)
+        self.act_button.setVisible(bool(act))
+        self.hint = Words(hint, "small", "muted", wrap=True)
+        self._area = QVBoxLayout()
+        self._area.setContentsMargins(_MARGIN, 16, _MARGIN, 16)
+        self._content: QWidget | None = None
+        self._build(close_name)
+
+    def _build(self, close_name: str) -> None:
+        close = IconButton("close", close_name)
+        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Esc and Cancel are the keyboard's way
+        close.clicked.connect(self.reject)
+        head = QHBoxLayout()
+        head.setContentsMargins(_MARGIN, 16, 16, 0)
+        head.addLayout(column(self._title, self._subtitle, gap=0), 1)
+        head.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        footer = Surface(raised=True, edge="top")
+        box = QHBoxLayout(footer)
+        box.setContentsMargins(_MARGIN, 12, _MARGIN, 12)
+        box.setSpacing(tokens().px("spacing", "before_acting_button"))
+        box.addWidget(self.hint, 1)
+        box.addWidget(self.cancel_button)
+        box.addWidget(self.act_button)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addLayout(head)
+        whole.addLayout(self._area)
+        whole.addWidget(footer)
+        QWidget.setTabOrder(self.cancel_button, self.act_button)
+
+    def say_title(self, title: str, subtitle: str = "") -> None:
+        self.setWindowTitle(title)
+        self.setAccessibleName(title)
+        self._title.say(title)
+        self._subtitle.say(subtitle)
+        self._subtitle.setVisible(bool(subtitle))
+
+    def show_content(self, content: QWidget) -> None:
+        """Put this in the middle, in place of what was there; the window keeps its place and takes its height."""
+        if self._content is not None:
+            self._area.removeWidget(self._content)
+            self._content.hide()
+            self._content.deleteLater()
+        self._content = content
+        self._area.addWidget(content)
+        content.show()
+        self.adjustSize()
+
+    def set_act_off(self, reason: str) -> None:
+        """The act isn't possible (yet): the reason stands at the left of the footer."""
+        self._off_reason = reason
+        self.hint.say(reason)
+        self.act_button.set_off(reason)
+
+    def set_act_on(self, hint: str = "") -> None:
+        self._off_reason = ""
+        self.hint.say(hint)
+        if self._ready and not self._busy:
+            self.act_button.set_on()
+
+    def set_busy(self, words: str) -> None:
+        """From the press until the answer: nothing can be pressed twice, the dialog stays."""
+        self._busy = True
+        self.act_button.set_busy(words)
+        self.cancel_button.setEnabled(False)
+
+    def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
+        """The answer is here: other title, other content, a button to close and perhaps one that leads on.
+
+        What the new acting button does is connected by the caller after this; the old connections are cut.
+        """
+        self._busy = False
+        self.say_title(title, subtitle)
+        self.show_content(content)
+        self.cancel_button.say(close)
+        self.cancel_button.setEnabled(True)
+        self.act_button.clicked.disconnect()
+        self.act_button.say(act)
+        self.act_button.set_on()
+        self.act_button.setVisible(bool(act))
+        self.hint.say("")
+        self.cancel_button.setFocus()
+
+    @property
+    def busy(self) -> bool:
+        return self._busy
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._ready and not event.spontaneous():
+            self.act_button.setEnabled(False)
+            self.cancel_button.setFocus()
+            QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._allow)
+
+    @Slot()
+    def _allow(self) -> None:
+        self._ready = True
+        if not self._off_reason and not self._busy:
+            self.act_button.set_on()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._enter()
+        else:
+            super().keyPressEvent(event)
+
+    def _enter(self) -> None:
+        """Enter presses the focused button, anywhere else it cancels: never the acting button by itself."""
+        focus = self.focusWidget()
+        button = focus if isinstance(focus, KeyButton) else self.cancel_button
+        if button.isEnabled():
+            button.click()
+
+    def reject(self) -> None:
+        if not self._busy:
+            super().reject()
