@@ -1,9 +1,10 @@
 """PDF files kept by content: `ab/abcdef….pdf` under one folder, written whole or not at all, never replaced.
 
 ConsoleError
-├── storage_full   no room, read-only, or the folder can't be written
-├── not_found      no such file, not a path of ours, or the file is not what was stored (detail.reason)
-└── bad_profile    the documents URL is of no kind that this program knows
+├── storage_full               no room, read-only, or the folder can't be written
+├── provider_answer_unusable   more than 32 MiB
+├── not_found                  no such file, no path of ours, or not what was stored (detail.reason)
+└── bad_profile                the documents URL is of no kind that this program knows
 """
 
 import os
@@ -41,6 +42,8 @@ class Documents:
 
     def put(self, content: bytes) -> Stored:
         """Keep the content, on the disk when this returns. The same content again changes nothing."""
+        if len(content) > LARGEST_BYTES:
+            raise ConsoleError("provider_answer_unusable", {"reason": "too_large"})
         digest = sha256(content).hexdigest()
         stored = Stored(f"{digest[:2]}/{digest}.pdf", digest, len(content))
         try:

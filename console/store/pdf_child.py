@@ -1,7 +1,7 @@
-"""The process that opens untrusted PDFs: limited in memory, time, files and pages, and of no use to an attacker.
+"""The process that opens untrusted PDFs, limited in memory, time, files and pages; it knows nothing of ours.
 
-Run by `pdf_pages` with nothing but two pipes. Imports nothing of ours, so that it starts fast and knows
-nothing. Protocol: the document's length in 8 bytes and the document; then one JSON line per request, answered
+Run by `pdf_pages` with nothing but two pipes. Imports nothing of ours, so that it starts fast and has nothing
+to tell. Protocol: the document's length in 8 bytes and the document; then one JSON line per request, answered
 by one JSON line and as many payload bytes as its "bytes" says.
 """
 
@@ -22,6 +22,7 @@ WIDEST = 4096
 MOST_HITS = 1000
 MOST_CHARACTERS = 100_000  # of one page
 _GRID = 1_000_000
+_kept: list[object] = []
 
 
 class Refused(Exception):
@@ -91,6 +92,7 @@ def _library(fonts: str) -> Any:
     folders = (ctypes.POINTER(ctypes.c_char) * 2)()
     folders[0] = ctypes.cast(ctypes.c_char_p(os.fsencode(fonts)), ctypes.POINTER(ctypes.c_char))
     raw.FPDF_InitLibraryWithConfig(raw.FPDF_LIBRARY_CONFIG(version=2, m_pUserFontPaths=folders))
+    _kept.append(folders)  # the library may look at them later
     return pypdfium2
 
 

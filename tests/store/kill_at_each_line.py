@@ -1,0 +1,124 @@
+"""Kills a forked worker at its first line, its second, … until it gets through; after each death, looks.
+
+Run as a process of its own (it forks, so it must have no threads): `SCENARIO FOLDER`, prints how many died.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from console.store.cipher import Cipher
+from console.store.documents import Documents
+from console.store.spool import Spool
+from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
+
+WATCHED = ("spool.py", "desk_db.py", "answers.py", "documents.py")
+Promise = Callable[[str], None]
+
+
+def spool_work(home: Path, promise: Promise) -> None:
+    """A purchase whose answer the database doesn't take, then one that ends well."""
+    spool = Spool(home, Cipher(KEY))
+    promise("desk " + spool.desk_id)
+    for operation in ("lost", "taken"):
+        spool.intent(intent(operation))
+        promise("intent " + operation)
+    spool.answered("lost", ANSWER)
+    promise("answered lost")
+    spool.ended("taken", holds_claim=True, provider_id=5)
+    spool.delivered("lost")
+    promise("delivered lost")
+
+
+def spool_look(home: Path, promised: list[str]) -> None:
+    """Every promise holds, and the desk goes on as the same desk."""
+    spool = Spool(home, Cipher(KEY))
+    for kind, what in (line.split() for line in promised):
+        entry = spool.find(what)
+        if kind == "desk":
+            assert spool.desk_id == what
+        elif kind == "intent":
+            assert entry is not None
+            assert entry.holds_claim
+        elif kind == "answered":
+            assert entry is not None
+            assert entry.answer == ANSWER
+        else:
+            assert spool.undelivered(DATABASE) == ()
+    spool.intent(intent("after"))
+    assert spool.find("after") is not None
+    spool.close()
+
+
+def documents_work(home: Path, promise: Promise) -> None:
+    promise(Documents(home.as_uri()).put(b"%PDF-1.7 " + b"x" * 10_000).path)
+
+
+def documents_look(home: Path, promised: list[str]) -> None:
+    """What has a final name is whole, what was promised is there, and the next one can store it."""
+    documents = Documents(home.as_uri())
+    for found in home.glob("*/*.pdf"):
+        documents.read(str(found.relative_to(home)))
+    for path in promised:
+        assert documents.read(path)
+    assert documents.read(documents.put(b"%PDF-1.7 " + b"x" * 10_000).path)
+
+
+SCENARIOS = {"spool": (spool_work, spool_look), "documents": (documents_work, documents_look)}
+
+
+def main(scenario: str, folder: Path) -> int:
+    work, look = SCENARIOS[scenario]
+    died = 0
+    while True:
+        home = folder / str(died)
+        home.mkdir()
+        finished, promised = _run(work, home, died + 1)
+        look(home, promised)
+        if finished:
+            return died
+        died += 1
+
+
+def _run(work: Callable[[Path, Promise], None], home: Path, line: int) -> tuple[bool, list[str]]:
+    """Fork a worker that is killed at that line; whether it got through, and what it had promised."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        sys.settrace(_killer(line))
+        work(home, lambda text: _say(writing, text))
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        promised = told.read().splitlines()
+    _, status = os.waitpid(child, 0)
+    assert status in (0, signal.SIGKILL), f"the worker failed by itself: {status}"
+    return status == 0, promised
+
+
+def _say(pipe: int, text: str) -> None:
+    os.write(pipe, text.encode() + b"\n")
+
+
+def _killer(line: int) -> Callable[[FrameType, str, Any], Any]:
+    passed = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal passed
+        if not frame.f_code.co_filename.endswith(WATCHED):
+            return None
+        if event == "line":
+            passed += 1
+            if passed == line:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+
+    return trace
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1], Path(sys.argv[2])))

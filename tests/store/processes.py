@@ -1,0 +1,51 @@
+"""Desk processes that start together: each gets ready, and none begins before all are."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    """A script of this folder as a process of its own, with pipes."""
+    return subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+
+
+@contextmanager
+def ready(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
+    """All of them have said that they are ready, and may go; none is left behind."""
+    try:
+        for worker in workers:
+            assert worker.stdout is not None
+            assert worker.stdout.readline() == "ready\n", worker.communicate()[1]
+        for worker in workers:
+            assert worker.stdin is not None
+            worker.stdin.write("go\n")
+            worker.stdin.flush()
+        yield
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.communicate()
+
+
+def outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """What each said after `ready`; fails with its own words if one of them did."""
+    said = []
+    with ready(workers):
+        for worker in workers:
+            out, err = worker.communicate(timeout=50)
+            assert worker.returncode == 0, err
+            said.append(out)
+    return said

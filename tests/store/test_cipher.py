@@ -1,0 +1,59 @@
+"""What is sealed stays sealed without the key, and two keys are told apart without showing either."""
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from console.domain.errors import ConsoleError
+from console.store.cipher import Cipher, SealBroken, _hkdf
+
+KEY = "correct horse battery"
+
+
+def test_what_is_sealed_opens_with_the_same_key_text() -> None:
+    """Another process with the same key text opens it; the sealed form doesn't hold the words."""
+    sealed = Cipher(KEY).seal("秘密".encode())
+    assert "秘密".encode() not in sealed
+    assert Cipher(KEY).open(sealed).decode() == "秘密"
+
+
+@pytest.mark.parametrize("change", [b"", b"\x80", b"gAAAA", b"x" * 200])
+def test_anything_else_is_broken(change: bytes) -> None:
+    """Other bytes are not opened into something."""
+    with pytest.raises(SealBroken):
+        Cipher(KEY).open(change)
+
+
+def test_one_changed_byte_or_another_key_is_broken() -> None:
+    """A changed byte anywhere, or a key text that differs by a letter."""
+    sealed = Cipher(KEY).seal(b"plain")
+    with pytest.raises(SealBroken):
+        Cipher(KEY + "!").open(sealed)
+    for index in range(len(sealed.rstrip(b"=")) - 1):  # the last letter is partly padding
+        spoiled = sealed[:index] + (b"A" if sealed[index : index + 1] != b"A" else b"B") + sealed[index + 1 :]
+        with pytest.raises(SealBroken):
+            Cipher(KEY).open(spoiled)
+
+
+@pytest.mark.parametrize("key", ["", "short", "15 characters..", "鍵" * 15])
+def test_a_short_key_is_refused(key: str) -> None:
+    """Fewer than 16 characters: named by its variable, never shown."""
+    with pytest.raises(ConsoleError) as caught:
+        Cipher(key)
+    assert caught.value.code == "bad_profile"
+    assert caught.value.detail == {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_short"}
+
+
+def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
+    """Same key text, same fingerprint; another text, another one; nothing of the key in it or in `repr`."""
+    cipher = Cipher(KEY)
+    assert cipher.fingerprint == Cipher(KEY).fingerprint != Cipher(KEY + " ").fingerprint
+    assert len(cipher.fingerprint) == 32
+    assert repr(cipher) == "Cipher(hidden)"
+    assert not any(KEY in str(value) for value in vars(cipher).values())
+
+
+def test_the_derivation_is_hkdf() -> None:
+    """Our few lines give what the library's HKDF-SHA256 gives."""
+    theirs = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"label").derive(b"secret")
+    assert _hkdf(b"secret", b"label") == theirs
