@@ -206,7 +206,7 @@ def _wanted_number(request: Request) -> str:
     if (
         wanted.get("deal", 1) not in DEALS
         or not isinstance(reasons, list)
-        or not set(reasons) <= set(REASONS)
+        or not all(reason in REASONS for reason in reasons)
     ):
         raise Refused(error_reply(422, "deal or purchase_reasons is not in the table"))
     if not isinstance(comment, str) or len(comment) > COMMENT_LIMIT:

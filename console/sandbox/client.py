@@ -80,7 +80,7 @@ class SandboxControl:
         return int(self._ask("POST", "release", {"call": call, "number": number})["released"])
 
     def wait(self, seconds: float = 10.0, **until: Any) -> bool:
-        """Wait until `held`, `charges`, `requests` are reached (of `call`, of `number`); False: not in time."""
+        """Wait until `held`, `charges`, `requests` are reached (of `call`, `number`); False: not in time."""
         answer = self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)
         return bool(answer["reached"])
 

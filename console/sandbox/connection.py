@@ -103,11 +103,8 @@ class Connection(BaseHTTPRequestHandler):
         try:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         except OSError:
-            return
-        # Only the last reference closes a socket: the two file objects hold one each.
-        self.rfile.close()
-        self.wfile.close()
-        self.connection.close()
+            return  # the caller was quicker
+        self.server.close_without_farewell(self.connection)
 
     def caller_gone(self) -> bool:
         try:

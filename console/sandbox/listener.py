@@ -29,6 +29,7 @@ class Listener(ThreadingHTTPServer):
         self.answer = answer
         self._lock = Lock()
         self._open: dict[socket.socket, Thread] = {}
+        self._torn: set[socket.socket] = set()
         self._stopping = Event()
         self._outage_seconds: float | None = None
         self._refusing = Event()
@@ -123,9 +124,17 @@ class Listener(ThreadingHTTPServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
+        """Close in good order, which would spoil a reset: its caller must not see an orderly end first."""
         with self._lock:
             self._open.pop(request, None)
-        super().shutdown_request(request)
+            torn = request in self._torn
+            self._torn.discard(request)
+        (self.close_request if torn else super().shutdown_request)(request)
+
+    def close_without_farewell(self, request: socket.socket) -> None:
+        """Once this connection's request is done with, close it at once: with linger 0 that is a reset."""
+        with self._lock:
+            self._torn.add(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A caller that left is no error; a fault of the sandbox itself is told to the log."""

@@ -1,28 +1,28 @@
 """Faults of the PDF inside a detail answer: missing, broken, disguised, too big, or simply another one."""
 
 import base64
+from collections.abc import Callable
+from itertools import chain
 
 from console.sandbox import pdf
 from console.sandbox.exchange import Exchange
 from console.sandbox.fault_table import PDF, fault
 from console.sandbox.faults.answers import change_checks
-from console.sandbox.wire import encode
+from console.sandbox.wire import JsonObject
 
+MARK = "@the file goes here@"
 EXECUTABLE = (
     b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
 )
 
 
-def replace_pdf(x: Exchange, value: object) -> None:
-    change_checks(x, lambda check: check.update(pdf_file_data=value))
+def replace_pdf(x: Exchange, make: Callable[[JsonObject], object]) -> None:
+    """The ordinary answer with another `pdf_file_data`, made from the check; an answer without a check stays."""
+    change_checks(x, lambda check: check.update(pdf_file_data=make(check)))
 
 
 def _text(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
-
-
-def _true_pdf(x: Exchange) -> str:
-    return str(x.act().data["credit_check"]["pdf_file_data"])
 
 
 @fault("pdf_missing", "no pdf_file_data", "happens", PDF)
@@ -32,44 +32,42 @@ def pdf_missing(x: Exchange) -> None:
 
 @fault("pdf_null", "pdf_file_data null", "happens", PDF)
 def pdf_null(x: Exchange) -> None:
-    replace_pdf(x, None)
+    replace_pdf(x, lambda _: None)
 
 
 @fault("pdf_empty", "pdf_file_data empty", "happens", PDF)
 def pdf_empty(x: Exchange) -> None:
-    replace_pdf(x, "")
+    replace_pdf(x, lambda _: "")
 
 
 @fault("pdf_number", "pdf_file_data is a number", "happens", PDF)
 def pdf_number(x: Exchange) -> None:
-    replace_pdf(x, 12345)
+    replace_pdf(x, lambda _: 12345)
 
 
 @fault("pdf_bad_base64", "pdf_file_data that is no Base64", "happens", PDF)
 def pdf_bad_base64(x: Exchange) -> None:
-    text = _true_pdf(x)
-    replace_pdf(x, text[:40] + "*?\u3042!" + text[40:])
+    replace_pdf(x, lambda check: check["pdf_file_data"][:40] + "*?\u3042!" + check["pdf_file_data"][40:])
 
 
 @fault("pdf_cut_base64", "Base64 that ends in the middle of a group", "happens", PDF)
 def pdf_cut_base64(x: Exchange) -> None:
-    replace_pdf(x, _true_pdf(x).rstrip("=")[: 4 * 50 + 1])
+    replace_pdf(x, lambda check: check["pdf_file_data"][: 4 * 50 + 1])
 
 
 @fault("pdf_executable", "an executable instead of a PDF", "happens", PDF)
 def pdf_executable(x: Exchange) -> None:
-    replace_pdf(x, _text(EXECUTABLE))
+    replace_pdf(x, lambda _: _text(EXECUTABLE))
 
 
 @fault("pdf_html", "an HTML page instead of a PDF", "happens", PDF)
 def pdf_html(x: Exchange) -> None:
-    replace_pdf(x, _text(b"<!doctype html><html><body>%PDF-1.4 %%EOF</body></html>"))
+    replace_pdf(x, lambda _: _text(b"<!doctype html><html><body>%PDF-1.4 %%EOF</body></html>"))
 
 
 @fault("pdf_no_eof", "a PDF that was cut: no %%EOF", "happens", PDF)
 def pdf_no_eof(x: Exchange) -> None:
-    content = base64.b64decode(_true_pdf(x))
-    replace_pdf(x, _text(content[: len(content) // 2]))
+    replace_pdf(x, lambda check: _text(_first_half(base64.b64decode(check["pdf_file_data"]))))
 
 
 @fault(
@@ -80,28 +78,33 @@ def pdf_no_eof(x: Exchange) -> None:
     argument="optional",
 )
 def pdf_other(x: Exchange) -> None:
-    check = x.act().data["credit_check"]
-    number, check_id = str(check["corporation_number"]), int(check["credit_check_id"])
-    revision = int(x.order.argument or 2)
-    replace_pdf(
-        x, _text(pdf.report(number, check_id, revision, str(check["purchase_date"]), str(check["result"])))
-    )
+    replace_pdf(x, lambda check: _text(_revision(check, int(x.order.argument or 2))))
 
 
 @fault(
     "pdf_bomb", "a small PDF that inflates to `size` bytes (default 1 GiB)", "happens", PDF, options=("size",)
 )
 def pdf_bomb(x: Exchange) -> None:
-    replace_pdf(x, _text(pdf.bomb(x.order.size or 1 << 30)))
+    replace_pdf(x, lambda _: _text(pdf.bomb(x.order.size or 1 << 30)))
 
 
 @fault("pdf_huge", "a file of `size` bytes (default 500 MB), streamed", "happens", PDF, options=("size",))
 def pdf_huge(x: Exchange) -> None:
-    marker = "@@"
-    reply = x.act().altered(lambda data: data["credit_check"].update(pdf_file_data=marker))
-    before, _, after = encode(reply.data).partition(marker.encode())
+    reply = x.act()
+    if reply.status != 200:
+        x.send(reply)
+        return
+    marked = reply.altered(lambda data: data["credit_check"].update(pdf_file_data=MARK))
+    before, after = marked.body.split(MARK.encode())
     size = x.order.size or 500_000_000
     length = len(before) + pdf.filler_base64_length(size) + len(after)
-    x.stream(
-        reply, length, (piece for part in ([before], pdf.filler_base64(size), [after]) for piece in part)
-    )
+    x.stream(reply, length, chain([before], pdf.filler_base64(size), [after]))
+
+
+def _first_half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _revision(check: JsonObject, revision: int) -> bytes:
+    number, check_id = check["corporation_number"], check["credit_check_id"]
+    return pdf.report(number, check_id, revision, check["purchase_date"], str(check["result"]))

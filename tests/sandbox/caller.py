@@ -1,0 +1,103 @@
+"""A plain HTTP caller: a fresh connection per call, no redirects followed, nothing repeated."""
+
+import http.client
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox
+from console.sandbox.wire import JsonObject
+
+NUMBER = "1180301018771"
+OTHER = "7123456789012"
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def data(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+    @property
+    def check(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.data["credit_check"]
+        return found
+
+
+class Caller:
+    """Speaks to one sandbox; `patience` is the timeout of every read, in seconds."""
+
+    def __init__(self, sandbox: Sandbox, patience: float = 10.0) -> None:
+        self.port = sandbox.port
+        self.patience = patience
+        self.access = ""
+
+    def ask(self, call: str, check_id: int) -> Answer:
+        """One of the calls by its name, about the usual number or a check."""
+        asked: dict[str, Callable[[], Answer]] = {
+            "token": self.token,
+            "purchase": self.buy,
+            "detail": lambda: self.detail(check_id),
+            "pdf": lambda: self.pdf(check_id),
+            "list": self.list,
+        }
+        return asked[call]()
+
+    def call(self, method: str, path: str, body: str | bytes = b"", **headers: str) -> Answer:
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
+        try:
+            line.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
+            with line.getresponse() as answer:
+                named = {name.lower(): text for name, text in answer.getheaders()}
+                return Answer(answer.status, named, answer.read())
+        finally:
+            line.close()
+
+    def token(self, refresh_token: str = REFRESH_TOKEN, **form: str) -> Answer:
+        wanted = {
+            "grant_type": "refresh_token",
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": refresh_token,
+        }
+        return self.call("POST", "/oauth/token", urlencode(wanted | form), Content_Type=FORM)
+
+    def authorized(self) -> "Caller":
+        """The same caller with an access token."""
+        self.access = self.token().data["access_token"]
+        return self
+
+    def buy(
+        self, number: str = NUMBER, *, access: str | None = None, fields: JsonObject | None = None
+    ) -> Answer:
+        body = json.dumps({"corporation_number": number, **(fields or {})})
+        return self.call(
+            "POST",
+            "/ps/v1/credit_checks",
+            body,
+            Authorization=f"Bearer {access or self.access}",
+            Content_Type="application/json",
+        )
+
+    def read(self, path: str, access: str | None = None, **headers: str) -> Answer:
+        bearer = f"Bearer {access or self.access}"
+        return self.call("GET", f"/ps/v1/credit_checks{path}", Authorization=bearer, **headers)
+
+    def detail(self, check_id: int) -> Answer:
+        return self.read(f"/{check_id}")
+
+    def pdf(self, check_id: int) -> Answer:
+        return self.read(f"/{check_id}?with_pdf=true")
+
+    def list(self, number: str = NUMBER) -> Answer:
+        return self.read(f"?corporation_number={number}")

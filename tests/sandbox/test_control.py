@@ -1,0 +1,220 @@
+"""The control room, the call log, the server's manners, and the page of documentation."""
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from console.sandbox import Sandbox, SandboxControl, run_forever
+from console.sandbox.client import SandboxError
+from console.sandbox.fault_table import FAULTS, FaultKind
+from tests.sandbox import test_faults_answers, test_faults_line, test_faults_pdf, test_faults_waiting
+from tests.sandbox.caller import NUMBER, Caller
+
+DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
+
+
+def test_every_fault_has_a_test() -> None:
+    """No fault is in the table without a test that shows it over real HTTP."""
+    tested = (test_faults_answers, test_faults_line, test_faults_pdf, test_faults_waiting)
+    assert set().union(*(module.COVERED for module in tested)) == set(FAULTS)
+
+
+def row(kind: FaultKind) -> str:
+    """The line that documents a fault."""
+    name = {"required": f"{kind.name}:N", "optional": f"{kind.name}[:N]"}.get(kind.argument, kind.name)
+    calls = ", ".join(sorted(kind.calls)) or "any"
+    options = ", ".join(f"`{option}`" for option in kind.options) or "–"
+    return f"| `{name}` | {calls} | {kind.effect} | {kind.sees} | {options} |"
+
+
+def test_documentation_lists_every_fault() -> None:
+    """docs/sandbox.md has exactly the rows of the table; the failure prints the row to write."""
+    documented = [line for line in DOCS.read_text("utf-8").splitlines() if line.startswith("| `")]
+    expected = [row(kind) for kind in FAULTS.values()]
+    assert [line for line in expected if line not in documented] == []
+    assert len(documented) >= len(expected)
+
+
+def test_catalogue(control: SandboxControl) -> None:
+    """The table can be read by programs too."""
+    names = {fault["name"]: fault for fault in control.catalogue()}
+    assert names.keys() == FAULTS.keys()
+    assert names["status"]["argument"] == "required"
+    assert names["pdf_missing"]["calls"] == ["pdf"]
+
+
+def test_call_log(caller: Caller, control: SandboxControl) -> None:
+    """Who called when, on which connection, and how it ended; in order and without secrets."""
+    control.fault("reset", call="purchase")
+    with pytest.raises(ConnectionResetError):
+        caller.buy()
+    caller.buy()
+    first, second, third = control.requests()
+    assert [first["call"], second["call"], third["call"]] == ["token", "purchase", "purchase"]
+    assert [second["status"], third["status"]] == [None, 201]
+    assert (second["fault"], second["number"], second["turn"]) == ("reset", NUMBER, 1)
+    assert second["connection"] != third["connection"]
+    assert second["monotonic"] <= third["monotonic"]
+    assert json.loads(third["body"])["corporation_number"] == NUMBER
+    assert "sandbox-" not in json.dumps(control.requests())
+    assert [entry["seq"] for entry in control.requests(call="purchase", after=second["seq"])] == [
+        third["seq"]
+    ]
+    assert control.requests(number="0") == []
+
+
+def test_state(caller: Caller, control: SandboxControl) -> None:
+    """Settings, counts and tokens at a glance, and no token in it."""
+    caller.buy()
+    state = control.config(now="2026-11-20T03:20:01Z", access_token_seconds=60)
+    assert state["now"].startswith("2026-11-20T03:20:01")
+    assert (state["today"], state["charges"], state["calls"]) == (
+        "2026-11-20",
+        1,
+        {"token": 1, "purchase": 1},
+    )
+    assert state["settings"]["access_token_seconds"] == 60
+    assert caller.access not in json.dumps(state)
+
+
+def test_reset(caller: Caller, control: SandboxControl) -> None:
+    """Everything is as at the start; tokens may be kept."""
+    caller.buy()
+    control.config(list_call=True, today="2020-01-01")
+    control.fault("reset")
+    control.reset(keep_tokens=True)
+    state = control.state()
+    assert (state["charges"], state["rules"], state["settings"]["list_call"]) == (0, [], False)
+    assert state["today"] != "2020-01-01"
+    assert caller.buy().check["credit_check_id"] == 100_001
+    control.reset()
+    assert caller.buy().status == 401
+    assert caller.token().status == 200
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"speed": 3},
+        {"list_call": "yes"},
+        {"delay_seconds": True},
+        {"now": "yesterday"},
+        {"credentials": {"x": 1}},
+    ],
+)
+def test_settings_that_do_not_exist(control: SandboxControl, settings: dict[str, object]) -> None:
+    """Refused with a reason."""
+    with pytest.raises(SandboxError):
+        control.config(**settings)
+
+
+def test_wait_gives_up(control: SandboxControl) -> None:
+    """What doesn't come is reported as not reached."""
+    assert control.wait(0.01, charges=1) is False
+    assert control.wait(0.01) is True
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/ps/v1/credit_checks/abc", 404),
+        ("DELETE", "/ps/v1/credit_checks/1", 405),
+        ("PUT", "/oauth/token", 405),
+        ("GET", "/_sandbox/nonsense", 404),
+        ("POST", "/_sandbox/checks", 400),
+        ("GET", "/_sandbox/requests?after=x", 400),
+    ],
+)
+def test_other_addresses(caller: Caller, method: str, path: str, status: int) -> None:
+    """Whatever does not exist is said to, in JSON."""
+    answer = caller.call(method, path)
+    assert (answer.status, list(answer.data)) == (status, ["message"])
+
+
+def test_address_that_is_none(caller: Caller) -> None:
+    """A request line that can't be read as an address is refused, and the server lives on."""
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=5) as line:
+        line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
+    assert caller.buy().status == 201
+
+
+def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
+    """Several requests may use one connection, and the log tells."""
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=5)
+    try:
+        for _ in range(3):
+            line.request(
+                "GET", "/ps/v1/credit_checks/1", headers={"Authorization": f"Bearer {caller.access}"}
+            )
+            with line.getresponse() as answer:
+                assert (answer.status, len(answer.read()) > 0) == (404, True)
+    finally:
+        line.close()
+    entries = control.requests(call="detail")
+    assert [entry["turn"] for entry in entries] == [1, 2, 3]
+    assert len({entry["connection"] for entry in entries}) == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"Content-Length": "99999999"}, 413), ({"Transfer-Encoding": "chunked"}, 411)]
+)
+def test_bodies_it_does_not_take(caller: Caller, headers: dict[str, str], status: int) -> None:
+    """Too large or without a length: turned away before it is read."""
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=5)
+    try:
+        line.putrequest("POST", "/oauth/token")
+        for name, value in headers.items():
+            line.putheader(name, value)
+        line.endheaders()
+        with line.getresponse() as answer:
+            assert answer.status == status
+    finally:
+        line.close()
+
+
+def test_run_forever() -> None:
+    """Says when it is ready and serves until it is stopped."""
+    ready: list[Sandbox] = []
+    told = threading.Event()
+
+    def on_ready(sandbox: Sandbox) -> None:
+        ready.append(sandbox)
+        told.set()
+
+    thread = threading.Thread(target=run_forever, args=(0, on_ready))
+    thread.start()
+    assert told.wait(10)
+    assert Caller(ready[0]).authorized().buy().status == 201
+    ready[0].stop()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_as_a_child_process() -> None:
+    """Works from another process, and needs nothing of ours beyond itself."""
+    program = (
+        "import sys\n"
+        "from console.sandbox import run_forever\n"
+        "def ready(sandbox):\n"
+        "    heavy = [m for m in sys.modules if m.split('.')[0] in ('sqlalchemy', 'requests', 'PySide6')]\n"
+        "    ours = [m for m in sys.modules if m.startswith('console.') and m.split('.')[1] != 'sandbox']\n"
+        "    print(sandbox.url, heavy, ours, flush=True)\n"
+        "run_forever(0, ready)\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        url, rest = child.stdout.readline().strip().split(" ", 1)
+        assert rest == "[] []"
+        assert SandboxControl(url).charges() == 0
+    finally:
+        child.terminate()
+        child.communicate()

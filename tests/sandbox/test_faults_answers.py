@@ -1,0 +1,209 @@
+"""Faults of the answer: each arrives whole, says what it should, and was charged where the table says so."""
+
+import gzip
+import json
+from collections.abc import Callable
+
+import pytest
+
+from console.sandbox import Sandbox, SandboxControl
+from console.sandbox.faults.answers import other_number
+from tests.sandbox.caller import NUMBER, Answer, Caller
+
+Says = Callable[[Answer], bool]
+
+PURCHASE: dict[str, Says] = {
+    "no_result": lambda a: a.check["result"] is None and a.check["corporation_name"] != "",
+    "odd_result": lambda a: a.check["result"] == "maybe",
+    "other_number": lambda a: a.check["corporation_number"] == other_number(NUMBER) != NUMBER,
+    "no_number": lambda a: "corporation_number" not in a.check,
+    "no_name": lambda a: "corporation_name" not in a.check,
+    "long_name": lambda a: len(a.check["corporation_name"]) == 400,
+    "no_dates": lambda a: not {"purchase_date", "expiration_date"} & set(a.check),
+    "odd_dates": lambda a: a.check["purchase_date"] == "2026-02-30",
+    "no_id": lambda a: "credit_check_id" not in a.check and "result" in a.check,
+    "id_string": lambda a: isinstance(a.check["credit_check_id"], str),
+    "id_boolean": lambda a: a.check["credit_check_id"] is True,
+    "id_float": lambda a: isinstance(a.check["credit_check_id"], float),
+    "id_too_big": lambda a: a.check["credit_check_id"] == 2147483648,
+    "id_negative": lambda a: a.check["credit_check_id"] < 0,
+    "malformed": lambda a: not is_json(a.body) and a.body.startswith(b'{"credit_check":'),
+    "empty": lambda a: a.body == b"" and a.status == 201,
+    "not_utf8": lambda a: not is_utf8(a.body),
+    "wrong_shape": lambda a: isinstance(json.loads(a.body), list),
+    "deep_json": lambda a: a.body.count(b"[") == 100_000,
+    "html_after_charge": lambda a: a.status == 200 and a.headers["content-type"].startswith("text/html"),
+    "bad_gzip": lambda a: a.headers["content-encoding"] == "gzip" and not is_gzip(a.body),
+}
+NOT_CHARGED: dict[str, Says] = {
+    "html": lambda a: a.status == 200 and a.body.startswith(b"<!doctype html>"),
+}
+DETAIL: dict[str, Says] = {
+    "other_id": lambda a: a.check["credit_check_id"] == 100_002,
+    "expired": lambda a: a.check["expired"] is True,
+    "no_infos": lambda a: "infos" not in a.check,
+    "viewing_period_over": lambda a: a.status == 403,
+}
+TOKENS = {
+    "token_expired",
+    "token_revoked",
+    "invalid_grant",
+    "invalid_client",
+    "no_rotation",
+    "no_access_token",
+    "refresh_lost",
+}
+WITH_OPTIONS = {"fields", "empty_list", "body", "body_after_charge", "gzip_bomb", "huge"}
+COVERED = {*PURCHASE, *NOT_CHARGED, *DETAIL, *TOKENS, *WITH_OPTIONS}
+
+
+def is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True
+
+
+def is_utf8(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def is_gzip(body: bytes) -> bool:
+    try:
+        gzip.decompress(body)
+    except Exception:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("fault", PURCHASE)
+def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+    """The purchase is charged, its answer is the odd one, and the next purchase is an ordinary one."""
+    control.fault(fault, call="purchase")
+    assert PURCHASE[fault](caller.buy())
+    (charge,) = sandbox.ledger.charges()
+    assert (charge.fault, charge.delivered) == (fault, False)
+    assert caller.buy().check["credit_check_id"] == 100_002
+
+
+@pytest.mark.parametrize("fault", NOT_CHARGED)
+def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+    """The provider answered something else and sold nothing."""
+    control.fault(fault, call="purchase")
+    assert NOT_CHARGED[fault](caller.buy())
+    assert sandbox.ledger.total == 0
+
+
+@pytest.mark.parametrize("call", ["detail", "pdf"])
+@pytest.mark.parametrize("fault", DETAIL)
+def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: str) -> None:
+    """Only the chosen check is touched, and only once."""
+    check_id = caller.buy().check["credit_check_id"]
+    control.fault(fault, call=call, credit_check_id=check_id)
+    assert DETAIL[fault](caller.ask(call, check_id))
+    ordinary = caller.ask(call, check_id)
+    assert (ordinary.status, ordinary.check["credit_check_id"], ordinary.check["expired"]) == (
+        200,
+        check_id,
+        False,
+    )
+
+
+def test_fields(caller: Caller, control: SandboxControl) -> None:
+    """Any field of an answer can be replaced, in a list too."""
+    control.config(list_call=True)
+    control.fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
+    assert caller.buy().check["result"] == "ng"
+    assert caller.list().data["credit_checks"][0]["extra"] == [1]
+
+
+def test_empty_list(caller: Caller, control: SandboxControl) -> None:
+    """The list forgets what was bought."""
+    control.config(list_call=True)
+    caller.buy()
+    control.fault("empty_list")
+    assert caller.list().data == {"credit_checks": []}
+    assert len(caller.list().data["credit_checks"]) == 1
+
+
+@pytest.mark.parametrize(("fault", "charges"), [("body", 0), ("body_after_charge", 1)])
+def test_any_body(caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
+    """Any text can be the answer."""
+    control.fault(fault, call="purchase", body='{"credit_check":{}}')
+    assert caller.buy().data == {"credit_check": {}}
+    assert control.charges() == charges
+
+
+def test_huge_answer(caller: Caller, control: SandboxControl) -> None:
+    """As big as asked for, and valid JSON to whoever reads it all."""
+    control.fault("huge", call="purchase", size=3 << 20)
+    answer = caller.buy()
+    assert len(answer.body) > 3 << 20
+    assert "credit_check" in answer.data
+
+
+def test_gzip_bomb(caller: Caller, control: SandboxControl) -> None:
+    """Little travels, much would come out."""
+    control.fault("gzip_bomb", call="purchase", size=64 << 20)
+    answer = caller.buy()
+    assert answer.headers["content-encoding"] == "gzip"
+    assert len(answer.body) < 1 << 20
+
+
+def test_token_expired(caller: Caller, control: SandboxControl) -> None:
+    """401 until a refresh, and nothing was bought."""
+    pair = caller.token().data
+    control.fault("token_expired", call="purchase")
+    assert [caller.buy(access=pair["access_token"]).status for _ in range(2)] == [401, 401]
+    fresh = caller.token(pair["refresh_token"]).data["access_token"]
+    assert caller.buy(access=fresh).status == 201
+    assert control.charges() == 1
+
+
+def test_token_revoked(caller: Caller, control: SandboxControl) -> None:
+    """401, and a refresh does not help either."""
+    pair = caller.token().data
+    control.fault("token_revoked", call="purchase")
+    assert caller.buy(access=pair["access_token"]).status == 401
+    assert caller.token(pair["refresh_token"]).data == {"error": "invalid_grant"}
+
+
+@pytest.mark.parametrize(("fault", "status"), [("invalid_grant", 400), ("invalid_client", 401)])
+def test_refused_refresh(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
+    """Refused once without a rotation; the same refresh token works afterwards."""
+    pair = caller.token().data
+    control.fault(fault)
+    assert (caller.token(pair["refresh_token"]).status) == status
+    assert caller.token(pair["refresh_token"]).status == 200
+
+
+def test_refresh_lost(caller: Caller, control: SandboxControl) -> None:
+    """The tokens rotate, the answer never comes; the old refresh token may be used once more."""
+    pair = caller.token().data
+    control.fault("refresh_lost")
+    with pytest.raises(ConnectionError):
+        caller.token(pair["refresh_token"])
+    assert control.state()["tokens"]["pairs_handed_out"] == 3
+    assert caller.token(pair["refresh_token"]).status == 200
+
+
+def test_no_rotation(caller: Caller, control: SandboxControl) -> None:
+    """An access token alone: using it leaves the old refresh token good."""
+    pair = caller.token().data
+    control.fault("no_rotation")
+    answer = caller.token(pair["refresh_token"]).data
+    assert "refresh_token" not in answer
+    assert caller.buy(access=answer["access_token"]).status == 201
+    assert caller.token(pair["refresh_token"]).status == 200
+
+
+def test_no_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
+    """A success that gives nothing to work with."""
+    control.fault("no_access_token")
+    answer = Caller(sandbox).token()
+    assert (answer.status, "access_token" in answer.data) == (200, False)

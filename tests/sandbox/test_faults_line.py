@@ -1,0 +1,135 @@
+"""Faults of the line: what the caller sees, and what became of the charge."""
+
+import http.client
+import socket
+
+import pytest
+
+from console.sandbox import Sandbox, SandboxControl
+from tests.sandbox.caller import NUMBER, Caller
+
+# fault → what the caller's HTTP library raises, and how many charges there are
+BROKEN: dict[str, tuple[type[Exception], int]] = {
+    "refuse": (http.client.RemoteDisconnected, 0),
+    "close_after_charge": (http.client.RemoteDisconnected, 1),
+    "reset": (ConnectionResetError, 0),
+    "reset_after_charge": (ConnectionResetError, 1),
+    "reset_mid_body": (ConnectionResetError, 1),
+    "truncate": (http.client.IncompleteRead, 1),
+    "chunked_cut": (http.client.IncompleteRead, 1),
+    "garbage": (http.client.BadStatusLine, 1),
+}
+# fault → status, and how many charges there are
+ANSWERED: dict[str, tuple[int, int]] = {
+    **{f"status:{code}": (code, 0) for code in (400, 401, 403, 404, 408, 422, 429, 500, 502, 503)},
+    "status_after_charge:500": (500, 1),
+    "status_after_charge:503": (503, 1),
+    "redirect": (302, 0),
+    "redirect_after_charge": (302, 1),
+}
+ELSEWHERE_TESTED = {"answer_twice"}
+COVERED = {name.partition(":")[0] for name in (*BROKEN, *ANSWERED, *ELSEWHERE_TESTED)}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+    """The caller's library raises what it should, once; the ledger tells whether money moved."""
+    error, charges = BROKEN[fault]
+    control.fault(fault, call="purchase")
+    with pytest.raises(error) as raised:
+        caller.buy()
+    assert raised.type is error
+    assert sandbox.ledger.total == charges
+    assert all((charge.fault, charge.delivered) == (fault, False) for charge in sandbox.ledger.charges())
+    assert caller.buy().status == 201
+
+
+@pytest.mark.parametrize("fault", ANSWERED)
+def test_answered_failures(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+    """The status is the one asked for, the answer has no id, and the ledger tells whether money moved."""
+    status, charges = ANSWERED[fault]
+    control.fault(fault, call="purchase")
+    answer = caller.buy()
+    assert (answer.status, sandbox.ledger.total) == (status, charges)
+    assert b"credit_check_id" not in answer.body
+    assert not any(charge.delivered for charge in sandbox.ledger.charges())
+
+
+def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
+    """The peer's socket reports ECONNRESET, not an orderly end."""
+    control.fault("reset")
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=5) as line:
+        line.sendall(b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n")
+        line.sendall(b"Content-Type: application/x-www-form-urlencoded\r\n\r\n")
+        with pytest.raises(ConnectionResetError):
+            line.recv(1000)
+
+
+def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxControl) -> None:
+    """Status and half of the body are readable, then the line breaks."""
+    control.fault("reset_mid_body", call="purchase")
+    line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=5)
+    try:
+        headers = {"Authorization": f"Bearer {caller.access}", "Content-Type": "application/json"}
+        line.request("POST", "/ps/v1/credit_checks", f'{{"corporation_number":"{NUMBER}"}}', headers)
+        with line.getresponse() as answer:
+            assert answer.status == 201
+            assert answer.read(20).startswith(b'{"credit_check":')
+    finally:
+        line.close()
+
+
+def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
+    """Two whole answers come back for one request and one charge."""
+    control.fault("answer_twice", call="purchase")
+    body = f'{{"corporation_number":"{NUMBER}"}}'
+    head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
+    request = (
+        f"POST /ps/v1/credit_checks HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
+    )
+    with socket.create_connection(("127.0.0.1", caller.port), timeout=5) as line:
+        line.sendall(request.encode())
+        received = b"".join(iter(lambda: line.recv(65536), b""))
+    assert received.count(b"HTTP/1.1 201 ") == 2
+    assert sandbox.ledger.total == 1
+
+
+def test_redirect_leads_elsewhere(caller: Caller, control: SandboxControl) -> None:
+    """The address can be chosen; whoever follows it leaves a trace in the call log."""
+    control.fault("redirect", call="purchase")
+    assert caller.buy().headers["location"] == "/elsewhere"
+    control.fault("redirect", call="purchase", to="https://example.invalid/")
+    assert caller.buy().headers["location"] == "https://example.invalid/"
+    assert not [entry for entry in control.requests() if entry["path"] == "/elsewhere"]
+
+
+def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> None:
+    """The body of an error may be any text, hostile ones included."""
+    control.fault("status:422", call="purchase", body="\u202e<script>\x00")
+    assert caller.buy().body.decode() == "\u202e<script>\x00"
+
+
+def test_outage(caller: Caller, control: SandboxControl) -> None:
+    """While it lasts connections are refused by the system; afterwards everything is as before."""
+    with control.down(), pytest.raises(ConnectionRefusedError):
+        caller.buy()
+    assert caller.buy().status == 201
+    assert control.charges() == 1
+
+
+def test_outage_ends_by_itself(sandbox: Sandbox, control: SandboxControl) -> None:
+    """The same port answers again when its time is over."""
+    control.outage(0.05)
+    assert refuses(sandbox.port)
+    while refuses(sandbox.port):
+        pass
+    assert control.state()["charges"] == 0
+
+
+def refuses(port: int) -> bool:
+    """Whether the system refuses a connection there."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    return False

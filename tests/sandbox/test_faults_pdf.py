@@ -1,0 +1,79 @@
+"""Faults of the PDF: what a careful reader finds in `pdf_file_data`."""
+
+import base64
+import binascii
+from collections.abc import Callable
+
+import pytest
+
+from console.sandbox import SandboxControl
+from tests.sandbox.caller import Caller
+
+ODD: dict[str, Callable[[object], bool]] = {
+    "pdf_null": lambda data: data is None,
+    "pdf_empty": lambda data: data == "",
+    "pdf_number": lambda data: data == 12345,
+    "pdf_bad_base64": lambda data: decoded(data) is None,
+    "pdf_cut_base64": lambda data: decoded(data) is None,
+    "pdf_executable": lambda data: (decoded(data) or b"").startswith(b"MZ"),
+    "pdf_html": lambda data: (decoded(data) or b"").startswith(b"<!doctype"),
+    "pdf_no_eof": lambda data: b"%%EOF" not in (decoded(data) or b"%%EOF"),
+    "pdf_bomb": lambda data: len(decoded(data) or bytes(100_000)) < 50_000,
+}
+COVERED = {*ODD, "pdf_missing", "pdf_other", "pdf_huge"}
+
+
+def decoded(data: object) -> bytes | None:
+    """The file, or None when it is no strict Base64."""
+    try:
+        return base64.b64decode(str(data).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        return None
+
+
+@pytest.fixture
+def bought(caller: Caller) -> int:
+    check_id: int = caller.buy().check["credit_check_id"]
+    return check_id
+
+
+@pytest.mark.parametrize("fault", ODD)
+def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: str) -> None:
+    """The PDF call carries the odd file, the detail call and the next PDF call are ordinary."""
+    control.fault(fault)
+    assert "pdf_file_data" not in caller.detail(bought).check
+    assert ODD[fault](caller.pdf(bought).check["pdf_file_data"])
+    assert (decoded(caller.pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
+
+
+def test_missing_file(caller: Caller, control: SandboxControl, bought: int) -> None:
+    """The rest of the answer is there."""
+    control.fault("pdf_missing")
+    assert "pdf_file_data" not in caller.pdf(bought).check
+
+
+def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> None:
+    """A valid file with other content; every revision differs and is steady."""
+    ordinary = caller.pdf(bought).check["pdf_file_data"]
+    control.faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
+    files = [caller.pdf(bought).check["pdf_file_data"] for _ in range(4)]
+    assert files[0] == files[1]
+    assert len({*files, ordinary}) == 3
+    assert files[3] == ordinary
+    assert all((decoded(file) or b"").startswith(b"%PDF-") for file in files)
+
+
+@pytest.mark.parametrize("fault", sorted(COVERED))
+def test_nothing_to_spoil(caller: Caller, control: SandboxControl, fault: str) -> None:
+    """A check that doesn't exist stays 404 under every fault."""
+    control.fault(fault)
+    assert caller.pdf(999).status == 404
+
+
+def test_huge_file(caller: Caller, control: SandboxControl, bought: int) -> None:
+    """As big as asked for and well-formed to its last byte."""
+    control.fault("pdf_huge", size=5_000_000)
+    file = decoded(caller.pdf(bought).check["pdf_file_data"])
+    assert file is not None
+    assert 4_999_990 < len(file) <= 5_000_000
+    assert file.endswith(b"%%EOF\n")

@@ -1,0 +1,155 @@
+"""OAuth as AlarmBox speaks it: rotation, lifetimes, revocation, and what is refused."""
+
+import pytest
+
+from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox, SandboxControl
+from console.sandbox.credentials import OUT_OF_BAND
+from tests.sandbox.caller import Caller
+
+
+@pytest.fixture
+def stranger(sandbox: Sandbox) -> Caller:
+    """Not authorised yet."""
+    return Caller(sandbox)
+
+
+def test_token_answer(stranger: Caller) -> None:
+    """A refresh answers with the documented fields."""
+    answer = stranger.token().data
+    assert set(answer) == {
+        "access_token", "token_type", "expires_in", "refresh_token", "scope", "created_at",
+    }  # fmt: skip
+    assert (answer["token_type"], answer["expires_in"]) == ("Bearer", 86400)
+    assert "credit_check:create" in answer["scope"].split()
+
+
+def test_refresh_token_rotates(stranger: Caller) -> None:
+    """Every refresh hands out another refresh token, and that one works next."""
+    first = stranger.token().data
+    second = stranger.token(first["refresh_token"]).data
+    assert len({REFRESH_TOKEN, first["refresh_token"], second["refresh_token"]}) == 3
+
+
+def test_old_refresh_token_lives_until_the_new_pair_is_used(stranger: Caller) -> None:
+    """A lost answer may be asked for again; after the first use of the new pair it may not."""
+    stranger.token()
+    again = stranger.token()
+    assert again.status == 200
+    assert stranger.buy(access=again.data["access_token"]).status == 201
+    late = stranger.token()
+    assert (late.status, late.data) == (400, {"error": "invalid_grant"})
+
+
+def test_use_of_the_new_refresh_token_ends_the_old_one(stranger: Caller) -> None:
+    """Refreshing onward counts as use of the new pair."""
+    stranger.token(stranger.token().data["refresh_token"])
+    assert stranger.token().status == 400
+
+
+def test_use_of_the_new_pair_ends_the_old_access_token(stranger: Caller) -> None:
+    """Another desk's older access token is refused once the newer one was used."""
+    first = stranger.token().data
+    second = stranger.token(first["refresh_token"]).data
+    assert stranger.buy(access=first["access_token"]).status == 201
+    assert stranger.buy(access=second["access_token"]).status == 201
+    assert stranger.buy(access=first["access_token"]).status == 401
+
+
+def test_old_access_token_may_be_let_live(stranger: Caller, control: SandboxControl) -> None:
+    """With `old_access_dies` off only the refresh token ends."""
+    control.config(old_access_dies=False)
+    first = stranger.token().data
+    second = stranger.token(first["refresh_token"]).data
+    stranger.buy(access=second["access_token"])
+    assert stranger.buy(access=first["access_token"]).status == 201
+    assert stranger.token(first["refresh_token"]).status == 400
+
+
+@pytest.mark.parametrize("access", ["", "at-made-up", "sandbox-refresh-1"])
+def test_calls_need_a_living_access_token(stranger: Caller, sandbox: Sandbox, access: str) -> None:
+    """Without one nothing is sold and the answer is 401 with the challenge."""
+    answer = stranger.buy(access=access or "none")
+    assert (answer.status, answer.data) == (401, {"error": "invalid_token"})
+    assert answer.headers["www-authenticate"].startswith("Bearer ")
+    assert sandbox.ledger.total == 0
+
+
+def test_access_token_ends_with_its_lifetime(stranger: Caller, control: SandboxControl) -> None:
+    """A token is refused from the end of its lifetime on, and a refresh helps."""
+    control.config(access_token_seconds=600)
+    pair = stranger.token().data
+    assert pair["expires_in"] == 600
+    control.config(advance_seconds=601)
+    assert stranger.buy(access=pair["access_token"]).status == 401
+    assert stranger.buy(access=stranger.token(pair["refresh_token"]).data["access_token"]).status == 201
+
+
+def test_tokens_can_be_ended_and_revoked(caller: Caller, control: SandboxControl) -> None:
+    """An ended access token is replaced by a refresh, a revoked pair only by a new authorisation."""
+    pair = caller.token().data
+    assert control.expire_tokens() >= 1
+    assert caller.buy(access=pair["access_token"]).status == 401
+    fresh = caller.token(pair["refresh_token"])
+    assert fresh.status == 200
+    assert control.revoke_tokens() >= 1
+    assert caller.buy(access=fresh.data["access_token"]).status == 401
+    assert caller.token(fresh.data["refresh_token"]).data == {"error": "invalid_grant"}
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({"client_id": "nobody"}, 401, "invalid_client"),
+        ({"client_secret": "wrong"}, 401, "invalid_client"),
+        ({"refresh_token": "never-seen"}, 400, "invalid_grant"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "authorization_code", "code": "made-up"}, 400, "invalid_grant"),
+    ],
+)
+def test_refused_token_requests(stranger: Caller, form: dict[str, str], status: int, error: str) -> None:
+    """OAuth's own words and statuses."""
+    answer = stranger.token(**form)
+    assert (answer.status, answer.data) == (status, {"error": error})
+
+
+def test_token_request_must_be_a_form(stranger: Caller) -> None:
+    """JSON is refused: the contract says form-encoded."""
+    answer = stranger.call("POST", "/oauth/token", b"{}", Content_Type="application/json")
+    assert (answer.status, answer.data) == (400, {"error": "invalid_request"})
+
+
+def test_authorisation_out_of_band(stranger: Caller) -> None:
+    """The code is shown, works once, and leads to a pair."""
+    ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND}&response_type=code&scope=read"
+    assert b"code-" in stranger.call("GET", ask).body
+    code = stranger.call("GET", ask, Accept="application/json").data["code"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND}
+    pair = stranger.token(**form)
+    assert (pair.status, pair.data["scope"]) == (200, "read")
+    assert stranger.token(**form).data == {"error": "invalid_grant"}
+    assert stranger.buy(access=pair.data["access_token"]).status == 403
+
+
+def test_authorisation_by_redirect(stranger: Caller) -> None:
+    """With an address to return to, the code travels there together with the state."""
+    back = "http://127.0.0.1:1/back"
+    ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={back}&response_type=code&state=s1"
+    answer = stranger.call("GET", ask)
+    assert answer.status == 302
+    assert answer.headers["location"].startswith(f"{back}?code=code-")
+    assert answer.headers["location"].endswith("&state=s1")
+
+
+@pytest.mark.parametrize("query", ["response_type=code&client_id=nobody", f"client_id={CLIENT_ID}"])
+def test_authorisation_refused(stranger: Caller, query: str) -> None:
+    """An unknown client and an unknown response type get no code."""
+    assert stranger.call("GET", f"/oauth/authorize?{query}").status in (400, 401)
+
+
+def test_further_credentials(stranger: Caller, control: SandboxControl) -> None:
+    """A client told over the control room is as good as the first, and their tokens don't mix."""
+    control.accept("client-2", "secret-2", "refresh-2")
+    mine = {"client_id": "client-2", "client_secret": "secret-2"}
+    assert stranger.token("refresh-2", **mine).status == 200
+    assert stranger.token(REFRESH_TOKEN, **mine).data == {"error": "invalid_grant"}
+    assert stranger.token("refresh-2", client_secret=CLIENT_SECRET).data == {"error": "invalid_grant"}
