@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class OutcomeClass(StrEnum):
@@ -28,7 +28,7 @@ class Sent(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
+class Outcome(Generic[T_co]):
     """One provider call seen from outside.
 
     `reason` is a stable code (`read_timeout`, `http_503`, `other_number`, …), `status` the HTTP status if one
@@ -38,7 +38,7 @@ class Outcome(Generic[T]):
     kind: OutcomeClass
     reason: str
     sent: Sent
-    found: T | None = None
+    found: T_co | None = None
     status: int | None = None
     evidence: str = ""
     sha256: str = ""

@@ -17,7 +17,7 @@ from console.store.audit_chain import CONTENT, START, VerifyResult, digest, inst
 from console.store.schema import audit_log
 from console.store.spool import Head
 
-__all__ = ["AuditTrail", "Head", "NewAuditEntry", "VerifyResult", "append", "entries", "page", "verify"]
+__all__ = ["AuditTrail", "Head", "NewAuditEntry", "VerifyResult", "append", "entries", "of_subject", "page", "verify"]
 
 LONGEST_DETAIL = 16_000
 """Characters of a row's detail; a longer one is cut, and says so."""
@@ -137,6 +137,12 @@ def page(
     if who is not None:
         query = query.where(audit_log.c.who == who)
     return tuple(_entry(row) for row in conn.execute(query))
+
+
+def of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry, ...]:
+    """All entries about one record, oldest first."""
+    query = _READ.where(audit_log.c.subject_kind == kind, audit_log.c.subject_id == subject_id)
+    return tuple(_entry(row) for row in conn.execute(query.order_by(audit_log.c.id)))
 
 
 def entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:

@@ -13,6 +13,7 @@ from itertools import chain as joined
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, String, select, type_coerce
+from sqlalchemy.exc import DBAPIError
 
 from console.store.schema import audit_log
 from console.store.spool import Head
@@ -42,6 +43,7 @@ _COLUMNS: list[ColumnElement[Any]] = [
 ]
 _WALK: Select[Any] = select(*_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
 _WALK = _WALK.order_by(audit_log.c.session, audit_log.c.seq)
+_IDS = select(audit_log.c.id).order_by(audit_log.c.id)
 _BATCH = 2000
 
 
@@ -68,6 +70,14 @@ def digest(before: str, content: Sequence[object]) -> str:
     return sha256((before + _encode(content)).encode()).hexdigest()
 
 
+def _digest_of_any(before: object, content: Sequence[object]) -> str | None:
+    """The hash, or None for values of kinds that are never hashed."""
+    try:
+        return digest(str(before), content)
+    except TypeError:
+        return None
+
+
 def verify(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
     """Walk all chains, and the anchors beside them (ordered by chain, then seq).
 
@@ -77,18 +87,34 @@ def verify(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
     seen = iter(anchors)
     first = next(seen, None)
     walk = _Walk(joined([first], seen) if first else ())
-    rows = 0
-    for row in conn.execution_options(yield_per=_BATCH).execute(_WALK):
-        walk.row(row)
-        rows += 1
-    walk.end()
-    return VerifyResult(rows, walk.first_bad, walk.why)
+    try:
+        for row in conn.execution_options(yield_per=_BATCH).execute(_WALK):
+            walk.row(row)
+    except DBAPIError:
+        spoiled = _unreadable_row(conn)
+        if spoiled is None:
+            raise
+        walk.bad(spoiled, "edited")
+    else:
+        walk.end()
+    return VerifyResult(walk.rows, walk.first_bad, walk.why)
+
+
+def _unreadable_row(conn: Connection) -> int | None:
+    """The first row that the driver can't turn into text: bytes that no program of ours wrote."""
+    for row_id in conn.scalars(_IDS).all():
+        try:
+            conn.execute(_WALK.where(audit_log.c.id == row_id)).one()
+        except DBAPIError:
+            return int(row_id)
+    return None
 
 
 class _Walk:
     """One pass over rows and anchors, both ordered by chain and seq; remembers the smallest bad row."""
 
     def __init__(self, anchors: Iterable[Head]) -> None:
+        self.rows = 0
         self.first_bad: int | None = None
         self.why: str | None = None
         self._anchors = iter(anchors)
@@ -96,27 +122,31 @@ class _Walk:
         self._last: tuple[str, int, int, str] = ("", 0, 0, START)
 
     def row(self, row: Sequence[Any]) -> None:
+        self.rows += 1
         *content, row_id, prev_hash, stored = row
         session, seq, at = content[0], content[1], content[2]
+        if not isinstance(session, str) or not isinstance(seq, int):
+            self.bad(row_id, "edited")
+            return
         if isinstance(at, datetime):
             content[2] = instant_form(at)
         last_session, last_seq, last_id, last_hash = self._last
         if session != last_session:
             last_seq, last_id, last_hash = 0, 0, START
-        if stored != digest(prev_hash, content):
-            self._bad(row_id, "edited")
+        if stored != _digest_of_any(prev_hash, content):
+            self.bad(row_id, "edited")
         elif seq != last_seq + 1 or prev_hash != last_hash or row_id <= last_id:
-            self._bad(row_id, "unlinked")
+            self.bad(row_id, "unlinked")
         for anchor in self._anchors_up_to(session, seq):
             if (anchor.chain, anchor.seq, anchor.row_id) != (session, seq, row_id):
-                self._bad(anchor.row_id, "missing")
+                self.bad(anchor.row_id, "missing")
             elif anchor.hash != stored:
-                self._bad(row_id, "replaced")
+                self.bad(row_id, "replaced")
         self._last = (session, seq, row_id, stored)
 
     def end(self) -> None:
         while self._anchor is not None:
-            self._bad(self._anchor.row_id, "missing")
+            self.bad(self._anchor.row_id, "missing")
             self._anchor = next(self._anchors, None)
 
     def _anchors_up_to(self, session: str, seq: int) -> Iterator[Head]:
@@ -124,6 +154,6 @@ class _Walk:
             yield self._anchor
             self._anchor = next(self._anchors, None)
 
-    def _bad(self, row_id: int, why: str) -> None:
+    def bad(self, row_id: int, why: str) -> None:
         if self.first_bad is None or row_id < self.first_bad:
             self.first_bad, self.why = row_id, why

@@ -47,9 +47,7 @@ def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozense
     return tuple([to_record(row, lapsed) for row in conn.execute(_BY_NUMBER, {"number": number})])
 
 
-def live(
-    conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()
-) -> CreditCheck | None:
+def live(conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
     """The one record that holds the claim on (client, number)."""
     row = conn.execute(_LIVE, {"client": int(client_id), "number": number}).first()
     return to_record(row, lapsed) if row else None
@@ -127,6 +125,12 @@ def work_values(work: Work) -> dict[str, object]:
         "work_reason": work.reason,
         "work_attempts": work.attempt,
     }
+
+
+def may_claim(conn: Connection, record: CreditCheck, number: str) -> bool:
+    """Whether `number` may be written into the row without a clash with the one that holds its claim."""
+    holder = live(conn, record.client_id, number) if record.live else None
+    return holder is None or holder.id == record.id
 
 
 def renewed_by(conn: Connection, record_id: int) -> CreditCheck | None:

@@ -142,9 +142,11 @@ def running_of(conn: Connection, kind: str, subject_id: int) -> Operation | None
     return _operation(row) if row else None
 
 
-def calling(conn: Connection) -> tuple[Operation, ...]:
-    """Everything begun and not ended, oldest first."""
-    return tuple(_operation(row) for row in conn.execute(_CALLING.order_by(_t.started_at)))
+def unfinished(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
+    """Everything begun and not ended, the unknown included, oldest first."""
+    open_states = (OperationState.CALLING.value, OperationState.UNKNOWN.value)
+    query = select(*_COLUMNS).where(_t.state.in_(open_states)).order_by(_t.started_at).limit(limit)
+    return tuple(_operation(row) for row in conn.execute(query))
 
 
 def lapsed(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:

@@ -66,9 +66,7 @@ _HOLDERS = select(_t.name, _t.operator, _t.desk, _t.host, _t.process, _t.since, 
 _HOLDER_OF = _HOLDERS.where(_t.name == bindparam("of")).order_by(_t.slot).limit(1)
 
 
-def take(
-    conn: Connection, name: str, holder: Holder, now: datetime, seconds: float, slots: int = 1
-) -> Lease | None:
+def take(conn: Connection, name: str, holder: Holder, now: datetime, seconds: float, slots: int = 1) -> Lease | None:
     """Take a free slot of `name` inside the caller's write transaction; None while all are held."""
     values = _values(holder, now, seconds)
     for slot in range(slots):

@@ -44,9 +44,7 @@ def read_state(database: Database) -> dict[str, str]:
 def _tables(conn: Connection) -> set[str]:
     if conn.dialect.name == "sqlite":
         return set(conn.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'")))
-    return set(
-        conn.scalars(text("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"))
-    )
+    return set(conn.scalars(text("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")))
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
@@ -101,3 +99,22 @@ def _name_database(conn: Connection) -> None:
         ),
         {"id": str(uuid.uuid4())},
     )
+
+
+_REMEMBERED = text("SELECT value FROM console_meta WHERE name = :name")
+
+
+def remembered(conn: Connection, name: str) -> str | None:
+    """What the database keeps about itself under `name`."""
+    value = conn.scalar(_REMEMBERED, {"name": name})
+    return None if value is None else str(value)
+
+
+def remember(conn: Connection, name: str, value: str) -> str:
+    """Keep `value` under `name` unless there is one; returns what is kept."""
+    kept = remembered(conn, name)
+    if kept is None:
+        conn.execute(
+            text("INSERT INTO console_meta (name, value) VALUES (:name, :value)"), {"name": name, "value": value}
+        )
+    return kept or value

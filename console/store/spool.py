@@ -107,6 +107,10 @@ class Spool:
         self._file = DeskFile(home / FILE_NAME, _TABLES)
         self._cipher = cipher
 
+    def unlock(self, cipher: Cipher) -> None:
+        """From now on answers can be sealed and opened: the key is known only once it is needed."""
+        self._cipher = cipher
+
     @cached_property
     def desk_id(self) -> str:
         """The random id of this desk, made once, whoever comes first."""

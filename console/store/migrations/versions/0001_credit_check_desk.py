@@ -40,9 +40,7 @@ def upgrade() -> None:
 def _alerts() -> None:
     op.create_table(
         "alerts",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("rule_id", sa.String(length=40), nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
@@ -62,9 +60,7 @@ def _alerts() -> None:
 def _approvals() -> None:
     op.create_table(
         "approvals",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
         sa.Column("subject_id", sa.String(length=40), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
@@ -82,9 +78,7 @@ def _approvals() -> None:
 def _audit_log() -> None:
     op.create_table(
         "audit_log",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("session", sa.String(length=36), nullable=False),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
@@ -118,9 +112,7 @@ def _call_rates() -> None:
 def _changes() -> None:
     op.create_table(
         "changes",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
@@ -141,9 +133,7 @@ def _console_meta() -> None:
 def _documents() -> None:
     op.create_table(
         "documents",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=False),
         sa.Column("path", sa.String(length=255), nullable=False),
@@ -159,9 +149,7 @@ def _documents() -> None:
 def _evidence() -> None:
     op.create_table(
         "evidence",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
         sa.Column("subject_id", sa.BigInteger(), nullable=True),
         sa.Column("operation_id", sa.String(length=36), nullable=True),
@@ -181,9 +169,7 @@ def _evidence() -> None:
 def _hansha_alarmbox_credit_checks(engine: str) -> None:
     op.create_table(
         "hansha_alarmbox_credit_checks",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("client_id", sa.BigInteger(), nullable=False),
         sa.Column("corporation_number", sa.String(length=64), nullable=False),
         sa.Column("credit_check_id", sa.Integer(), nullable=True),
@@ -216,16 +202,10 @@ def _hansha_alarmbox_credit_checks(engine: str) -> None:
             nullable=True,
         ),
         sa.Column(
-            "seen_status",
-            sa.String(length=20),
-            sa.Computed(claim_sql.SEEN_STATUS, persisted=False),
-            nullable=True,
+            "seen_status", sa.String(length=20), sa.Computed(claim_sql.SEEN_STATUS, persisted=False), nullable=True
         ),
         sa.Column(
-            "seen_work",
-            sa.String(length=16),
-            sa.Computed(claim_sql.SEEN_WORK, persisted=False),
-            nullable=True,
+            "seen_work", sa.String(length=16), sa.Computed(claim_sql.SEEN_WORK, persisted=False), nullable=True
         ),
         sa.Column(
             "claim_number",
@@ -238,24 +218,14 @@ def _hansha_alarmbox_credit_checks(engine: str) -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
-        "ix_credit_checks_certainty",
-        "hansha_alarmbox_credit_checks",
-        ["certainty", "seen_work", "id"],
-        unique=False,
+        "ix_credit_checks_certainty", "hansha_alarmbox_credit_checks", ["certainty", "seen_work", "id"], unique=False
     )
+    op.create_index("ix_credit_checks_due", "hansha_alarmbox_credit_checks", ["work_state", "work_at"], unique=False)
     op.create_index(
-        "ix_credit_checks_due", "hansha_alarmbox_credit_checks", ["work_state", "work_at"], unique=False
-    )
-    op.create_index(
-        "ix_credit_checks_missing",
-        "hansha_alarmbox_credit_checks",
-        ["missing", "seen_work", "id"],
-        unique=False,
+        "ix_credit_checks_missing", "hansha_alarmbox_credit_checks", ["missing", "seen_work", "id"], unique=False
     )
     op.create_index("ix_credit_checks_name", "hansha_alarmbox_credit_checks", ["company_name"], unique=False)
-    op.create_index(
-        "ix_credit_checks_number", "hansha_alarmbox_credit_checks", ["number_key", "id"], unique=False
-    )
+    op.create_index("ix_credit_checks_number", "hansha_alarmbox_credit_checks", ["number_key", "id"], unique=False)
     op.create_index(
         "ix_credit_checks_provider_id", "hansha_alarmbox_credit_checks", ["credit_check_id"], unique=False
     )
@@ -265,9 +235,7 @@ def _hansha_alarmbox_credit_checks(engine: str) -> None:
         ["seen_status", "certainty", "seen_work", "id"],
         unique=False,
     )
-    op.create_index(
-        "ix_credit_checks_work", "hansha_alarmbox_credit_checks", ["seen_work", "id"], unique=False
-    )
+    op.create_index("ix_credit_checks_work", "hansha_alarmbox_credit_checks", ["seen_work", "id"], unique=False)
     op.create_index(
         "uq_credit_checks_claim", "hansha_alarmbox_credit_checks", ["client_id", "claim_number"], unique=True
     )

@@ -1,0 +1,108 @@
+"""Why a record is as it is and what happens next, as wording codes with facts. Reads nothing but the record.
+
+Families of codes: `verdict.*`, `why.*`, `next.*` (and `work.*` for the reason on the work axis). `cause` in the facts
+is the outcome's reason (`cause.*`): what the provider or the network did.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from console.domain.permissions import ROLES_FOR
+from console.domain.records import Certainty, CheckState, CreditCheck, Explanation, NextStep, WorkState
+from console.domain.schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
+
+PERSON_DECIDES = ("approver", "operator")
+
+
+def explain(record: CreditCheck, now: datetime, *, awaiting: str | None = None) -> Explanation:
+    """Verdict, why and next step of a credit check at the instant `now`."""
+    facts = _facts(record)
+    if record.superseded:
+        step = NextStep("next.open_successor", facts, f"support-console show credit-check {record.superseded_by}")
+        return Explanation("verdict.superseded", "why.superseded", step, facts)
+    if record.duplicate_of is not None:
+        step = NextStep("next.compare_duplicate", facts, f"support-console show credit-check {record.duplicate_of}")
+        return Explanation("verdict.duplicate", "why.duplicate", step, facts, PERSON_DECIDES)
+    if record.certainty is Certainty.UNKNOWN:
+        return _explain_unknown(record, facts, awaiting)
+    if record.state is CheckState.PENDING:
+        return _explain_pending(record, facts)
+    if record.state is CheckState.ERROR:
+        step = NextStep("next.may_buy_again", facts, _purchase_command(record))
+        return Explanation("verdict.error", "why.not_bought", step, facts, tuple(sorted(ROLES_FOR["purchase"])))
+    return _explain_success(record, facts, now)
+
+
+def _facts(record: CreditCheck) -> Mapping[str, object]:
+    return {
+        "id": record.id,
+        "client": record.client_id,
+        "number": record.corporation_number,
+        "since": record.changed_at or record.created_at,
+        "at": record.work.at,
+        "attempt": record.work.attempt + 1,
+        "cause": record.error_code,
+        "missing": record.incomplete,
+        "successor": record.superseded_by,
+        "original": record.duplicate_of,
+        "until": record.expired_at,
+    }
+
+
+def _explain_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting: str | None) -> Explanation:
+    roles = tuple(sorted(ROLES_FOR["resolve"]))
+    if record.work.reason == "lapsed":
+        why = "why.lapsed"
+    elif record.error_code in ("other_number", "bad_id"):
+        why = "why.answer_does_not_fit"
+    else:
+        why = "why.no_answer"
+    return Explanation("verdict.unknown", why, _next_of_unknown(record, facts, awaiting), facts, roles)
+
+
+def _next_of_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting: str | None) -> NextStep:
+    if awaiting is not None:
+        return NextStep("next.second_person", facts, _resolve_command(record, "error"))
+    if record.work.state is WorkState.SCHEDULED:
+        counted = {**facts, "of": len(PURCHASE_PROBES)}
+        return NextStep("next.probe_scheduled", counted, f"support-console probe credit-check {record.id}")
+    return NextStep("next.resolve", facts, _resolve_command(record, "success --provider-id ID"))
+
+
+def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explanation:
+    if record.work.state is WorkState.NEEDS_REVIEW:
+        step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
+        return Explanation("verdict.pending_by_other", "why.written_by_other", step, facts, PERSON_DECIDES)
+    step = NextStep("next.wait_for_answer", facts, f"support-console show credit-check {record.id}")
+    return Explanation("verdict.pending", "why.running", step, facts)
+
+
+def _explain_success(record: CreditCheck, facts: Mapping[str, object], now: datetime) -> Explanation:
+    roles = tuple(sorted(ROLES_FOR["refetch"]))
+    if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == "contradicted":
+        step = NextStep("next.compare_with_provider", facts, f"support-console show credit-check {record.id}")
+        return Explanation("verdict.contradicted", "why.contradicted", step, facts, PERSON_DECIDES)
+    if not record.incomplete:
+        expired = record.expired_at is not None and record.expired_at <= now
+        step = NextStep("next.may_renew", facts, _purchase_command(record, renew=True))
+        return Explanation(
+            "verdict.complete", "why.complete", step if expired else NextStep("next.nothing", facts), facts
+        )
+    return Explanation("verdict.incomplete", "why.incomplete", _next_of_incomplete(record, facts), facts, roles)
+
+
+def _next_of_incomplete(record: CreditCheck, facts: Mapping[str, object]) -> NextStep:
+    if record.viewing_over:
+        return NextStep("next.viewing_over", facts, _purchase_command(record, renew=True))
+    command = f"support-console refetch {record.id}"
+    if record.work.state is WorkState.SCHEDULED:
+        return NextStep("next.refetch_scheduled", {**facts, "of": len(INCOMPLETE_REFETCHES)}, command)
+    return NextStep("next.refetch_by_hand", facts, command)
+
+
+def _purchase_command(record: CreditCheck, *, renew: bool = False) -> str:
+    return f"support-console purchase {record.corporation_number} --client {record.client_id}" + " --renew" * renew
+
+
+def _resolve_command(record: CreditCheck, outcome: str) -> str:
+    return f"support-console resolve credit-check {record.id} --as {outcome} --evidence FILE"

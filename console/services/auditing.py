@@ -1,0 +1,84 @@
+"""The audit trail for people: listing, verifying, exporting."""
+
+import csv
+import json
+from pathlib import Path
+
+from console.domain.dates import instant_text
+from console.domain.errors import ConsoleError
+from console.domain.permissions import AUDITOR, ROLES_FOR, may
+from console.domain.records import AuditEntry
+from console.services.desk import Desk
+from console.services.reads import ReadLog
+from console.store import audit
+
+_COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
+
+
+class Auditing:
+    """Operators and approvers see their own entries, auditors all."""
+
+    def __init__(self, desk: Desk, reads: ReadLog) -> None:
+        self._desk = desk
+        self._reads = reads
+
+    def list(self, limit: int = 50, before: int | None = None) -> tuple[AuditEntry, ...]:
+        """The newest entries, newest first; `before` pages on by id."""
+        who = self._whose()
+        with self._desk.database.read() as conn:
+            entries = audit.page(conn, limit=max(1, min(limit, 1_000)), before=before, who=who)
+        self._reads.opened("audit.listed", "audit", None)
+        return entries
+
+    def verify(self) -> int:
+        """How many rows fit. Raises audit_broken with detail.first_bad, the first row that does not fit; of a cut
+        tail the first missing one.
+        """
+        desk = self._desk
+        with desk.database.read() as conn:
+            result = audit.verify(conn, desk.spool.anchored(desk.database_id))
+        if result.first_bad is not None:
+            detail = {"rows": result.rows, "first_bad": result.first_bad, "why": result.why}
+            raise ConsoleError("audit_broken", detail)
+        return result.rows
+
+    def export(self, path: Path) -> int:
+        """Write the entries that the person may see as CSV (UTF-8 with signature); returns how many."""
+        who = self._whose()
+        rows = 0
+        try:
+            with self._desk.database.read() as conn, path.open("x", encoding="utf-8-sig", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(_COLUMNS)
+                for entry in audit.entries(conn, who=who):
+                    writer.writerow([safe_cell(text) for text in _cells(entry)])
+                    rows += 1
+        except FileExistsError as exists:
+            raise ConsoleError("usage", {"problem": "file_exists", "file": str(path)}) from exists
+        except OSError as trouble:
+            raise ConsoleError("storage_full", {"file": str(path), "problem": str(trouble)}) from trouble
+        self._reads.opened("audit.exported", "audit", None)
+        return rows
+
+    def _whose(self) -> str | None:
+        """None for all entries; otherwise the only person whose entries may be seen."""
+        person = self._desk.person()
+        if person.roles & {AUDITOR}:
+            return None
+        if may(person, "audit_own"):
+            return person.name
+        raise ConsoleError("not_allowed", {"operator": person.name, "needs": sorted(ROLES_FOR["audit"])})
+
+
+def _cells(entry: AuditEntry) -> tuple[str, ...]:
+    detail = json.dumps(dict(entry.detail), ensure_ascii=False, sort_keys=True)
+    at = instant_text(entry.at)
+    return (str(entry.id), at, entry.who, entry.what, entry.subject, entry.result, entry.reason or "", detail)
+
+
+def safe_cell(text: str) -> str:
+    """A cell that no spreadsheet takes for a formula: a leading trigger gets an apostrophe before it.
+
+    Triggers: OWASP's list for CSV injection, their full-width twins and line feed.
+    """
+    return "'" + text if text[:1] in tuple("=+-@\t\r\n＝＋－＠") and text else text

@@ -1,0 +1,224 @@
+"""Buying credit checks under guard, and everything one record's screen needs."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+
+from sqlalchemy import Connection
+
+from console.domain.corporation_number import InvalidCorporationNumber, parse
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.records import CheckReport, CreditCheck, PurchasePlan, PurchaseRequest, RefetchResult
+from console.services import settling
+from console.services.completion import Completion
+from console.services.desk import Desk
+from console.services.guarded import Guard, Guarded, Subject
+from console.services.lookup import Lookup
+from console.services.vendors import Vendors
+from console.store import credit_checks, journal, leases
+from console.store.engine import Transaction
+
+ACTION = "credit-check.purchase"
+DEALS = (1, 2, 9)
+REASONS = (1, 2, 3, 4, 9)
+LONGEST_COMMENT = 500
+Progress = Callable[[str], None]
+
+
+def _silent(_step: str) -> None:
+    """Progress that nobody watches."""
+
+
+class CreditChecks:
+    """Credit checks as people handle them. Safe from any thread."""
+
+    def __init__(self, desk: Desk, guard: Guard, vendors: Vendors, completion: Completion, lookup: Lookup) -> None:
+        self._desk = desk
+        self._lookup = lookup
+        self._guard = guard
+        self._vendors = vendors
+        self._completion = completion
+
+    def plan(self, number: str) -> PurchasePlan:
+        """What a person should see before buying: facts of this moment, nothing reserved."""
+        value = self.number(number)
+        desk = self._desk
+        with desk.database.read() as conn:
+            records = credit_checks.by_number(conn, value, journal.lapsed_subjects(conn))
+            running = [h for h in leases.holders(conn) if h.name.startswith("alarmbox_credit_check_")]
+        live = tuple(record for record in records if record.live)
+        past = [record for record in records if not record.live]
+        renewable = [r for r in live if r.expired_at is not None and r.expired_at <= desk.now()]
+        return PurchasePlan(
+            corporation_number=value,
+            clients=tuple(sorted(desk.settings.clients or (), key=int)),
+            live=live,
+            last=past[0] if past else None,
+            running=running[0] if running else None,
+            renewal=bool(renewable),
+            read_at=desk.now(),
+        )
+
+    def purchase(self, request: PurchaseRequest, progress: Progress | None = None) -> CreditCheck:
+        """Buy one credit check, at most once whatever happens.
+
+        Returns the bought record, complete or not. Raises ConsoleError: invalid_corporation_number,
+        unknown_client, not_allowed, already_purchased (detail.record), not_expired, lease_timeout,
+        outcome_unknown (detail.record), provider_refused and its like, provider_unreachable.
+        """
+        checked = self._validated(request)
+        self._desk.require("purchase")
+        vendor = self._vendors.buyer()
+        report = progress or _silent
+        try:
+            claimed, outcome = self._guard.run(self._guarded(checked, vendor.check), report)
+        except ConsoleError as refusal:
+            self._audit_refusal(checked, refusal)
+            raise
+        if outcome.kind is OutcomeClass.SUCCEEDED:
+            self._completion.follow_up(claimed.subject.id, report)
+        return self._ended(claimed.subject.id, outcome)
+
+    def refetch(
+        self, record_id: int, *, detail: bool = True, pdf: bool = True, saw: int | None = None,
+        progress: Progress | None = None,
+    ) -> RefetchResult:  # fmt: skip
+        """Read detail and PDF of a bought check again. Costs nothing and can't buy."""
+        return self._completion.refetch(record_id, detail=detail, pdf=pdf, saw=saw, progress=progress or _silent)
+
+    # Validation
+
+    def number(self, text: str) -> str:
+        """The checked number. Raises invalid_corporation_number as a lookup does."""
+        try:
+            return parse(text, dummies=self._desk.settings.test_numbers).value
+        except InvalidCorporationNumber as invalid:
+            invalid.detail["candidates"] = list(self._lookup.neighbours(text))
+            raise
+
+    def _validated(self, request: PurchaseRequest) -> PurchaseRequest:
+        number = self.number(request.corporation_number)
+        if not self._desk.settings.knows_client(request.client_id):
+            known = sorted(self._desk.settings.clients or (), key=int)
+            raise ConsoleError("unknown_client", {"client_id": request.client_id[:40], "clients": known})
+        if request.deal is not None and request.deal not in DEALS:
+            raise ConsoleError("usage", {"problem": "deal", "allowed": list(DEALS)})
+        if not set(request.reasons) <= set(REASONS):
+            raise ConsoleError("usage", {"problem": "reason", "allowed": list(REASONS)})
+        if request.comment is not None and len(request.comment) > LONGEST_COMMENT:
+            raise ConsoleError("usage", {"problem": "comment", "longest": LONGEST_COMMENT})
+        return PurchaseRequest(
+            number,
+            request.client_id,
+            request.deal,
+            tuple(sorted(set(request.reasons))),
+            request.comment,
+            request.renew,
+        )
+
+    # The pipeline's steps for a purchase
+
+    def _guarded(
+        self, request: PurchaseRequest, call: Callable[[PurchaseRequest], Outcome[CheckReport]]
+    ) -> Guarded[CheckReport]:
+        desk = self._desk
+        return Guarded(
+            action=ACTION,
+            lease=f"alarmbox_credit_check_{request.client_id}" if desk.settings.leases else None,
+            waits=True,
+            effect=True,
+            check=lambda conn: self._refuse_hopeless(conn, request),
+            claim=lambda tx, operation_id: self._claim(tx, request, operation_id),
+            call=lambda _subject: call(request),
+            record=lambda tx, subject, outcome: settling.record_outcome(
+                desk, tx, subject.id, outcome, self._vendors.reader().capabilities
+            ),
+            deliver=lambda operation_id, outcome: settling.deliver(
+                desk, operation_id, outcome, self._vendors.reader().capabilities
+            ),
+        )
+
+    def _refuse_hopeless(self, conn: Connection, request: PurchaseRequest) -> None:
+        """What can't succeed: a live row, a renewal too early, a claim that only this desk remembers."""
+        lapsed = journal.lapsed_subjects(conn)
+        live = credit_checks.live(conn, request.client_id, request.corporation_number, lapsed)
+        if live is not None:
+            self._refuse_live(live, request.renew)
+            return
+        for intent in self._desk.spool.standing(
+            self._desk.database_id, request.client_id, request.corporation_number
+        ):
+            if journal.find(conn, intent.operation_id) is None or self._row_is_gone(conn, intent.record_id):
+                detail = {"source": "desk", "operation_id": intent.operation_id, "operator": intent.operator}
+                raise ConsoleError("already_purchased", {**detail, "since": intent.at})
+
+    def _row_is_gone(self, conn: Connection, record_id: int | None) -> bool:
+        return record_id is None or credit_checks.find(conn, record_id) is None
+
+    def _refuse_live(self, live: CreditCheck, renew: bool) -> None:
+        if not renew or live.state.value != "success":
+            raise ConsoleError("already_purchased", {"record": live})
+        if live.expired_at is None or live.expired_at > self._desk.now():
+            raise ConsoleError("not_expired", {"record": live, "expired_at": live.expired_at})
+
+    def _claim(self, tx: Transaction, request: PurchaseRequest, operation_id: str) -> Subject:
+        """The row that the unique index admits once; a renewal first takes the claim from the old one."""
+        desk, now = self._desk, self._desk.now()
+        client, number = request.client_id, request.corporation_number
+        old = credit_checks.live(tx.conn, client, number)
+        if old is not None:
+            credit_checks.change(tx.conn, old, now, superseded_at=leases.naive(now))
+        record_id = credit_checks.insert_pending(tx.conn, client, number, operation_id, now, old.id if old else None)
+        if old is not None:
+            replaced = credit_checks.find(tx.conn, old.id)
+            if replaced is not None:
+                credit_checks.change(tx.conn, replaced, now, superseded_by=record_id)
+            desk.note(tx, "credit-check.superseded", old.id, {"by": record_id})
+        key = _digest(["v1", ACTION, client, number, record_id])
+        return Subject(credit_checks.KIND, record_id, client, number, key, _digest(asdict(request)))
+
+    # Endings
+
+    def _ended(self, record_id: int, outcome: Outcome[CheckReport]) -> CreditCheck:
+        record = self.read(record_id)
+        if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
+            return record
+        raise ConsoleError(
+            error_code(outcome), {"record": record, "reason": outcome.reason, "status": outcome.status}
+        )
+
+    def read(self, record_id: int) -> CreditCheck:
+        """The record as it is now, unaudited. Raises not_found."""
+        with self._desk.database.read() as conn:
+            record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
+        if record is None:
+            raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
+        return record
+
+    def _audit_refusal(self, request: PurchaseRequest, refusal: ConsoleError) -> None:
+        record = refusal.detail.get("record")
+        if refusal.exit_status != 3:
+            return
+        with settling.tolerated("audit of a refusal"), self._desk.database.write() as tx:
+            subject = record.id if isinstance(record, CreditCheck) else None
+            asked = {"client": request.client_id, "number": request.corporation_number}
+            self._desk.note(tx, ACTION, subject, asked, result="refused", reason=refusal.code)
+
+
+def error_code(outcome: Outcome[CheckReport]) -> str:
+    """The error code for a purchase that did not succeed."""
+    if outcome.kind is OutcomeClass.AUTH:
+        return "provider_auth"
+    if outcome.kind is OutcomeClass.RATE_LIMITED:
+        return "rate_limited"
+    if outcome.kind is OutcomeClass.FAILED_DEFINITE:
+        return "provider_unreachable" if outcome.sent is Sent.NO else "provider_refused"
+    return "outcome_unknown"
+
+
+def _digest(facts: object) -> str:
+    """A short fingerprint of canonical facts."""
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

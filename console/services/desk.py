@@ -1,0 +1,121 @@
+"""What every service stands on: the database, the desk's spool, the clock, and who acts."""
+
+import os
+import socket
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+
+from console.domain.clock import Clock, TimeScale
+from console.domain.errors import ConsoleError
+from console.domain.permissions import ROLES_FOR, may
+from console.domain.records import Person
+from console.services.failpoints import Failpoints
+from console.settings import Settings
+from console.store import migrate, people
+from console.store.audit import AuditTrail
+from console.store.cipher import Cipher
+from console.store.documents import Documents
+from console.store.engine import Database, Transaction
+from console.store.leases import Holder
+from console.store.spool import Spool
+
+WORKER = "worker"
+KEY_FINGERPRINT = "store_key_fingerprint"
+_acting: ContextVar[str | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting(name: str | None) -> Iterator[None]:
+    """Who acts in this thread (or task) until the end of the block."""
+    token = _acting.set(name)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+@dataclass
+class Desk:
+    """One process at one desk. Services take it whole; nothing in it belongs to one of them."""
+
+    settings: Settings
+    database: Database
+    database_id: str
+    spool: Spool
+    documents: Documents
+    clock: Clock
+    scale: TimeScale
+    failpoints: Failpoints
+    session: str = field(default_factory=lambda: str(uuid.uuid4()))
+    host: str = field(default_factory=lambda: socket.gethostname()[:64])
+
+    def __post_init__(self) -> None:
+        self.audit = AuditTrail(
+            self.session,
+            self.spool.desk_id,
+            self.clock,
+            lambda heads: self.spool.anchor(self.database_id, heads),
+        )
+
+    @cached_property
+    def cipher(self) -> Cipher:
+        """The key that all desks of this database share; the first one to need it leaves its fingerprint there.
+
+        Raises bad_profile where there is no key, or another one than the database's.
+        """
+        cipher = Cipher(self.settings.store_key())
+        with self.database.read() as conn:
+            known = migrate.remembered(conn, KEY_FINGERPRINT)
+        if known is None:
+            with self.database.write() as tx:
+                known = migrate.remember(tx.conn, KEY_FINGERPRINT, cipher.fingerprint)
+        if known != cipher.fingerprint:
+            problem = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "other_key"}
+            raise ConsoleError("bad_profile", problem)
+        self.spool.unlock(cipher)
+        return cipher
+
+    @property
+    def operator(self) -> str | None:
+        return _acting.get() or self.settings.operator
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def holder(self) -> Holder:
+        """Who takes leases and begins operations here and now."""
+        return Holder(self.operator or WORKER, self.spool.desk_id, self.host, os.getpid(), self.session)
+
+    def person(self) -> Person:
+        """The person who acts. Raises no_operator when nobody is named, not_allowed when unknown here."""
+        name = self.operator
+        if name is None:
+            raise ConsoleError("no_operator")
+        if name == WORKER:
+            return Person(WORKER, frozenset({WORKER}), may_buy=False)
+        with self.database.read() as conn:
+            person = people.find(conn, name)
+        if person is None:
+            raise ConsoleError("not_allowed", {"operator": name, "reason": "unknown_operator"})
+        return person
+
+    def require(self, action: str) -> Person:
+        """The person who acts, if their roles admit the action; else not_allowed, audited by the caller."""
+        person = self.person()
+        if not may(person, action):
+            reason = "may_not_buy" if person.roles & ROLES_FOR[action] else "role"
+            detail = {"operator": person.name, "reason": reason, "needs": sorted(ROLES_FOR[action])}
+            raise ConsoleError("not_allowed", detail)
+        return person
+
+    def note(
+        self, tx: Transaction, what: str, subject_id: int | str | None, detail: Mapping[str, object] | None = None, *,
+        kind: str = "credit-check", result: str = "done", reason: str | None = None,
+    ) -> None:  # fmt: skip
+        """Append to the audit trail inside the caller's transaction."""
+        self.audit.record(tx, self.operator or WORKER, what, kind, subject_id, result, reason, detail)

@@ -1,0 +1,143 @@
+"""Due tasks: what keeps records moving when nobody presses anything. Run by the worker and by an open window."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, TaskRun, Work, WorkState
+from console.providers.protocol import CreditReader
+from console.services import settling
+from console.services.completion import PDF, Completion
+from console.services.desk import WORKER, Desk, acting
+from console.services.probing import Probing
+from console.store import cases, credit_checks, journal, queues
+
+BATCH = 200
+_log = logging.getLogger("console.worker")
+
+
+class DueTasks:
+    """Each task takes what is due, each record under its own lease, and goes on when one fails."""
+
+    def __init__(
+        self, desk: Desk, completion: Completion, probing: Probing, reader: Callable[[], CreditReader]
+    ) -> None:
+        self._desk = desk
+        self._completion = completion
+        self._probing = probing
+        self._reader = reader
+
+    def run(self) -> tuple[TaskRun, ...]:
+        """Run every task once, in an order in which each finds what the one before it left."""
+        tasks: tuple[tuple[str, Callable[[], int]], ...] = (
+            ("spool_delivery", self._deliver_spool),
+            ("lapsed_operations", self._settle_lapsed),
+            ("rows_by_others", self._adopt_rows_by_others),
+            ("probes", self._probe_due),
+            ("refetches", self._refetch_due),
+        )
+        with acting(self._desk.operator or WORKER):
+            return tuple(TaskRun(name, task()) for name, task in tasks)
+
+    def _deliver_spool(self) -> int:
+        """Answers that the database could not take when they came."""
+        done, desk = 0, self._desk
+        if not desk.spool.undelivered(desk.database_id):
+            return 0
+        with _skipping("opening kept answers"):
+            desk.spool.unlock(desk.cipher)
+        for entry in desk.spool.undelivered(desk.database_id):
+            if entry.answer is None:
+                _log.error("operation %s: its kept answer needs another store key", entry.intent.operation_id)
+                continue
+            desk.failpoints.reach("before_delivery")
+            with _skipping("spool delivery"):
+                operation_id = entry.intent.operation_id
+                if settling.deliver(desk, operation_id, entry.answer, self._reader().capabilities):
+                    desk.failpoints.reach("after_delivery")
+                    desk.spool.delivered(operation_id)
+                    done += 1
+        return done
+
+    def _settle_lapsed(self) -> int:
+        """Calls whose process went away: unknown, never error."""
+        with self._desk.database.read() as conn:
+            lapsed = journal.lapsed(conn)
+        return sum(self._lapse(operation.id) for operation in lapsed)
+
+    def _lapse(self, operation_id: str) -> int:
+        done = False
+        with _skipping("lapse"):
+            done = settling.lapse(self._desk, operation_id, self._reader().capabilities)
+        return int(done)
+
+    def _probe_due(self) -> int:
+        return self._each_due("unknown", lambda record: self._probing.probe(record.id, automatic=True))
+
+    def _refetch_due(self) -> int:
+        return self._each_due("incomplete", self._refetch)
+
+    def _refetch(self, record: CreditCheck) -> None:
+        """Only what is missing; AlarmBox's detail and PDF are separate readings."""
+        pdf = "pdf" in record.incomplete
+        detail = bool(set(record.incomplete) - {PDF}) or not pdf
+        self._completion.refetch(record.id, detail=detail, pdf=pdf, saw=None, progress=lambda _step: None)
+
+    def _each_due(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
+        with self._desk.database.read() as conn:
+            records = queues.due(conn, reason, self._desk.now(), BATCH)
+        for record in records:
+            with _skipping(f"{reason} of {record.id}"):
+                act(record)
+        return len(records)
+
+    def _adopt_rows_by_others(self) -> int:
+        """Rows with the original columns only: number and state as we write them, or a case for a person."""
+        with self._desk.database.read() as conn:
+            rows = queues.written_by_others(conn, BATCH)
+        for record_id, raw, key in rows:
+            with _skipping("a row written by another application"):
+                self._adopt(record_id, raw, key)
+        return len(rows)
+
+    def _adopt(self, record_id: int, raw: str, key: str) -> None:
+        desk, number = self._desk, key
+        with suppress(InvalidCorporationNumber):
+            number = parse(raw, dummies=True).value
+        with desk.database.write() as tx:
+            record = credit_checks.find(tx.conn, record_id)
+            if record is None:
+                return
+            now = desk.now()
+            clash = raw != number and not credit_checks.may_claim(tx.conn, record, number)
+            spelled = {} if clash else {"corporation_number": number}
+            work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=clash)
+            credit_checks.change(
+                tx.conn, record, now, status=record.state, **spelled, **credit_checks.work_values(work)
+            )
+            if work.reason in ("number_unreadable", "duplicate"):
+                cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
+            desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)
+
+
+def _work_of_adopted(record: CreditCheck, *, readable: bool, clash: bool) -> Work:
+    if clash:
+        return Work(WorkState.NEEDS_REVIEW, reason="duplicate")
+    if not readable:
+        return Work(WorkState.NEEDS_REVIEW, reason="number_unreadable")
+    if record.credit_check_id is None:
+        return Work(WorkState.NEEDS_REVIEW, reason="written_by_other")
+    return Work()
+
+
+@contextmanager
+def _skipping(what: str) -> Iterator[None]:
+    """One record that can't be served must not keep the others waiting."""
+    try:
+        yield
+    except ConsoleError as refusal:
+        _log.info("%s: %s", what, refusal.code)
+    except Exception:
+        _log.warning("%s failed", what, exc_info=True)

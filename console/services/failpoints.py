@@ -1,0 +1,42 @@
+"""Named points at which a test may kill, break or hang this very process. Off unless the environment says so."""
+
+import os
+import signal
+from collections import Counter
+from threading import Event, Lock
+
+NAMES = (
+    "before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2",
+    "before_detail", "after_detail", "before_pdf", "after_pdf",
+    "before_probe", "after_probe", "before_resolve", "after_resolve", "before_delivery", "after_delivery",
+)  # fmt: skip
+
+
+class FailpointReached(RuntimeError):
+    """What `raise` raises."""
+
+
+class Failpoints:
+    """Acts at the nth passing of one named point; does nothing at all otherwise."""
+
+    def __init__(self, spec: tuple[str, int, str] | None) -> None:
+        self._spec = spec
+        self._seen: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def reach(self, name: str) -> None:
+        """Pass the point `name`."""
+        if self._spec is None or name != self._spec[0]:
+            return
+        with self._lock:
+            self._seen[name] += 1
+            due = self._seen[name] == self._spec[1]
+        if due:
+            self._act(self._spec[2], name)
+
+    def _act(self, action: str, name: str) -> None:
+        if action == "kill":
+            os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+        if action == "hang":
+            Event().wait()
+        raise FailpointReached(name)

@@ -1,0 +1,289 @@
+"""The one pipeline: every call that costs or moves money, and every guarded re-fetch, goes through here.
+
+wait (a lease, politeness) → claim (tx1, committed: the proof) → the desk's spool → call (no transaction open) →
+record (tx2, fenced). Nothing is sent before COMMIT has returned. A crash anywhere leaves a journal row from which
+the next process knows what to do.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from threading import get_ident
+from typing import Generic, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.records import CheckReport, LeaseHolder, OperationState
+from console.services.desk import Desk
+from console.services.heartbeat import Heartbeat
+from console.store import journal, leases
+from console.store.engine import Transaction
+from console.store.journal import NewOperation
+from console.store.leases import Lease
+from console.store.spool import Intent
+
+WAIT_SECONDS = 60.0
+_FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.1
+_log = logging.getLogger("console.guard")
+
+T = TypeVar("T")
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What tx1 claimed: the record, and for a purchase the pair that the unique index now holds."""
+
+    kind: str
+    id: int
+    client_id: str | None
+    corporation_number: str | None
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded(Generic[T]):
+    """One guarded operation, described. All callables run in the caller's thread.
+
+    `check` refuses what can't succeed, before and during waiting. `claim` makes the checks again and writes, in
+    tx1. `call` asks the provider, with no transaction open. `record` writes what the outcome means, in tx2.
+    `deliver` settles an answer that came too late for tx2. `effect`: it costs or moves money.
+    """
+
+    action: str
+    lease: str | None
+    waits: bool
+    effect: bool
+    check: Callable[[Connection], None]
+    claim: Callable[[Transaction, str], Subject]
+    call: Callable[[Subject], Outcome[T]]
+    record: Callable[[Transaction, Subject, Outcome[T]], None]
+    deliver: Callable[[str, Outcome[T]], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A committed tx1."""
+
+    operation_id: str
+    fence: int
+    subject: Subject
+    lease: Lease | None
+
+
+class _Held(Exception):
+    """The named lease is somebody else's; tx1 was rolled back."""
+
+    def __init__(self, holder: LeaseHolder | None) -> None:
+        self.holder = holder
+
+
+class Guard:
+    """Runs guarded operations on one desk."""
+
+    def __init__(self, desk: Desk, heartbeat: Heartbeat) -> None:
+        self._desk = desk
+        self._heartbeat = heartbeat
+
+    def run(self, operation: Guarded[T], progress: Progress) -> tuple[Claimed, Outcome[T]]:
+        """Run it to its recorded end. Raises the refusals of `check` and `claim`, lease_timeout or in_progress
+        before anything is sent, and outcome_unknown when the answer could not be recorded.
+        """
+        self._desk.failpoints.reach("before_tx1")
+        claimed = self._wait_and_claim(operation, progress)
+        beat = f"{claimed.operation_id}-{get_ident()}"
+        self._heartbeat.add(beat, lambda: self._beat(claimed))
+        try:
+            self._prepare(operation, claimed)
+            progress("asking")
+            outcome = self._ask(operation, claimed)
+            progress("answered")
+            self._record(operation, claimed, outcome)
+        finally:
+            self._heartbeat.remove(beat)
+        return claimed, outcome
+
+    # Waiting and claiming
+
+    def _wait_and_claim(self, operation: Guarded[T], progress: Progress) -> Claimed:
+        deadline = self._desk.clock.monotonic() + self._desk.scale.seconds(WAIT_SECONDS)
+        while True:
+            try:
+                return self._claim(operation)
+            except _Held as held:
+                if not operation.waits:
+                    raise ConsoleError("in_progress", _holding(held.holder)) from None
+            progress("waiting")
+            self._await_free(operation, deadline)
+
+    def _claim(self, operation: Guarded[T]) -> Claimed:
+        """tx1. The unique index has the last word even where the checks saw nothing."""
+        desk, operation_id = self._desk, str(uuid.uuid4())
+        try:
+            with desk.database.write() as tx:
+                operation.check(tx.conn)
+                lease = self._take(tx, operation)
+                subject = operation.claim(tx, operation_id)
+                fence = self._begin_journal(tx, operation, operation_id, subject)
+                started = {"operation": operation_id}
+                desk.note(tx, f"{operation.action}.started", subject.id, started, kind=subject.kind)
+        except IntegrityError:
+            with desk.database.read() as conn:
+                operation.check(conn)
+            raise
+        return Claimed(operation_id, fence, subject, lease)
+
+    def _take(self, tx: Transaction, operation: Guarded[T]) -> Lease | None:
+        if operation.lease is None:
+            return None
+        desk = self._desk
+        lease = leases.take(tx.conn, operation.lease, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
+        if lease is None:
+            raise _Held(leases.holder_of(tx.conn, operation.lease))
+        return lease
+
+    def _begin_journal(self, tx: Transaction, operation: Guarded[T], operation_id: str, subject: Subject) -> int:
+        new = NewOperation(
+            operation_id, operation.action, subject.kind, subject.id, subject.client_id, subject.corporation_number,
+            subject.key, subject.fingerprint,
+        )  # fmt: skip
+        desk = self._desk
+        return journal.begin(tx.conn, new, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
+
+    def _await_free(self, operation: Guarded[T], deadline: float) -> None:
+        """Look, without writing, until the lease is free; who can't succeed any more is refused meanwhile."""
+        desk, nap = self._desk, _FIRST_NAP_SECONDS
+        while True:
+            with desk.database.read() as conn:
+                operation.check(conn)
+                holder = leases.holder_of(conn, operation.lease or "")
+            if holder is None:
+                return
+            if desk.clock.monotonic() >= deadline:
+                raise ConsoleError("lease_timeout", _holding(holder))
+            desk.clock.sleep(nap)
+            nap = min(nap * 1.5, _LONGEST_NAP_SECONDS)
+
+    # Calling
+
+    def _prepare(self, operation: Guarded[T], claimed: Claimed) -> None:
+        """Between COMMIT and the first byte: whatever fails here, nothing was sent."""
+        try:
+            self._desk.failpoints.reach("after_tx1")
+            if operation.effect:
+                self._desk.spool.intent(self._intent(operation, claimed))
+                self._desk.failpoints.reach("after_intent")
+            self._desk.failpoints.reach("before_send")
+        except Exception as trouble:
+            reason = trouble.code if isinstance(trouble, ConsoleError) else "stopped_before_sending"
+            self._record(operation, claimed, Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO))
+            raise
+
+    def _intent(self, operation: Guarded[T], claimed: Claimed) -> Intent:
+        desk, subject = self._desk, claimed.subject
+        return Intent(
+            operation_id=claimed.operation_id,
+            database_id=desk.database_id,
+            action=operation.action,
+            client_id=subject.client_id,
+            corporation_number=subject.corporation_number,
+            record_id=subject.id,
+            operator=desk.holder().operator,
+            desk_id=desk.spool.desk_id,
+            at=desk.now(),
+            fingerprint=subject.fingerprint,
+        )
+
+    def _ask(self, operation: Guarded[T], claimed: Claimed) -> Outcome[T]:
+        """The call. Whatever goes wrong after it began, it may have happened."""
+        try:
+            outcome = operation.call(claimed.subject)
+            self._desk.failpoints.reach("after_send")
+        except Exception:
+            _log.exception("operation %s: the call broke off", claimed.operation_id)
+            return Outcome(OutcomeClass.UNKNOWN, "broke_off", Sent.MAYBE)
+        return outcome
+
+    # Recording
+
+    def _record(self, operation: Guarded[T], claimed: Claimed, outcome: Outcome[T]) -> None:
+        """tx2, or the desk's spool when the database can't take it."""
+        try:
+            self._desk.failpoints.reach("before_tx2")
+            mine = self._write_outcome(operation, claimed, outcome)
+        except Exception as trouble:
+            self._keep_answer(operation, claimed, outcome)
+            raise ConsoleError(
+                "outcome_unknown", {"reason": "not_recorded", "operation_id": claimed.operation_id}
+            ) from trouble
+        if not mine:
+            operation.deliver(claimed.operation_id, outcome)
+        elif operation.effect:
+            self._end_intent(claimed, outcome)
+        if outcome.kind is OutcomeClass.SUCCEEDED:
+            with suppress(RuntimeError):
+                self._desk.failpoints.reach("after_tx2")
+        else:
+            self._desk.failpoints.reach("after_tx2")
+
+    def _write_outcome(self, operation: Guarded[T], claimed: Claimed, outcome: Outcome[T]) -> bool:
+        desk, state = self._desk, ended_state(outcome, operation.effect)
+        with desk.database.write() as tx:
+            now = desk.now()
+            mine = journal.end(tx.conn, claimed.operation_id, claimed.fence, state, outcome, now)
+            if mine:
+                operation.record(tx, claimed.subject, outcome)
+            if claimed.lease is not None:
+                leases.release(tx.conn, claimed.lease)
+        return mine
+
+    def _keep_answer(self, operation: Guarded[T], claimed: Claimed, outcome: Outcome[T]) -> None:
+        _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
+        if not operation.effect:
+            return
+        found = outcome.found if isinstance(outcome.found, CheckReport) else None
+        answer: Outcome[CheckReport] = replace(outcome, found=found)  # type: ignore[assignment]  # narrowed
+        try:
+            self._desk.spool.answered(claimed.operation_id, answer)
+        except Exception:
+            _log.exception("operation %s: the answer could not be kept on the desk either", claimed.operation_id)
+
+    def _end_intent(self, claimed: Claimed, outcome: Outcome[T]) -> None:
+        """Tell the spool that the database has the end; an unknown one goes on holding the claim there."""
+        if outcome.kind is OutcomeClass.UNKNOWN:
+            return
+        provider_id = outcome.found.credit_check_id if isinstance(outcome.found, CheckReport) else None
+        bought = outcome.kind is OutcomeClass.SUCCEEDED
+        try:
+            self._desk.spool.ended(claimed.operation_id, holds_claim=bought, provider_id=provider_id)
+        except ConsoleError:
+            _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id)
+
+    def _beat(self, claimed: Claimed) -> None:
+        desk, seconds = self._desk, self._heartbeat.lease_seconds
+        with desk.database.write() as tx:
+            journal.renew(tx.conn, claimed.operation_id, claimed.fence, seconds)
+            if claimed.lease is not None:
+                leases.renew(tx.conn, claimed.lease, desk.now(), seconds)
+
+
+def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
+    """What the journal says of an outcome. A reading that taught nothing has failed; nobody need settle it."""
+    if outcome.kind is OutcomeClass.SUCCEEDED:
+        return OperationState.DONE
+    if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:
+        return OperationState.FAILED
+    return OperationState.UNKNOWN
+
+
+def _holding(holder: LeaseHolder | None) -> dict[str, object]:
+    if holder is None:
+        return {"holder": None, "since": None}
+    return {"holder": {"operator": holder.operator, "desk": holder.desk, "host": holder.host,
+                       "process": holder.process}, "since": holder.since}  # fmt: skip

@@ -1,0 +1,108 @@
+"""What works here and what doesn't, with the next step; and the schema, for those who look after it."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+from console.domain.errors import ConsoleError
+from console.domain.records import HealthCheck
+from console.services.failpoints import NAMES
+from console.settings import Settings
+from console.store import boot_clock, migrate
+from console.store.engine import Database
+
+ROOM_BYTES = 200 * 1024 * 1024
+
+
+class Health:
+    """Looks at one thing at a time; a check that fails is a line, never an error. Opens what it needs itself."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+
+    def doctor(self) -> tuple[HealthCheck, ...]:
+        """Every check of this desk."""
+        checks = (
+            ("home", self._home),
+            ("room", self._room),
+            ("database", self._schema),
+            ("store_key", self._store_key),
+            ("operator", self._operator),
+            ("alarmbox", self._alarmbox),
+            ("lease_clock", self._lease_clock),
+            ("switches", self._switches),
+        )
+        return tuple(self._look(name, check) for name, check in checks)
+
+    def check_database(self) -> tuple[HealthCheck, ...]:
+        """What the database has and what it lacks."""
+        checks = (
+            ("database", self._schema),
+            ("durability", self._durability),
+            ("audit_guards", self._guards),
+        )
+        return tuple(self._look(name, check) for name, check in checks)
+
+    def upgrade(self) -> dict[str, object]:
+        """Create the schema or bring it up to this program; safe at any time and from two desks at once."""
+        before, after = migrate.upgrade(self._database)
+        return {"from": before, "to": after}
+
+    def _look(self, name: str, check: Callable[[], dict[str, object]]) -> HealthCheck:
+        try:
+            facts = check()
+        except ConsoleError as trouble:
+            facts = {"code": trouble.code, **trouble.detail}
+            return HealthCheck(name, False, f"doctor.{name}.bad", f"doctor.{name}.next", facts)
+        good = bool(facts.pop("ok", True))
+        word = "ok" if good else "bad"
+        return HealthCheck(name, good, f"doctor.{name}.{word}", "" if good else f"doctor.{name}.next", facts)
+
+    def _home(self) -> dict[str, object]:
+        home = self._settings.home
+        writable = os.access(home if home.exists() else home.parent, os.W_OK)
+        return {"ok": writable, "folder": str(home)}
+
+    def _room(self) -> dict[str, object]:
+        home = self._settings.home
+        free = shutil.disk_usage(home if home.exists() else home.parent).free if home.parent.exists() else 0
+        return {"ok": free >= ROOM_BYTES, "free_mb": free // 1024**2}
+
+    def _schema(self) -> dict[str, object]:
+        state = migrate.ensure(self._database)
+        return {"schema": state["schema"], "url": self._settings.database_shown}
+
+    def _durability(self) -> dict[str, object]:
+        with self._database.read() as conn:
+            journal_mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+            synchronous = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
+        return {
+            "ok": journal_mode == "wal" and synchronous == 2,
+            "journal": journal_mode,
+            "synchronous": synchronous,
+        }
+
+    def _guards(self) -> dict[str, object]:
+        with self._database.read() as conn:
+            triggers = conn.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").scalar_one()
+        return {"ok": triggers >= 2, "triggers": triggers}
+
+    def _store_key(self) -> dict[str, object]:
+        self._settings.store_key()
+        return {}
+
+    def _operator(self) -> dict[str, object]:
+        return {"ok": self._settings.operator is not None, "operator": self._settings.operator or "-"}
+
+    def _alarmbox(self) -> dict[str, object]:
+        url = self._settings.url("alarmbox") or ""
+        return {"ok": self._settings.enabled("alarmbox"), "url": url or "https://api.alarmbox.jp"}
+
+    def _lease_clock(self) -> dict[str, object]:
+        return {"uptime_s": boot_clock.uptime_ms() // 1000}
+
+    def _switches(self) -> dict[str, object]:
+        """Switches that only tests use; they name the points at which a process may be stopped."""
+        on = self._settings.switches
+        return {"ok": not on, "on": ", ".join(on) or "-", "failpoints": ", ".join(NAMES)}

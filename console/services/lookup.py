@@ -1,0 +1,64 @@
+"""Finding records by corporation number, by the beginning of a number or name, or by id."""
+
+from console.domain.corporation_number import InvalidCorporationNumber, one_slip, parse
+from console.domain.records import CreditCheck, LookupResult
+from console.services.desk import Desk
+from console.store import credit_checks, journal
+
+_LONGEST_QUERY = 200
+_WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
+    ord(c): None for c in " \u3000-\u2010\u2212\uff0d\u30fc"
+}
+
+
+class Lookup:
+    """Reads by index only, at any table size. Lookups are not audited."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def find(self, text: str) -> LookupResult:
+        """All we have for a corporation number, newest first. Raises invalid_corporation_number with at most
+        three `candidates` that we have; nothing found is an empty result.
+        """
+        try:
+            number = parse(text, dummies=self._desk.settings.test_numbers)
+        except InvalidCorporationNumber as invalid:
+            invalid.detail["candidates"] = list(self._explained(invalid))
+            raise
+        with self._desk.database.read() as conn:
+            found = credit_checks.by_number(conn, number.value, journal.lapsed_subjects(conn))
+        return LookupResult(number.value, found, number.stripped_prefix)
+
+    def neighbours(self, text: str) -> tuple[str, ...]:
+        """At most three numbers that we have and that one slip in `text` explains."""
+        try:
+            parse(text)
+        except InvalidCorporationNumber as invalid:
+            return self._explained(invalid)
+        return ()
+
+    def _explained(self, invalid: InvalidCorporationNumber) -> tuple[str, ...]:
+        slips = (
+            one_slip(invalid.normalized) if invalid.reason in ("CHECK_DIGIT", "LENGTH") and invalid.normalized else ()
+        )
+        if not slips:
+            return ()
+        with self._desk.database.read() as conn:
+            return credit_checks.known_numbers(conn, slips, 3)
+
+    def suggest(self, text: str, limit: int = 20) -> tuple[CreditCheck, ...]:
+        """Records whose number or name begins with `text`, or whose id or provider's id it is, newest first."""
+        query = text.strip()[:_LONGEST_QUERY]
+        digits = query.translate(_WIDE_TO_ASCII).removeprefix("T")
+        digits = digits if digits.isascii() and digits.isdecimal() else ""
+        if not query:
+            return ()
+        with self._desk.database.read() as conn:
+            lapsed = journal.lapsed_subjects(conn)
+            found = credit_checks.starting_with(conn, digits, "" if digits else query, limit, lapsed)
+            if digits and len(digits) < 10:
+                one = credit_checks.find(conn, int(digits), lapsed)
+                by_provider = credit_checks.with_provider_id(conn, int(digits))
+                found = tuple(dict.fromkeys([*([one] if one else []), *by_provider, *found]))
+        return found[:limit]

@@ -1,0 +1,186 @@
+"""Journal entries as records of their own, those that only the desk's spool knows included."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import OutcomeClass
+from console.domain.permissions import may, same_person
+from console.domain.records import (
+    CheckReport,
+    CreditCheck,
+    Explanation,
+    NextStep,
+    Operation,
+    OperationState,
+    OperationView,
+    ResolveResult,
+)
+from console.providers.protocol import CreditReader
+from console.services import settling
+from console.services.desk import Desk
+from console.services.probing import Probing
+from console.services.recovery import Recovery, read_proof, unconfirmed
+from console.services.views import timeline
+from console.store import approvals, credit_checks, evidence, journal
+from console.store.engine import Transaction
+from console.store.spool import SpoolEntry
+
+KIND = "operation"
+
+
+class Operations:
+    """Looks at, probes and resolves single operations."""
+
+    def __init__(self, desk: Desk, recovery: Recovery, probing: Probing, reader: Callable[[], CreditReader]) -> None:
+        self._desk = desk
+        self._recovery = recovery
+        self._probing = probing
+        self._reader = reader
+
+    def show(self, operation_id: str) -> OperationView:
+        """An operation with its history. Raises not_found."""
+        operation = self._find(operation_id)
+        with self._desk.database.read() as conn:
+            kept = evidence.of_operation(conn, operation_id)
+            record = credit_checks.find(conn, operation.subject_id or 0, journal.lapsed_subjects(conn))
+            history = timeline(conn, KIND, operation_id)
+            if record is not None:
+                history = (*timeline(conn, credit_checks.KIND, str(record.id)), *history)
+            waiting = approvals.open_proposal(conn, KIND, operation_id)
+        explanation = self._explain(operation, record)
+        return OperationView(operation, explanation, history, kept, "second_person" if waiting else None)
+
+    def probe(self, operation_id: str) -> Operation | CreditCheck:
+        """Ask about the operation's record; what only the desk knows can't be asked about."""
+        operation = self._find(operation_id)
+        if operation.source == "database":
+            return self._probing.probe(operation.subject_id or 0)
+        entry = self._desk.spool.find(operation_id)
+        if entry is not None and entry.provider_id is not None:
+            return self._restore(entry, entry.provider_id, b"")
+        raise ConsoleError("outcome_unknown", {"record": operation, "reason": "only_desk_knows"})
+
+    def resolve(
+        self, operation_id: str, as_state: str, proof: str | Path, provider_id: int | None = None
+    ) -> ResolveResult:
+        """Decide about an operation: through its record where there is one, else about what the desk holds."""
+        operation = self._find(operation_id)
+        if operation.source == "database":
+            return self._recovery.resolve(operation.subject_id or 0, as_state, proof, provider_id)
+        person = self._desk.require("resolve")
+        kept = read_proof(proof)
+        entry = self._desk.spool.find(operation_id)
+        if entry is None or not entry.holds_claim:
+            raise ConsoleError("nothing_to_resolve", {"record": operation})
+        if as_state == "success":
+            if provider_id is None:
+                raise ConsoleError("usage", {"problem": "provider_id_missing"})
+            return ResolveResult(self._restore(entry, provider_id, kept))
+        if as_state != "error":
+            raise ConsoleError("usage", {"problem": "as", "allowed": ["success", "error"]})
+        return self._free(operation, kept, person.name)
+
+    def _restore(self, entry: SpoolEntry, provider_id: int, proof: bytes) -> CreditCheck:
+        """Write the vanished record again, once the provider has confirmed that it was bought."""
+        desk, intent = self._desk, entry.intent
+        outcome = self._reader().detail(provider_id)
+        report = outcome.found
+        placeholder = _operation(entry)
+        if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
+            raise unconfirmed(placeholder, outcome)
+        if report.corporation_number != intent.corporation_number:
+            raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "other_number"})
+        with desk.database.write() as tx:
+            if credit_checks.with_provider_id(tx.conn, provider_id):
+                raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "used_by_other_record"})
+            record_id = self._insert_again(tx, entry, report)
+            if proof:
+                evidence.add_proof(
+                    tx.conn, (credit_checks.KIND, record_id), intent.operation_id, desk.holder().operator, proof,
+                    desk.now(),
+                )  # fmt: skip
+        desk.spool.ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
+        with desk.database.read() as conn:
+            record = credit_checks.find(conn, record_id)
+        if record is None:
+            raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
+        return record
+
+    def _insert_again(self, tx: Transaction, entry: SpoolEntry, report: CheckReport) -> int:
+        desk, intent = self._desk, entry.intent
+        client, number = intent.client_id or "", intent.corporation_number or ""
+        live = credit_checks.live(tx.conn, client, number)
+        if live is not None:
+            raise ConsoleError("already_purchased", {"record": live})
+        record_id = credit_checks.insert_pending(tx.conn, client, number, intent.operation_id, desk.now(), None)
+        record = credit_checks.find(tx.conn, record_id)
+        if record is not None:
+            settling.write_success(desk, tx, record, report, {"by": "desk"})
+        return record_id
+
+    def _free(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
+        """Not bought, on two people's word: the desk stops holding the claim."""
+        desk, now = self._desk, self._desk.now()
+        with desk.database.write() as tx:
+            first = approvals.open_proposal(tx.conn, KIND, operation.id)
+            if first is not None and same_person(person, first.person):
+                raise ConsoleError("same_person", {"record": operation, "first": first.person})
+            if first is not None and not may(desk.person(), "resolve_second"):
+                raise ConsoleError("not_allowed", {"operator": person, "reason": "role", "needs": ["approver"]})
+            proof_id = evidence.add_proof(tx.conn, (KIND, None), operation.id, person, proof, now)
+            if first is None:
+                approvals.propose(tx.conn, KIND, operation.id, "error", person, proof_id, now)
+            else:
+                approvals.close(tx.conn, KIND, operation.id, now)
+            what = "operation.resolve_proposed" if first is None else "operation.resolved"
+            desk.note(tx, what, operation.id, {"as": "error"}, kind=KIND)
+        if first is None:
+            return ResolveResult(operation, awaiting="second_person")
+        desk.spool.ended(operation.id, holds_claim=False)
+        return ResolveResult(self._find(operation.id))
+
+    def _find(self, operation_id: str) -> Operation:
+        with self._desk.database.read() as conn:
+            found = journal.find(conn, operation_id)
+            gone = found is not None and credit_checks.find(conn, found.subject_id or 0) is None
+        if found is not None and not gone:
+            return found
+        entry = self._desk.spool.find(operation_id)
+        if entry is not None and entry.intent.database_id == self._desk.database_id:
+            return _operation(entry)
+        if found is not None:
+            return found
+        raise ConsoleError("not_found", {"kind": KIND, "id": operation_id[:64]})
+
+    def _explain(self, operation: Operation, record: CreditCheck | None) -> Explanation:
+        if operation.source == "desk":
+            command = (
+                f"support-console resolve operation {operation.id} --as success --provider-id ID --evidence FILE"
+            )
+            step = NextStep("next.resolve_operation", {"id": operation.id}, command)
+            return Explanation("verdict.only_desk_knows", "why.row_vanished", step, may_act=("approver", "operator"))
+        ended = operation.state in (OperationState.DONE, OperationState.FAILED)
+        number = record.id if record else None
+        shown = f"support-console show credit-check {number}" if number else None
+        step = NextStep("next.nothing" if ended else "next.open_record", {"id": number}, shown)
+        return Explanation(f"verdict.operation_{operation.state.value}", "why.operation", step)
+
+
+def _operation(entry: SpoolEntry) -> Operation:
+    intent = entry.intent
+    ended = not entry.holds_claim
+    return Operation(
+        id=intent.operation_id,
+        action=intent.action,
+        subject_kind=credit_checks.KIND,
+        subject_id=intent.record_id,
+        state=OperationState.FAILED if ended else OperationState.UNKNOWN,
+        operator=intent.operator,
+        desk=intent.desk_id,
+        started_at=intent.at,
+        ended_at=None,
+        corporation_number=intent.corporation_number,
+        client_id=intent.client_id,
+        source="desk",
+    )

@@ -1,0 +1,61 @@
+"""Operators and their roles, as the database holds them."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, select
+
+from console.domain.permissions import ALL_ROLES
+from console.domain.records import Person
+from console.store.leases import naive
+from console.store.schema import operators, sessions
+
+_t = operators.c
+_ONE = select(_t.name, _t.roles, _t.may_buy).where(_t.name == bindparam("of"), _t.disabled_at.is_(None))
+_ANY = select(_t.name).limit(1)
+
+
+def find(conn: Connection, name: str) -> Person | None:
+    """The person of that name. While no operators are kept, anybody holds every role."""
+    row = conn.execute(_ONE, {"of": name}).first()
+    if row:
+        return Person(row.name, frozenset(row.roles.split(",")), bool(row.may_buy))
+    if conn.execute(_ANY).first() is None:
+        return Person(name, ALL_ROLES, may_buy=True)
+    return None
+
+
+def everybody(conn: Connection) -> tuple[Person, ...]:
+    """All who may act, by name."""
+    query = select(_t.name, _t.roles, _t.may_buy).where(_t.disabled_at.is_(None)).order_by(_t.name)
+    return tuple(Person(name, frozenset(roles.split(",")), bool(buy)) for name, roles, buy in conn.execute(query))
+
+
+def add(conn: Connection, person: Person) -> None:
+    """Keep a new operator."""
+    conn.execute(
+        insert(operators).values(name=person.name, roles=",".join(sorted(person.roles)), may_buy=person.may_buy)
+    )
+
+
+def begin_session(
+    conn: Connection,
+    session: str,
+    operator: str | None,
+    desk: str,
+    host: str,
+    process: int,
+    program: str,
+    now: datetime,
+) -> None:
+    """Note a process run; its id names the process's audit chain."""
+    conn.execute(
+        insert(sessions).values(
+            id=session,
+            operator=operator,
+            desk=desk,
+            host=host,
+            process=process,
+            program=program,
+            started_at=naive(now),
+        )
+    )

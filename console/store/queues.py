@@ -1,0 +1,89 @@
+"""The queues as index reads: pages by key (work state, id), counts capped at 1,000."""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from console.domain.records import CreditCheck
+from console.store import credit_checks
+from console.store.leases import aware
+from console.store.schema import credit_checks as table
+
+COUNT_CAP = 1_000
+_t = table.c
+_PENDING = and_(_t.seen_status == "pending", _t.certainty == "known")
+_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
+    "pending": _PENDING,
+    "unknown": _t.certainty == "unknown",
+    "error": and_(_t.seen_status == "error", _t.certainty == "known", ~credit_checks.later_success()),
+    "incomplete": _t.missing == 1,
+    "review": _t.seen_work == "needs_review",
+}
+NAMES = (*_CONDITIONS, "refunds")
+# Operations whose process went away are few; they are moved between queues here until a due task writes it down.
+_JOINED_BY_LAPSE = ("unknown", "review")
+
+
+def page(
+    conn: Connection, name: str, after: tuple[str, int] | None, limit: int, lapsed: AbstractSet[int]
+) -> tuple[CreditCheck, ...]:
+    """One page, what needs a person first, then oldest first; `after` is the key of the last row seen."""
+    if name not in _CONDITIONS:
+        return ()
+    query = credit_checks.all_records().where(_condition(name, lapsed)).order_by(_t.seen_work, _t.id).limit(limit)
+    if after is not None:
+        # Written out, because MariaDB scans the table for a row-value comparison.
+        work, last = after
+        query = query.where(or_(_t.seen_work > work, and_(_t.seen_work == work, _t.id > last)))
+    return credit_checks.select_records(conn, query, lapsed)
+
+
+def _condition(name: str, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
+    condition = _CONDITIONS[name]
+    if not lapsed:
+        return condition
+    gone = _t.id.in_(sorted(lapsed))
+    if name in _JOINED_BY_LAPSE:
+        return or_(condition, and_(gone, _PENDING))
+    return and_(condition, ~gone) if name == "pending" else condition
+
+
+def count(conn: Connection, name: str, lapsed: AbstractSet[int]) -> tuple[int, datetime | None]:
+    """How many rows, at most the cap + 1, and since when the oldest of these has been so."""
+    if name not in _CONDITIONS:
+        return 0, None
+    rows = (
+        select(_t.id, _t.changed_at).where(_condition(name, lapsed)).limit(bindparam("cap", COUNT_CAP + 1)).subquery()
+    )
+    counted = conn.execute(select(func.count(), func.min(rows.c.changed_at)).select_from(rows)).one()
+    return int(counted[0]), aware(counted[1]) if counted[1] else None
+
+
+def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
+    """Scheduled records whose time has come, oldest first."""
+    query = (
+        credit_checks.all_records()
+        .where(_t.work_state == "scheduled", _t.work_at <= now, _t.work_reason == work_reason)
+        .order_by(_t.work_at)
+        .limit(limit)
+    )
+    return credit_checks.select_records(conn, query)
+
+
+def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
+    """Rows with the original columns only, not yet put right: id, number as written, number_key."""
+    query = (
+        select(_t.id, _t.corporation_number, _t.number_key)
+        .where(_t.work_state.is_(None))
+        .order_by(_t.id)
+        .limit(limit)
+    )
+    return tuple((int(i), str(raw), str(key)) for i, raw, key in conn.execute(query))
+
+
+def key_of(record: CreditCheck, lapsed: AbstractSet[int]) -> tuple[str, int]:
+    """The row's place in the page order, as the database sorts it."""
+    return ("none" if record.id in lapsed else record.work.state.value, record.id)
