@@ -126,4 +126,3 @@ def _read(path: str, budget: float, limit: int) -> Question:
 
 def _fits(credit_check_id: int) -> bool:
     return not isinstance(credit_check_id, bool) and 1 <= credit_check_id <= LARGEST_ID
-

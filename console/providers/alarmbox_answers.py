@@ -18,7 +18,7 @@ def judge_purchase(corporation_number: str) -> Judge[CheckReport]:
     """Reads the answer to a purchase: success only with an id, and never for another number."""
 
     def read(body: bytes) -> CheckReport:
-        report = _report_in(split_pdf(body)[0])
+        report = _report(_check_in(split_pdf(body)[0]))
         if report.corporation_number not in (None, corporation_number):
             raise Unusable("other_number")
         return report
@@ -30,7 +30,7 @@ def judge_detail(credit_check_id: int) -> Judge[CheckReport]:
     """Reads the answer to a question about one check; a file in it is left alone."""
 
     def read(body: bytes) -> CheckReport:
-        return _report_of(credit_check_id, split_pdf(body)[0])
+        return _report_of(credit_check_id, _check_in(split_pdf(body)[0]))
 
     return judge_by(READ, read, evidence_text)
 
@@ -40,10 +40,12 @@ def judge_pdf(credit_check_id: int) -> Judge[PdfAnswer]:
 
     def read(body: bytes) -> PdfAnswer:
         bare, pdf = split_pdf(body)
-        report = _report_of(credit_check_id, bare)
-        if pdf is None:
-            raise Unusable("pdf_missing")
-        return PdfAnswer(report, decode_pdf(pdf))
+        found = _check_in(bare)
+        report = _report_of(credit_check_id, found)
+        said = found.get("pdf_file_data")
+        if pdf is not None and said == pdf.stand_in:
+            return PdfAnswer(report, decode_pdf(pdf))
+        raise Unusable("pdf_not_base64" if isinstance(said, str) else "pdf_missing")
 
     return judge_by(READ, read, evidence_text)
 
@@ -71,15 +73,18 @@ def evidence_text(body: bytes) -> str:
         return shown(body.partition(b'"pdf_file_data"')[0])
 
 
-def _report_of(credit_check_id: int, body: bytes) -> CheckReport:
-    report = _report_in(body)
+def _check_in(body: bytes) -> dict[str, object]:
+    found = parse_object(body).get("credit_check")
+    if not isinstance(found, dict):
+        raise Unreadable("no credit check")
+    return found
+
+
+def _report_of(credit_check_id: int, found: dict[str, object]) -> CheckReport:
+    report = _report(found)
     if report.credit_check_id != credit_check_id:
         raise Unusable("other_id")
     return report
-
-
-def _report_in(body: bytes) -> CheckReport:
-    return _report(parse_object(body).get("credit_check"))
 
 
 def _report(found: object) -> CheckReport:

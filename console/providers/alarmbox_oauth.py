@@ -38,9 +38,7 @@ class _AnswerLost(TokenUnavailable):
 class AlarmBoxOAuth:
     """Speaks to `/oauth`. Tokens are not kept here: the keeper stores them before they are used."""
 
-    def __init__(
-        self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateGate, clock: Clock
-    ) -> None:
+    def __init__(self, config: AlarmBoxConfig, *, transport: HttpTransport, gate: RateGate, clock: Clock) -> None:
         self._config = config
         self._transport = transport
         self._gate = gate

@@ -40,7 +40,7 @@ def ask_once(
 ) -> Outcome[T]:
     """Wait for a turn, send, judge. `secrets` leave the evidence. Never raises an Exception.
 
-    Once sending has begun, whatever is not an answer is UNKNOWN, unless the transport knows that nothing left.
+    Once sending began, whatever is not an answer is UNKNOWN, unless the transport knows that nothing left.
     """
     try:
         gate.wait_turn()

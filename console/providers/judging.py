@@ -44,9 +44,7 @@ def shown(body: bytes) -> str:
     return body[: 4 * _EVIDENCE_CHARACTERS].decode("utf-8", "replace")[:_EVIDENCE_CHARACTERS]
 
 
-def judge_by(
-    table: Table, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = shown
-) -> Judge[T]:
+def judge_by(table: Table, read: Callable[[bytes], T], evidence: Callable[[bytes], str] = shown) -> Judge[T]:
     """A judge: any other status by the table alone, a 2xx by what `read` finds in its body.
 
     `read` raises Unusable or Unreadable when it finds no answer; that is UNKNOWN, as no status can heal it.

@@ -33,9 +33,14 @@ class PdfField:
         padding = self.body.count(b"=", max(self.start, self.end - 2), self.end)
         return (self.end - self.start) // 4 * 3 - padding
 
+    @property
+    def stand_in(self) -> str:
+        """What `split_pdf` puts in the file's place."""
+        return f"<pdf {self.decoded_bytes} bytes>"
+
 
 def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
-    """The body with `<pdf N bytes>` in place of the file's text, and where that text stands.
+    """The body with a stand-in for the file's text, and where that text stands.
 
     None when the field is missing or holds no string. Raises Unusable `pdf_twice`: two are ambiguous.
     """
@@ -46,7 +51,7 @@ def split_pdf(body: bytes) -> tuple[bytes, PdfField | None]:
     if body.find(_KEY, end) >= 0:
         raise Unusable("pdf_twice")
     pdf = PdfField(body, start, end)
-    return b"%s<pdf %d bytes>%s" % (body[:start], pdf.decoded_bytes, body[end:]), pdf
+    return body[:start] + pdf.stand_in.encode("ascii") + body[end:], pdf
 
 
 def _value_start(body: bytes, key: int) -> int | None:

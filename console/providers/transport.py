@@ -94,9 +94,7 @@ class HttpTransport:
             except Exception as error:
                 raise _failure(error, watch) from error
 
-    def _prepared(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes | None
-    ) -> "PreparedRequest":
+    def _prepared(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> "PreparedRequest":
         """The request as it will leave; its URL is the origin and the path, letter for letter."""
         from requests import Request
 

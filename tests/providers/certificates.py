@@ -1,0 +1,70 @@
+"""Certificates of a self-made authority, for servers on loopback."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+class Authority:
+    """Signs server certificates; `trusting` is a client's context that trusts nobody else."""
+
+    def __init__(self, folder: Path, name: str = "Test Authority") -> None:
+        self._folder = folder
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+        self._own = (
+            self._builder(self._name, self._key.public_key(), 365)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(usage, critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+
+    def trusting(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.load_verify_locations(cadata=self._own.public_bytes(serialization.Encoding.PEM).decode())
+        return context
+
+    def server(self, *names: str, days: int = 30) -> ssl.SSLContext:
+        """A server's context with a certificate for these names; negative days: it has expired."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
+        alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
+        signed = (
+            self._builder(subject, key.public_key(), days)
+            .add_extension(alternatives, critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        file = self._folder / f"{signed.serial_number}.pem"
+        form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        file.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, *form) + signed.public_bytes(serialization.Encoding.PEM)
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=60))
+            .not_valid_after(now + timedelta(days=days))
+        )
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)

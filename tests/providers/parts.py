@@ -1,0 +1,105 @@
+"""What a vendor needs around it, in memory: tokens, turns, and an AlarmBox that speaks to a given URL."""
+
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from console.domain.clock import SystemClock, TimeScale
+from console.domain.records import PurchaseRequest
+from console.providers.alarmbox import AlarmBox, AlarmBoxConfig, open_alarmbox
+from console.providers.protocol import Exchange, TokenPair, TokenRefused
+
+NUMBER = "7123456789012"
+REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="新規取引開始前の調査")
+CHECK = {
+    "credit_check_id": 12345,
+    "purchase_date": "2026-11-20",
+    "expiration_date": "2027-11-20",
+    "corporation_name": "架空商事株式会社",
+    "corporation_number": NUMBER,
+    "result": "ok",
+}
+BOUGHT = {"credit_check": CHECK}
+PAIR_ANSWER = {
+    "access_token": "at-2",
+    "token_type": "Bearer",
+    "expires_in": 86_400,
+    "refresh_token": "rt-2",
+    "scope": "read credit_check:create",
+    "created_at": 1_795_161_600,
+}
+
+
+class Turns:
+    """A gate that is always open and counts."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def wait_turn(self) -> None:
+        self.taken += 1
+
+
+class MemoryTokens:
+    """A keeper for one process: the rules of the real one without its database."""
+
+    def __init__(self, pair: TokenPair | None, first: str | None = None) -> None:
+        self.pair = pair
+        self.first = first
+        self.log: list[str] = []
+        self._lock = Lock()
+
+    def current(self) -> TokenPair | None:
+        return self.pair
+
+    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+        with self._lock:
+            before = self.pair
+            if before is not None and before != stale:
+                return before
+            refresh_token = before.refresh_token if before else self.first
+            if refresh_token is None:
+                raise TokenRefused
+            self.log.append(f"exchange {refresh_token}")
+            fresh = exchange(refresh_token)
+            if fresh is not None:
+                self.pair = fresh
+                self.log.append(f"stored {fresh.access_token}")
+                return fresh
+            if self.pair is not None and self.pair != before:
+                return self.pair
+            raise TokenRefused
+
+
+class HandClock(SystemClock):
+    """Wall time set by hand; waiting is real."""
+
+    def __init__(self, at: datetime = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+CLOCK = HandClock()
+
+
+def pair(*, lives: timedelta | None = timedelta(hours=20), n: int = 1) -> TokenPair:
+    return TokenPair(f"at-{n}", f"rt-{n}", None if lives is None else CLOCK.now() + lives)
+
+
+def alarmbox(
+    url: str,
+    *,
+    tokens: MemoryTokens | None = None,
+    turns: Turns | None = None,
+    scale: float = 1.0,
+    finds: bool = False,
+) -> AlarmBox:
+    """AlarmBox as the console would wire it, except for where tokens and turns are kept."""
+    return open_alarmbox(
+        AlarmBoxConfig(url, "client-1", "s3cret-of-client", find_purchases=finds),
+        tokens=tokens or MemoryTokens(pair()),
+        gate=turns or Turns(),
+        clock=CLOCK,
+        scale=TimeScale(scale),
+    )

@@ -1,0 +1,181 @@
+"""A server on loopback that answers, or misbehaves, byte by byte as scripted, and counts what it got."""
+
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from json import dumps
+
+Script = Callable[[socket.socket, threading.Event], None]
+"""What to do with a connection whose request was read; the event says that the test is over."""
+
+
+class RawServer:
+    """Reads one request per connection, remembers it, hands the connection to the script, closes it."""
+
+    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None) -> None:
+        self._scripts = list(scripts)
+        self._tls = tls
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._stop = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    def paths(self) -> list[str]:
+        """Method and path of every request, in order."""
+        return [b" ".join(request.split(b" ")[:2]).decode() for request in self.requests]
+
+    def bodies(self) -> list[bytes]:
+        return [request.partition(b"\r\n\r\n")[2] for request in self.requests]
+
+    def header(self, index: int, name: str) -> str | None:
+        """A header of one request."""
+        for line in self.requests[index].partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]:
+            key, _, value = line.partition(":")
+            if key.lower() == name.lower():
+                return value.strip()
+        return None
+
+    def close(self) -> None:
+        self._stop.set()
+        with socket.socket() as knock:
+            knock.connect(("127.0.0.1", self.port))
+        for thread in self._threads:
+            thread.join(5)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._stop.is_set():
+                connection.close()
+                return
+            self.connections += 1
+            script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+            thread = threading.Thread(target=self._serve, args=(connection, script))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket, script: Script) -> None:
+        try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            connection.settimeout(10)
+            self.requests.append(_request(connection))
+            script(connection, self._stop)
+        except OSError:
+            pass  # the other side gave up, which is what many tests are about
+        finally:
+            connection.close()
+
+
+@contextmanager
+def serving(*scripts: Script, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
+    """A server that runs one script per connection, the last one for all that follow."""
+    server = RawServer(*scripts, tls=tls)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _request(connection: socket.socket) -> bytes:
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += _some(connection)
+    head, _, body = got.partition(b"\r\n\r\n")
+    for line in head.split(b"\r\n"):
+        if line.lower().startswith(b"content-length:"):
+            while len(body) < int(line.split(b":")[1]):
+                body += _some(connection)
+    return head + b"\r\n\r\n" + body
+
+
+def _some(connection: socket.socket) -> bytes:
+    part = connection.recv(65_536)
+    if not part:
+        raise ConnectionError("closed before the request was whole")
+    return part
+
+
+def http(status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None) -> bytes:
+    """A whole answer. Anything but bytes and text is written as JSON."""
+    kind = "application/json"
+    if isinstance(body, str):
+        body, kind = body.encode(), "text/html; charset=utf-8"
+    elif not isinstance(body, bytes):
+        body = dumps(body, ensure_ascii=False).encode()
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Odd"
+    lines = [f"HTTP/1.1 {status} {phrase}", f"Content-Type: {kind}", f"Content-Length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def says(status: int, body: bytes | str | object = b"", headers: Mapping[str, str] | None = None) -> Script:
+    """A script that answers and closes."""
+    return sends(http(status, body, headers))
+
+
+def sends(raw: bytes) -> Script:
+    """A script that writes these bytes and closes."""
+    return lambda connection, _: connection.sendall(raw)
+
+
+def resets(after: bytes = b"") -> Script:
+    """A script that writes some bytes and then breaks the connection off hard."""
+
+    def script(connection: socket.socket, _: threading.Event) -> None:
+        connection.sendall(after)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return script
+
+
+def hangs(after: bytes = b"") -> Script:
+    """A script that writes some bytes and then says no more until the test ends."""
+
+    def script(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(after)
+        over.wait(10)
+
+    return script
+
+
+def drips(raw: bytes, every: float, after: bytes = b"") -> Script:
+    """A script that writes some bytes and then one byte every so many seconds."""
+
+    def script(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(after)
+        for byte in raw:
+            connection.sendall(bytes((byte,)))
+            if over.wait(every):
+                return
+
+    return script
+
+
+def floods(head: bytes, size: int) -> Script:
+    """A script that writes a head and then `size` bytes without ever holding them."""
+
+    def script(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(head)
+        block = b"A" * 65_536
+        for _ in range(size // len(block)):
+            connection.sendall(block)
+            if over.is_set():
+                return
+
+    return script

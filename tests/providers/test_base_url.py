@@ -1,0 +1,106 @@
+"""Which URLs a provider may have: https or this machine, and nothing that hides another host."""
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.providers.base_url import parse_base_url
+from console.providers.transport import check_base_url
+
+GOOD = {
+    "https://api.alarmbox.jp": "https://api.alarmbox.jp",
+    "https://api.alarmbox.jp/": "https://api.alarmbox.jp",
+    "https://API.AlarmBox.jp": "https://api.alarmbox.jp",
+    "https://api.alarmbox.jp.": "https://api.alarmbox.jp",
+    "https://api.alarmbox.jp:8443": "https://api.alarmbox.jp:8443",
+    "https://日本語.jp": "https://xn--wgv71a119e.jp",
+    "https://8.8.8.8": "https://8.8.8.8",
+    "https://127.0.0.1:8443": "https://127.0.0.1:8443",
+    "http://127.0.0.1:8080": "http://127.0.0.1:8080",
+    "http://127.9.9.9:8080": "http://127.9.9.9:8080",
+    "http://localhost:8080": "http://localhost:8080",
+    "http://[::1]:8080": "http://[::1]:8080",
+}
+BAD = {
+    "http://api.alarmbox.jp": "url_not_https",
+    "HTTP://api.alarmbox.jp": "url_not_https",
+    "ftp://api.alarmbox.jp": "url_not_https",
+    "file:///etc/passwd": "url_form",
+    "javascript:alert(1)": "url_form",
+    "api.alarmbox.jp": "url_form",
+    "": "url_form",
+    "https://": "url_form",
+    "https://api.alarmbox.jp@evil.example.com": "url_userinfo",
+    "https://user:secret@api.alarmbox.jp": "url_userinfo",
+    "https://api.alarmbox.jp/path": "url_form",
+    "https://api.alarmbox.jp?x=1": "url_form",
+    "https://api.alarmbox.jp#x": "url_form",
+    "https://api.alarmbox.jp\\@evil.example.com": "url_form",
+    "https://api.alarmbox.jp\r\nX: y": "url_form",
+    "https://api.alar mbox.jp": "url_form",
+    "https://api.alarmbox.jp\t": "url_form",
+    "https://api.alarmbox.jp:99999": "url_form",
+    "https://api.alarmbox.jp:0": "url_form",
+    "https://api.alarmbox.jp:": "url_form",
+    "https://api..alarmbox.jp": "url_form",
+    "https://-api.alarmbox.jp": "url_form",
+    "https://" + "a" * 64 + ".jp": "url_form",
+    "https://[::1": "url_form",
+    "https://[api.alarmbox.jp]": "url_form",
+    "https://ａｐｉ.alarmbox.jp": "url_form",
+    "http://127。0。0。1": "url_form",
+    "http://①②⑦.0.0.1": "url_form",
+    "https://127.1": "url_form",
+    "https://2130706433": "url_form",
+    "https://0x7f000001": "url_form",
+    "https://0177.0.0.1": "url_form",
+    "https://10.0.0.8": "url_private_address",
+    "https://192.168.1.1": "url_private_address",
+    "https://169.254.169.254": "url_private_address",
+    "https://100.64.0.1": "url_private_address",
+    "https://0.0.0.0": "url_private_address",
+    "https://224.0.0.1": "url_private_address",
+    "https://[fe80::1]": "url_private_address",
+    "https://[fd00::1]": "url_private_address",
+    "https://[::ffff:127.0.0.1]": "url_private_address",
+    "https://[::ffff:10.0.0.8]": "url_private_address",
+    "http://localhost.example.com": "url_not_https",
+    "http://127.0.0.1.example.com": "url_not_https",
+    "http://0.0.0.0:8080": "url_not_https",
+    "http://10.0.0.8:8080": "url_not_https",
+}
+
+
+@pytest.mark.parametrize(("url", "origin"), GOOD.items())
+def test_good(url: str, origin: str) -> None:
+    """Origins over https, or on this machine, in their one normal form."""
+    check_base_url(url)
+    assert str(parse_base_url(url)) == origin
+
+
+@pytest.mark.parametrize(("url", "problem"), BAD.items())
+def test_bad(url: str, problem: str) -> None:
+    """Everything else is refused, naming the setting and the problem but never the URL, which may hold a secret."""
+    with pytest.raises(ConsoleError) as caught:
+        check_base_url(url, "CONSOLE_ALARMBOX_URL")
+    assert caught.value.code == "bad_profile"
+    assert caught.value.detail == {"variable": "CONSOLE_ALARMBOX_URL", "problem": problem}
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "allowed"),
+    [
+        ("https://api.alarmbox.jp", "8.8.8.8", True),
+        ("https://api.alarmbox.jp", "2606:4700::1111", True),
+        ("https://api.alarmbox.jp", "127.0.0.1", False),
+        ("https://api.alarmbox.jp", "172.16.0.1", False),
+        ("https://api.alarmbox.jp", "fe80::1%eth0", False),
+        ("https://api.alarmbox.jp", "2002:0a00:0001::", False),
+        ("https://api.alarmbox.jp", "239.1.1.1", False),
+        ("http://localhost", "127.0.0.1", True),
+        ("http://localhost", "::1", True),
+        ("http://localhost", "8.8.8.8", False),
+    ],
+)
+def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
+    """A public name leads to public addresses, a loopback one stays here."""
+    assert parse_base_url(url).admits(address) is allowed

@@ -1,0 +1,154 @@
+"""The exception chain of a broken money call decides its class."""
+
+import asyncio
+import http.client
+import importlib
+import json
+import socket
+import ssl
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+from urllib3.util.ssl_match_hostname import CertificateError
+
+from console.domain.outcomes import OutcomeClass, Sent
+from console.providers.failures import AnswerTooLarge, classify_exception
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/provider_vectors.json").read_text("utf-8"))
+TRANSPORT = VECTORS["classify_transport"]
+POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
+
+
+def link(name: str, cause: BaseException | None, message: str) -> BaseException:
+    """One exception of a chain, tied to its cause as the library ties it."""
+    module, _, short = name.rpartition(".")
+    kind = getattr(importlib.import_module(module), short)
+    error: BaseException
+    if kind is urllib3.exceptions.MaxRetryError:
+        assert isinstance(cause, Exception)
+        return urllib3.exceptions.MaxRetryError(POOL, "/", cause)
+    if kind is urllib3.exceptions.NameResolutionError:
+        assert isinstance(cause, socket.gaierror)
+        error = urllib3.exceptions.NameResolutionError("host", POOL, cause)
+        error.__cause__ = cause
+        return error
+    if kind is urllib3.exceptions.NewConnectionError:
+        error = urllib3.exceptions.NewConnectionError(POOL, "no connection")
+        error.__cause__ = cause
+        return error
+    if kind is urllib3.exceptions.ReadTimeoutError:
+        error = urllib3.exceptions.ReadTimeoutError(POOL, "/", "timed out")
+        error.__cause__ = cause
+        return error
+    if kind is urllib3.exceptions.ProxyError:
+        assert isinstance(cause, Exception)
+        return urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)
+    if kind is urllib3.exceptions.IncompleteRead:
+        return urllib3.exceptions.IncompleteRead(10, 20)
+    if kind in (requests.exceptions.JSONDecodeError, json.JSONDecodeError):
+        error = kind("no JSON", "x", 0)
+        error.__cause__ = cause
+        return error
+    error = kind(message, cause) if cause is not None else kind(message)
+    return error
+
+
+def chain(names: Sequence[str], message: str, context: Sequence[str] = ()) -> BaseException:
+    error: BaseException | None = None
+    for name in reversed(names):
+        innermost = error is None
+        error = link(name, error, message)
+        if innermost and context:
+            error.__context__ = chain(context, message)
+    assert error is not None
+    return error
+
+
+@pytest.mark.parametrize("vector", TRANSPORT, ids=[v["id"] for v in TRANSPORT])
+def test_vectors(vector: dict[str, Any]) -> None:
+    """Every published chain gets its class, and only FAILED_DEFINITE claims that nothing was sent."""
+    error = chain(
+        vector["exception_chain"],
+        vector.get("message_contains", "it broke"),
+        vector.get("context_of_innermost", ()),
+    )
+    kind, reason, sent = classify_exception(error)
+    assert kind == vector["expected_class_money"]
+    assert (sent is Sent.NO) == (kind is OutcomeClass.FAILED_DEFINITE)
+    assert reason
+
+
+def proxy_error(message: str) -> BaseException:
+    return urllib3.exceptions.ProxyError("x", OSError(message))
+
+
+def caused(outer: BaseException, cause: BaseException) -> BaseException:
+    outer.__cause__ = cause
+    return outer
+
+
+NAME_FAILED = chain(next(v["exception_chain"] for v in TRANSPORT if v["id"] == "t-dns"), "x")
+
+ROWS: list[tuple[str, BaseException, str, Sent]] = [
+    ("1 URL", requests.exceptions.InvalidURL("x"), "bad_request_url", Sent.NO),
+    ("1 schema", requests.exceptions.InvalidSchema("x"), "bad_request_url", Sent.NO),
+    ("1 no schema", requests.exceptions.MissingSchema("x"), "bad_request_url", Sent.NO),
+    ("1 header", requests.exceptions.InvalidHeader("x"), "bad_request_url", Sent.NO),
+    ("1 body", requests.exceptions.UnrewindableBodyError("x"), "bad_request_url", Sent.NO),
+    ("2 name", NAME_FAILED, "name_not_resolved", Sent.NO),
+    ("2 bare", socket.gaierror(-2, "x"), "name_not_resolved", Sent.NO),
+    ("3 refused", urllib3.exceptions.NewConnectionError(POOL, "x"), "not_connected", Sent.NO),
+    ("4 requests", requests.exceptions.ConnectTimeout("x"), "connect_timeout", Sent.NO),
+    ("4 urllib3", urllib3.exceptions.ConnectTimeoutError("x"), "connect_timeout", Sent.NO),
+    ("5 chain", ssl.SSLCertVerificationError("x"), "bad_certificate", Sent.NO),
+    ("5 host name", urllib3.exceptions.SSLError(CertificateError("x")), "bad_certificate", Sent.NO),
+    ("6 tunnel", proxy_error("Tunnel connection failed: 403"), "proxy_refused", Sent.NO),
+    ("6 other words", proxy_error("it went away"), "tls_broken", Sent.MAYBE),
+    ("7 requests", requests.exceptions.ReadTimeout("x"), "read_timeout", Sent.MAYBE),
+    ("7 urllib3", urllib3.exceptions.ReadTimeoutError(POOL, "/", "x"), "read_timeout", Sent.MAYBE),
+    ("8 reset", ConnectionResetError(), "connection_broken", Sent.MAYBE),
+    ("8 pipe", BrokenPipeError(), "connection_broken", Sent.MAYBE),
+    ("8 closed", http.client.RemoteDisconnected("x"), "connection_broken", Sent.MAYBE),
+    ("8 status line", http.client.BadStatusLine("x"), "connection_broken", Sent.MAYBE),
+    ("8 protocol", urllib3.exceptions.ProtocolError("x"), "connection_broken", Sent.MAYBE),
+    ("9 EOF in TLS", ssl.SSLEOFError("x"), "tls_broken", Sent.MAYBE),
+    ("9 record", requests.exceptions.SSLError("x"), "tls_broken", Sent.MAYBE),
+    ("9 proxy", requests.exceptions.ProxyError("x"), "tls_broken", Sent.MAYBE),
+    ("10 chunk", requests.exceptions.ChunkedEncodingError("x"), "answer_cut", Sent.YES),
+    ("10 short", http.client.IncompleteRead(b""), "answer_cut", Sent.YES),
+    ("10 decoding", requests.exceptions.ContentDecodingError("x"), "answer_cut", Sent.YES),
+    ("10 JSON", json.JSONDecodeError("x", "y", 0), "unreadable", Sent.YES),
+    ("10 too large", AnswerTooLarge(), "answer_too_large", Sent.YES),
+    ("11 redirects", requests.exceptions.TooManyRedirects("x"), "redirect", Sent.MAYBE),
+    ("12 cancelled", asyncio.CancelledError(), "unclassified", Sent.MAYBE),
+    ("12 memory", MemoryError(), "unclassified", Sent.MAYBE),
+    ("12 system exit", SystemExit(1), "unclassified", Sent.MAYBE),
+    ("12 any", ValueError("x"), "unclassified", Sent.MAYBE),
+    ("group is not walked", ExceptionGroup("x", [socket.gaierror(-2, "x")]), "unclassified", Sent.MAYBE),
+    ("cause is walked", caused(RuntimeError("x"), socket.gaierror(-2, "x")), "name_not_resolved", Sent.NO),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("error", "reason", "sent"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_every_row(error: BaseException, reason: str, sent: Sent) -> None:
+    """Every row: its reason, and whether anything can have left; UNKNOWN unless it certainly didn't."""
+    expected = OutcomeClass.FAILED_DEFINITE if sent is Sent.NO else OutcomeClass.UNKNOWN
+    assert classify_exception(error) == (expected, reason, sent)
+
+
+def test_context_is_never_walked() -> None:
+    """What was being handled when an exception was raised says nothing about that exception."""
+    for error in (ConnectionResetError(), requests.exceptions.ReadTimeout("x"), RuntimeError("x")):
+        error.__context__ = NAME_FAILED
+        assert classify_exception(error)[0] is OutcomeClass.UNKNOWN
+
+
+def test_a_chain_that_loops_ends() -> None:
+    """Exceptions that name each other as cause don't hang the verdict."""
+    first, second = RuntimeError("a"), RuntimeError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert classify_exception(first)[0] is OutcomeClass.UNKNOWN

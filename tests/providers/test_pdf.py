@@ -1,0 +1,192 @@
+"""A PDF that comes as Base64 inside JSON: only a whole one, within its limits, is taken."""
+
+import json
+import sys
+import threading
+import time
+import tracemalloc
+from base64 import b64encode
+
+import pytest
+
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.providers.alarmbox_answers import judge_detail, judge_pdf
+from console.providers.pdf_field import LARGEST_PDF_BYTES
+from console.providers.protocol import PdfAnswer
+from console.providers.transport import HttpAnswer
+from tests.providers.parts import CHECK, alarmbox
+from tests.providers.raw_server import floods, says, serving
+
+PDF = b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\ntrailer <<>>\n%%EOF\n"
+TEXT = b64encode(PDF).decode()
+
+
+def judged(body: bytes) -> Outcome[PdfAnswer]:
+    return judge_pdf(12345)(HttpAnswer(200, {}, body, "hash"))
+
+
+def answer(text: object) -> bytes:
+    return json.dumps({"credit_check": {**CHECK, "pdf_file_data": text}}).encode()
+
+
+def raw(literal: str) -> bytes:
+    """An answer with the field's value exactly as written."""
+    return answer("@").replace(b'"@"', literal.encode())
+
+
+def pdf_of(size: int) -> bytes:
+    return b"%PDF-1.7\n" + b"x" * (size - 16) + b"%%EOF\n\n"
+
+
+def of_size(size: int) -> bytes:
+    return answer(b64encode(pdf_of(size)).decode())
+
+
+LONG = b64encode(pdf_of(300_000)).decode()
+ACROSS_A_SEAM = f'"{LONG[:262_142]}\\u{ord(LONG[262_142]):04x}{LONG[262_143:]}"'
+WITH_SLASHES = PDF + b"\xff\xff\xff%%EOF"
+
+GOOD: dict[str, tuple[bytes, bytes]] = {
+    "plain": (answer(TEXT), PDF),
+    "field first": (b'{"credit_check":{"pdf_file_data":"%s","credit_check_id":12345}}' % TEXT.encode(), PDF),
+    "blanks around the colon": (
+        b'{"credit_check":{"pdf_file_data" :\n\t "%s","credit_check_id":12345}}' % TEXT.encode(),
+        PDF,
+    ),
+    "slash written as escape": (raw(json.dumps(b64encode(WITH_SLASHES).decode()).replace("/", "\\/")),
+                                WITH_SLASHES),
+    "letters written as escapes": (raw('"' + "".join(f"\\u{ord(c):04x}" for c in TEXT) + '"'), PDF),
+    "an escape across a seam": (raw(ACROSS_A_SEAM), pdf_of(300_000)),
+    "end mark within the last 1,024 bytes": (answer(b64encode(PDF + b"\n" * 1_000).decode()), PDF + b"\n" * 1_000),
+    "exactly 32 MiB": (of_size(LARGEST_PDF_BYTES), pdf_of(LARGEST_PDF_BYTES)),
+}  # fmt: skip
+
+BAD: dict[str, tuple[bytes, str]] = {
+    "missing": (json.dumps({"credit_check": CHECK}).encode(), "pdf_missing"),
+    "null": (answer(None), "pdf_missing"),
+    "a number": (answer(5), "pdf_missing"),
+    "a list": (answer([TEXT]), "pdf_missing"),
+    "empty": (answer(""), "pdf_empty"),
+    "not Base64": (answer("not base64!!"), "pdf_not_base64"),
+    "line ends within": (answer(TEXT[:20] + "\n" + TEXT[20:]), "pdf_not_base64"),
+    "blanks within": (answer(TEXT[:20] + " " + TEXT[20:]), "pdf_not_base64"),
+    "blank at the end": (answer(TEXT + " "), "pdf_not_base64"),
+    "URL alphabet": (answer(b64encode(WITH_SLASHES).decode().replace("/", "_")), "pdf_not_base64"),
+    "padding missing": (answer(b64encode(PDF + b"%%EOF").decode().rstrip("=")), "pdf_not_base64"),
+    "padding in the middle": (answer("JVBERi0=" + TEXT), "pdf_not_base64"),
+    "padding in an early piece": (answer(b64encode(pdf_of(196_607)).decode() + TEXT), "pdf_not_base64"),
+    "padding alone": (answer("===="), "pdf_not_base64"),
+    "full-width letters": (answer("ＪＶＢＥＲｉ０="), "pdf_not_base64"),
+    "a data URL": (answer("data:application/pdf;base64," + TEXT), "pdf_not_base64"),
+    "an emoji": (answer("📄" * 20), "pdf_not_base64"),
+    "escaped quote within": (raw('"JVBERi0\\"xLjQK"'), "pdf_not_base64"),
+    "escaped NUL within": (raw('"' + TEXT[:8] + "\\u0000" + TEXT[8:] + '"'), "pdf_not_base64"),
+    "half an escape": (raw('"' + TEXT[:8] + "\\u00" + TEXT[8:] + '"'), "pdf_not_base64"),
+    "a Windows program": (answer(b64encode(b"MZ\x90\0" + b"\0" * 99 + b"%PDF-1.4 %%EOF").decode()), "pdf_not_pdf"),
+    "an ELF program": (answer(b64encode(b"\x7fELF" + b"\0" * 99 + b"%%EOF").decode()), "pdf_not_pdf"),
+    "a script": (answer(b64encode(b"#!/bin/sh\n# %PDF-1.4\n# %%EOF").decode()), "pdf_not_pdf"),
+    "a ZIP": (answer(b64encode(b"PK\x03\x04" + PDF).decode()), "pdf_not_pdf"),
+    "HTML": (answer(b64encode(b"<html>%PDF-1.4 %%EOF").decode()), "pdf_not_pdf"),
+    "mark not at the start": (answer(b64encode(b"\n" + PDF).decode()), "pdf_not_pdf"),
+    "mark in lower case": (answer(b64encode(PDF.lower()).decode()), "pdf_not_pdf"),
+    "three bytes": (answer("JVBE"), "pdf_not_pdf"),
+    "no end mark": (answer(b64encode(PDF[:-7]).decode()), "pdf_no_end"),
+    "end mark too far ahead": (answer(b64encode(PDF + b"\n" * 1_100).decode()), "pdf_no_end"),
+    "one byte too many": (of_size(LARGEST_PDF_BYTES + 1), "pdf_too_large"),
+    "too large and escaped": (raw('"\\u004a' + b64encode(pdf_of(LARGEST_PDF_BYTES + 1)).decode()[1:] + '"'),
+                              "pdf_too_large"),
+    "the field twice": (raw(f'"{TEXT}","pdf_file_data":"{TEXT}"'), "pdf_twice"),
+    "the field again elsewhere": (raw(f'"{TEXT}","infos":[{{"pdf_file_data":"{TEXT}"}}]'), "pdf_twice"),
+    "another key twice": (raw(f'"{TEXT}","result":"ng"'), "unreadable"),
+    "only beside the check": (json.dumps({"pdf_file_data": TEXT, "credit_check": CHECK}).encode(), "pdf_missing"),
+    "only deeper": (json.dumps({"credit_check": {**CHECK, "infos": [{"pdf_file_data": TEXT}]}}).encode(),
+                    "pdf_missing"),
+    "named inside a text": (answer("@").replace(b'"pdf_file_data": "@"', b'"note":"x\\"pdf_file_data\\": \\"JVBE"'),
+                            "pdf_missing"),
+    "cut within the field": (answer(TEXT)[:-40], "unreadable"),
+    "nested without end": (raw("[" * 100_000), "unreadable"),
+    "megabytes around it": (raw(f'"{TEXT}","infos":"{"x" * 3_000_000}"'), "unreadable"),
+    "another check's file": (answer(TEXT).replace(b"12345", b"54321"), "other_id"),
+    "no id": (answer(TEXT).replace(b"12345", b"null"), "no_id"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "content"), GOOD.values(), ids=GOOD)
+def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
+    """Every way in which JSON may spell a whole PDF of at most 32 MiB."""
+    outcome = judged(body)
+    assert (outcome.kind, outcome.sent) == (OutcomeClass.SUCCEEDED, Sent.YES)
+    assert outcome.found is not None
+    assert outcome.found.content == content
+    assert outcome.found.report.credit_check_id == 12345
+
+
+@pytest.mark.parametrize(("body", "reason"), BAD.values(), ids=BAD)
+def test_anything_else_is_not(body: bytes, reason: str) -> None:
+    """A file that is not whole, not a PDF or not ours: the read failed, with the reason, and nothing to store."""
+    outcome = judged(body)
+    assert (outcome.kind, outcome.reason, outcome.found) == (OutcomeClass.UNKNOWN, reason, None)
+
+
+def test_evidence_holds_no_file() -> None:
+    """The kept text says how large the file was, not what was in it."""
+    outcome = judged(answer(TEXT))
+    assert f'"<pdf {len(PDF)} bytes>"' in outcome.evidence
+    assert TEXT not in outcome.evidence
+    assert TEXT not in repr(outcome)
+    assert TEXT not in judged(raw(f'"{TEXT}","pdf_file_data":"{TEXT}"')).evidence
+
+
+def test_a_file_does_not_disturb_the_detail() -> None:
+    """A file that came without being asked for, even a broken one, leaves the report readable."""
+    outcome = judge_detail(12345)(HttpAnswer(200, {}, answer("not base64!!"), "hash"))
+    assert outcome.kind is OutcomeClass.SUCCEEDED
+
+
+def test_500_megabytes_are_cut_while_they_stream() -> None:
+    """An endless file is given up near the limit, with memory bounded by it."""
+    head = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check":{"credit_check_id":12345,"pdf_file_data":"'
+    with serving(floods(head, 500_000_000)) as server:
+        tracemalloc.start()
+        outcome = alarmbox(server.url).pdf(12345)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "answer_too_large")
+    assert peak < 60 << 20
+
+
+def test_a_large_file_over_the_wire() -> None:
+    """22 MB of answer arrive whole, and no other thread waits long for its turn meanwhile."""
+    content = pdf_of(16 << 20)
+    with serving(says(200, answer(b64encode(content).decode()))) as server:
+        vendor = alarmbox(server.url)
+        vendor.detail(12345)  # imports and first use behind us
+        with Pulse() as pulse:
+            outcome = vendor.pdf(12345)
+    assert outcome.found is not None
+    assert outcome.found.content == content
+    print(f"longest gap {pulse.longest * 1000:.0f} ms")
+    assert pulse.longest < 0.25  # a busy machine adds to it; parsing in one go would take longer than this
+
+
+class Pulse:
+    """A thread that wants a turn every 2 ms and notes the longest it had to wait."""
+
+    def __enter__(self) -> "Pulse":
+        self.longest = 0.0
+        self._over = threading.Event()
+        self._switch = sys.getswitchinterval()
+        self._thread = threading.Thread(target=self._beat)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        last = time.monotonic()
+        while not self._over.is_set():
+            time.sleep(0.002)
+            now = time.monotonic()
+            self.longest, last = max(self.longest, now - last), now
