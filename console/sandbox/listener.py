@@ -9,6 +9,7 @@ from collections.abc import Callable
 from http.server import ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any
+from weakref import WeakSet
 
 from console.sandbox.connection import Connection
 from console.sandbox.wire import Request
@@ -28,7 +29,8 @@ class Listener(ThreadingHTTPServer):
     def __init__(self, port: int, answer: Callable[[Request, Connection], None]) -> None:
         self.answer = answer
         self._lock = Lock()
-        self._open: dict[socket.socket, Thread] = {}
+        self._open: set[socket.socket] = set()
+        self._at_work: WeakSet[Thread] = WeakSet()  # an ended one leaves by itself
         self._torn: set[socket.socket] = set()
         self._stopping = Event()
         self._outage_seconds: float | None = None
@@ -82,11 +84,11 @@ class Listener(ThreadingHTTPServer):
         self._knock()
         self._acceptor.join(LAST_WORDS_SECONDS)
         with self._lock:
-            still_open = dict(self._open)
+            still_open = set(self._open)
         for connection in still_open:
             _cut(connection)
         deadline = time.monotonic() + LAST_WORDS_SECONDS
-        for thread in still_open.values():
+        for thread in list(self._at_work):
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _be_down(self) -> None:
@@ -120,13 +122,14 @@ class Listener(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         thread = Thread(target=self.process_request_thread, args=(request, client_address), daemon=True)
         with self._lock:
-            self._open[request] = thread
+            self._open.add(request)
+        self._at_work.add(thread)
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
         """Close in good order, which would spoil a reset: its caller must not see an orderly end first."""
         with self._lock:
-            self._open.pop(request, None)
+            self._open.discard(request)
             torn = request in self._torn
             self._torn.discard(request)
         (self.close_request if torn else super().shutdown_request)(request)

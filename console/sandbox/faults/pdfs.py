@@ -17,7 +17,7 @@ EXECUTABLE = (
 
 
 def replace_pdf(x: Exchange, make: Callable[[JsonObject], object]) -> None:
-    """The ordinary answer with another `pdf_file_data`, made from the check; an answer without a check stays."""
+    """The ordinary answer with another `pdf_file_data`, made from the check; without a check it stays."""
     change_checks(x, lambda check: check.update(pdf_file_data=make(check)))
 
 
