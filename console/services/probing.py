@@ -1,4 +1,4 @@
-"""Asking the provider what happened, changing nothing there: settles an unknown purchase where the provider can tell."""
+"""Asking the provider what happened, changing nothing there; settles an unknown purchase where it can tell."""
 
 from collections.abc import Callable
 

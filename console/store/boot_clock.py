@@ -9,6 +9,8 @@ import uuid
 from functools import cache
 from pathlib import Path
 
+from console.domain.clock import SystemClock
+
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -18,7 +20,7 @@ def boot_id() -> str:
     try:
         return _BOOT_ID.read_text().strip()
     except OSError:
-        began = round((time.time() - uptime_ms() / 1000) / 60)
+        began = round((SystemClock().now().timestamp() - uptime_ms() / 1000) / 60)
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{uuid.getnode()}-{began}"))
 
 

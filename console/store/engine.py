@@ -77,10 +77,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A write transaction that owns the write lock from its first line; COMMIT has returned when it ends."""
-        with translated(), self._observed(), self._turnstile.turn(), self._write.connect() as conn:
-            with conn.begin():
-                tx = Transaction(conn)
-                yield tx
+        with translated(), self._observed(), self._turnstile.turn(), self._write.connect() as conn, conn.begin():
+            tx = Transaction(conn)
+            yield tx
         tx.run_hooks()
 
     @contextmanager

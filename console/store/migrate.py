@@ -38,7 +38,7 @@ def read_state(database: Database) -> dict[str, str]:
         if "console_meta" not in tables or "alembic_version" not in tables:
             code = "schema_mismatch" if not tables else "not_our_database"
             raise ConsoleError(code, {"found": None, "needed": HEAD, "newer": False})
-        return {name: value for name, value in conn.execute(_STATE)}
+        return {str(row.name): str(row.value) for row in conn.execute(_STATE)}
 
 
 def _tables(conn: Connection) -> set[str]:
