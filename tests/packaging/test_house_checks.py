@@ -18,6 +18,7 @@ def findings(root: Path, path: str, text: str) -> list[str]:
     ("path", "text", "word"),
     [
         ("tests/services/test_x.py", "import time\ntime.sleep(1)\n", "sleep"),
+        ("tests/services/test_x.py", "import time\ntime.sleep(1)  # house:\n", "sleep"),
         ("tests/services/test_x.py", "from time import sleep\nsleep(1)\n", "sleep"),
         ("console/views/page.py", "dialog.exec()\n", "open()"),
         ("console/views/page.py", "QApplication.processEvents()\n", "TaskRunner"),
@@ -39,6 +40,7 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
     [
         ("console/sandbox/server.py", "import time\ntime.sleep(1)\n"),
         ("console/views/app.py", "sqlite.executemany()\n"),
+        ("tests/services/test_x.py", "import time\ntime.sleep(1)  # house: stands for a server that hangs\n"),
         ("console/store/migrations/versions/0001_x.py", "x = 1\n" * 400),
         ("resources/fonts/a.ttf", "/ho" + "me/"),
     ],
