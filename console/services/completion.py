@@ -20,7 +20,7 @@ from console.domain.records import (
 )
 from console.domain.schedules import INCOMPLETE_REFETCHES, next_at
 from console.providers.protocol import CreditReader, PdfAnswer
-from console.services import settling
+from console.services import refusals, settling
 from console.services.desk import Desk
 from console.services.guarded import Guard, Guarded, Subject
 from console.services.heartbeat import Heartbeat
@@ -111,15 +111,12 @@ class Completion:
         """Read the asked parts again. Raises not_refetchable, in_progress, viewing_period_over, stale_view; and
         with detail.record and detail.failed what the provider answered instead.
         """
-        self._desk.require("refetch")
         names = tuple(name for name, asked in ((DETAIL, detail), (PDF, pdf)) if asked)
         parts: list[Part] = []
         before = self._record(record_id)
-        try:
+        with refusals.audited(self._desk, ACTION, record_id):
+            self._desk.require("refetch")
             self._guard.run(self._guarded(record_id, names, saw, parts, progress), progress)
-        except ConsoleError as refusal:
-            self._audit_refusal(record_id, refusal)
-            raise
         return self._result(before, parts)
 
     def _guarded(
@@ -191,11 +188,6 @@ class Completion:
             {"record": record, "failed": codes, "reason": worst["reason"]},
             exit_status=5 if worst["code"] == "viewing_period_over" else None,
         )
-
-    def _audit_refusal(self, record_id: int, refusal: ConsoleError) -> None:
-        if refusal.exit_status == 3:
-            with settling.tolerated("audit of a refusal"), self._desk.database.write() as tx:
-                self._desk.note(tx, ACTION, record_id, result="refused", reason=refusal.code)
 
     # One part: asking, and writing what it brought
 

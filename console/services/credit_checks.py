@@ -11,7 +11,7 @@ from console.domain.corporation_number import InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchasePlan, PurchaseRequest, RefetchResult
-from console.services import settling
+from console.services import refusals, settling
 from console.services.completion import Completion
 from console.services.desk import Desk
 from console.services.guarded import Guard, Guarded, Subject
@@ -69,14 +69,12 @@ class CreditChecks:
         outcome_unknown (detail.record), provider_refused and its like, provider_unreachable.
         """
         checked = self._validated(request)
-        self._desk.require("purchase")
-        vendor = self._vendors.buyer()
         report = progress or _silent
-        try:
+        asked = {"client": checked.client_id, "number": checked.corporation_number}
+        with refusals.audited(self._desk, ACTION, None, asked):
+            self._desk.require("purchase")
+            vendor = self._vendors.buyer()
             claimed, outcome = self._guard.run(self._guarded(checked, vendor.check), report)
-        except ConsoleError as refusal:
-            self._audit_refusal(checked, refusal)
-            raise
         if outcome.kind is OutcomeClass.SUCCEEDED:
             self._completion.follow_up(claimed.subject.id, report)
         return self._ended(claimed.subject.id, outcome)
@@ -196,15 +194,6 @@ class CreditChecks:
         if record is None:
             raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
         return record
-
-    def _audit_refusal(self, request: PurchaseRequest, refusal: ConsoleError) -> None:
-        record = refusal.detail.get("record")
-        if refusal.exit_status != 3:
-            return
-        with settling.tolerated("audit of a refusal"), self._desk.database.write() as tx:
-            subject = record.id if isinstance(record, CreditCheck) else None
-            asked = {"client": request.client_id, "number": request.corporation_number}
-            self._desk.note(tx, ACTION, subject, asked, result="refused", reason=refusal.code)
 
 
 def error_code(outcome: Outcome[CheckReport]) -> str:

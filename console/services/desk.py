@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
+from sqlalchemy import Connection
+
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.permissions import ROLES_FOR, may
@@ -99,9 +101,23 @@ class Desk:
         if name == WORKER:
             return Person(WORKER, frozenset({WORKER}), may_buy=False)
         with self.database.read() as conn:
-            person = people.find(conn, name)
+            return self._known(conn, name)
+
+    def _known(self, conn: Connection, name: str) -> Person:
+        person = people.find(conn, name)
         if person is None:
             raise ConsoleError("not_allowed", {"operator": name, "reason": "unknown_operator"})
+        return person
+
+    def reader(self, conn: Connection) -> Person | None:
+        """Who looks, within the read that follows. Looking takes no name; a named person needs the right."""
+        name = self.operator
+        if name is None or name == WORKER:
+            return None
+        person = self._known(conn, name)
+        if not may(person, "read"):
+            detail = {"operator": name, "reason": "role", "needs": sorted(ROLES_FOR["read"])}
+            raise ConsoleError("not_allowed", detail)
         return person
 
     def require(self, action: str) -> Person:

@@ -21,6 +21,7 @@ from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, LeaseHolder, OperationState
 from console.services.desk import Desk
 from console.services.heartbeat import Heartbeat
+from console.services.refusals import holding
 from console.store import journal, leases
 from console.store.engine import Transaction
 from console.store.journal import NewOperation
@@ -118,7 +119,7 @@ class Guard:
                 return self._claim(operation)
             except _Held as held:
                 if not operation.waits:
-                    raise ConsoleError("in_progress", _holding(held.holder)) from None
+                    raise ConsoleError("in_progress", holding(held.holder)) from None
             progress("waiting")
             self._await_free(operation, deadline)
 
@@ -166,7 +167,7 @@ class Guard:
             if holder is None:
                 return
             if desk.clock.monotonic() >= deadline:
-                raise ConsoleError("lease_timeout", _holding(holder))
+                raise ConsoleError("lease_timeout", holding(holder))
             desk.clock.sleep(nap)
             nap = min(nap * 1.5, _LONGEST_NAP_SECONDS)
 
@@ -280,10 +281,3 @@ def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:
         return OperationState.FAILED
     return OperationState.UNKNOWN
-
-
-def _holding(holder: LeaseHolder | None) -> dict[str, object]:
-    if holder is None:
-        return {"holder": None, "since": None}
-    return {"holder": {"operator": holder.operator, "desk": holder.desk, "host": holder.host,
-                       "process": holder.process}, "since": holder.since}  # fmt: skip

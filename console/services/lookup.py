@@ -27,6 +27,7 @@ class Lookup:
             invalid.detail["candidates"] = list(self._explained(invalid))
             raise
         with self._desk.database.read() as conn:
+            self._desk.reader(conn)
             found = credit_checks.by_number(conn, number.value, journal.lapsed_subjects(conn))
         return LookupResult(number.value, found, number.stripped_prefix)
 
@@ -55,6 +56,7 @@ class Lookup:
         if not query:
             return ()
         with self._desk.database.read() as conn:
+            self._desk.reader(conn)
             lapsed = journal.lapsed_subjects(conn)
             found = credit_checks.starting_with(conn, digits, "" if digits else query, limit, lapsed)
             if digits and len(digits) < 10:

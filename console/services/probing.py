@@ -16,7 +16,7 @@ from console.domain.records import (
 )
 from console.domain.schedules import PURCHASE_PROBES, next_at
 from console.providers.protocol import CreditReader
-from console.services import settling
+from console.services import refusals, settling
 from console.services.completion import part_code
 from console.services.desk import Desk
 from console.services.recovery import Recovery
@@ -24,6 +24,7 @@ from console.store import credit_checks, journal
 from console.store.engine import Transaction
 
 KIND = credit_checks.KIND
+ACTION = "credit-check.probe"
 
 
 class Probing:
@@ -38,7 +39,11 @@ class Probing:
         """The record as known afterwards. Raises outcome_unknown while nobody can tell (detail.record),
         in_progress while its call runs, provider_auth, rate_limited and provider_unreachable.
         """
-        self._desk.require("probe")
+        with refusals.audited(self._desk, ACTION, record_id):
+            self._desk.require("probe")
+            return self._probe(record_id, automatic)
+
+    def _probe(self, record_id: int, automatic: bool) -> CreditCheck:
         record = self._read(record_id)
         if record.certainty is Certainty.UNKNOWN:
             return self._probe_unknown(record_id, automatic)

@@ -33,6 +33,7 @@ class Queues:
             raise ConsoleError("usage", {"problem": "queue", "allowed": list(queues.NAMES)})
         limit = max(1, min(limit, LONGEST_PAGE))
         with self._desk.database.read() as conn:
+            self._desk.reader(conn)
             lapsed = journal.lapsed_subjects(conn)
             records = queues.page(conn, name, _read_cursor(after), limit, lapsed)
             items = tuple(self._item(conn, record) for record in records)

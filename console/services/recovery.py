@@ -16,7 +16,7 @@ from console.domain.records import (
     ResolveResult,
 )
 from console.providers.protocol import CreditReader
-from console.services import settling
+from console.services import refusals, settling
 from console.services.completion import lease_name, part_code, stale_view
 from console.services.desk import Desk
 from console.services.heartbeat import LEASE_SECONDS
@@ -24,6 +24,7 @@ from console.store import approvals, credit_checks, evidence, journal, leases
 from console.store.engine import Transaction
 
 KIND = credit_checks.KIND
+ACTION = "credit-check.resolve"
 LARGEST_EVIDENCE_BYTES = 10 * 1024 * 1024
 
 
@@ -48,12 +49,18 @@ class Recovery:
         alone and takes two people, the second an approver. Raises nothing_to_resolve, in_progress, same_person,
         evidence_mismatch, no_evidence, stale_view and its like.
         """
-        person = self._desk.require("resolve")
         kept = read_proof(proof)
         if as_state not in ("success", "error"):
             raise ConsoleError("usage", {"problem": "as", "allowed": ["success", "error"]})
         if as_state == "success" and provider_id is None:
             raise ConsoleError("usage", {"problem": "provider_id_missing"})
+        with refusals.audited(self._desk, ACTION, record_id, {"as": as_state}):
+            return self._resolve(record_id, as_state, kept, provider_id, saw)
+
+    def _resolve(
+        self, record_id: int, as_state: str, kept: bytes, provider_id: int | None, saw: int | None
+    ) -> ResolveResult:
+        person = self._desk.require("resolve")
         with self.held(record_id, saw) as record:
             self._desk.failpoints.reach("before_resolve")
             if provider_id is not None and as_state == "success":
@@ -72,7 +79,8 @@ class Recovery:
         with desk.database.write() as tx:
             lease = leases.take(tx.conn, lease_name(record_id), desk.holder(), desk.now(), seconds)
             if lease is None:
-                raise in_progress(leases.holder_of(tx.conn, lease_name(record_id)), record)
+                held = leases.holder_of(tx.conn, lease_name(record_id))
+                raise ConsoleError("in_progress", {"record": record, **refusals.holding(held)})
         try:
             yield self._open_matter(record_id, saw)
         finally:
@@ -190,11 +198,6 @@ class Recovery:
 
 def _who(desk: Desk) -> str:
     return desk.holder().operator
-
-
-def in_progress(holder: object, record: CreditCheck) -> ConsoleError:
-    """Somebody else is at this record right now."""
-    return ConsoleError("in_progress", {"record": record, "holder": holder})
 
 
 def unconfirmed(record: CreditCheck | Operation, outcome: Outcome[CheckReport]) -> ConsoleError:

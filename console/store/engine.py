@@ -12,7 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from console.domain.errors import ConsoleError
 from console.store.turnstile import Turnstile
 
-BUSY_SECONDS = 30.0
+BUSY_SECONDS = 10.0
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}")
 
 # SQLite tells its troubles in words only; what each means for a person.

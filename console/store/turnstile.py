@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows: its desks are single, and the busy handler is enough
     fcntl = None  # type: ignore[assignment]  # absent there by design
 
-_PATIENCE_SECONDS = 20.0
+_PATIENCE_SECONDS = 5.0
 _LONGEST_NAP_SECONDS = 0.002
 
 
