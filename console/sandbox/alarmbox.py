@@ -116,9 +116,7 @@ class AlarmBox:
 
         def act() -> Reply:
             pair = self._world.tokens.exchange(form)
-            return replace(
-                json_reply(self._world.tokens.answer(pair)), headers=(("Cache-Control", "no-store"),)
-            )
+            return replace(json_reply(self._world.tokens.answer(pair)), headers=(("Cache-Control", "no-store"),))
 
         return Call(NAME, "token", act)
 
@@ -221,7 +219,5 @@ def _code_answer(request: Request, back: str, code: str) -> Reply:
         return Reply(302, headers=(("Location", f"{back}{'&' if '?' in back else '?'}{urlencode(answer)}"),))
     if "json" in request.headers.get("accept", ""):
         return json_reply({"code": code})
-    page = (
-        f"<!doctype html><title>AlarmBox (sandbox)</title><code id=authorization_code>{escape(code)}</code>"
-    )
+    page = f"<!doctype html><title>AlarmBox (sandbox)</title><code id=authorization_code>{escape(code)}</code>"
     return Reply(200, page.encode(), "text/html; charset=utf-8")

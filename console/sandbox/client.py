@@ -51,9 +51,7 @@ class SandboxControl:
         """How many charges there are, of all numbers or of one."""
         return int(self.ledger(number)["total"])
 
-    def requests(
-        self, call: str | None = None, number: str | None = None, after: int = 0
-    ) -> list[dict[str, Any]]:
+    def requests(self, call: str | None = None, number: str | None = None, after: int = 0) -> list[dict[str, Any]]:
         """What providers were asked, in order; `after` is a `seq`."""
         asked = {"call": call, "number": number, "after": after}
         return list(self._ask("GET", "requests", query=asked)["requests"])
@@ -80,7 +78,7 @@ class SandboxControl:
         return int(self._ask("POST", "release", {"call": call, "number": number})["released"])
 
     def wait(self, seconds: float = 10.0, **until: Any) -> bool:
-        """Wait until `held`, `charges`, `requests` are reached (of `call`, `number`); False: not in time."""
+        """Wait until so many are `held`, `charges` made, `requests` received (`call`, `number`); False: too late."""
         answer = self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)
         return bool(answer["reached"])
 

@@ -68,9 +68,7 @@ class Control:
 
     def _requests(self, request: Request) -> Reply:
         asked = request.query
-        entries = self._world.log.as_json(
-            asked.get("call"), asked.get("number"), int(asked.get("after", "0"))
-        )
+        entries = self._world.log.as_json(asked.get("call"), asked.get("number"), int(asked.get("after", "0")))
         return json_reply({"requests": entries})
 
     def _catalogue(self, _: Request) -> Reply:
@@ -89,11 +87,7 @@ class Control:
 
         def reached() -> bool:
             made = world.ledger.count(number) if number else world.ledger.total
-            return (
-                world.holds.held(call, number) >= held
-                and made >= charges
-                and world.log.count(call) >= requests
-            )
+            return world.holds.held(call, number) >= held and made >= charges and world.log.count(call) >= requests
 
         seconds = min(float(asked.get("timeout", "10")), LONGEST_WAIT_SECONDS)
         return json_reply({"reached": world.holds.wait_until(reached, seconds)})

@@ -19,9 +19,7 @@ def report(number: str, check_id: int, revision: int, purchased: str, result: st
         f"Result {result}",
         f"Revision {revision}",
     ]
-    details = [
-        f"Item {line:02d} of report {check_id}.{revision}: nothing here is real" for line in range(1, 25)
-    ]
+    details = [f"Item {line:02d} of report {check_id}.{revision}: nothing here is real" for line in range(1, 25)]
     return document([cover, details])
 
 

@@ -72,9 +72,7 @@ class Rule:
         for action in self.actions:
             kind, _ = parse_action(action)
             if self.call and kind.calls and self.call not in kind.calls:
-                raise BadRule(
-                    f"{kind.name} does not apply to {self.call}, only to {', '.join(sorted(kind.calls))}"
-                )
+                raise BadRule(f"{kind.name} does not apply to {self.call}, only to {', '.join(sorted(kind.calls))}")
         self._check()
 
     def _check(self) -> None:
@@ -120,6 +118,8 @@ class Rulebook:
             gone = [key for key in self._rules if rule_id in (None, key)]
             for key in gone:
                 del self._rules[key]
+            for seen in [key for key in self._seen if key[0] not in self._rules]:
+                del self._seen[seen]
             return len(gone)
 
     def pick(self, call: Call) -> Order | None:
@@ -199,6 +199,8 @@ def read_rule(wanted: JsonObject) -> Rule:
     for name, value in given.items():
         if not isinstance(value, KINDS.get(name, TEXT)) or (isinstance(value, bool) and name != "per_number"):
             raise BadRule(f"{name} has the wrong type")
+    if not all(isinstance(action, str) for action in given.get("actions", ())):
+        raise BadRule("actions are texts")
     return Rule(**given)
 
 

@@ -8,9 +8,7 @@ class Settings:
     """The defaults are those of a well-behaved provider; shared by all parts, so it is changed in place."""
 
     delay_seconds: float = 0.0  # before every provider call is looked at
-    spacing_seconds: float = (
-        0.0  # calls that start closer than this are answered 429 (token calls don't count)
-    )
+    spacing_seconds: float = 0.0  # calls that start closer than this are answered 429 (token calls don't count)
     access_token_seconds: float = 86400.0  # how long an access token lives
     old_access_dies: bool = True  # the first use of a new pair ends the old access token too
     list_call: bool = False  # GET /ps/v1/credit_checks?corporation_number=N exists

@@ -71,9 +71,7 @@ class TokenOffice:
             if client_id not in self.clients:
                 raise refusal(401, "invalid_client")
             code = "code-" + secrets.token_hex(12)
-            self._codes[code] = Code(
-                client_id, redirect_uri, scope or SCOPE, self._clock.now() + CODE_LIFETIME
-            )
+            self._codes[code] = Code(client_id, redirect_uri, scope or SCOPE, self._clock.now() + CODE_LIFETIME)
             return code
 
     def exchange(self, form: dict[str, str]) -> Pair:
@@ -146,9 +144,7 @@ class TokenOffice:
 
     def _check_client(self, form: dict[str, str]) -> None:
         secret = self.clients.get(form.get("client_id", ""))
-        if secret is None or not secrets.compare_digest(
-            secret.encode(), form.get("client_secret", "").encode()
-        ):
+        if secret is None or not secrets.compare_digest(secret.encode(), form.get("client_secret", "").encode()):
             raise refusal(401, "invalid_client")
 
     def _from_code(self, form: dict[str, str]) -> Pair:

@@ -77,9 +77,7 @@ class Caller:
         self.access = self.token().data["access_token"]
         return self
 
-    def buy(
-        self, number: str = NUMBER, *, access: str | None = None, fields: JsonObject | None = None
-    ) -> Answer:
+    def buy(self, number: str = NUMBER, *, access: str | None = None, fields: JsonObject | None = None) -> Answer:
         body = json.dumps({"corporation_number": number, **(fields or {})})
         return self.call(
             "POST",

@@ -63,9 +63,7 @@ def test_call_log(caller: Caller, control: SandboxControl) -> None:
     assert second["monotonic"] <= third["monotonic"]
     assert json.loads(third["body"])["corporation_number"] == NUMBER
     assert "sandbox-" not in json.dumps(control.requests())
-    assert [entry["seq"] for entry in control.requests(call="purchase", after=second["seq"])] == [
-        third["seq"]
-    ]
+    assert [entry["seq"] for entry in control.requests(call="purchase", after=second["seq"])] == [third["seq"]]
     assert control.requests(number="0") == []
 
 
@@ -151,9 +149,7 @@ def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=5)
     try:
         for _ in range(3):
-            line.request(
-                "GET", "/ps/v1/credit_checks/1", headers={"Authorization": f"Bearer {caller.access}"}
-            )
+            line.request("GET", "/ps/v1/credit_checks/1", headers={"Authorization": f"Bearer {caller.access}"})
             with line.getresponse() as answer:
                 assert (answer.status, len(answer.read()) > 0) == (404, True)
     finally:

@@ -84,9 +84,7 @@ def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox)
     control.fault("answer_twice", call="purchase")
     body = f'{{"corporation_number":"{NUMBER}"}}'
     head = f"Authorization: Bearer {caller.access}\r\nContent-Type: application/json\r\n"
-    request = (
-        f"POST /ps/v1/credit_checks HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
-    )
+    request = f"POST /ps/v1/credit_checks HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n{body}"
     with socket.create_connection(("127.0.0.1", caller.port), timeout=5) as line:
         line.sendall(request.encode())
         received = b"".join(iter(lambda: line.recv(65536), b""))

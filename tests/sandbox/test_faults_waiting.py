@@ -48,9 +48,7 @@ def test_release(
 
 
 @pytest.mark.parametrize(("fault", "charges"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 1)])
-def test_caller_who_left(
-    sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int
-) -> None:
+def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
     """A caller that gave up is never answered; a hanging purchase that was not looked at is never made."""
     control.fault(fault, call="purchase")
     with pytest.raises(TimeoutError):

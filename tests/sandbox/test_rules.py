@@ -130,6 +130,7 @@ def test_fault_in_the_request_itself(caller: Caller, header: str, status: int) -
         {"action": "reset:5"},
         {"action": "reset", "call": "refund"},
         {"action": "pdf_missing", "call": "token"},
+        {"actions": ["reset", 5]},
         {"action": "reset", "times": 0},
         {"action": "reset", "nth": "2"},
         {"action": "reset", "number": 1180301018771},

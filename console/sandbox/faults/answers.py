@@ -16,9 +16,7 @@ Change = Callable[[JsonObject], None]
 
 def checks(data: JsonObject) -> list[JsonObject]:
     """The credit checks of an answer: the one, or those of a list."""
-    return (
-        data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
-    )
+    return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 
 def change_checks(x: Exchange, change: Change) -> None:

@@ -11,9 +11,7 @@ from console.sandbox.faults.answers import change_checks
 from console.sandbox.wire import JsonObject
 
 MARK = "@the file goes here@"
-EXECUTABLE = (
-    b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
-)
+EXECUTABLE = b"MZ\x90\x00\x03\x00\x00\x00\x04\x00\x00\x00\xff\xff" + bytes(114) + b"PE\x00\x00L\x01" + bytes(400)
 
 
 def replace_pdf(x: Exchange, make: Callable[[JsonObject], object]) -> None:
@@ -81,9 +79,7 @@ def pdf_other(x: Exchange) -> None:
     replace_pdf(x, lambda check: _text(_revision(check, int(x.order.argument or 2))))
 
 
-@fault(
-    "pdf_bomb", "a small PDF that inflates to `size` bytes (default 1 GiB)", "happens", PDF, options=("size",)
-)
+@fault("pdf_bomb", "a small PDF that inflates to `size` bytes (default 1 GiB)", "happens", PDF, options=("size",))
 def pdf_bomb(x: Exchange) -> None:
     replace_pdf(x, lambda _: _text(pdf.bomb(x.order.size or 1 << 30)))
 

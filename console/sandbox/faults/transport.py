@@ -61,9 +61,7 @@ def hang(x: Exchange) -> None:
         x.send(x.act())
 
 
-@fault(
-    "hang_after_charge", "no answer; after a release, or `seconds`, the ordinary one", "happens", options=LATE
-)
+@fault("hang_after_charge", "no answer; after a release, or `seconds`, the ordinary one", "happens", options=LATE)
 def hang_after_charge(x: Exchange) -> None:
     reply = x.act()
     if x.hold(x.order.seconds) is Ending.DROPPED:
@@ -104,9 +102,7 @@ def truncate(x: Exchange) -> None:
 def chunked_cut(x: Exchange) -> None:
     reply = x.act()
     half = reply.body[: len(reply.body) // 2]
-    x.send_and_close(
-        reply.head(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), half
-    )
+    x.send_and_close(reply.head(-1, extra=(("Transfer-Encoding", "chunked"),)), b"%x\r\n" % len(reply.body), half)
 
 
 @fault("answer_twice", "the ordinary answer two times over", "happens")
@@ -133,9 +129,7 @@ def redirect_after_charge(x: Exchange) -> None:
     x.send(_moved(x))
 
 
-@fault(
-    "refresh_lost", "the connection closes without a byte, although the tokens have rotated", "happens", TOKEN
-)
+@fault("refresh_lost", "the connection closes without a byte, although the tokens have rotated", "happens", TOKEN)
 def refresh_lost(x: Exchange) -> None:
     x.act()
     x.wire.close()
