@@ -2,7 +2,7 @@
 
     python -m scripts.house_checks [ROOT]
 
-A call that is right all the same says why on its own line: `time.sleep(0.4)  # house: stands for a server that hangs`.
+A call that is right all the same says why on its own line: `time.sleep(1)  # house: stands for a server that hangs`.
 """
 
 import ast

@@ -187,6 +187,6 @@ class Pulse:
     def _beat(self) -> None:
         last = time.monotonic()
         while not self._over.is_set():
-            time.sleep(0.002)
+            time.sleep(0.002)  # house: the beat whose gaps are measured
             now = time.monotonic()
             self.longest, last = max(self.longest, now - last), now

@@ -130,14 +130,14 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
     with serving(says(200)) as server:
 
         def slow(*args: Any) -> Any:
-            time.sleep(0.4)
+            time.sleep(0.4)  # house: stands for a resolver that hangs
             return socket.getaddrinfo(*args)
 
         line = transport(server.url, resolve=slow, connect_timeout=0.1)
         began = time.monotonic()
         assert failure(line) == never("connect_timeout")
         assert time.monotonic() - began < 0.35
-        time.sleep(0.4)
+        time.sleep(0.4)  # house: the late answer must have had its time
         assert server.connections == 0
 
 
