@@ -1,0 +1,56 @@
+"""Keeps the word catalogues in order: adds a sentence in both languages, or sorts what was added by hand.
+
+python -m scripts.words add KEY JAPANESE ENGLISH
+python -m scripts.words sort
+python -m scripts.words find TEXT
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+
+from console.paths import resources_dir
+
+LANGUAGES = ("ja", "en")
+
+
+def read(language: str) -> dict[str, str]:
+    """All sentences of one language by key."""
+    words: dict[str, str] = json.loads((resources_dir() / "words" / f"{language}.json").read_text(encoding="utf-8"))
+    return words
+
+
+def text_of(words: Mapping[str, str]) -> str:
+    """The one form of a catalogue: sorted by key, a sentence per line."""
+    return json.dumps(words, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+
+
+def write(language: str, words: Mapping[str, str]) -> None:
+    """Replace a catalogue in one step, so that nobody reads half of it."""
+    file = resources_dir() / "words" / f"{language}.json"
+    draft = file.with_suffix(".draft")
+    draft.write_text(text_of(words), encoding="utf-8")
+    draft.replace(file)
+
+
+def main(arguments: Sequence[str]) -> int:
+    match arguments:
+        case ["add", key, *sentences] if len(sentences) == len(LANGUAGES):
+            for language, sentence in zip(LANGUAGES, sentences, strict=True):
+                write(language, read(language) | {key: sentence})
+        case ["sort"]:
+            for language in LANGUAGES:
+                write(language, read(language))
+        case ["find", text]:
+            japanese, english = map(read, LANGUAGES)
+            for key in sorted(japanese):
+                if any(text in part for part in (key, japanese[key], english.get(key, ""))):
+                    print(f"{key}\n  {japanese[key]}\n  {english.get(key, '')}")
+        case _:
+            print(__doc__)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,278 @@
+"""Sentences: both languages complete, every key used exists, facts in their right form."""
+
+import json
+import logging
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console import wording
+from console.domain.errors import EXIT_STATUS, ConsoleError
+from console.domain.outcomes import OutcomeClass
+from console.domain.records import LeaseHolder, TimelineEntry
+from console.paths import resources_dir
+from console.wording import LANGUAGES, catalogue, message, names, say
+from scripts.words import text_of
+
+JA, EN = catalogue("ja"), catalogue("en")
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+ALREADY = "この法人番号は処理中または購入済みです"
+
+
+# ---- the catalogues
+
+
+def test_both_languages_have_the_same_keys() -> None:
+    """No sentence exists in one language alone, and none is empty."""
+    assert set(JA) == set(EN)
+    assert [key for key in JA if not (JA[key] and EN[key])] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_catalogues_are_sorted_one_sentence_per_line(language: str) -> None:
+    """The files have one form, so that people who add sentences at once don't get in each other's way."""
+    file = resources_dir() / "words" / f"{language}.json"
+    assert file.read_text(encoding="utf-8") == text_of(catalogue(language))
+
+
+def test_both_languages_ask_for_the_same_facts() -> None:
+    """A fact that one language shows is shown by the other."""
+    assert [key for key in JA if names(JA[key]) != names(EN[key])] == []
+
+
+def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
+    """`key.full` tells a fact more than `key`, which is always there."""
+    fuller = [key for key in JA if key.endswith(".full")]
+    assert [key for key in fuller if key.removesuffix(".full") not in JA] == []
+    assert [key for key in fuller if names(JA[key]) <= names(JA[key.removesuffix(".full")])] == []
+
+
+def test_every_word_family_that_a_sentence_names_exists() -> None:
+    """`{cause:@cause}` leads to words, not to nothing."""
+    families = {family for text in (*JA.values(), *EN.values()) for family in re.findall(r":@([\w.*-]+)\}", text)}
+    assert families
+    for family in families:
+        pattern = re.escape(family).replace(r"\*", r"[\w-]+") + ("" if "*" in family else r"\.[\w.-]+")
+        assert any(re.fullmatch(pattern, key) for key in JA), family
+
+
+def test_words_of_states_are_those_of_the_look() -> None:
+    """A badge says the same word that lists, exports and letters say."""
+    tokens = json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8"))
+    badges = tokens["badges"]
+    assert {name: (badge["ja"], badge["en"]) for name, badge in badges.items()} == {
+        name: (wording.badge(name, "ja"), wording.badge(name, "en")) for name in badges
+    }
+
+
+# ---- style
+
+
+def test_japanese_sentences_are_polite_and_whole() -> None:
+    """Every Japanese sentence that ends in 。 ends in です or ます."""
+    polite = re.compile(r"(です|ます|ません|でした|ました|ください)[）」]?$")
+    rude = [
+        (key, part)
+        for key, text in JA.items()
+        for part in re.sub(r"（[^）]*）", "", text).split("。")[:-1]
+        if not polite.search(part)
+    ]
+    assert rude == []
+
+
+def test_each_language_has_its_own_dots() -> None:
+    """Three full stops sit on the line in Latin fonts; … is the Japanese form. Nobody shouts or begs."""
+    assert [key for key, text in JA.items() if "..." in text or "!" in text or "！" in text] == []
+    assert [key for key, text in EN.items() if "…" in text or "!" in text or "please" in text.lower()] == []
+
+
+def test_english_contains_no_japanese() -> None:
+    """A forgotten translation shows; the name of a language is written in that language."""
+    kana = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff。、]")
+    assert [key for key, text in EN.items() if kana.search(text)] == ["language.ja"]
+
+
+# ---- errors
+
+
+def test_every_code_has_a_message_that_says_what_follows() -> None:
+    """What happened, what it means for the money or the record, what to do: two sentences at the least."""
+    assert [code for code in EXIT_STATUS if f"error.{code}" not in JA] == []
+    short = [
+        key
+        for key in JA
+        if key.startswith("error.") and not key.endswith(".next")
+        if JA[key].count("。") < 2 or len(re.findall(r"[.;](?: |$)", EN[key])) < 2
+    ]
+    assert short == []
+
+
+def test_a_claimed_number_is_refused_in_the_agreed_words() -> None:
+    """Scripts and people know this sentence: it begins the message, whoever knows of the purchase."""
+    for key, text in JA.items():
+        if key.startswith("error.already_purchased"):
+            assert text.startswith(ALREADY), key
+    assert message(ConsoleError("already_purchased"), "ja").startswith(ALREADY)
+    assert JA["dialog.purchase.live_one"] == ALREADY
+
+
+@pytest.mark.parametrize("reason", ["EMPTY", "CHARACTER", "LENGTH", "CHECK_DIGIT"])
+def test_a_wrong_number_says_which_rule_failed(reason: str) -> None:
+    """Each broken rule has a sentence of its own."""
+    error = ConsoleError("invalid_corporation_number", {"reason": reason, "normalized": None})
+    for language in LANGUAGES:
+        assert message(error, language) == catalogue(language)[f"error.invalid_corporation_number.{reason}"]
+
+
+def test_a_wrong_digit_offers_numbers_that_we_have() -> None:
+    """Candidates are named, grouped as people read them; without any the sentence is whole too."""
+    detail = {"reason": "CHECK_DIGIT", "candidates": ["7123456789012", "1180301018771"]}
+    text = message(ConsoleError("invalid_corporation_number", detail), "ja")
+    assert "7 1234 5678 9012、1 1803 0101 8771" in text
+    none = message(ConsoleError("invalid_corporation_number", {**detail, "candidates": []}), "ja")
+    assert none == JA["error.invalid_corporation_number.CHECK_DIGIT"]
+
+
+def test_the_most_particular_message_wins() -> None:
+    """A hint before a reason, a reason or problem before the code, and a strange one falls back."""
+    for detail, key in [
+        ({"reason": "LENGTH", "hint": "check_digit_missing"}, "LENGTH.check_digit_missing"),
+        ({"reason": "LENGTH", "hint": "nothing known"}, "LENGTH"),
+    ]:
+        found = message(ConsoleError("invalid_corporation_number", detail), "en")
+        assert found == EN[f"error.invalid_corporation_number.{key}"]
+    assert "newer" in message(ConsoleError("schema_mismatch", {"newer": True}), "en")
+    assert message(ConsoleError("not_allowed", {"reason": "never heard of"}), "en") == EN["error.not_allowed"]
+
+
+def test_a_holder_is_named_with_the_time() -> None:
+    """Who holds a lease and since when, however the holder is given."""
+    holder = LeaseHolder("credit_check_1", "op-a", "d", "h", 1, NOW, NOW)
+    for given in (holder, {"operator": "op-a", "desk": "d"}, "op-a"):
+        text = message(ConsoleError("lease_timeout", {"holder": given, "since": NOW}), "ja")
+        assert "op-a の購入が 2026-11-20 15:04:05 JST から" in text
+    assert "{" not in message(ConsoleError("lease_timeout", {"holder": None, "since": None}), "ja")
+
+
+# ---- facts
+
+
+@pytest.mark.expects_log("a missing key is an error in the log")
+def test_a_missing_key_shows_itself_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A person sees the key rather than nothing; the log says so."""
+    with caplog.at_level(logging.ERROR):
+        assert say("no.such.key", "ja", fact=1) == "no.such.key"
+    assert "no.such.key" in caplog.text
+
+
+def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
+    """Instants in Japan, numbers in groups, codes as words, lists joined as the language does."""
+    facts = {"at": NOW, "of": 5, "attempt": 2}
+    assert say("next.refetch_scheduled", "ja", **facts).startswith("11-20 15:04 に自動で再取得します（5回中2回目）")
+    assert "at 11-20 15:04 (attempt 2 of 5)" in say("next.refetch_scheduled", "en", **facts)
+    assert say("verdict.incomplete", "ja", missing=("name", "pdf")) == "購入済みです。会社名、PDFがありません。"
+    assert say("verdict.incomplete", "en", missing=("name", "pdf")).endswith("Missing: company name, PDF.")
+    assert "7 1234 5678 9012" in say("next.resolve", "ja", number="7123456789012")
+    assert say("omnibox.open_queue", "en", queue="unknown") == "Open the queue Unknown"
+    assert say("record.side.result", "ja", result=None) == "結果 –"
+
+
+def test_a_code_without_a_word_is_shown_itself() -> None:
+    """A provider's own code is never swallowed."""
+    assert say("why.no_answer", "en", since=NOW, cause="http_599").endswith("(http_599).")
+
+
+def test_foreign_text_stays_in_its_line() -> None:
+    """A name with line ends or direction marks, or a pasted book, can't change what the sentence says."""
+    text = say("error.not_found", "en", kind="credit-check", id="1\n2\u202e3" + "x" * 10_000)
+    assert "\n" not in text
+    assert "\u202e" not in text
+    assert len(text) < 500
+
+
+def test_a_fact_is_no_template() -> None:
+    """Braces in a fact are text."""
+    assert "{problem.__class__}" in say("error.usage", "en", problem="{problem.__class__}")
+
+
+def test_a_timeline_line_says_what_changed() -> None:
+    """Before → after, field by field; a result of its own has a sentence of its own."""
+    changes = {"company_name": [None, "架空商事"], "result": ["hold", "ok"]}
+    entry = TimelineEntry(NOW, "op-a", "credit-check.detail_stored", {"changes": changes})
+    line = wording.timeline_line(entry, "ja")
+    assert line == "詳細を保存しました。会社名: – → 架空商事、結果: hold → ok"
+    refused = TimelineEntry(NOW, "op-a", "credit-check.purchase", {"reason": "not_expired"}, "refused")
+    assert "期限内" in wording.timeline_line(refused, "ja")
+    assert wording.timeline_line(TimelineEntry(NOW, "op-a", "something.new"), "ja") == "something.new"
+
+
+def test_every_outcome_class_has_words() -> None:
+    """What a question to a provider brought is told in words."""
+    assert [kind for kind in OutcomeClass if f"outcome.{kind.value}" not in JA] == []
+
+
+# ---- forms
+
+
+@pytest.mark.parametrize(
+    ("age", "ja", "en"),
+    [
+        (timedelta(seconds=-3), "0 秒", "0 s"),
+        (timedelta(seconds=59.9), "59 秒", "59 s"),
+        (timedelta(minutes=44), "44 分", "44 min"),
+        (timedelta(hours=26, minutes=59), "26 時間", "26 h"),
+        (timedelta(hours=48), "2 日", "2 d"),
+        (timedelta(days=69), "69 日", "69 d"),
+    ],
+)
+def test_ages(age: timedelta, ja: str, en: str) -> None:
+    """A number and a unit; hours up to two days."""
+    assert (wording.format_age(age, "ja"), wording.format_age(age, "en")) == (ja, en)
+
+
+def test_instants() -> None:
+    """Japanese time with the zone written; a list's short form; the last valid day of what ends at midnight."""
+    assert wording.format_instant(NOW) == "2026-11-20 15:04:05 JST"
+    assert wording.format_instant(NOW, "short") == "11-20 15:04"
+    assert wording.format_instant(NOW, "clock") == "15:04:05"
+    midnight_in_japan = datetime(2027, 11, 20, 15, tzinfo=UTC)
+    assert wording.format_instant(midnight_in_japan, "until") == "2027-11-20"
+    assert wording.format_instant(midnight_in_japan, "day") == "2027-11-21"
+    assert (wording.format_instant(None), wording.format_day(date(2026, 1, 2))) == ("–", "2026-01-02")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "text"),
+    [
+        (12_000, "JPY", "¥12,000"),
+        (0, "JPY", "¥0"),
+        (-500, "JPY", "−¥500"),
+        (12_345_600, "INR", "₹1,23,456.00"),
+        (99_999, "INR", "₹999.99"),
+        (100_005, "INR", "₹1,000.05"),
+        (1_234_567_890_12, "INR", "₹1,23,45,67,890.12"),
+        (-5, "INR", "−₹0.05"),
+        (1050, "USD", "USD 10.50"),
+    ],
+)
+def test_amounts(minor: int, currency: str, text: str) -> None:
+    """Whole minor units, no float on the way, Indian grouping for rupees, a true minus."""
+    assert wording.format_amount(minor, currency) == text
+
+
+def test_numbers_counts_and_sizes() -> None:
+    """Corporation numbers in groups; counts that stopped at their cap; sizes of files."""
+    assert wording.format_number("7123456789012") == "7 1234 5678 9012"
+    assert wording.format_number("odd") == "odd"
+    assert (wording.format_count(1204), wording.format_count(1000, capped=True)) == ("1,204", "1,000+")
+    assert list(map(wording.format_bytes, (12, 4_300, 186_368, 3_145_728))) == ["12 B", "4.2 KB", "182 KB", "3.0 MB"]
+    assert wording.short_id("7f3c0b9e-2222-4333-8444-55555555d2a1") == "7f3c…d2a1"
+
+
+def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The words don't depend on the working directory."""
+    monkeypatch.chdir(tmp_path)
+    catalogue.cache_clear()
+    assert say("app.name", "ja") == "サポートコンソール"
