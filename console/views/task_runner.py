@@ -56,9 +56,7 @@ class TaskRunner(QObject):
         cancellable: bool = False,
     ) -> TaskHandle:
         """Call it in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread."""
-        return self._take(
-            Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable)
-        )
+        return self._take(Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable))
 
     def watch(
         self,

@@ -75,9 +75,7 @@ def draw_runs(
 
 
 def runs_width(runs: tuple[tuple[str, bool], ...], role: Role = "body", *, bold: bool = False) -> float:
-    return sum(
-        look().metrics(role, bold=bold, figures=figures).horizontalAdvance(piece) for piece, figures in runs
-    )
+    return sum(look().metrics(role, bold=bold, figures=figures).horizontalAdvance(piece) for piece, figures in runs)
 
 
 def baseline_in(top: float, height: float, role: Role = "body") -> float:

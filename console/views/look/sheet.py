@@ -76,6 +76,7 @@ QComboBox QAbstractItemView {
   border: 1px solid $border; selection-background-color: $selected; selection-color: $text; padding: 4px;
 }
 QAbstractScrollArea::corner { background: $base; border: 0; }
+QListView#side_bar { background: $raised; border-right: 1px solid $line; padding: 8px 0; }
 QHeaderView { background: $raised; border: 0; }
 
 QScrollBar:vertical { background: transparent; width: 12px; margin: 0; }

@@ -17,9 +17,7 @@ _SHAPE = 14
 class Badge(Painted):
     """One state in a title: 24 px, a 1 px frame on its tint. It never wraps."""
 
-    def __init__(
-        self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, word: str, shape: str, tone: Tone, *, axis: str = "", parent: QWidget | None = None) -> None:
         """`axis` names what the word is about ("State"), for the accessible name alone."""
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
@@ -72,6 +70,4 @@ class KeyCap(Painted):
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         rect = QRectF(self.rect())
-        draw_key_cap(
-            painter, rect, self.key, look().colour("muted"), look().colour("border"), look().colour("base")
-        )
+        draw_key_cap(painter, rect, self.key, look().colour("muted"), look().colour("border"), look().colour("base"))

@@ -120,9 +120,7 @@ class ElidedWords(Painted):
 class Sign(Painted):
     """A shape or icon in a tone. It is always beside its word, so a screen reader passes it over."""
 
-    def __init__(
-        self, shape: str, tone: Tone = "text", px: int = 16, *, parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, shape: str, tone: Tone = "text", px: int = 16, *, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._px = px
         self.show_shape(shape, tone)

@@ -63,6 +63,7 @@ class KeyButton(PaintedButton):
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
         self.reason = ""
+        self.flat = False  # without an edge until it is pointed at
         self._words = text
         if key and binds:
             shortcut = QShortcut(QKeySequence(_sequence(key)), self)
@@ -99,9 +100,7 @@ class KeyButton(PaintedButton):
 
     def sizeHint(self) -> QSize:
         pad, gap = self._space()
-        width = 2 * pad + round(
-            look().metrics(self._role(), bold=self._bold()).horizontalAdvance(self.text())
-        )
+        width = 2 * pad + round(look().metrics(self._role(), bold=self._bold()).horizontalAdvance(self.text()))
         if self.icon_name:
             width += look().icon_px(_ICON) + (gap if self.text() else 0)
         if self.key:

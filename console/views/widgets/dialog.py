@@ -6,9 +6,11 @@ from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.widgets.base import Surface, Words, column
 from console.views.widgets.buttons import IconButton, KeyButton
+from console.views.widgets.veil import Veil
 
 _MARGIN = 20
 
@@ -37,7 +39,8 @@ class DialogFrame(QDialog):
         super().__init__(parent)
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setFixedWidth(tokens().px("layout", "dialog_width"))
+        self._veil = Veil(parent.window()) if parent is not None else None
+        self.finished.connect(self._unveil)
         self._title = Words("", "dialog_title")
         self._subtitle = Words("", "small", "muted")
         self.say_title(title, subtitle)
@@ -55,6 +58,17 @@ class DialogFrame(QDialog):
         self._area.setContentsMargins(_MARGIN, 16, _MARGIN, 16)
         self._content: QWidget | None = None
         self._build(close_name)
+        self.setFixedWidth(self._width())
+
+    def _width(self) -> int:
+        """640 px; larger text widens it as far as the window below allows."""
+        wide = round(tokens().px("layout", "dialog_width") * look().scale)
+        below = self.parentWidget()
+        return (
+            wide
+            if below is None
+            else max(tokens().px("layout", "dialog_width"), min(wide, below.window().width() - 96))
+        )
 
     def _build(self, close_name: str) -> None:
         close = IconButton("close", close_name)
@@ -115,6 +129,14 @@ class DialogFrame(QDialog):
         self.act_button.set_busy(words)
         self.cancel_button.setEnabled(False)
 
+    def let_go(self, close: str, hint: str) -> None:
+        """It takes long: the dialog may be closed now, what was begun goes on and is watched elsewhere."""
+        self._busy = False
+        self.cancel_button.say(close)
+        self.cancel_button.setEnabled(True)
+        self.cancel_button.setFocus()
+        self.hint.say(hint)
+
     def show_outcome(self, title: str, subtitle: str, content: QWidget, *, close: str, act: str = "") -> None:
         """The answer is here: other title, other content, a button to close and perhaps one that leads on.
 
@@ -139,9 +161,17 @@ class DialogFrame(QDialog):
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         if not self._ready and not event.spontaneous():
+            if self._veil is not None:
+                self._veil.cover()
             self.act_button.setEnabled(False)
             self.cancel_button.setFocus()
             QTimer.singleShot(tokens().px("motion", "acting_button_off_ms"), self, self._allow)
+
+    @Slot()
+    def _unveil(self) -> None:
+        if self._veil is not None:
+            self._veil.deleteLater()
+            self._veil = None
 
     @Slot()
     def _allow(self) -> None:

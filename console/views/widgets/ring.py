@@ -82,3 +82,15 @@ class FocusRings(QObject):
             self._ring = FocusRing()  # the first, or the last one went with the window it lay in
         if self._ring is not None and gap is not None:
             self._ring.surround(new, gap)
+
+    def refresh(self) -> None:
+        """The focused widget wants its ring now, or no longer."""
+        self._move(None, QApplication.focusWidget())
+
+
+def refresh_ring() -> None:
+    """Look again at whether the focused widget wants a ring."""
+    app = QApplication.instance()
+    rings = app.findChild(FocusRings) if app else None
+    if rings is not None:
+        rings.refresh()

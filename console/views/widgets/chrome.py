@@ -1,0 +1,240 @@
+"""The frame of the window: environment edge, top bar, status bar, hint bar, action bar."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from console.views.look.painting import draw_frame, draw_key_cap, key_cap_size, put_shape
+from console.views.look.theme import look
+from console.views.look.tokens import Tone, tokens
+from console.views.widgets.badge import KeyCap
+from console.views.widgets.base import Painted, Sign, Surface, Words, row
+from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton, ReasonLabel
+
+Environment = Literal["production", "test", "training"]
+_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+
+
+class EnvironmentFrame(Painted):
+    """The central widget: everything inside a 2 px edge in the colour of the environment."""
+
+    def __init__(self, environment: Environment, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.environment: Environment = environment
+        wide = tokens().px("borders", "environment")
+        self.inside = QVBoxLayout(self)
+        self.inside.setContentsMargins(wide, wide, wide, wide)
+        self.inside.setSpacing(0)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter, wide = QPainter(self), tokens().px("borders", "environment")
+        edge = look().colour(f"env_{self.environment}")
+        for x, y, w, h in (
+            (0, 0, self.width(), wide),
+            (0, self.height() - wide, self.width(), wide),
+            (0, 0, wide, self.height()),
+            (self.width() - wide, 0, wide, self.height()),
+        ):
+            painter.fillRect(x, y, w, h, edge)
+
+
+class EnvironmentLabel(Painted):
+    """The environment as a word on its colour."""
+
+    def __init__(self, word: str, environment: Environment, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._word, self._environment = word, environment
+        self.setAccessibleName(word)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        width = look().metrics("small", bold=True).horizontalAdvance(self._word)
+        return QSize(round(width) + 14, look().line("small") + 4)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        fill = look().colour(f"env_{self._environment}")
+        draw_frame(painter, QRectF(self.rect()), 3, None, fill)
+        painter.setFont(look().font("small", bold=True))
+        painter.setPen(look().colour("base"))
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self._word)
+
+
+class SearchButton(PaintedButton):
+    """Looks like a field and opens the search: `clicked`."""
+
+    def __init__(self, words: str, key: str, *, parent: QWidget | None = None) -> None:
+        super().__init__(words, parent)
+        self._key = key
+        self.setAccessibleDescription(key)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setMaximumWidth(tokens().px("layout", "search_width"))
+
+    def sizeHint(self) -> QSize:
+        return QSize(tokens().px("layout", "search_width"), look().control("tool_button"))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(200, look().control("tool_button"))
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter, box, colour = QPainter(self), QRectF(self.rect()), look().colour
+        fill = colour("hover" if self.underMouse() else "base")
+        draw_frame(painter, box, 4, colour("border"), fill)
+        side = look().icon_px(14)
+        put_shape(painter, "search", 10, (box.height() - side) / 2, side, colour("muted"))
+        painter.setFont(look().font("body"))
+        painter.setPen(colour("muted"))
+        painter.drawText(box.adjusted(20 + side, 0, 0, 0), _LEFT, self.text())
+        width, height = key_cap_size(self._key)
+        place = QRectF(box.right() - width - 5, round((box.height() - height) / 2), width, height)
+        draw_key_cap(painter, place, self._key, colour("muted"), colour("disabled_border"))
+
+
+class TopBar(Surface):
+    """Product, environment, search, clock, and who is signed in.
+
+    Signals:
+        search_wanted: the search button was pressed (Ctrl+K is the window's own).
+        operator_wanted: the operator's name was pressed.
+    """
+
+    search_wanted = Signal()
+    operator_wanted = Signal()
+
+    def __init__(
+        self,
+        product: str,
+        environment_word: str,
+        environment: Environment,
+        search_words: str,
+        operator: str,
+        *,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent, raised=True, edge="bottom")
+        self.setFixedHeight(look().layout("top_bar"))
+        name = Words(product, bold=True)
+        name.setFixedWidth(tokens().px("layout", "side_bar") - 12)
+        self.clock = Words("", "data")
+        self.search = SearchButton(search_words, "Ctrl+K")
+        self.search.clicked.connect(self.search_wanted)
+        self.operator = KeyButton(operator, kind="tool", icon="person")
+        self.operator.flat = True
+        self.operator.clicked.connect(self.operator_wanted)
+        label = EnvironmentLabel(environment_word, environment)
+        self.setLayout(row(name, label, None, self.search, None, self.clock, self.operator, margins=(12, 0, 8, 0)))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.setFixedHeight(look().layout("top_bar"))
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One cell of the status bar: a name, a shape with its tone, and a figure or word; `key` makes it a link."""
+
+    name: str
+    shape: str = ""
+    tone: Tone = "good"
+    words: str = ""
+    key: str = ""
+
+
+class StatusCell(Surface):
+    """One cell: what, how it is, and a line at its side."""
+
+    def __init__(self, status: Status, *, right: bool) -> None:
+        super().__init__(raised=True, edge="left" if right else "right")
+        quiet = status.tone == "good"
+        parts: list[QWidget | int | None] = [Words(status.name, "small")]
+        if status.shape:
+            parts.append(Sign(status.shape, status.tone, 14))
+        if status.words:
+            parts.append(Words(status.words, "small_data" if quiet else "small", "muted" if quiet else status.tone))
+        self.setAccessibleName(f"{status.name} {status.words}".strip())
+        self.setLayout(row(*parts, gap=6, margins=(12, 0, 12, 0)))
+
+
+class StatusBar(Surface):
+    """What the desk depends on, at the left; unfinished work and whether writing is on, at the right.
+
+    Signals:
+        wanted(str): a cell that is a link was pressed.
+    """
+
+    wanted = Signal(str)
+
+    def __init__(self, *, parent: QWidget | None = None) -> None:
+        super().__init__(parent, raised=True, edge="top")
+        self.setFixedHeight(look().layout("status_bar"))
+        self._box = row(None, gap=0)
+        self.setLayout(self._box)
+        self._shown: tuple[tuple[Status, ...], tuple[Status, ...]] = ((), ())
+
+    def show_cells(self, left: Sequence[Status], right: Sequence[Status]) -> None:
+        """Show these; cells that say the same are left alone."""
+        if (tuple(left), tuple(right)) == self._shown:
+            return
+        self._shown = (tuple(left), tuple(right))
+        while item := self._box.takeAt(0):
+            if widget := item.widget():
+                widget.deleteLater()
+        for status in left:
+            self._box.addWidget(self._cell(status, right=False))
+        self._box.addStretch(1)
+        for status in right:
+            self._box.addWidget(self._cell(status, right=True))
+
+    def _cell(self, status: Status, *, right: bool) -> QWidget:
+        if not status.key:
+            return StatusCell(status, right=right)
+        link = LinkButton(f"{status.name} {status.words}".strip(), role="small")
+        link.setProperty("key", status.key)
+        link.clicked.connect(self._pressed)
+        cell = Surface(raised=True, edge="left" if right else "right")
+        cell.setLayout(row(link, margins=(10, 0, 10, 0)))
+        return cell
+
+    def _pressed(self) -> None:
+        self.wanted.emit(str(self.sender().property("key")))
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange:
+            self.setFixedHeight(look().layout("status_bar"))
+
+
+class HintBar(Surface):
+    """The keys of this page with their words, and a count at the right."""
+
+    def __init__(self, hints: Sequence[tuple[Sequence[str], str]] = (), *, parent: QWidget | None = None) -> None:
+        super().__init__(parent, edge="top")
+        self.setFixedHeight(look().layout("hint_bar"))
+        self.count = Words("", "small", "muted")
+        parts: list[QWidget | int | None] = []
+        for keys, words in hints:
+            parts += [KeyCap(key) for key in keys]
+            parts += [Words(words, "small", "muted"), 8]
+        self.setLayout(row(*parts, None, self.count, gap=6, margins=(24, 0, 24, 0)))
+
+
+class ActionBar(Surface):
+    """What can be done with the record: buttons, each with the reason beside it while it is off."""
+
+    def __init__(
+        self, left: Sequence[KeyButton], right: Sequence[KeyButton] = (), *, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent, raised=True, edge="top")
+        self.setMinimumHeight(look().layout("action_bar"))
+        parts: list[QWidget | int | None] = []
+        for button in left:
+            parts += [button, ReasonLabel(button)]
+        parts.append(None)
+        for button in right:
+            parts += [button, ReasonLabel(button)]
+        self.setLayout(row(*parts, gap=tokens().px("spacing", "between_buttons"), margins=(24, 8, 24, 8)))
