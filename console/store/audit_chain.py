@@ -1,7 +1,7 @@
 """The form in which audit rows are hashed, and the verifier that walks every chain in flat memory.
 
-A row's hash covers the hash before it in its chain and its own content. That shows edits, swaps, rows put in and
-rows taken out; a tail that was cut off, or a whole chain, is missed only by what the desk anchored.
+A row's hash covers the hash before it in its chain and its own content. That shows edits, swaps, rows put in
+and rows taken out; a tail that was cut off, or a whole chain, is missed only by what the desk anchored.
 """
 
 import json
@@ -37,7 +37,7 @@ CONTENT = (
 """The hashed columns, in order. The id is not among them: the database gives it while the row is written."""
 
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
-# The instant comes as the text that is stored (on SQLite), so that an unreadable one is a finding, not a crash.
+# The instant comes as the text that is stored (on SQLite), so that a bad one is a finding, not a crash.
 _COLUMNS: list[ColumnElement[Any]] = [
     type_coerce(audit_log.c.at, String) if name == "at" else audit_log.c[name] for name in CONTENT
 ]

@@ -1,0 +1,174 @@
+"""Whoever has the database file and not our program: each tampering is found, and its first row named."""
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from console.store.audit_chain import CONTENT, digest
+from tests.store.audit_desk import Desk, fill
+
+# Each tampering takes the desk and a source of chance, does its deed and says which row must be named.
+Tampering = Callable[[Desk, random.Random], int]
+
+
+def _edit(desk: Desk, chance: random.Random) -> int:
+    victim = chance.choice(desk.rows())[0]
+    column, value = chance.choice(
+        [
+            ("who", "'op-z'"),
+            ("at", "'2020-01-01 00:00:00.000000'"),
+            ("detail", "'{}'"),
+            ("result", "'refused'"),
+            ("subject_id", "18"),
+            ("reason", "'because'"),
+            ("desk", "'desk-9'"),
+            ("at", "'soon'"),
+            ("what", "x'00ff'"),
+            ("detail", "CAST(x'fffe' AS TEXT)"),
+            ("hash", "'" + "0" * 64 + "'"),
+            ("prev_hash", "'" + "1" * 64 + "'"),
+        ]
+    )
+    desk.tamper(f"UPDATE audit_log SET {column} = {value} WHERE id = {victim}")
+    return victim
+
+
+def _edit_and_hash_again(desk: Desk, chance: random.Random) -> int:
+    """By somebody who knows how we hash, and repairs the row: the next row, or the anchor, tells."""
+    ours = [row for row in desk.rows() if row[1] != "chain-c"]
+    victim = chance.choice(ours)[0]
+    desk.tamper(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
+    conn = sqlite3.connect(desk.file)
+    *content, before = conn.execute(
+        f"SELECT {', '.join(CONTENT)}, prev_hash FROM audit_log WHERE id = {victim}"
+    ).fetchone()
+    conn.execute("UPDATE audit_log SET hash = ? WHERE id = ?", (digest(before, content), victim))
+    conn.commit()
+    conn.close()
+    return victim
+
+
+def _delete(desk: Desk, chance: random.Random) -> int:
+    """A row in the middle of one of our chains: what is named is the row that is gone."""
+    rows = desk.rows()
+    last = {session: row_id for row_id, session, _ in rows}
+    victim = chance.choice([row for row in rows if row[1] != "chain-c" and row[0] != last[row[1]]])[0]
+    desk.tamper(f"DELETE FROM audit_log WHERE id = {victim}")
+    return victim
+
+
+def _delete_of_another_desk(desk: Desk, chance: random.Random) -> int:
+    """Without anchors the row after the gap is the first that does not fit."""
+    ids = [row[0] for row in desk.rows() if row[1] == "chain-c"]
+    index = chance.randrange(len(ids) - 1)
+    desk.tamper(f"DELETE FROM audit_log WHERE id = {ids[index]}")
+    return ids[index + 1]
+
+
+def _insert(desk: Desk, chance: random.Random) -> int:
+    """A copied row under a place of its own at the end of a chain."""
+    source, session, _ = chance.choice(desk.rows())
+    desk.tamper(
+        "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
+        f" SELECT session, (SELECT MAX(seq) + 1 FROM audit_log WHERE session = '{session}'), at, who, desk,"
+        f" what, result, detail, prev_hash, hash FROM audit_log WHERE id = {source}"
+    )
+    return desk.rows()[-1][0]
+
+
+def _insert_between(desk: Desk, chance: random.Random) -> int:
+    """A row put into the middle, the later ones moved on: the first that moved is named."""
+    ours = [row for row in desk.rows() if row[1] == "chain-a"]
+    _, session, seq = chance.choice(ours[1:-1])
+    later = f"session = '{session}' AND seq >= {seq}"
+    desk.tamper(
+        f"UPDATE audit_log SET seq = -seq WHERE {later}",
+        f"UPDATE audit_log SET seq = 1 - seq WHERE session = '{session}' AND seq < 0",
+        "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
+        f" SELECT session, {seq}, at, who, desk, what, result, detail, prev_hash, hash"
+        f" FROM audit_log WHERE session = '{session}' AND seq = {seq - 1}",
+    )
+    return min(row_id for row_id, chain, place in ours if place >= seq)
+
+
+def _swap(desk: Desk, chance: random.Random) -> int:
+    """Two rows of ours exchange their ids: the smaller is the first that does not fit."""
+    one, two = sorted(row[0] for row in chance.sample([row for row in desk.rows() if row[1] != "chain-c"], 2))
+    desk.tamper(
+        f"UPDATE audit_log SET id = -1 WHERE id = {one}",
+        f"UPDATE audit_log SET id = {one} WHERE id = {two}",
+        f"UPDATE audit_log SET id = {two} WHERE id = -1",
+    )
+    return one
+
+
+def _swap_contents(desk: Desk, chance: random.Random) -> int:
+    """Two rows exchange who did them."""
+    one, two = sorted(chance.sample([row[0] for row in desk.rows()], 2))
+    desk.tamper(
+        f"UPDATE audit_log SET who = 'op-x' WHERE id = {one}",
+        f"UPDATE audit_log SET who = 'op-y' WHERE id = {two}",
+    )
+    return one
+
+
+def _cut_tail(desk: Desk, chance: random.Random) -> int:
+    """The newest rows of all chains gone, the counter set back: the first missing one of ours is named."""
+    ids = [row[0] for row in desk.rows()]
+    cut = ids[-chance.randint(1, 20)]
+    gone = [row_id for row_id, session, _ in desk.rows() if row_id >= cut and session != "chain-c"]
+    desk.tamper(
+        f"DELETE FROM audit_log WHERE id >= {cut}",
+        f"UPDATE sqlite_sequence SET seq = {cut - 1} WHERE name = 'audit_log'",
+    )
+    if not gone:  # only the other desk's: nobody here can know; take one of ours as well
+        gone = [max(row_id for row_id, session, _ in desk.rows() if session != "chain-c")]
+        desk.tamper(f"DELETE FROM audit_log WHERE id = {gone[0]}")
+    return gone[0]
+
+
+def _cut_tail_and_go_on(desk: Desk, chance: random.Random) -> int:
+    """After the cut, new rows take the ids of the old ones: still the first missing one."""
+    named = _cut_tail(desk, chance)
+    desk.record("chain-a", 5)
+    return named
+
+
+def _whole_chain(desk: Desk, chance: random.Random) -> int:
+    chain = chance.choice(["chain-a", "chain-b"])
+    first = next(row_id for row_id, session, _ in desk.rows() if session == chain)
+    desk.tamper(f"DELETE FROM audit_log WHERE session = '{chain}'")
+    return first
+
+
+def _everything(desk: Desk, chance: random.Random) -> int:
+    first = next(row_id for row_id, session, _ in desk.rows() if session != "chain-c")
+    desk.tamper("DELETE FROM audit_log", "DELETE FROM sqlite_sequence")
+    return first
+
+
+TAMPERINGS: list[Tampering] = [
+    *(_edit, _edit_and_hash_again, _delete, _delete_of_another_desk, _insert, _insert_between),
+    *(_swap, _swap_contents, _cut_tail, _cut_tail_and_go_on, _whole_chain, _everything),
+]
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.__name__.strip("_"))
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 100), marks=pytest.mark.soak)], ids=["2", "all"])
+def test_tampering_is_found_and_named(
+    empty_database: Path, tmp_path: Path, tampering: Tampering, seeds: Sequence[int]
+) -> None:
+    """Edit, delete, insert, swap, cut tail and their cunning relatives: the first bad row is named."""
+    for seed in seeds:
+        file = tmp_path / f"{seed}.db"
+        shutil.copy(empty_database, file)
+        desk = Desk(file)
+        chance = fill(desk, seed, rows=45)
+        expected = tampering(desk, chance)
+        found = desk.verify()
+        desk.database.close()
+        assert found.first_bad == expected, f"seed {seed}: {found}"
