@@ -25,9 +25,7 @@ ANSWER = Outcome(
 
 def intent(operation_id: str, number: str = "7123456789012") -> Intent:
     at = datetime(2026, 11, 20, 3, 20, 1, 5, tzinfo=UTC)
-    return Intent(
-        operation_id, DATABASE, "credit-check.purchase", "1", number, 17, "op-a", "desk", at, "f" * 64
-    )
+    return Intent(operation_id, DATABASE, "credit-check.purchase", "1", number, 17, "op-a", "desk", at, "f" * 64)
 
 
 def say(text: str) -> None:

@@ -101,9 +101,7 @@ def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None
 
 
 @pytest.mark.parametrize("cipher", [None, Cipher("another key of enough characters")], ids=["none", "other"])
-def test_another_key_sees_that_there_is_an_answer(
-    tmp_path: Path, spool: Spool, cipher: Cipher | None
-) -> None:
+def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, cipher: Cipher | None) -> None:
     """Without the right key the entry is still listed, sealed: nothing waits unseen."""
     spool.intent(intent("op-1"))
     spool.answered("op-1", ANSWER)
