@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
@@ -243,7 +243,23 @@ def health(checks: Iterable[HealthCheck], say: Say) -> Object:
     }
 
 
-def tasks(runs: Iterable[TaskRun]) -> Object:
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Where an export went and how many rows it holds."""
+
+    file: str
+    rows: int
+
+
+def verified(rows: int, _: Say) -> Object:
+    return {"rows": rows, "first_bad": None}
+
+
+def exported(done: Exported, _: Say) -> Object:
+    return {"file": done.file, "rows": done.rows}
+
+
+def tasks(runs: Iterable[TaskRun], _: Say) -> Object:
     return {"ran": [{"task": run.task, "count": run.count} for run in runs]}
 
 

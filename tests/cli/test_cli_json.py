@@ -23,7 +23,7 @@ CHECK = r.CreditCheck(
     certainty=r.Certainty.KNOWN,
     work=r.Work(r.WorkState.SCHEDULED, AT, "pdf_missing", 2),
     credit_check_id=12345,
-    company_name="架空商事株式会社",
+    company_name="架空商事",
     result="hold",
     purchased_at=AT,
     expired_at=AT.astimezone(timezone(timedelta(hours=9))),
@@ -36,7 +36,8 @@ CHECK = r.CreditCheck(
 OPERATION = r.Operation(
     "op-1", "credit-check.purchase", "credit-check", 17, r.OperationState.CALLING, "op-a", "desk-1", AT, None
 )
-EXPLAINED = r.Explanation("verdict.a", "why.b", r.NextStep("next.c", {"at": AT}, "show credit-check 17"), {"n": 1})
+NEXT = r.NextStep("next.c", {"at": AT}, "show credit-check 17")
+EXPLAINED = r.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
 
 
 def through_json(value: dict[str, Any]) -> dict[str, Any]:
@@ -49,9 +50,9 @@ def test_a_credit_check_has_the_promised_fields() -> None:
     encoded = through_json(cli_json.credit_check(CHECK, say))
     promised = {
         "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
-        "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事株式会社",
-        "result": "hold", "purchased_at": TEXT, "expired_at": TEXT, "pdf_file_path": None, "incomplete": ["pdf"],
-        "superseded_by": None, "operation_id": "op-1", "version": 3,
+        "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事",
+        "result": "hold", "purchased_at": TEXT, "expired_at": TEXT, "pdf_file_path": None,
+        "incomplete": ["pdf"], "superseded_by": None, "operation_id": "op-1", "version": 3,
     }  # fmt: skip
     assert {key: encoded[key] for key in promised} == promised
     work = encoded["work"]
@@ -69,8 +70,8 @@ def test_an_operation_has_the_promised_fields() -> None:
     encoded = through_json(cli_json.operation(OPERATION))
     promised = {
         "kind": "operation", "id": "op-1", "action": "credit-check.purchase",
-        "subject": {"kind": "credit-check", "id": 17}, "state": "calling", "operator": "op-a", "desk": "desk-1",
-        "started_at": TEXT, "ended_at": None,
+        "subject": {"kind": "credit-check", "id": 17}, "state": "calling", "operator": "op-a",
+        "desk": "desk-1", "started_at": TEXT, "ended_at": None,
     }  # fmt: skip
     assert {key: encoded[key] for key in promised} == promised
 
@@ -128,17 +129,14 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
         700,
         True,
     )
-    assert (
-        through_json(cli_json.resolved(r.ResolveResult(CHECK, "second_person"), say))["awaiting"] == "second_person"
-    )
+    resolved = through_json(cli_json.resolved(r.ResolveResult(CHECK, "second_person"), say))
+    assert resolved["awaiting"] == "second_person"
 
 
 def test_facts_of_an_error_are_plain_values() -> None:
-    """Records, instants, sets and unknown objects in a detail become JSON; a record looks as everywhere else."""
+    """Records, instants, sets and unknown objects in a detail become JSON; a record looks as always."""
     encoded = through_json(
-        cli_json.fact(
-            {"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, say
-        )
+        cli_json.fact({"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, say)
     )
     assert encoded["record"] == through_json(cli_json.credit_check(CHECK, say))
     assert (encoded["since"], encoded["clients"], encoded["state"]) == (TEXT, ["1"], "error")

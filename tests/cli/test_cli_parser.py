@@ -64,8 +64,9 @@ def test_an_id_may_follow_a_double_dash(given: tuple[str, ...]) -> None:
 def test_purchase_takes_several_reasons_in_both_spellings() -> None:
     """`--reason 1 4` and `--reason 1 --reason 4` are the same, and neither swallows the number."""
     for reasons in (("--reason", "1", "4"), ("--reason", "1", "--reason", "4")):
-        before = words("purchase", *reasons, NUMBER, "--client", "1", "--deal", "2", "--comment", "調査", "--renew")
-        after = words("purchase", NUMBER, "--client", "1", "--deal", "2", "--comment", "調査", "--renew", *reasons)
+        rest = ("--client", "1", "--deal", "2", "--comment", "調査", "--renew")
+        before = words("purchase", *reasons, NUMBER, *rest)
+        after = words("purchase", NUMBER, *rest, *reasons)
         assert before == after
         assert (before["number"], before["reason"], before["deal"]) == (NUMBER, [1, 4], 2)
 

@@ -1,0 +1,83 @@
+"""`support-console`: the services from a terminal, as sentences for people or one object for programs."""
+
+import contextlib
+import logging
+import secrets
+import sys
+from collections.abc import Iterator, Sequence
+
+from console.cli_parser import HelpWanted, parse, wants_json
+from console.cli_writer import Voice, Writer
+from console.domain.errors import ConsoleError
+
+log = logging.getLogger("console.cli")
+
+PDF_CHILD = "--pdf-child"
+"""A built application starts itself with this word to read an untrusted PDF in a process of its own."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; without words, open the window."""
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    if words[:1] == (PDF_CHILD,):
+        return _pdf_child(words[1:])
+    writer = Writer(sys.stdout, Voice(), as_json=wants_json(words))
+    # Whatever a library prints belongs to the log: stdout carries the answer alone.
+    with contextlib.redirect_stdout(sys.stderr), _log_on_stderr():
+        _answer(words, writer)
+    return writer.status
+
+
+def _pdf_child(words: Sequence[str]) -> int:
+    from console.store import pdf_child
+
+    return pdf_child.main(list(words))
+
+
+@contextlib.contextmanager
+def _log_on_stderr() -> Iterator[None]:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+
+
+def _answer(words: Sequence[str], writer: Writer) -> None:
+    """Run the command; whatever way it ends, there is one answer."""
+    try:
+        _run(words, writer)
+    except HelpWanted as wanted:
+        page = wanted.text
+        writer.answer(lambda: {"help": page}, lambda: [page])
+    except ConsoleError as error:
+        writer.refuse(error)
+    except KeyboardInterrupt:
+        if not writer.spoken:
+            writer.refuse(_interrupted(words))
+    except Exception:
+        # A bug of ours: the code leads from the message to the traceback in the log.
+        support_code = secrets.token_hex(4).upper()
+        log.exception("Internal error, support code %s", support_code)
+        writer.refuse(ConsoleError("internal_error", {"support_code": support_code}))
+
+
+def _run(words: Sequence[str], writer: Writer) -> None:
+    if not words:
+        open_window(writer)
+        return
+    args = parse(words, writer.voice)
+    from console.cli_commands import command_for
+
+    command_for(args).run(args, writer)
+
+
+def _interrupted(words: Sequence[str]) -> ConsoleError:
+    """Ctrl+C. Where something may have been sent or written by then, the outcome isn't known here."""
+    from console.cli_commands import WITH_EFFECTS
+
+    if WITH_EFFECTS.isdisjoint(words):
+        return ConsoleError("interrupted", exit_status=6)
+    return ConsoleError("outcome_unknown", {"reason": "interrupted"})

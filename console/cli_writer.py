@@ -1,0 +1,117 @@
+"""The one place that writes what a command has to say: once, as sentences for people or one JSON object."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from console import cli_json
+from console.cli_json import Object
+from console.domain.errors import ConsoleError
+from console.domain.records import TimelineEntry
+
+log = logging.getLogger("console.cli")
+
+Lines = Iterable[str]
+
+
+class Voice:
+    """Sentences in the language of this call: the environment's until the settings have been read."""
+
+    def __init__(self) -> None:
+        from console.settings import system_language
+
+        given = os.environ.get("CONSOLE_LANGUAGE")
+        self.language = given if given in ("ja", "en") else system_language(os.environ)
+
+    def __call__(self, key: str, **facts: object) -> str:
+        from console import wording
+
+        return wording.say(key, self.language, **facts)
+
+    def timeline(self, entry: TimelineEntry) -> str:
+        from console import wording
+
+        return wording.timeline_line(entry, self.language)
+
+    def message(self, error: ConsoleError) -> str:
+        from console import wording
+
+        return wording.message(error, self.language)
+
+
+class Writer:
+    """Writes one answer and keeps the exit status that belongs to it.
+
+    A second answer goes to the log: a program that reads stdout expects exactly one object, and what it was
+    told must be what the exit status says.
+    """
+
+    def __init__(self, stream: TextIO | None, voice: Voice, *, as_json: bool) -> None:
+        self._stream = stream
+        self.voice = voice
+        self.as_json = as_json
+        self.status = 0
+        self.spoken = False
+
+    def answer(self, data: Callable[[], Object], lines: Callable[[], Lines]) -> None:
+        """Tell a success; only the form that is wanted gets made."""
+        if self.as_json:
+            self._json({"ok": True, "data": data()}, 0)
+        else:
+            text = "".join(line + "\n" for line in lines())
+            self._once(text.encode(self._encoding(), "backslashreplace"), 0)
+
+    def refuse(self, error: ConsoleError) -> None:
+        """Tell a refusal or failure: programs read it on stdout, people on stderr."""
+        message = self.voice.message(error)
+        if self.as_json:
+            detail = cli_json.fact(error.detail, self.voice)
+            body = {"code": error.code, "message": message, "detail": detail}
+            self._json({"ok": False, "error": body}, error.exit_status)
+        elif not self.spoken:
+            self.spoken, self.status = True, error.exit_status
+            sys.stderr.write(message + "\n")
+
+    def progress(self, step: str) -> None:
+        """Tell a person at a terminal which step has begun."""
+        if not self.as_json and sys.stderr is not None and sys.stderr.isatty():
+            sys.stderr.write(self.voice(f"progress.{step}") + "\n")
+
+    def _json(self, payload: Object, status: int) -> None:
+        self._once(cli_json.document(payload), status)
+
+    def _once(self, content: bytes, status: int) -> None:
+        if self.spoken:
+            log.error("A second answer was not written: %r", content[:300])
+            return
+        self.spoken, self.status = True, status
+        try:
+            _put(self._stream, content)
+        except OSError as trouble:
+            # What was done stays done, and the status says what: the reader's end changes neither.
+            if not isinstance(trouble, BrokenPipeError):
+                log.error("The answer could not be written: %s", trouble.strerror)
+            _forget_stdout()
+
+    def _encoding(self) -> str:
+        return getattr(self._stream, "encoding", None) or "utf-8"
+
+
+def _put(stream: TextIO | None, content: bytes) -> None:
+    binary = getattr(stream, "buffer", None)
+    if binary is not None:
+        binary.write(content)
+        binary.flush()
+    elif stream is not None:
+        stream.write(content.decode())
+
+
+def _forget_stdout() -> None:
+    """Let the interpreter's end not try again: it would add a complaint and change the exit status."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)
