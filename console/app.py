@@ -1,8 +1,9 @@
 """The composition root: settings in, a Console with all services out. The only place that wires things."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.errors import ConsoleError
@@ -12,6 +13,7 @@ from console.domain.records import (
     LeaseHolder,
     Operation,
     OperationView,
+    Person,
     PurchasePlan,
     PurchaseRequest,
     QueueCount,
@@ -45,6 +47,9 @@ from console.store import migrate
 from console.store.documents import Documents
 from console.store.engine import Database
 from console.store.spool import Spool
+
+if TYPE_CHECKING:
+    from console.services.samples import Render, Sample
 
 PROGRAM = "support-console 1"
 
@@ -170,6 +175,12 @@ class Console:
     def database(self) -> Database:
         """For tests and benchmarks that look underneath."""
         return self._desk.database
+
+    def add_samples(self, samples: "Sequence[Sample]", team: Sequence[Person], render: "Render") -> None:
+        """Fill an empty database with invented records and the people of `team`: for the demo and benchmarks."""
+        from console.services.samples import fill
+
+        fill(self._desk, samples, team, render)
 
     def close(self) -> None:
         self._reads.flush()

@@ -199,7 +199,7 @@ def _contradicted(maker: Maker) -> Iterator[Sample]:
         sample.values = needs_review("contradicted")
         at = sample.at + timedelta(days=2)
         sample.events.append(Event(at, "op-a", "credit-check.contradicted", {"observed": "http_404"}))
-        sample.report = None
+        sample.forgotten = True
         yield sample
 
 

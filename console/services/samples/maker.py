@@ -51,7 +51,7 @@ class Sample:
 
     `journal` is (state, outcome class, reason) of its purchase, None for rows that another application wrote.
     `values` are columns that differ from those of a plain record. `report` is what the provider has, None
-    where nothing was bought there; `missing` what of it never reached us.
+    where nothing was bought there, and `forgotten` when it denies it now; `missing` what of it never reached us.
     """
 
     kind: str
@@ -65,6 +65,7 @@ class Sample:
     missing: tuple[str, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
     running: bool = False
+    forgotten: bool = False
     successor: "Sample | None" = None
     original: "Sample | None" = None
     proposed_by: str | None = None

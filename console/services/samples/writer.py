@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -27,6 +28,7 @@ Render = Callable[[CheckReport, int], bytes]
 """A report and its revision (from 1) → the PDF that the provider would hand out."""
 
 _RUNNING_SECONDS = 3600.0
+_WRITERS = 8
 _PDF_DELAY = timedelta(seconds=4)
 _OWN = {
     "certainty": "known", "work_state": "none", "work_at": None, "work_reason": None, "work_attempts": 0,
@@ -37,7 +39,7 @@ _OWN = {
 
 def fill(desk: Desk, samples: Sequence[Sample], team: Iterable[Person], render: Render) -> None:
     """Write `team` and `samples` into an empty database; documents first, so that no row points to nothing."""
-    reports = {sample.id: _store(desk, sample, render) for sample in samples if sample.has_pdf}
+    reports = _store_all(desk, [sample for sample in samples if sample.has_pdf], render)
     with desk.database.write() as tx:
         for person in team:
             people.add(tx.conn, person)
@@ -56,6 +58,13 @@ def fill(desk: Desk, samples: Sequence[Sample], team: Iterable[Person], render: 
 def _add(tx: Transaction, table: Table, rows: list[Row]) -> None:
     if rows:
         tx.conn.execute(insert(table), rows)
+
+
+def _store_all(desk: Desk, samples: Sequence[Sample], render: Render) -> dict[int, list[Stored]]:
+    """The PDFs by record; in several threads, because each waits until the disk has its file."""
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        stored = pool.map(lambda sample: _store(desk, sample, render), samples)
+        return dict(zip((sample.id for sample in samples), stored, strict=True))
 
 
 def _store(desk: Desk, sample: Sample, render: Render) -> list[Stored]:
