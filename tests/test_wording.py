@@ -175,7 +175,7 @@ def test_facts_are_filled_in_the_form_that_the_sentence_asks_for() -> None:
     assert say("verdict.incomplete", "ja", missing=("name", "pdf")) == "購入済みです。会社名、PDFがありません。"
     assert say("verdict.incomplete", "en", missing=("name", "pdf")).endswith("Missing: company name, PDF.")
     assert "7 1234 5678 9012" in say("next.resolve", "ja", number="7123456789012")
-    assert say("omnibox.open_queue", "en", queue="unknown") == "Open the queue Unknown"
+    assert say("search.open_queue", "en", queue="unknown") == "Open the queue Unknown"
     assert say("record.side.result", "ja", result=None) == "結果 –"
 
 
