@@ -1,0 +1,196 @@
+"""Buying one credit check: its endings, one by one, against the sandbox's ledger."""
+
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from tests.support.desks import NUMBERS, MovedClock, opened
+
+NUMBER = NUMBERS[0]
+
+
+def buy(console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
+
+
+def refused(console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        buy(console, number, client, renew=renew)
+    return caught.value
+
+
+def only(console: Console, number: str = NUMBER) -> CreditCheck:
+    (record,) = console.lookup.find(number).credit_checks
+    return record
+
+
+def test_bought_and_complete(console: Console, sandbox: Sandbox) -> None:
+    """One charge, and a record with name, result, dates and a stored PDF."""
+    record = buy(console)
+    assert (record.state, record.certainty, record.incomplete) == ("success", "known", ())
+    assert console.credit_checks.read_pdf(record.id).startswith(b"%PDF-")
+    assert sandbox.control.charges(NUMBER) == 1
+
+
+def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbox) -> None:
+    """The second buyer gets the first one's record, nothing is sent."""
+    first = buy(console)
+    error = refused(console, "T" + NUMBER)
+    assert (error.code, error.exit_status) == ("already_purchased", 3)
+    assert error.detail["record"] == first
+    assert sandbox.control.charges(NUMBER) == 1
+
+
+def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandbox) -> None:
+    """The claim is per client."""
+    buy(console)
+    buy(console, client="2")
+    assert sandbox.control.charges(NUMBER) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "status"),
+    [
+        ("status:400", "provider_refused", 5),
+        ("status:422", "provider_refused", 5),
+        ("status:403", "provider_refused", 5),
+        ("status:404", "provider_refused", 5),
+        ("status:429", "rate_limited", 5),
+    ],
+)
+def test_refused_by_the_provider_frees_the_number(
+    console: Console, sandbox: Sandbox, fault: str, code: str, status: int
+) -> None:
+    """A definite refusal is an error, known, and the number can be bought again."""
+    sandbox.control.fault(fault, call="purchase", number=NUMBER)
+    error = refused(console)
+    assert (error.code, error.exit_status) == (code, status)
+    record = error.detail["record"]
+    assert isinstance(record, CreditCheck)
+    assert (record.state, record.certainty) == ("error", "known")
+    assert buy(console).state == "success"
+    assert sandbox.control.charges(NUMBER) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["hang_after_charge", "status:500", "status:503", "status_after_charge:500", "reset_after_charge", "truncate",
+     "malformed", "html", "redirect", "other_number", "status:418"],
+)  # fmt: skip
+def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox: Sandbox, fault: str) -> None:
+    """What may have been charged is never called an error and never sent again."""
+    sandbox.control.fault(fault, call="purchase", number=NUMBER)
+    error = refused(console)
+    assert (error.code, error.exit_status) == ("outcome_unknown", 4)
+    record = only(console)
+    assert (record.state, record.certainty, record.work.state) == ("pending", "unknown", "needs_review")
+    assert refused(console).code == "already_purchased"
+    assert sandbox.control.charges(NUMBER) <= 1
+    assert console.credit_checks.show(record.id).explanation.next_step.command
+
+
+def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> None:
+    """Never sent: error, known, exit 6, and the number is free."""
+    buy(console, NUMBERS[1])
+    sandbox.outage(60)
+    error = refused(console)
+    sandbox.outage(None)
+    assert (error.code, error.exit_status) == ("provider_unreachable", 6)
+    assert only(console).state == "error"
+    assert buy(console).state == "success"
+
+
+def test_bad_input_writes_nothing(console: Console, sandbox: Sandbox) -> None:
+    """A wrong digit is refused before anything happens, naming a record of ours that one slip explains."""
+    buy(console)
+    error = refused(console, "2180301018771")
+    assert (error.code, error.detail["reason"]) == ("invalid_corporation_number", "CHECK_DIGIT")
+    assert error.detail["candidates"] == [NUMBER]
+    assert refused(console, NUMBERS[1], "0").code == "unknown_client"
+    assert sandbox.control.ledger()["total"] == 1
+
+
+def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> None:
+    """After the charge nothing is an error: what is missing is listed and fetched later."""
+    sandbox.control.fault("pdf_missing", call="pdf", times="always")
+    record = buy(console)
+    assert (record.state, record.incomplete, record.work.state) == ("success", ("pdf",), "scheduled")
+    assert [item.record.id for item in console.recovery.queue("incomplete").items] == [record.id]
+
+
+def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+    """A renewal supersedes the old record; too early it is refused."""
+    old = buy(console)
+    assert refused(console, renew=True).code == "not_expired"
+    from datetime import timedelta
+
+    clock.offset = timedelta(days=400)
+    new = buy(console, renew=True)
+    history = console.lookup.find(NUMBER).credit_checks
+    assert [record.id for record in history] == [new.id, old.id]
+    assert history[1].superseded_by == new.id
+    assert sandbox.control.charges(NUMBER) == 2
+
+
+def test_a_failed_renewal_restores_the_old_record(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+    """Who didn't get a new one still has the old one."""
+    from datetime import timedelta
+
+    old = buy(console)
+    clock.offset = timedelta(days=400)
+    sandbox.control.fault("status:400", call="purchase", number=NUMBER)
+    assert refused(console, renew=True).code == "provider_refused"
+    newest, oldest = console.lookup.find(NUMBER).credit_checks
+    assert newest.state == "error"
+    assert (oldest.id, oldest.superseded_by, oldest.live) == (old.id, None, True)
+
+
+def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A purchase needs a person; looking doesn't."""
+    with opened(tmp_path, sandbox, OPERATOR="") as console:
+        assert refused(console).code == "no_operator"
+        assert console.lookup.find(NUMBER).credit_checks == ()
+
+
+def test_other_store_key_is_refused_before_sending(tmp_path: Path, sandbox: Sandbox) -> None:
+    """All desks of one database share a key."""
+    with opened(tmp_path, sandbox) as console:
+        buy(console)
+    with opened(tmp_path, sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
+        assert refused(other, NUMBERS[1]).code == "bad_profile"
+    assert sandbox.control.ledger()["total"] == 1
+
+
+def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox: Sandbox) -> None:
+    """Inserted with the original columns alone, in full width and with hyphens: still no second purchase."""
+    with console.database.write() as tx:
+        tx.conn.exec_driver_sql(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES (1, ?)",
+            ("１-1803-0101 8771",),
+        )
+    error = refused(console)
+    record = error.detail["record"]
+    assert isinstance(record, CreditCheck)
+    assert (error.code, record.work.state, record.work.reason) == (
+        "already_purchased",
+        "needs_review",
+        "written_by_other",
+    )
+    assert sandbox.control.ledger()["total"] == 0
+
+
+def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox) -> None:
+    """What the database forgot, the desk remembers."""
+    record = buy(console)
+    with console.database.write() as tx:
+        tx.conn.exec_driver_sql("DELETE FROM hansha_alarmbox_credit_checks WHERE id = ?", (record.id,))
+    error = refused(console)
+    assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
+    assert sandbox.control.charges(NUMBER) == 1
+    restored = console.recovery.probe("operation", str(error.detail["operation_id"]))
+    assert isinstance(restored, CreditCheck)
+    assert (restored.state, restored.credit_check_id) == ("success", record.credit_check_id)

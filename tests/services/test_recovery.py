@@ -1,0 +1,214 @@
+"""Re-fetch, probe, resolve, due tasks: settling what hangs, without ever buying."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from tests.support.desks import NUMBERS, MovedClock, opened
+
+NUMBER = NUMBERS[0]
+
+
+def buy(console: Console, number: str = NUMBER) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, "1"))
+
+
+def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_charge:500") -> CreditCheck:
+    sandbox.control.fault(fault, call="purchase", number=NUMBER)
+    with pytest.raises(ConsoleError) as caught:
+        buy(console)
+    record = caught.value.detail["record"]
+    assert isinstance(record, CreditCheck)
+    return record
+
+
+def code_of(call: object) -> str:
+    with pytest.raises(ConsoleError) as caught:
+        call()  # type: ignore[operator]  # a lambda
+    return caught.value.code
+
+
+def charged_id(sandbox: Sandbox) -> int:
+    return int(sandbox.control.ledger()["entries"][-1]["id"])
+
+
+def test_resolve_as_success_is_confirmed_by_a_read(console: Console, sandbox: Sandbox) -> None:
+    """One person is enough where the provider confirms; what is missing then comes by itself."""
+    record = make_unknown(console, sandbox)
+    result = console.recovery.resolve(
+        "credit-check", record.id, "success", "seen on their screen", charged_id(sandbox)
+    )
+    assert isinstance(result.record, CreditCheck)
+    assert (result.record.state, result.record.certainty, result.awaiting) == ("success", "known", None)
+    assert (
+        code_of(lambda: console.recovery.resolve("credit-check", record.id, "success", "again", 1))
+        == "nothing_to_resolve"
+    )
+    assert sandbox.control.charges(NUMBER) == 1
+
+
+def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandbox) -> None:
+    """An id that belongs to another number or record proves nothing."""
+    other = buy(console, NUMBERS[1])
+    record = make_unknown(console, sandbox)
+    resolve = lambda provider_id: console.recovery.resolve("credit-check", record.id, "success", "x", provider_id)  # noqa: E731
+    assert code_of(lambda: resolve(other.credit_check_id)) == "evidence_mismatch"
+    assert code_of(lambda: resolve(999_999)) == "evidence_mismatch"
+    assert console.credit_checks.show(record.id).record.certainty == "unknown"
+
+
+def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox) -> None:
+    """The first half waits; the same person again is refused under any spelling; the second frees the number."""
+    record = make_unknown(console, sandbox, "status:500")
+    first = console.recovery.resolve("credit-check", record.id, "error", "not on their list")
+    assert first.awaiting == "second_person"
+    assert code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", "again")) == "same_person"
+    with console.acting("OP-A"):
+        assert code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", "again")) == "same_person"
+    with console.acting("lead-b"):
+        second = console.recovery.resolve("credit-check", record.id, "error", "checked with them by phone")
+    assert isinstance(second.record, CreditCheck)
+    assert (second.record.state, second.awaiting) == ("error", None)
+    assert buy(console).state == "success"
+
+
+@pytest.mark.parametrize("empty", ["", "  \n"])
+def test_empty_evidence_is_none(console: Console, sandbox: Sandbox, empty: str) -> None:
+    """Nothing is decided on nothing."""
+    record = make_unknown(console, sandbox)
+    assert code_of(lambda: console.recovery.resolve("credit-check", record.id, "error", empty)) == "no_evidence"
+
+
+def test_probe_without_a_list_call_stays_unknown(console: Console, sandbox: Sandbox) -> None:
+    """Where the provider can't tell, a probe says so and nothing changes."""
+    record = make_unknown(console, sandbox)
+    assert code_of(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
+    assert sandbox.control.charges(NUMBER) == 1
+
+
+def test_probe_with_the_list_call_settles(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Exactly one unused purchase since the sending day: that was ours."""
+    sandbox.control.config(list_call=True)
+    with opened(tmp_path, sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
+        record = make_unknown(console, sandbox)
+        assert record.work.state == "scheduled"
+        settled = console.credit_checks.probe(record.id)
+        assert (settled.state, settled.credit_check_id) == ("success", charged_id(sandbox))
+        assert console.credit_checks.probe(record.id).state == "success"
+
+
+def test_an_empty_list_never_settles(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Not found is no proof: a late charge would be doubled."""
+    sandbox.control.config(list_call=True)
+    with opened(tmp_path, sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
+        record = make_unknown(console, sandbox, "status:500")
+        for _ in range(3):
+            assert code_of(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
+
+
+def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> None:
+    """A re-fetch costs nothing and fills what is missing."""
+    sandbox.control.fault("pdf_missing", call="pdf")
+    record = buy(console)
+    result = console.credit_checks.refetch(record.id, detail=False)
+    assert (result.record.incomplete, result.changed) == ((), ("pdf_file_path",))
+    assert sandbox.control.charges(NUMBER) == 1
+
+
+def test_a_different_pdf_becomes_current_beside_the_old(console: Console, sandbox: Sandbox) -> None:
+    """Nothing is overwritten; the person is told that it changed."""
+    record = buy(console)
+    sandbox.control.fault("pdf_other", call="pdf")
+    result = console.credit_checks.refetch(record.id)
+    assert "pdf_file_path" in result.changed
+    assert [document.current for document in result.documents] == [True, False]
+    old = next(document for document in result.documents if not document.current)
+    assert console.credit_checks.read_pdf(record.id, old.sha256).startswith(b"%PDF-")
+
+
+def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) -> None:
+    """The first 403 is the provider's word, later calls are refused here and nothing is sent."""
+    record = buy(console)
+    sandbox.control.fault("viewing_period_over", times="always")
+    with pytest.raises(ConsoleError) as first:
+        console.credit_checks.refetch(record.id)
+    asked = len(sandbox.control.requests())
+    with pytest.raises(ConsoleError) as second:
+        console.credit_checks.refetch(record.id)
+    assert (first.value.code, first.value.exit_status) == ("viewing_period_over", 5)
+    assert (second.value.code, second.value.exit_status) == ("viewing_period_over", 3)
+    assert len(sandbox.control.requests()) == asked
+    assert console.credit_checks.show(record.id).record.pdf_file_path
+
+
+def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
+    """Half a success is kept, and the failure names its part."""
+    sandbox.control.fault("no_result", call="purchase", number=NUMBER)
+    sandbox.control.fault("status:500", call="detail")
+    sandbox.control.fault("status:500", call="pdf", times=2)
+    record = buy(console)
+    assert set(record.incomplete) == {"result", "pdf"}
+    with pytest.raises(ConsoleError) as caught:
+        console.credit_checks.refetch(record.id)
+    kept = caught.value.detail["record"]
+    assert isinstance(kept, CreditCheck)
+    assert kept.incomplete == ("pdf",)
+    assert caught.value.exit_status == 5
+
+
+def test_stale_view_is_refused(console: Console) -> None:
+    """A decision on something that has changed shows the difference instead."""
+    record = buy(console)
+    assert code_of(lambda: console.credit_checks.refetch(record.id, saw=record.version - 1)) == "stale_view"
+
+
+def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+    """Incomplete records are completed by themselves, on schedule."""
+    sandbox.control.fault("pdf_missing", call="pdf")
+    record = buy(console)
+    assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 0
+    clock.offset = timedelta(minutes=6)
+    assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 1
+    assert console.credit_checks.show(record.id).record.incomplete == ()
+
+
+def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+    """After the last attempt a person is called, and nothing is asked by itself any more."""
+    sandbox.control.fault("pdf_missing", call="pdf", times="always")
+    record = buy(console)
+    for days in range(1, 8):
+        clock.offset = timedelta(days=2 * days)
+        console.recovery.run_due()
+    work = console.credit_checks.show(record.id).record.work
+    assert (work.state, work.reason) == ("needs_review", "refetches_ended")
+
+
+def test_rows_of_others_are_put_right(console: Console) -> None:
+    """A spelling that SQL doesn't know is normalised by the next due task; an unreadable one is a case."""
+    with console.database.write() as tx:
+        for raw in ("T7010705000725", "nonsense"):
+            tx.conn.exec_driver_sql(
+                "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES (7, ?)", (raw,)
+            )
+    console.recovery.run_due()
+    assert console.lookup.find("7010705000725").credit_checks[0].work.reason == "written_by_other"
+    reasons = {item.record.work.reason for item in console.recovery.queue("review").items}
+    assert reasons == {"written_by_other", "number_unreadable"}
+
+
+def test_audit_holds_and_finds_tampering(console: Console) -> None:
+    """Every step left its row; a changed one is named."""
+    buy(console)
+    rows = console.audit.verify()
+    assert rows >= 4
+    with console.database.write() as tx:
+        tx.conn.exec_driver_sql("DROP TRIGGER audit_log_no_update")
+        tx.conn.exec_driver_sql("UPDATE audit_log SET who = 'somebody' WHERE id = 2")
+    with pytest.raises(ConsoleError) as caught:
+        console.audit.verify()
+    assert (caught.value.code, caught.value.detail["first_bad"]) == ("audit_broken", 2)
