@@ -66,6 +66,8 @@ def _answer(words: Sequence[str], writer: Writer) -> None:
 
 def _run(words: Sequence[str], writer: Writer) -> None:
     if not words:
+        from console.cli_servers import open_window
+
         open_window(writer)
         return
     args = parse(words, writer.voice)

@@ -50,7 +50,7 @@ class Writer:
     """
 
     def __init__(self, stream: TextIO | None, voice: Voice, *, as_json: bool) -> None:
-        self._stream = stream
+        self.stream = stream
         self.voice = voice
         self.as_json = as_json
         self.status = 0
@@ -89,7 +89,7 @@ class Writer:
             return
         self.spoken, self.status = True, status
         try:
-            _put(self._stream, content)
+            _put(self.stream, content)
         except OSError as trouble:
             # What was done stays done, and the status says what: the reader's end changes neither.
             if not isinstance(trouble, BrokenPipeError):
@@ -97,7 +97,7 @@ class Writer:
             _forget_stdout()
 
     def _encoding(self) -> str:
-        return getattr(self._stream, "encoding", None) or "utf-8"
+        return getattr(self.stream, "encoding", None) or "utf-8"
 
 
 def _put(stream: TextIO | None, content: bytes) -> None:
