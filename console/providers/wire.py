@@ -1,5 +1,6 @@
 """requests, fenced in: no retry, no redirect, no environment, no reuse, the system's trust. Imported late."""
 
+import logging
 import socket
 import ssl
 from typing import Any
@@ -19,6 +20,11 @@ def system_trust() -> ssl.SSLContext:
     if not (paths.cafile or paths.capath or context.get_ca_certs()):
         context.load_verify_locations(certifi.where())
     return context
+
+
+# It reports an answer that was cut within its headers as a warning with a traceback; what comes of the answer
+# is decided by whoever asked.
+logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
 
 
 class OneCall(HTTPAdapter):

@@ -6,7 +6,7 @@ from threading import Lock
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox import AlarmBox, AlarmBoxConfig, open_alarmbox
-from console.providers.protocol import Exchange, TokenPair, TokenRefused
+from console.providers.protocol import Exchange, RateGate, TokenPair, TokenRefused
 
 NUMBER = "7123456789012"
 REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="新規取引開始前の調査")
@@ -91,7 +91,7 @@ def alarmbox(
     url: str,
     *,
     tokens: MemoryTokens | None = None,
-    turns: Turns | None = None,
+    gate: RateGate | None = None,
     scale: float = 1.0,
     finds: bool = False,
 ) -> AlarmBox:
@@ -99,7 +99,7 @@ def alarmbox(
     return open_alarmbox(
         AlarmBoxConfig(url, "client-1", "s3cret-of-client", find_purchases=finds),
         tokens=tokens or MemoryTokens(pair()),
-        gate=turns or Turns(),
+        gate=gate or Turns(),
         clock=CLOCK,
         scale=TimeScale(scale),
     )

@@ -1,0 +1,293 @@
+"""Every row of AlarmBox's tables over real HTTP: status and body to class, effect and what was read."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.domain.outcomes import Outcome, Sent
+from console.domain.outcomes import OutcomeClass as Kind
+from console.domain.records import CheckReport
+from console.providers.alarmbox import AlarmBox
+from tests.providers.parts import BOUGHT, CHECK, NUMBER, PAIR_ANSWER, REQUEST, MemoryTokens, alarmbox
+from tests.providers.raw_server import Script, http, says, sends, serving
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/provider_vectors.json").read_text("utf-8"))
+ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "alarmbox"]
+Ask = Callable[[AlarmBox], Outcome[Any]]
+
+ASKS: dict[str, Ask] = {
+    "purchase": lambda vendor: vendor.check(REQUEST),
+    "detail": lambda vendor: vendor.detail(12345),
+    "pdf": lambda vendor: vendor.pdf(12345),
+    "list": lambda vendor: vendor.find_purchases(NUMBER),
+}
+REFRESH = says(200, PAIR_ANSWER)
+
+
+def asked(ask: Ask, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
+    with serving(*scripts) as server:
+        outcome = ask(alarmbox(server.url, finds=True))
+        return outcome, server.paths()
+
+
+def answered(ask: Ask, status: int, body: object = b"") -> Outcome[Any]:
+    """The outcome of an answer; after a 401 the second try gets the same one."""
+    same = says(status, body)
+    return asked(ask, same, REFRESH, same)[0] if status == 401 else asked(ask, same)[0]
+
+
+def purchase(body: object, status: int = 200) -> Outcome[CheckReport]:
+    return answered(ASKS["purchase"], status, body)
+
+
+def test_vectors_cover_both_calls() -> None:
+    """The list that the next test runs over is the one that was published."""
+    assert len(ANSWERS) >= 12
+    assert {v["call"].split()[0] for v in ANSWERS} == {"GET", "POST"}
+
+
+@pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
+def test_vectors(vector: dict[str, Any]) -> None:
+    """Every published answer gets its class, and its effect follows from it."""
+    call, status, body = vector["call"], vector["http_status"], vector["body"]
+    if "oauth" in call:
+        outcome = refreshed(status, body)
+    elif call.startswith("POST"):
+        outcome = answered(ASKS["purchase"], status, body)
+        assert effect(outcome) == vector["effect"]
+    else:
+        with_file = isinstance(body, dict) and "pdf_file_data" in body.get("credit_check", {})
+        outcome = answered(ASKS["pdf" if with_file else "detail"], status, body)
+        assert vector["effect"] == "no"
+    assert outcome.kind == vector["expected_class"]
+    assert outcome.status == status or "oauth" in call
+
+
+def effect(outcome: Outcome[Any]) -> str:
+    if outcome.kind is Kind.SUCCEEDED:
+        return "yes"
+    return "maybe" if outcome.kind is Kind.UNKNOWN else "no"
+
+
+def refreshed(status: int, body: object) -> Outcome[str]:
+    """The class of a token answer, seen by a purchase that needed it: bought, or never sent."""
+    tokens = MemoryTokens(None, first="rt-1")
+    scripts = (says(status, body), says(200, BOUGHT)) if status == 200 else (says(status, body),)
+    with serving(*scripts) as server:
+        outcome = alarmbox(server.url, tokens=tokens).check(REQUEST)
+    if outcome.kind is Kind.SUCCEEDED:
+        assert tokens.log == ["exchange rt-1", "stored at2"]
+        return Outcome(Kind.SUCCEEDED, "answered", Sent.YES)
+    assert (outcome.kind, outcome.sent) == (Kind.FAILED_DEFINITE, Sent.NO)
+    return Outcome(Kind.UNKNOWN, outcome.reason, Sent.MAYBE)
+
+
+UNLISTED = (301, 302, 303, 304, 307, 308, 402, 405, 406, 408, 409, 410, 413, 415, 423, 425, 451, 499,
+            500, 501, 502, 503, 504, 507, 599, 600)  # fmt: skip
+LIST_ROWS = dict.fromkeys(UNLISTED, Kind.UNKNOWN) | {
+    400: Kind.UNKNOWN, 422: Kind.UNKNOWN, 403: Kind.UNKNOWN, 404: Kind.UNKNOWN,
+    401: Kind.AUTH, 429: Kind.RATE_LIMITED,
+}  # fmt: skip
+READ_ROWS = LIST_ROWS | {403: Kind.FAILED_DEFINITE, 404: Kind.NOT_FOUND}
+PURCHASE_ROWS = LIST_ROWS | dict.fromkeys((400, 422, 403, 404), Kind.FAILED_DEFINITE)
+
+
+def by_status(rows: dict[int, Kind]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("status", "kind"), rows.items(), ids=map(str, rows))
+
+
+def reason(status: int) -> str:
+    return "redirect" if 300 <= status < 400 else f"http_{status}"
+
+
+@by_status(PURCHASE_ROWS)
+def test_purchase_statuses(status: int, kind: Kind) -> None:
+    """The status alone decides about a purchase; one that no row names is UNKNOWN."""
+    outcome = answered(ASKS["purchase"], status, {"message": "なぜか"})
+    expected = (kind, reason(status), status, Sent.YES)
+    assert (outcome.kind, outcome.reason, outcome.status, outcome.sent) == expected
+
+
+@pytest.mark.parametrize("ask", ["detail", "pdf"])
+@by_status(READ_ROWS)
+def test_read_statuses(ask: str, status: int, kind: Kind) -> None:
+    """A badly asked question has taught nothing; 403 and 404 are the provider's word."""
+    outcome = answered(ASKS[ask], status, b"")
+    assert (outcome.kind, outcome.reason, outcome.status) == (kind, reason(status), status)
+
+
+@by_status(LIST_ROWS)
+def test_list_statuses(status: int, kind: Kind) -> None:
+    """A list that is refused or missing says nothing about a purchase."""
+    outcome = answered(ASKS["list"], status, b"")
+    assert (outcome.kind, outcome.reason, outcome.status) == (kind, reason(status), status)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
+def test_any_2xx_with_an_id_is_bought(status: int) -> None:
+    """One note says 200, another 201: what counts is the id."""
+    outcome = purchase(BOUGHT, status)
+    assert outcome.kind is Kind.SUCCEEDED
+    assert outcome.found == CheckReport(
+        12345, NUMBER, "架空商事株式会社", "ok", date(2026, 11, 20), date(2027, 11, 20), None
+    )
+
+
+INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "null result": ({"result": None}, {"result": None}),
+    "unlisted result": ({"result": "maybe"}, {"result": None}),
+    "result in capitals": ({"result": "OK"}, {"result": None}),
+    "result as number": ({"result": 1}, {"result": None}),
+    "hold": ({"result": "hold"}, {"result": "hold"}),
+    "ng": ({"result": "ng"}, {"result": "ng"}),
+    "null name": ({"corporation_name": None}, {"company_name": None}),
+    "blank name": ({"corporation_name": " \u3000"}, {"company_name": None}),
+    "name as list": ({"corporation_name": ["x"]}, {"company_name": None}),
+    "half a surrogate pair in the name": ({"corporation_name": "a\ud83d"}, {"company_name": "a?"}),
+    "long name": ({"corporation_name": "長" * 300}, {"company_name": "長" * 300}),
+    "null number": ({"corporation_number": None}, {"corporation_number": None}),
+    "empty number": ({"corporation_number": ""}, {"corporation_number": None}),
+    "number as number": ({"corporation_number": int(NUMBER)}, {"corporation_number": NUMBER}),
+    "null dates": (
+        {"purchase_date": None, "expiration_date": None},
+        {"purchase_date": None, "expiration_date": None},
+    ),
+    "slashes in a date": ({"purchase_date": "2026/11/20"}, {"purchase_date": None}),
+    "short date": ({"purchase_date": "2026-1-2"}, {"purchase_date": None}),
+    "date with time": ({"purchase_date": "2026-11-20T00:00:00"}, {"purchase_date": None}),
+    "no such day": ({"expiration_date": "2027-02-29"}, {"expiration_date": None}),
+    "date in full-width digits": ({"expiration_date": "２０２７-11-20"}, {"expiration_date": None}),
+    "date as number": ({"expiration_date": 20271120}, {"expiration_date": None}),
+    "week date": ({"expiration_date": "2027-W01-1"}, {"expiration_date": None}),
+    "expired": ({"expired": True}, {"expired": True}),
+    "expired as text": ({"expired": "true"}, {"expired": None}),
+    "expired as number": ({"expired": 1}, {"expired": None}),
+    "unknown fields": ({"surprise": {"a": [1]}}, {}),
+    "smallest id": ({"credit_check_id": 1}, {"credit_check_id": 1}),
+    "largest id": ({"credit_check_id": 2_147_483_647}, {"credit_check_id": 2_147_483_647}),
+}
+
+
+@pytest.mark.parametrize(("change", "read"), INCOMPLETE.values(), ids=INCOMPLETE)
+def test_with_an_id_it_is_bought_whatever_else_is_odd(change: dict[str, Any], read: dict[str, Any]) -> None:
+    """What is missing or unreadable beside the id is not said; it is never guessed, and never an error."""
+    outcome = purchase(json.dumps({"credit_check": CHECK | change}).encode())
+    assert outcome.kind is Kind.SUCCEEDED
+    assert {name: getattr(outcome.found, name) for name in read} == read
+
+
+UNUSABLE: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "unreadable"),
+    "HTML": (b"<html>OK</html>", "unreadable"),
+    "cut": (json.dumps(BOUGHT).encode()[:-9], "unreadable"),
+    "two objects": (b"{}{}", "unreadable"),
+    "null": (b"null", "unreadable"),
+    "a list": (b"[]", "unreadable"),
+    "a text": (b'"12345"', "unreadable"),
+    "no check": (b"{}", "unreadable"),
+    "check is a list": (b'{"credit_check":[]}', "unreadable"),
+    "empty check": (b'{"credit_check":{}}', "no_id"),
+    "null id": (b'{"credit_check":{"credit_check_id":null}}', "no_id"),
+    "true": (b'{"credit_check":{"credit_check_id":true}}', "bad_id"),
+    "false": (b'{"credit_check":{"credit_check_id":false}}', "bad_id"),
+    "fraction": (b'{"credit_check":{"credit_check_id":12345.5}}', "bad_id"),
+    "float": (b'{"credit_check":{"credit_check_id":12345.0}}', "bad_id"),
+    "exponent": (b'{"credit_check":{"credit_check_id":1e4}}', "bad_id"),
+    "text": (b'{"credit_check":{"credit_check_id":"12345"}}', "bad_id"),
+    "zero": (b'{"credit_check":{"credit_check_id":0}}', "bad_id"),
+    "negative": (b'{"credit_check":{"credit_check_id":-5}}', "bad_id"),
+    "beyond the column": (b'{"credit_check":{"credit_check_id":2147483648}}', "bad_id"),
+    "5,000 digits": (b'{"credit_check":{"credit_check_id":%s}}' % (b"9" * 5_000), "unreadable"),
+    "NaN": (b'{"credit_check":{"credit_check_id":NaN}}', "unreadable"),
+    "id twice": (b'{"credit_check":{"credit_check_id":1,"credit_check_id":2}}', "unreadable"),
+    "check twice": (b'{"credit_check":{"credit_check_id":1},"credit_check":{"credit_check_id":2}}', "unreadable"),
+    "endless nesting": (b'{"a":' * 100_000, "unreadable"),
+    "not UTF-8": ('{"credit_check":{"credit_check_id":1,"corporation_name":"株"}}'.encode("shift-jis"), "unreadable"),
+    "UTF-16": ('{"credit_check":{"credit_check_id":1}}'.encode("utf-16"), "unreadable"),
+    "other number": (json.dumps({"credit_check": CHECK | {"corporation_number": "1180301018771"}}).encode(),
+                     "other_number"),
+    "other number as number": (json.dumps({"credit_check": CHECK | {"corporation_number": 1}}).encode(),
+                               "other_number"),
+    "number as list": (json.dumps({"credit_check": CHECK | {"corporation_number": [NUMBER]}}).encode(),
+                       "other_number"),
+    "number as false": (json.dumps({"credit_check": CHECK | {"corporation_number": False}}).encode(),
+                        "other_number"),
+    "too large": (b" " * ((1 << 20) + 1), "answer_too_large"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "why"), UNUSABLE.values(), ids=UNUSABLE)
+def test_without_a_usable_id_nobody_knows(body: bytes, why: str) -> None:
+    """A 2xx that names no check of ours: charged or not is not known, and the text is kept as evidence."""
+    outcome = purchase(body)
+    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
+
+
+def test_evidence_is_the_answer() -> None:
+    """The text, the status and the hash of what came are kept, also of a refusal."""
+    outcome = purchase({"message": "契約がありません"}, 403)
+    assert "契約がありません" in outcome.evidence
+    assert len(outcome.sha256) == 64
+
+
+def test_evidence_is_bounded() -> None:
+    """A long error page is kept up to 65,536 characters."""
+    assert len(purchase("字" * 200_000, 500).evidence) == 65_536
+
+
+def test_evidence_holds_no_secret() -> None:
+    """A provider that echoes credentials back does not get them into our records."""
+    page = 'Bearer at-1 rt-1 s3cret-of-client {"access_token":"at-9","refresh_token" : "rt\\"-9"} <pre>'
+    outcome = purchase(page, 500)
+    for secret in ("at-1", "rt-1", "s3cret", "at-9", "-9"):
+        assert secret not in outcome.evidence
+    assert "<pre>" in outcome.evidence
+
+
+def test_detail_of_another_check_is_no_answer() -> None:
+    """The id that was asked for must come back."""
+    outcome = answered(ASKS["detail"], 200, {"credit_check": CHECK | {"credit_check_id": 54321}})
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_id")
+
+
+@pytest.mark.parametrize("credit_check_id", [0, -1, 2_147_483_648, True])
+def test_an_id_that_can_be_none_is_not_asked_for(credit_check_id: int) -> None:
+    """No path is built from a number that no check can have."""
+    with serving(says(200)) as server:
+        vendor = alarmbox(server.url)
+        for outcome in (vendor.detail(credit_check_id), vendor.pdf(credit_check_id)):
+            assert (outcome.kind, outcome.reason, outcome.sent) == (Kind.UNKNOWN, "bad_id", Sent.NO)
+        assert server.connections == 0
+
+
+LISTS: dict[str, tuple[object, Kind, str, int]] = {
+    "empty": ({"credit_checks": []}, Kind.SUCCEEDED, "answered", 0),
+    "one": ({"credit_checks": [CHECK]}, Kind.SUCCEEDED, "answered", 1),
+    "two": ({"credit_checks": [CHECK, CHECK | {"credit_check_id": 7}]}, Kind.SUCCEEDED, "answered", 2),
+    "of another number too": ({"credit_checks": [CHECK, CHECK | {"corporation_number": "1180301018771"}]},
+                              Kind.SUCCEEDED, "answered", 1),
+    "one without number": ({"credit_checks": [CHECK, CHECK | {"corporation_number": None}]},
+                           Kind.UNKNOWN, "no_number", 0),
+    "one without id": ({"credit_checks": [CHECK, {}]}, Kind.UNKNOWN, "no_id", 0),
+    "one is a text": ({"credit_checks": [CHECK, "x"]}, Kind.UNKNOWN, "unreadable", 0),
+    "not a list": ({"credit_checks": CHECK}, Kind.UNKNOWN, "unreadable", 0),
+    "no list": ({}, Kind.UNKNOWN, "unreadable", 0),
+    "HTML": ("<html>", Kind.UNKNOWN, "unreadable", 0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "kind", "why", "count"), LISTS.values(), ids=LISTS)
+def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
+    """A list counts only if all of it can be read; other numbers in it are left out."""
+    outcome = answered(ASKS["list"], 200, body)
+    assert (outcome.kind, outcome.reason, len(outcome.found or ())) == (kind, why, count)
+
+
+def test_1xx_is_no_answer() -> None:
+    """A 100 before the answer is passed over; the answer counts."""
+    outcome, _ = asked(ASKS["purchase"], sends(b"HTTP/1.1 100 Continue\r\n\r\n" + http(200, BOUGHT)))
+    assert outcome.kind is Kind.SUCCEEDED

@@ -1,0 +1,145 @@
+"""The one call that costs money: what it sends, that it sends once, and that nothing escapes from it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from console.domain.outcomes import OutcomeClass, Sent
+from console.domain.records import PurchaseRequest
+from console.providers import alarmbox as module
+from console.providers.alarmbox import AlarmBox
+from console.providers.protocol import Capabilities, CreditReader, CreditVendor
+from console.providers.transport import HttpTransport
+from tests.providers.parts import BOUGHT, NUMBER, REQUEST, Turns, alarmbox
+from tests.providers.raw_server import says, serving
+
+
+def test_what_is_sent() -> None:
+    """The documented JSON as UTF-8 with exactly the fields that were given, to the documented address."""
+    with serving(says(200, BOUGHT)) as server:
+        alarmbox(server.url).check(REQUEST)
+        assert server.paths() == ["POST /ps/v1/credit_checks"]
+        assert json.loads(server.bodies()[0]) == {
+            "corporation_number": NUMBER,
+            "deal": 2,
+            "purchase_reasons": [4],
+            "purchase_reason_comment": "新規取引開始前の調査",
+        }
+        assert server.header(0, "content-type") == "application/json"
+        assert server.header(0, "authorization") == "Bearer at-1"
+        assert server.header(0, "accept-encoding") == "identity"
+
+
+def test_what_was_not_given_is_not_sent() -> None:
+    """Only the number is required; an empty comment is none."""
+    with serving(says(200, BOUGHT)) as server:
+        alarmbox(server.url).check(PurchaseRequest(NUMBER, "1", comment=""))
+        assert json.loads(server.bodies()[0]) == {"corporation_number": NUMBER}
+
+
+def test_what_reads_send() -> None:
+    """Detail, file and list ask at the documented addresses."""
+    with serving(says(500)) as server:
+        reader = alarmbox(server.url, finds=True).reader()
+        reader.detail(12345)
+        reader.pdf(12345)
+        reader.find_purchases(NUMBER)
+        assert server.paths() == [
+            "GET /ps/v1/credit_checks/12345",
+            "GET /ps/v1/credit_checks/12345?with_pdf=true",
+            f"GET /ps/v1/credit_checks?corporation_number={NUMBER}",
+        ]
+        assert server.bodies() == [b"", b"", b""]
+
+
+def test_the_protocols_fit() -> None:
+    """AlarmBox is a vendor, its reader a reader, and both say what AlarmBox can do."""
+    vendor: CreditVendor = alarmbox("https://api.alarmbox.jp")
+    reader: CreditReader = vendor.reader()
+    assert reader.name == vendor.name == "alarmbox"
+    assert reader.capabilities == vendor.capabilities
+    assert vendor.capabilities == Capabilities(True, True, True, True, idempotent=False, finds_purchases=False)
+    assert alarmbox("https://api.alarmbox.jp", finds=True).capabilities.finds_purchases
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        PurchaseRequest("\ud800", "1"),
+        PurchaseRequest(NUMBER, "1", comment="\udfff"),
+        PurchaseRequest(NUMBER, "1", deal=object()),  # type: ignore[arg-type]  # what no type checker saw
+        PurchaseRequest(NUMBER, "1", reasons=None),  # type: ignore[arg-type]  # likewise
+    ],
+)
+def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseRequest) -> None:
+    """Whatever is wrong with it, nothing left and nothing is raised."""
+    with serving(says(200, BOUGHT)) as server:
+        outcome = alarmbox(server.url).check(request_)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (
+            OutcomeClass.FAILED_DEFINITE,
+            "bad_request",
+            Sent.NO,
+        )
+        assert server.connections == 0
+
+
+ERRORS: list[type[Exception]] = [
+    RuntimeError, ValueError, KeyError, AssertionError, MemoryError, RecursionError, OSError, StopIteration,
+    UnicodeError, ConnectionRefusedError, NotImplementedError,
+]  # fmt: skip
+
+
+@pytest.mark.expects_log("a bug after sending must be in the log")
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even one that looks like "connection refused": the answer had come, so money may have been spent."""
+
+    def broken_judge(_: str) -> Callable[[object], Any]:
+        def judge(_: object) -> Any:
+            raise error("at-1")
+
+        return judge
+
+    monkeypatch.setattr(module, "judge_purchase", broken_judge)
+    with serving(says(200, BOUGHT)) as server:
+        outcome = alarmbox(server.url).check(REQUEST)
+        assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
+        assert outcome.sent is not Sent.NO
+        assert len(server.requests) == 1
+
+
+@pytest.mark.expects_log("a bug in the transport must be in the log")
+@pytest.mark.parametrize("error", ERRORS)
+def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the transport itself lets escape may have happened after sending."""
+
+    def broken_send(*_: Any, **__: Any) -> Any:
+        raise error("x")
+
+    monkeypatch.setattr(HttpTransport, "send", broken_send)
+    outcome = alarmbox("http://127.0.0.1:1").check(REQUEST)
+    assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, Sent.MAYBE)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the process is not swallowed; the caller's journal knows that the call had begun."""
+
+    def interrupted(*_: Any, **__: Any) -> Any:
+        raise stop
+
+    monkeypatch.setattr(HttpTransport, "send", interrupted)
+    with pytest.raises(stop):
+        alarmbox("http://127.0.0.1:1").check(REQUEST)
+
+
+def test_turns_are_waited_for_one_by_one() -> None:
+    """Every request, a refresh too, takes one turn right before it leaves."""
+    turns = Turns()
+    with serving(says(200, BOUGHT)) as server:
+        vendor: AlarmBox = alarmbox(server.url, gate=turns)
+        for _ in range(3):
+            vendor.detail(12345)
+        assert turns.taken == len(server.requests) == 3

@@ -1,0 +1,340 @@
+"""AlarmBox's rotating tokens: refreshed in time and once after a 401, stored before used, never lost by a race."""
+
+import threading
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import OutcomeClass, Sent
+from console.providers.alarmbox_oauth import AlarmBoxConfig
+from console.providers.protocol import Exchange, TokenPair, TokenRefused, TokenUnavailable
+from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
+from tests.providers.raw_server import RawServer, Script, hangs, resets, says, sends, serving
+
+BUY = "POST /ps/v1/credit_checks"
+TOKEN = "POST /oauth/token"
+OK = says(200, BOUGHT)
+NEW = says(200, PAIR_ANSWER)
+UNAUTHORISED = says(401, {"error": "invalid_token"})
+OVER = says(400, {"error": "invalid_grant"})
+SOON = timedelta(minutes=4)
+
+
+def form(server: RawServer, index: int) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(server.bodies()[index].decode()).items()}
+
+
+def test_a_pair_with_time_left_is_used_as_it_is() -> None:
+    """More than five minutes left: no refresh."""
+    with serving(OK) as server:
+        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(minutes=6)))).check(REQUEST).found
+        assert server.paths() == [BUY]
+        assert server.header(0, "authorization") == "Bearer at-1"
+
+
+def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
+    """The provider did not say how long it lives, so only it can tell."""
+    with serving(OK) as server:
+        assert alarmbox(server.url, tokens=MemoryTokens(pair(lives=None))).check(REQUEST).found
+        assert server.paths() == [BUY]
+
+
+def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
+    """Less than five minutes left: the new pair is stored, then used; each call waits for its own turn."""
+    tokens, turns = MemoryTokens(pair(lives=SOON)), Turns()
+    with serving(NEW, OK) as server:
+        assert alarmbox(server.url, tokens=tokens, gate=turns).check(REQUEST).found
+        assert server.paths() == [TOKEN, BUY]
+        assert form(server, 0) == {
+            "grant_type": "refresh_token",
+            "refresh_token": "rt-1",
+            "client_id": "client-1",
+            "client_secret": "s3cret-of-client",
+            "redirect_uri": "urn:ietf:wg:oauth:2.0:oob",
+        }
+        assert server.header(0, "content-type") == "application/x-www-form-urlencoded"
+        assert server.header(0, "authorization") is None
+        assert server.header(1, "authorization") == "Bearer at-2"
+    assert tokens.log == ["exchange rt-1", "stored at-2"]
+    assert tokens.pair == TokenPair("at-2", "rt-2", CLOCK.now() + timedelta(days=1))
+    assert turns.taken == 2
+
+
+def test_after_a_401_once() -> None:
+    """A revoked token: refresh once, send once more; the first one bought nothing."""
+    tokens = MemoryTokens(pair())
+    with serving(UNAUTHORISED, NEW, OK) as server:
+        assert alarmbox(server.url, tokens=tokens).check(REQUEST).kind is OutcomeClass.SUCCEEDED
+        assert server.paths() == [BUY, TOKEN, BUY]
+    assert tokens.log == ["exchange rt-1", "stored at-2"]
+
+
+def test_a_second_401_is_the_end() -> None:
+    """Refused again with a fresh token: AUTH, and no third try."""
+    with serving(UNAUTHORISED, NEW, UNAUTHORISED) as server:
+        outcome = alarmbox(server.url).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", Sent.YES)
+        assert server.paths() == [BUY, TOKEN, BUY]
+
+
+@pytest.mark.parametrize("second", [says(500), resets(), sends(b""), says(200, b"{")])
+def test_what_the_second_try_meets_counts(second: Script) -> None:
+    """The try after the 401 may have bought: its silence is UNKNOWN."""
+    with serving(UNAUTHORISED, NEW, second) as server:
+        assert alarmbox(server.url).check(REQUEST).kind is OutcomeClass.UNKNOWN
+        assert server.paths() == [BUY, TOKEN, BUY]
+
+
+def test_reads_refresh_too() -> None:
+    """A detail meets a 401 as a purchase does."""
+    with serving(UNAUTHORISED, NEW, OK) as server:
+        assert alarmbox(server.url).detail(12345).kind is OutcomeClass.SUCCEEDED
+
+
+def test_somebody_else_has_refreshed() -> None:
+    """A pair that became newer meanwhile is used without asking for another."""
+
+    class Overtaken(MemoryTokens):
+        def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+            self.pair = pair(n=7)
+            return super().refresh(exchange, stale=stale)
+
+    with serving(UNAUTHORISED, OK) as server:
+        assert alarmbox(server.url, tokens=Overtaken(pair())).check(REQUEST).found
+        assert server.paths() == [BUY, BUY]
+        assert server.header(1, "authorization") == "Bearer at-7"
+
+
+def test_invalid_grant_after_somebody_else_refreshed_is_no_error() -> None:
+    """Our refresh token was used by another process in between: read again and go on."""
+    tokens = MemoryTokens(pair())
+
+    def overtaken(connection: object, over: threading.Event) -> None:
+        tokens.pair = pair(n=7)
+        OVER(connection, over)  # type: ignore[arg-type]  # handed through as it came
+
+    with serving(UNAUTHORISED, overtaken, OK) as server:
+        assert alarmbox(server.url, tokens=tokens).check(REQUEST).found
+        assert server.paths() == [BUY, TOKEN, BUY]
+        assert server.header(2, "authorization") == "Bearer at-7"
+
+
+def test_invalid_grant_means_authorise_again() -> None:
+    """The refresh token is over and nobody has a newer one: AUTH, nothing bought, with what to do."""
+    with serving(UNAUTHORISED, OVER) as server:
+        outcome = alarmbox(server.url).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.YES)
+    with serving(OVER) as server:
+        expired = MemoryTokens(pair(lives=timedelta(0)))
+        outcome = alarmbox(server.url, tokens=expired).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.NO)
+        assert server.paths() == [TOKEN]
+
+
+def test_no_pair_and_no_first_token() -> None:
+    """Nobody has authorised this console yet: AUTH, nothing sent."""
+    with serving(OK) as server:
+        outcome = alarmbox(server.url, tokens=MemoryTokens(None)).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "authorise_again", Sent.NO)
+        assert server.connections == 0
+
+
+LOST = {
+    "closed": sends(b""), "reset": resets(), "cut": sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
+    "HTML": says(200, "<html>"), "500": says(500), "redirect": says(302, b"", {"Location": "/x"}),
+    "no access token": says(200, {"refresh_token": "rt-2"}),
+    "a line end in the token": says(200, PAIR_ANSWER | {"access_token": "at\r\nX: y"}),
+    "a token that is a number": says(200, PAIR_ANSWER | {"access_token": 5}),
+    "token twice": says(200, b'{"access_token":"a","access_token":"b","refresh_token":"c"}'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_a_refresh_without_an_answer_is_asked_once_more(lost: Script) -> None:
+    """The old refresh token may still work: exactly one retry with it."""
+    tokens = MemoryTokens(pair(lives=timedelta(0)))
+    with serving(lost, NEW, OK) as server:
+        assert alarmbox(server.url, tokens=tokens).check(REQUEST).found
+        assert server.paths() == [TOKEN, TOKEN, BUY]
+        assert [form(server, i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
+
+
+@pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
+def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -> None:
+    """Twice no answer and no token that lives: never sent, and no third try."""
+    tokens = MemoryTokens(pair(lives=timedelta(0)))
+    with serving(lost) as server:
+        outcome = alarmbox(server.url, tokens=tokens).check(REQUEST)
+        assert (outcome.kind, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, Sent.NO)
+        assert server.paths() == [TOKEN, TOKEN]
+    assert tokens.pair == pair(lives=timedelta(0))
+
+
+def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
+    """The lost answer held the only new pair."""
+    with serving(sends(b""), OVER) as server:
+        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).check(REQUEST)
+        assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
+        assert server.paths() == [TOKEN, TOKEN]
+
+
+@pytest.mark.expects_log("a token that could not be renewed is told while the old one still works")
+@pytest.mark.parametrize(("refusal", "asked"), [(says(500), 2), (OVER, 1), (says(429), 1), (hangs(), 2)])
+def test_the_old_access_token_serves_as_long_as_it_lives(refusal: Script, asked: int) -> None:
+    """No new pair to be had shortly before the end: the call goes out with the old one."""
+    scripts = [refusal] * asked
+    with serving(*scripts, OK) as server:
+        vendor = alarmbox(server.url, tokens=MemoryTokens(pair(lives=SOON)), scale=100)
+        assert vendor.check(REQUEST).found
+        assert server.paths() == [TOKEN] * asked + [BUY]
+        assert server.header(asked, "authorization") == "Bearer at-1"
+
+
+REFUSALS = {
+    "client": (says(401, {"error": "invalid_client"}), OutcomeClass.AUTH, "client_refused"),
+    "grant type": (says(400, {"error": "unsupported_grant_type"}), OutcomeClass.AUTH, "client_refused"),
+    "speed": (says(429), OutcomeClass.RATE_LIMITED, "rate_limited"),
+    "a page": (says(403, "<html>"), OutcomeClass.FAILED_DEFINITE, "http_403"),
+    "no such page": (says(404, {"message": "x"}), OutcomeClass.FAILED_DEFINITE, "http_404"),
+}
+
+
+@pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, reason: str) -> None:
+    """A plain refusal of the token call: asked once, nothing bought, and the reason names what to do."""
+    with serving(script) as server:
+        outcome = alarmbox(server.url, tokens=MemoryTokens(pair(lives=timedelta(0)))).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, Sent.NO)
+        assert server.paths() == [TOKEN]
+
+
+@pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_no_token_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
+    """The 401 has said that nothing was bought; whatever then goes wrong can't change that."""
+    with serving(UNAUTHORISED, script) as server:
+        outcome = alarmbox(server.url).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, Sent.YES)
+
+
+class Broken(MemoryTokens):
+    """A keeper that fails, at reading or at refreshing."""
+
+    def __init__(self, *, reading: Exception | None = None, refreshing: Exception | None = None) -> None:
+        super().__init__(pair())
+        self._reading, self._refreshing = reading, refreshing
+
+    def current(self) -> TokenPair | None:
+        if self._reading:
+            raise self._reading
+        return super().current()
+
+    def refresh(self, exchange: Exchange, *, stale: TokenPair | None) -> TokenPair:
+        if self._refreshing:
+            raise self._refreshing
+        return super().refresh(exchange, stale=stale)
+
+
+@pytest.mark.expects_log("a broken keeper is a bug, which the log must name")
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConsoleError("database_locked"), "database_locked"),
+        (KeyError("x"), "internal_error"),
+        (MemoryError(), "internal_error"),
+    ],
+)
+def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None:
+    """Before sending: never sent. After a 401: AUTH. An exception: never."""
+    with serving(OK) as server:
+        outcome = alarmbox(server.url, tokens=Broken(reading=error)).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
+        assert server.connections == 0
+    with serving(UNAUTHORISED) as server:
+        outcome = alarmbox(server.url, tokens=Broken(refreshing=error)).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, reason, Sent.YES)
+        assert len(server.requests) == 1
+
+
+def test_two_desks_refresh_once() -> None:
+    """Two that meet a 401 at once share one refresh, and both get their answer."""
+    tokens = MemoryTokens(pair())
+    gate = threading.Barrier(2, timeout=5)
+
+    def refuse(connection: object, over: threading.Event) -> None:
+        gate.wait()
+        UNAUTHORISED(connection, over)  # type: ignore[arg-type]  # handed through as it came
+
+    with serving(refuse, refuse, NEW, OK) as server:
+        vendor = alarmbox(server.url, tokens=tokens)
+        found: list[object] = []
+        desks = [threading.Thread(target=lambda: found.append(vendor.detail(12345).found)) for _ in range(2)]
+        for desk in desks:
+            desk.start()
+        for desk in desks:
+            desk.join()
+        assert server.paths().count(TOKEN) == 1
+    assert all(found)
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "lives"),
+    [({"expires_in": 60}, 60), ({"expires_in": 0}, 0), ({"expires_in": None}, None), ({"expires_in": "86400"}, None),
+     ({"expires_in": True}, None), ({"expires_in": -5}, None), ({"expires_in": 10**15}, None)],
+)  # fmt: skip
+def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
+    """Counted from when we asked; what can't be a number of seconds is not known."""
+    with serving(says(200, PAIR_ANSWER | answer)) as server:
+        found = alarmbox(server.url).oauth.exchange("rt-1")
+    assert found is not None
+    assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
+
+
+def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
+    """OAuth lets a server leave it out; then the old one stays valid."""
+    with serving(says(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
+        assert alarmbox(server.url).oauth.exchange("rt-1") == TokenPair("at-2", "rt-1", None)
+
+
+def test_the_first_authorisation() -> None:
+    """The address to open, then the code that was shown there, exchanged once."""
+    with serving(NEW) as server:
+        oauth = alarmbox(server.url).oauth
+        address = urlsplit(oauth.authorize_url(state="x y"))
+        assert f"{address.scheme}://{address.netloc}{address.path}" == f"{server.url}/oauth/authorize"
+        assert parse_qs(address.query) == {
+            "client_id": ["client-1"],
+            "redirect_uri": ["urn:ietf:wg:oauth:2.0:oob"],
+            "response_type": ["code"],
+            "scope": ["read credit_check:create"],
+            "state": ["x y"],
+        }
+        assert oauth.exchange_code("code-1").access_token == "at-2"
+        assert form(server, 0)["grant_type"] == "authorization_code"
+        assert form(server, 0)["code"] == "code-1"
+
+
+def test_a_code_is_exchanged_once_only() -> None:
+    """A code serves once: no retry after a lost answer, and a refused one says so."""
+    with serving(says(500)) as server:
+        with pytest.raises(TokenUnavailable):
+            alarmbox(server.url).oauth.exchange_code("code-1")
+        assert len(server.requests) == 1
+    with serving(says(200, {"access_token": "at-2"})) as server, pytest.raises(TokenUnavailable):
+        alarmbox(server.url).oauth.exchange_code("code-1")
+    with serving(OVER) as server, pytest.raises(TokenRefused):
+        alarmbox(server.url).oauth.exchange_code("code-1")
+
+
+def test_secrets_hide() -> None:
+    """Neither a pair nor the configuration shows its secrets; errors don't either."""
+    config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
+    assert "s3cret" not in repr(config)
+    assert "at-1" not in repr(pair())
+    assert "rt-1" not in repr(pair())
+    with serving(says(500, "s3cret-of-client")) as server:
+        with pytest.raises(TokenUnavailable) as caught:
+            alarmbox(server.url).oauth.exchange("rt-1")
+        assert "s3cret" not in repr(caught.value)

@@ -1,0 +1,185 @@
+"""What every vendor promises, held against each of them over real sockets."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from console.domain.clock import SystemClock
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import OutcomeClass, Sent
+from console.domain.records import PurchaseRequest
+from console.providers.protocol import CreditReader, CreditVendor, RateGate
+from console.providers.transport import HttpTransport
+from tests.providers.minimal_vendor import ArticleCount
+from tests.providers.parts import BOUGHT, REQUEST, Turns, alarmbox
+from tests.providers.raw_server import Script, drips, hangs, http, resets, says, sends, serving
+
+
+@dataclass(frozen=True)
+class Case:
+    """A vendor under contract: how to open it on a URL, and what its server says to a good purchase."""
+
+    open: Callable[[str, RateGate], CreditVendor]
+    bought: object
+    id: int
+    secrets: tuple[str, ...]
+
+
+def _article_count(url: str, gate: RateGate) -> CreditVendor:
+    names = {REQUEST.corporation_number: "架空商事株式会社"}
+    return ArticleCount(HttpTransport(url, clock=SystemClock()), gate, "key-1", names.get)
+
+
+def _alarmbox(url: str, gate: RateGate) -> CreditVendor:
+    return alarmbox(url, gate=gate)
+
+
+CASES = {
+    "alarmbox": Case(_alarmbox, BOUGHT, 12345, ("at-1", "rt-1", "s3cret-of-client")),
+    "article-count": Case(_article_count, {"search_id": 77, "count": 3}, 77, ("key-1",)),
+}
+
+
+@pytest.fixture(params=list(CASES))
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_purchase_is_one_request(case: Case) -> None:
+    """Bought: the id is known, one request left, after one turn was waited for."""
+    gate = Turns()
+    with serving(says(200, case.bought)) as server:
+        outcome = case.open(server.url, gate).check(REQUEST)
+        assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.SUCCEEDED, Sent.YES, 200)
+        assert outcome.found is not None
+        assert outcome.found.credit_check_id == case.id
+        assert (len(server.requests), gate.taken) == (1, 1)
+
+
+@pytest.mark.parametrize("status", [*range(200, 210), *range(300, 309), *range(400, 432), *range(500, 512)])
+def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
+    """Without a readable body only the listed refusals are definite; everything else is UNKNOWN, sent once."""
+    refused = {400, 403, 404, 422}
+    with serving(says(status, b"")) as server:
+        outcome = case.open(server.url, Turns()).check(REQUEST)
+        purchases = [path for path in server.paths() if not path.endswith("/oauth/token")]
+    if status == 401:
+        assert outcome.kind is OutcomeClass.AUTH
+    elif status == 429:
+        assert outcome.kind is OutcomeClass.RATE_LIMITED
+    else:
+        expected = OutcomeClass.FAILED_DEFINITE if status in refused else OutcomeClass.UNKNOWN
+        assert (outcome.kind, outcome.status) == (expected, status)
+    assert outcome.sent is Sent.YES
+    assert len(purchases) == 1
+
+
+FAULTS: dict[str, Script] = {
+    "closed": sends(b""),
+    "reset": resets(),
+    "reset in the headers": resets(http(200, BOUGHT)[:20]),
+    "reset in the body": resets(http(200, BOUGHT)[:-3]),
+    "cut": sends(http(200, BOUGHT)[:-3]),
+    "no HTTP": sends(b"\0\1\2\3\r\n\r\n"),
+    "HTML": says(200, "<html>"),
+    "cut JSON": says(200, b'{"credit_check": {"credit_check_id": 12345'),
+    "cut JSON in an open-ended body": sends(b'HTTP/1.1 200 OK\r\n\r\n{"search_id": 7'),
+}
+
+
+@pytest.mark.parametrize("script", FAULTS.values(), ids=FAULTS)
+def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
+    """Whatever breaks after sending is UNKNOWN, an outcome and no exception, and is not sent again."""
+    with serving(script) as server:
+        outcome = case.open(server.url, Turns()).check(REQUEST)
+        assert outcome.kind is OutcomeClass.UNKNOWN
+        assert outcome.sent is not Sent.NO
+        assert server.connections == 1
+
+
+def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case) -> None:
+    """Nobody listens: certainly not bought; but a question that was not asked has taught nothing."""
+    vendor = case.open(f"http://127.0.0.1:{closed_port()}", Turns())
+    bought, read = vendor.check(REQUEST), vendor.detail(case.id)
+    assert (bought.kind, bought.reason, bought.sent) == (OutcomeClass.FAILED_DEFINITE, "not_connected", Sent.NO)
+    assert (read.kind, read.reason, read.sent) == (OutcomeClass.UNKNOWN, "not_connected", Sent.NO)
+
+
+class ShutGate:
+    """A gate whose store is out of reach, or that is broken in itself."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def wait_turn(self) -> None:
+        raise self._error
+
+
+@pytest.mark.expects_log("a broken gate is a bug, which the log must name")
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(ConsoleError("database_locked"), "database_locked"), (ZeroDivisionError(), "internal_error")],
+)
+def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason: str) -> None:
+    """What goes wrong before sending is told as such, whatever it is."""
+    with serving(says(200, case.bought)) as server:
+        outcome = case.open(server.url, ShutGate(error)).check(REQUEST)
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, reason, Sent.NO)
+        assert server.connections == 0
+
+
+def test_reads_do_not_buy(case: Case) -> None:
+    """The reading half has no way to buy, and what it sends are questions."""
+    with serving(says(200, case.bought)) as server:
+        reader: CreditReader = case.open(server.url, Turns()).reader()
+        assert not hasattr(reader, "check")
+        reader.detail(case.id)
+        reader.pdf(case.id)
+        reader.find_purchases(REQUEST.corporation_number)
+        assert {path.split()[0] for path in server.paths()} == {"GET"}
+
+
+def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
+    """Capabilities are the truth: what is not there is answered at once, as not asked."""
+    with serving(says(200, case.bought)) as server:
+        vendor = case.open(server.url, Turns())
+        assert not vendor.capabilities.finds_purchases
+        found = vendor.find_purchases(REQUEST.corporation_number)
+        assert (found.kind, found.reason, found.sent) == (OutcomeClass.UNKNOWN, "no_list_call", Sent.NO)
+        if not vendor.capabilities.pdf:
+            file = vendor.pdf(case.id)
+            assert (file.kind, file.reason, file.sent) == (OutcomeClass.UNKNOWN, "not_supported", Sent.NO)
+        assert server.connections == 0
+
+
+def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
+    """Neither the vendor nor an outcome shows what it signs in with."""
+    with serving(says(500, "echo: " + " ".join(case.secrets))) as server:
+        vendor = case.open(server.url, Turns())
+        seen = repr(vendor) + repr(vendor.check(REQUEST))
+    assert "echo: " in seen
+    assert not [secret for secret in case.secrets if secret in seen]
+
+
+def test_a_company_without_a_name_is_not_searched() -> None:
+    """A vendor that searches by name refuses what has none, before anything is sent."""
+    with serving(says(200)) as server:
+        outcome = _article_count(server.url, Turns()).check(PurchaseRequest("0000000000000", "1"))
+        assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, "no_name", Sent.NO)
+        assert server.connections == 0
+
+
+def test_silence_and_drips_end() -> None:
+    """A provider that never ends its answer leaves UNKNOWN within the scaled budget."""
+    for script in (hangs(), drips(http(200, BOUGHT), 0.02)):
+        with serving(script) as server:
+            outcome = alarmbox(server.url, scale=100).check(REQUEST)
+        assert outcome.kind is OutcomeClass.UNKNOWN
+        assert outcome.reason in ("read_timeout", "budget_spent")
