@@ -3,12 +3,13 @@
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -19,12 +20,14 @@ from console.domain.records import Person
 from console.services.failpoints import Failpoints
 from console.settings import Settings
 from console.store import migrate, people
-from console.store.audit import AuditTrail
 from console.store.cipher import Cipher
 from console.store.documents import Documents
 from console.store.engine import Database, Transaction
 from console.store.leases import Holder
-from console.store.spool import Spool
+from console.store.spool import Head, Spool
+
+if TYPE_CHECKING:
+    from console.store.audit import AuditTrail
 
 WORKER = "worker"
 KEY_FINGERPRINT = "store_key_fingerprint"
@@ -56,13 +59,15 @@ class Desk:
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
 
-    def __post_init__(self) -> None:
-        self.audit = AuditTrail(
-            self.session,
-            self.spool.desk_id,
-            self.clock,
-            lambda heads: self.spool.anchor(self.database_id, heads),
-        )
+    @cached_property
+    def audit(self) -> "AuditTrail":
+        """This process's audit chain."""
+        from console.store.audit import AuditTrail
+
+        def anchor(heads: Sequence[Head]) -> None:
+            self.spool.anchor(self.database_id, heads)
+
+        return AuditTrail(self.session, self.spool.desk_id, self.clock, anchor)
 
     @cached_property
     def cipher(self) -> Cipher:

@@ -56,7 +56,10 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
     """An id that belongs to another number or record proves nothing."""
     other = buy(console, NUMBERS[1])
     record = make_unknown(console, sandbox)
-    resolve = lambda provider_id: console.recovery.resolve("credit-check", record.id, "success", "x", provider_id)  # noqa: E731
+
+    def resolve(provider_id: int | None) -> object:
+        return console.recovery.resolve("credit-check", record.id, "success", "x", provider_id)
+
     assert code_of(lambda: resolve(other.credit_check_id)) == "evidence_mismatch"
     assert code_of(lambda: resolve(999_999)) == "evidence_mismatch"
     assert console.credit_checks.show(record.id).record.certainty == "unknown"
