@@ -33,8 +33,9 @@ class Console:
     machinery of buying.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, vendor: "CreditVendor | None" = None) -> None:
         self._desk = desk
+        self._vendor = vendor
         self.settings = desk.settings
 
     @cached_property
@@ -73,7 +74,7 @@ class Console:
     def _machinery(self) -> "Machinery":
         from console.machinery import Machinery
 
-        return Machinery(self._desk, lambda: _alarmbox(self._desk))
+        return Machinery(self._desk, lambda: self._vendor or _alarmbox(self._desk))
 
     @contextmanager
     def acting(self, name: str | None) -> Iterator[None]:
@@ -105,8 +106,10 @@ class Console:
         self.close()
 
 
-def open_console(settings: Settings, clock: Clock | None = None) -> Console:
+def open_console(settings: Settings, clock: Clock | None = None, vendor: "CreditVendor | None" = None) -> Console:
     """Open the desk: a missing embedded database is made, an unfit one refused. Nothing is sent.
+
+    `vendor` stands in for the configured one.
 
     Raises ConsoleError bad_profile, schema_mismatch, not_our_database, database_unreachable and its like.
     """
@@ -124,7 +127,7 @@ def open_console(settings: Settings, clock: Clock | None = None) -> Console:
         scale=TimeScale(settings.time_scale),
         failpoints=Failpoints(settings.failpoint),
     )
-    return Console(desk)
+    return Console(desk, vendor)
 
 
 def open_health(settings: Settings) -> "Health":
