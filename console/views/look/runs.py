@@ -44,17 +44,22 @@ def amount_runs(text: str) -> tuple[tuple[str, bool], ...]:
     return tuple((piece, piece != ",") for piece in _COMMA.split(text) if piece)
 
 
-def rich(text: str) -> str:
-    """The text as Qt's rich text with its figures in the figures font; plain text comes back unchanged."""
+def rich(text: str, role: Role = "body", *, sentences: bool = False) -> str:
+    """The text as Qt's rich text with its figures in the figures font; plain text comes back unchanged.
+
+    `sentences` gives its lines the role's height, for text that wraps: the bundled fonts' own is too tight.
+    """
     pieces = split_runs(text)
-    if not any(figures for _, figures in pieces) and "\n" not in text:
+    line = look().line(role) if sentences and text else 0
+    if not line and not any(figures for _, figures in pieces) and "\n" not in text:
         return text
     family = tokens().family("figures")
     spans = (
         f"<span style=\"font-family:'{family}'\">{escape(piece)}</span>" if figures else escape(piece)
         for piece, figures in pieces
     )
-    return "<span>" + "".join(spans).replace("\n", "<br>") + "</span>"
+    style = f"margin:0;line-height:{line}px" if line else "margin:0"
+    return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
 
 def draw_runs(

@@ -23,7 +23,7 @@ Surface[edge="bottom"] { border-bottom-width: 1px; }
 Surface[edge="left"] { border-left-width: 1px; }
 Surface[edge="right"] { border-right-width: 1px; }
 Surface[edge="all"] { border-width: 1px; border-radius: ${panel}px; }
-Surface[edge="all"][differs="true"] { border: ${differs}px solid $bad; }
+Surface[differs="true"] { border: ${differs}px solid $bad; }
 
 Bar { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }
 Bar[tone="good"] { border-color: $good; background: $good_tint; }
@@ -36,7 +36,7 @@ OmniboxFrame { border: 1px solid $border; border-radius: ${dialog}px; background
 
 QLineEdit, QPlainTextEdit {
   background: $base; color: $text; border: 1px solid $border; border-radius: ${control}px; padding: 0 9px;
-  selection-background-color: $accent; selection-color: $on_accent;
+  selection-background-color: $accent; selection-color: $on_accent; placeholder-text-color: $muted;
 }
 QLineEdit { min-height: ${input}px; max-height: ${input}px; }
 QPlainTextEdit { padding: 5px; }
@@ -50,18 +50,19 @@ QLineEdit[error="true"] {
 QPlainTextEdit[error="true"] { border: 2px solid $bad; padding: 4px; }
 QLineEdit:disabled, QPlainTextEdit:disabled, QLineEdit[readOnly="true"] {
   background: $disabled_fill; color: $disabled_text; border-color: $disabled_border;
+  placeholder-text-color: $disabled_text;
 }
 QLineEdit[bare="true"], QLineEdit[bare="true"]:focus {
   border: 0; background: transparent; padding: 0; min-height: 0; max-height: 16777215px;
 }
 
-QPushButton {
+.QPushButton {
   background: $base; color: $text; border: 1px solid $border; border-radius: ${control}px;
   padding: 0 12px; min-height: ${button}px;
 }
-QPushButton:hover { background: $hover; }
-QPushButton:pressed { background: $sunken; }
-QPushButton:disabled { background: $disabled_fill; color: $disabled_text; border-color: $disabled_border; }
+.QPushButton:hover { background: $hover; }
+.QPushButton:pressed { background: $sunken; }
+.QPushButton:disabled { background: $disabled_fill; color: $disabled_text; border-color: $disabled_border; }
 
 QMenu { background: $base; color: $text; border: 1px solid $border; padding: 4px; }
 QMenu::item { padding: 6px 24px 6px 12px; border-radius: ${control}px; }

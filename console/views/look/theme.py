@@ -77,6 +77,10 @@ class Look(QObject):
             found = self._colours[name] = parse_colour(self.values[_TINTS.get(name, name)])
         return found
 
+    def skeleton(self) -> QColor:
+        """The bars that stand where something is being read: visible in each theme, and no more than that."""
+        return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
+
     def font(self, role: Role, *, bold: bool = False, figures: bool | None = None) -> QFont:
         """The font of a role at the text size in force."""
         key = (role, bold, figures)

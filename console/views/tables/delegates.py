@@ -113,7 +113,7 @@ class CellDelegate(QStyledItemDelegate):
         width = min(inner.width(), max(24, inner.width() * 2 // 3))
         left = inner.right() - width if self._column.right else inner.left()
         bar = QRectF(left, rect.center().y() - 5, width, 10)
-        draw_frame(painter, bar, 2, None, look().colour("line" if look().theme == "dark" else "sunken"))
+        draw_frame(painter, bar, 2, None, look().skeleton())
 
     def _nothing(self, painter: QPainter, rect: QRect) -> None:
         inner = self.inner(rect, 1)

@@ -51,6 +51,8 @@ class Words(QLabel):
         self._role: Role = role
         self._bold = bold
         self.setWordWrap(wrap)
+        if wrap:  # else a layout gives sentences the width of their longest word
+            self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         if selectable:
             self.setTextInteractionFlags(
                 Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
@@ -62,7 +64,11 @@ class Words(QLabel):
     def say(self, text: str, tone: Tone | None = None) -> None:
         """Show other words, perhaps in another tone."""
         self.plain = text
-        shown = rich(text)
+        shown = rich(text, self._role, sentences=self.wordWrap())
+        if self.wordWrap():
+            # Qt puts all the air of a high line above its letters; half of it belongs below.
+            air = half_air(self._role)
+            self.setContentsMargins(0, -air, 0, air)
         self.setTextFormat(Qt.TextFormat.PlainText if shown == text else Qt.TextFormat.RichText)
         self.setText(shown)
         self.setAccessibleName(text)
@@ -74,6 +80,12 @@ class Words(QLabel):
         if event.type() == QEvent.Type.StyleChange:
             self.setFont(look().font(self._role, bold=self._bold))
             self.setMinimumHeight(look().line(self._role))
+            self.say(self.plain)
+
+
+def half_air(role: Role) -> int:
+    """What a line of a role has above its letters and below them, in px."""
+    return int((look().line(role) - look().metrics(role).height()) // 2)
 
 
 class ElidedWords(Painted):

@@ -63,7 +63,6 @@ class KeyButton(PaintedButton):
         super().__init__(text, parent)
         self.key, self.kind, self.icon_name = key, kind, icon
         self.reason = ""
-        self.flat = False  # without an edge until it is pointed at
         self._words = text
         if key and binds:
             shortcut = QShortcut(QKeySequence(_sequence(key)), self)
@@ -158,13 +157,10 @@ class KeyButton(PaintedButton):
                 return ink, None, colour("danger_fill"), (ink, ink, None)
             cap = (colour("muted"), colour("disabled_border"), colour("base"))
             return colour("bad"), colour("bad"), colour("bad_tint" if hover else "base"), cap
-        fill = colour("sunken" if down else "hover" if hover else "base")
-        return (
-            colour("text"),
-            colour("border"),
-            fill,
-            (colour("muted"), colour("disabled_border"), colour("base")),
-        )
+        cap = (colour("muted"), colour("disabled_border"), colour("base"))
+        if self.isFlat():
+            return colour("text"), None, colour("sunken" if down or hover else "raised"), cap
+        return colour("text"), colour("border"), colour("sunken" if down else "hover" if hover else "base"), cap
 
 
 class ReasonLabel(Words):

@@ -118,12 +118,12 @@ class TopBar(Surface):
         super().__init__(parent, raised=True, edge="bottom")
         self.setFixedHeight(look().layout("top_bar"))
         name = Words(product, bold=True)
-        name.setFixedWidth(tokens().px("layout", "side_bar") - 12)
+        name.setMinimumWidth(tokens().px("layout", "side_bar") - 12)
         self.clock = Words("", "data")
         self.search = SearchButton(search_words, "Ctrl+K")
         self.search.clicked.connect(self.search_wanted)
         self.operator = KeyButton(operator, kind="tool", icon="person")
-        self.operator.flat = True
+        self.operator.setFlat(True)
         self.operator.clicked.connect(self.operator_wanted)
         label = EnvironmentLabel(environment_word, environment)
         self.setLayout(row(name, label, None, self.search, None, self.clock, self.operator, margins=(12, 0, 8, 0)))
@@ -151,11 +151,11 @@ class StatusCell(Surface):
     def __init__(self, status: Status, *, right: bool) -> None:
         super().__init__(raised=True, edge="left" if right else "right")
         quiet = status.tone == "good"
-        parts: list[QWidget | int | None] = [Words(status.name, "small")]
-        if status.shape:
-            parts.append(Sign(status.shape, status.tone, 14))
-        if status.words:
-            parts.append(Words(status.words, "small_data" if quiet else "small", "muted" if quiet else status.tone))
+        name = Words(status.name, "small")
+        sign = Sign(status.shape, status.tone, 14) if status.shape else None
+        words = Words(status.words, "small_data" if quiet else "small", "muted" if quiet else status.tone)
+        order = (name, sign, words) if status.words else (sign, name)
+        parts = [part for part in order if part is not None]
         self.setAccessibleName(f"{status.name} {status.words}".strip())
         self.setLayout(row(*parts, gap=6, margins=(12, 0, 12, 0)))
 

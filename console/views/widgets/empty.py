@@ -61,7 +61,7 @@ class SkeletonRows(Painted):
         if not self._visible:
             return
         painter, colour, high = QPainter(self), look().colour, look().row()
-        bar = colour("line" if look().theme == "dark" else "sunken")
+        bar = look().skeleton()
         for number in range(self._rows):
             top = number * high
             middle = top + (high - 10) / 2

@@ -96,6 +96,8 @@ class Field(QWidget):
         self._inside_sign.show_shape(shape, tone)
         self._inside_sign.setVisible(bool(words))
         self._inside_words.setVisible(bool(words))
+        if isinstance(self.edit, Edit):
+            self.edit.setTextMargins(0, 0, self._inside.sizeHint().width() if words else 0, 0)
 
     def lock(self, words: str) -> None:
         """Off for now; the words in it say what switches it on."""

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.look.tokens import Tone
-from console.views.widgets.base import Sign, Surface, Words, column, row, set_property
+from console.views.widgets.base import ElidedWords, Sign, Surface, Words, column, half_air, row, set_property
 
 _LABEL_WIDTH = 80
 
@@ -44,7 +44,7 @@ class SidePanel(Surface):
         self._name = Words("", "small", "muted")
         self._sign = Sign("dash", "muted")
         self._word = Words("", "section")
-        self._own = Words("", "body")
+        self._own = ElidedWords("", "small_data", "muted")
         self._amount = Words("", "figure", bold=True)
         self._fact = Words("", "small", "muted")
         self._source = Words("", "small", "muted")
@@ -52,7 +52,7 @@ class SidePanel(Surface):
         self._last = row(self._source, None, gap=6)
         self._box = column(self._name, first, self._fact, self._last, gap=0)
         self.setLayout(self._box)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
 
     def add_tool(self, tool: QWidget) -> None:
@@ -64,9 +64,9 @@ class SidePanel(Surface):
         # The sign of the difference stands first: the frame alone would be colour and line only.
         self._sign.show_shape("not_equal" if side.differs else side.shape, "bad" if side.differs else side.tone)
         self._word.say(side.word, "bad" if side.differs else side.tone)
-        for words, text in ((self._own, side.own_word), (self._amount, side.amount), (self._fact, side.fact)):
-            words.say(text)
-            words.setVisible(bool(text))
+        self._own.say(side.own_word)
+        self._amount.say(side.amount)
+        self._fact.say(side.fact)
         self._source.say(side.source)
         set_property(self, "differs", side.differs)
         self._pad(framed=side.differs)
@@ -180,7 +180,7 @@ class FactForm(QWidget):
         form.addRow(_form_label(labels[0]), verdict)
         form.addRow(_form_label(labels[1]), self._why)
         form.addRow(_form_label(labels[2]), self._next)
-        form.addRow(_form_label(labels[3]), self._actions)
+        form.addRow(_form_label(labels[3], beside_buttons=True), self._actions)
 
     def show_facts(self, verdict: str, why: str, following: str, *, shape: str, tone: Tone = "text") -> None:
         """`tone` colours the verdict: `text` for what is as it should be; shape as in the badges."""
@@ -199,9 +199,14 @@ class FactForm(QWidget):
         self._actions.addStretch(1)
 
 
-def _form_label(text: str) -> Words:
+def _form_label(text: str, *, beside_buttons: bool = False) -> Words:
+    """A label that stays with the first line of its sentence, however many lines that grows to."""
     label = Words(text, "body", "muted")
     label.setMinimumWidth(_LABEL_WIDTH)
+    label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+    if not beside_buttons:
+        label.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        label.setContentsMargins(0, half_air("body"), 0, 0)
     return label
 
 

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QTabBar, QWidget
 from console.views.look.painting import draw_frame
 from console.views.look.runs import baseline_in
 from console.views.look.theme import look
+from console.views.look.tokens import tokens
 
 _GAP = 22  # between two tabs, half of it on each side
 _COUNT_GAP = 6
@@ -15,8 +16,10 @@ _COUNT_GAP = 6
 class Tabs(QTabBar):
     """A bar of tabs; `currentChanged(int)` tells. Arrow keys walk along it."""
 
-    def __init__(self, name: str, *, parent: QWidget | None = None) -> None:
+    def __init__(self, name: str, *, margin: int | None = None, parent: QWidget | None = None) -> None:
+        """The first word begins `margin` px from the left, the page's margin unless told otherwise."""
         super().__init__(parent)
+        self._margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.setAccessibleName(name)
         self.setDrawBase(False)
         self.setExpanding(False)
@@ -50,6 +53,8 @@ class Tabs(QTabBar):
         width = look().metrics("body", bold=True).horizontalAdvance(word) + _GAP
         if count:
             width += _COUNT_GAP + look().metrics("small_data").horizontalAdvance(count)
+        if index == 0:
+            width += self._margin - _GAP / 2
         return QSize(round(width), look().control("tab"))
 
     def minimumTabSizeHint(self, index: int) -> QSize:
@@ -63,7 +68,7 @@ class Tabs(QTabBar):
     def _draw(self, painter: QPainter, number: int, rect: QRectF) -> None:
         colour, current = look().colour, number == self.currentIndex()
         word, count, _ = self.tabData(number)
-        inner = rect.adjusted(_GAP / 2, 0, -_GAP / 2, 0)
+        inner = rect.adjusted(_GAP / 2 if number else self._margin, 0, -_GAP / 2, 0)
         baseline = baseline_in(rect.top(), rect.height())
         painter.setFont(look().font("body", bold=current))
         painter.setPen(colour("text" if current else "muted"))
@@ -76,7 +81,7 @@ class Tabs(QTabBar):
         if current:
             painter.fillRect(QRectF(inner.left(), rect.bottom() - 2, inner.width(), 2), colour("accent"))
             if self.hasFocus():
-                around = rect.adjusted(3, 5, -3, -5)
+                around = inner.adjusted(-6, 6, 6, -6)
                 draw_frame(painter, around, 4, colour("focus"), None, 2)
 
     def changeEvent(self, event: QEvent) -> None:

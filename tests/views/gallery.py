@@ -1,0 +1,364 @@
+"""Renders every badge, control, bar and row into pictures, to be looked at: `python -m tests.views.gallery FOLDER`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtWidgets import QApplication, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+
+from console.views.look.theme import install, look
+from console.views.look.tokens import ThemeName, tokens
+from console.views.tables.book import Page
+from console.views.tables.columns import Cell, Column, StateCell, check_column
+from console.views.tables.page import RecordTable
+from console.views.tables.paging import PagedModel
+from console.views.widgets.badge import Badge
+from console.views.widgets.bars import Bar, Toast
+from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.buttons import KeyButton, Kind, ReasonLabel
+from console.views.widgets.chrome import ActionBar, HintBar, Status, StatusBar, TopBar
+from console.views.widgets.copyable import CopyableId
+from console.views.widgets.empty import EmptyState, SkeletonRows
+from console.views.widgets.inputs import CheckBox, Choice, Field, FilterChip, RadioButton
+from console.views.widgets.record import DocumentPart, DocumentStrip, FactForm, Side, Strip
+from console.views.widgets.ring import FocusRing
+from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.tabs import Tabs
+from console.views.widgets.timeline import Happening, TimelineList
+from tests.support.inline_runner import InlineRunner
+
+_AXES = {
+    "business": "状態(共通)",
+    "certainty": "確度",
+    "work": "作業",
+    "credit_check": "与信チェック",
+    "order": "注文",
+    "payment": "決済",
+    "refund": "返金",
+}
+_rings: list[tuple[FocusRing, QWidget]] = []
+
+
+def section(title: str, content: QWidget | None, note: str = "") -> QWidget:
+    holder = QWidget()
+    head = row(Words(title, "section"), Words(note, "small", "muted"), None)
+    parts = column(head, gap=8)
+    if content is not None:
+        box = Surface(edge="all")
+        box.setLayout(column(content, margins=(16, 12, 16, 12)))
+        parts.addWidget(box)
+    holder.setLayout(parts)
+    return holder
+
+
+def badges() -> QWidget:
+    grid = QGridLayout()
+    for line, (axis, title) in enumerate(_AXES.items()):
+        grid.addWidget(Words(title, "body", "muted"), line, 0, Qt.AlignmentFlag.AlignTop)
+        boxes = QVBoxLayout()
+        box = QHBoxLayout()
+        states = [key for key in tokens().badges if key.startswith(axis + ".")]
+        for number, key in enumerate(states):
+            if number == 6:
+                box.addStretch(1)
+                boxes.addLayout(box)
+                box = QHBoxLayout()
+            box.addWidget(Badge.of(key, "ja"))
+            box.addWidget(Words(tokens().badges[key].en, "body", "muted"))
+            box.addSpacing(12)
+        box.addStretch(1)
+        boxes.addLayout(box)
+        grid.addLayout(boxes, line, 1)
+    holder = QWidget()
+    holder.setLayout(grid)
+    return section("印", holder, "形、言葉、色の三つで示す。色は言葉の代わりにならない")
+
+
+def _button(text: str, key: str, kind: Kind, state: str, icon: str = "") -> KeyButton:
+    button = KeyButton(text, key, kind, icon=icon)
+    if state == "hover":
+        button.setAttribute(Qt.WidgetAttribute.WA_UnderMouse)
+    if state == "down":
+        button.setDown(True)
+    if state == "focus":
+        _rings.append((FocusRing(), button))
+    return button
+
+
+def buttons() -> QWidget:
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(16)
+    grid.setVerticalSpacing(12)
+    for place, word in enumerate(("通常", "指す", "押す", "焦点", "無効と理由"), start=1):
+        grid.addWidget(Words(word, "small", "muted"), 0, place)
+    kinds: list[tuple[str, str, str, Kind, str, str]] = [
+        ("既定", "状態確認", "P", "default", "", "15:05 から可能"),
+        ("主", "返金を申請", "", "primary", "", "2 度押しできません"),
+        ("危険", "却下…", "D", "danger", "", "必要な権限: 承認者 lead-b"),
+        ("道具", "列", "", "tool", "columns", "変更なし"),
+    ]
+    for line, (name, text, key, kind, icon, reason) in enumerate(kinds, start=1):
+        grid.addWidget(Words(name, "small", "muted"), line, 0)
+        for place, state in enumerate(("", "hover", "down", "focus"), start=1):
+            grid.addWidget(_button(text, key, kind, state, icon), line, place)
+        off = KeyButton(text, key, kind, icon=icon)
+        off.set_off(reason)
+        grid.addLayout(row(off, ReasonLabel(off), None), line, 5)
+    holder = QWidget()
+    holder.setLayout(grid)
+    return section("ボタン", holder)
+
+
+def inputs() -> QWidget:
+    grid = QGridLayout()
+    grid.setHorizontalSpacing(16)
+    good = Field("法人番号", role="data")
+    good.edit.setText("2 0104 0190 7731")  # type: ignore[union-attr]  # a line
+    good.show_inside("検査数字")
+    wrong = Field("法人番号", role="data")
+    wrong.edit.setText("2 0104 0190 7713")  # type: ignore[union-attr]  # a line
+    wrong.show_error("検査数字が合いません。書類と見比べてください。")
+    amount = Field("返金額(円)", role="data", right=True)
+    amount.edit.setText("12,500")  # type: ignore[union-attr]  # a line
+    amount.show_error("返金可能額 ¥12,000 を超えています。")
+    words = Field("理由の説明")
+    words.show_hint("変換中の Enter と Esc は変換に使われます")
+    reason = Choice("理由")
+    reason.addItems(["二重注文"])
+    locked = Field("顧客")
+    locked.lock("番号を選ぶと入力できます")
+    for place, field in enumerate((good, wrong, amount, words)):
+        grid.addWidget(field, place // 2, place % 2, Qt.AlignmentFlag.AlignTop)
+    grid.addLayout(column(Words("理由", "small", "muted"), reason, gap=4), 2, 0)
+    grid.addWidget(locked, 2, 1)
+    checked, radio = CheckBox("詳細"), RadioButton("一部")
+    checked.setChecked(True)
+    radio.setChecked(True)
+    grid.addLayout(row(checked, CheckBox("PDF"), radio, RadioButton("全額"), None, gap=14), 3, 0)
+    chips = [FilterChip(name) for name in ("担当", "経過")]
+    chips[0].addItems(["担当 誰でも"])
+    chips[1].addItems(["いつでも", "5 分以上"])
+    chips[1].setCurrentIndex(1)
+    grid.addLayout(row(*chips, None), 3, 1)
+    holder = QWidget()
+    holder.setLayout(grid)
+    return section("入力", holder, "誤りは欄の下に、直し方まで書く")
+
+
+def bars() -> QWidget:
+    inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds=False)  # noqa: E731 - short
+    shown = (
+        Bar("古い表示", "14:52:10 に読取(12 分前)。変更の操作は再読込のあとで使えます。", tone="care", shape="clock",
+            button=inline("再読込", "F5")),
+        Bar("読み取れませんでした", "15:03:40、問合せ番号 E-7Q2K。前の内容を表示しています。", tone="bad", shape="cross",
+            button=inline("もう一度読む")),
+        Bar("未接続", "15:02 から。15:01:58 の内容を表示しています。閲覧だけできます。", shape="offline"),
+        Bar("読み込み中", "決済を読んでいます  1.4 秒", tone="progress", shape="circle_arrow", button=inline("中止", "Esc")),
+        Bar("閲覧専用", "14:30 から。決済会社の保守のため。状態確認は使えます。", shape="lock"),
+        Bar("変更あり", "lead-b が 15:03 に状態を変更しました。", tone="care", shape="person", button=inline("違いを表示")),
+        Bar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
+    )  # fmt: skip
+    holder = QWidget()
+    holder.setLayout(column(*shown, gap=8))
+    return section("状態の帯", holder)
+
+
+def toasts() -> QWidget:
+    shown = (
+        Toast("コピーしました 2010401907731", "4 秒で消えます"),
+        Toast("¥8,500 の返金を申請しました", "R-2214 承認待ち。PayPay へは未送信です"),
+        Toast("まだ応答がありません", "監視を続けています。閉じても構いません", shape="question", tone="unknown"),
+        Toast("実行しませんでした: 更新あり", "v8 に変わっています。違いを表示", shape="square_bang", tone="bad"),
+    )
+    holder = QWidget()
+    holder.setLayout(column(*shown, gap=8))
+    return section("短い知らせ", holder)
+
+
+def rows() -> QWidget:
+    def state(key: str, extra: str = "") -> Callable[[tuple[str, ...]], Cell]:
+        return lambda item: StateCell.of(item[int(key)], "ja", item[4] if extra else "")
+
+    columns = [
+        check_column(),
+        Column("what", "行の様子", 136, lambda item: item[0], muted=True),
+        Column("order", "注文", 84, lambda item: "A-10442", "data"),
+        Column("corporation", "法人", 172, lambda item: "みなも堂印刷", stretches=True),
+        Column("amount", "金額", 96, lambda item: "¥12,000", "amount"),
+        Column("state", "状態", 84, state("1"), "state"),
+        Column("certainty", "確度", 104, state("2"), "state"),
+        Column("work", "作業", 140, state("3", "x"), "state"),
+    ]
+    done, known, none = "payment.completed", "certainty.known", "work.none"
+    items = [
+        ("通常", done, known, none, ""),
+        ("指す", done, known, none, ""),
+        ("選択", done, known, none, ""),
+        ("選択、焦点あり", done, "certainty.sides_disagree", "work.scheduled", ""),
+        ("情報が古い", done, "certainty.old", none, ""),
+        ("他の人が変更", done, known, "work.taken", "lead-b"),
+        ("要対応", done, "certainty.unknown", "work.needs_review", ""),
+    ]
+    model = PagedModel(columns, lambda item: item[0], InlineRunner())
+    table = RecordTable(model, "表の行", margin=12)
+    model.setParent(table)
+    model.read(lambda cursor, limit: Page(items))
+    model.choose(2)
+    table.go_to(3)
+    table.ring_row, table.hover_row = 3, 1
+    table.mark("他の人が変更", "care")
+    table.setFixedHeight(28 + 7 * 32)
+    return section("表の行", table)
+
+
+def nothing() -> QWidget:
+    holder = QWidget()
+    button = KeyButton("不一致を開く", kind="inline")
+    empty = EmptyState("結果不明の記録はありません", "15:03 に確認しました", button=button)
+    skeleton = SkeletonRows()
+    QApplication.sendEvent(skeleton, QEvent(QEvent.Type.Polish))
+    skeleton._appear()
+    holder.setLayout(row(empty, skeleton))
+    return section("空と読み込み", holder)
+
+
+def chrome() -> QWidget:
+    top = TopBar("サポートコンソール", "本番", "production", "検索またはコマンド", "op-a")
+    top.clock.say("15:04 JST")
+    places = [
+        Place("home", "home", "ホーム", "Alt+1"),
+        Place("queues", "list", "対応一覧", "Alt+2", "12"),
+        Place("lookup", "search", "検索", "Alt+3"),
+        Place("alerts", "warning", "警告", "Alt+6", "1"),
+        Place("audit", "audit", "監査", "Alt+7"),
+    ]
+    side = SideBar(places, "画面")
+    side.show_current("queues")
+    side.setFixedHeight(220)
+    strip = Strip(
+        [
+            Side("当社", "完了", "disc", "good", amount="¥12,000", fact="14:58:03 から・6 分", source="v7・自動確認による"),
+            Side("決済会社(PayPay)", "成功", "disc", "good", "COMPLETED", "¥12,000", "15:01:40 に確認・3 分前", "参照 0473…8821"),
+            Side("注文", "未入金", "ring", "text", "pending", "¥12,000", "15:03:10 に読取・1 分前", "番号 A-10442", True, "不一致"),
+        ],
+        "三つの立場",
+    )  # fmt: skip
+    form = FactForm(("判定", "理由", "次回", "できること"))
+    form.show_facts(
+        "不一致: 決済会社では支払済みですが、注文は未入金のままです。",
+        "支払いは 14:58:03 に確認済みです。14:58:05 にデータベースへ接続できず、注文へ反映できませんでした。",
+        "15:09 に自動で反映します(6回中2回目)。お客様への返金や再請求は不要です。",
+        shape="not_equal",
+        tone="bad",
+    )
+    form.set_actions(KeyButton("注文へ反映", "M", "primary"), KeyButton("状態確認", "P"))
+    tabs = Tabs("内訳")
+    for word, count in (("時系列", "8"), ("試行", "2"), ("返金", "0"), ("応答原文(伏せ字)", "3")):
+        tabs.add(word, count)
+    off = KeyButton("証跡付きで解決…", "E")
+    off.set_off("必要な権限: 承認者 lead-b、lead-c")
+    actions = ActionBar([KeyButton("状態確認", "P"), KeyButton("再取得", "F"), off], [KeyButton("メモ", "N")])
+    hints = HintBar([(("↓", "↑"), "移動"), (("Enter",), "開く"), (("Ctrl+F",), "絞り込み")])
+    hints.count.say("16 件中 5 件目")
+    status = StatusBar()
+    status.show_cells(
+        [Status("サービス", "check", "good", "0.2 秒"), Status("Atom", "warning", "care", "遅延 4 秒")],
+        [Status("未完了の作業", words="1", key="unfinished"), Status("書き込み可", "check", "good")],
+    )
+    title = row(Words("決済 A-10442", "title"), CopyableId("2 0104 0190 7731", "2010401907731", "法人番号", tone="muted"),
+                None, Badge.of("payment.completed", "ja"), Badge.of("certainty.sides_disagree", "ja"),
+                Badge.of("work.scheduled", "ja"), margins=(24, 12, 24, 12))  # fmt: skip
+    page = column(title, strip, form, tabs, timeline(), actions, hints, gap=0)
+    holder = QWidget()
+    body = row(side, gap=0)
+    body.setAlignment(side, Qt.AlignmentFlag.AlignTop)
+    body.addLayout(page, 1)
+    holder.setLayout(column(top, body, documents(), status, gap=0))
+    return section("枠と記録", holder)
+
+
+def timeline() -> QWidget:
+    lines = TimelineList("時系列")
+    lines.setFixedHeight(4 * 32)
+    lines.show_happenings(
+        [
+            Happening("15:09:00", "", "clock", "muted", "自動", "予定: 注文への反映 2 / 6"),
+            Happening("15:01:40", "", "circle_arrow", "text", "op-a", "状態確認: COMPLETED ¥12,000", "変化なし"),
+            Happening("14:58:35", "", "cross", "bad", "自動", "注文への反映 1 / 6 失敗:", "データベース応答なし"),
+            Happening("14:58:03", "", "check", "good", "PayPay", "通知受信、署名確認済: COMPLETED ¥12,000"),
+        ]
+    )
+    return lines
+
+
+def documents() -> QWidget:
+    button = KeyButton("PDFを開く", icon="document")
+    button.set_off("まだ保存されていません")
+    tail = QWidget()
+    tail.setLayout(column(button, ReasonLabel(button), gap=4))
+    strip = DocumentStrip(
+        [
+            DocumentPart("詳細", "check", "good", "揃っています", "14:58:04 に取得"),
+            DocumentPart("結果", "check", "good", "保留", "値 hold"),
+            DocumentPart("期日", "check", "good", "2027-11-20 まで", "2026-11-20 に購入"),
+            DocumentPart("PDF", "cross", "bad", "応答が途中で切断", "次回 15:58", missing=True, missing_word="なし"),
+        ],
+        "書類",
+        tail,
+    )
+    holder = QWidget()
+    holder.setLayout(column(strip, margins=(24, 16, 24, 16)))
+    return holder
+
+
+def sheet() -> QWidget:
+    page = QWidget()
+    page.setFixedWidth(1440)
+    page.setAutoFillBackground(True)
+    upper, lower = row(gap=24), row(gap=24)
+    top = Qt.AlignmentFlag.AlignTop
+    upper.addWidget(buttons(), 3, top)
+    upper.addWidget(toasts(), 2, top)
+    lower.addWidget(inputs(), 1, top)
+    lower.addWidget(bars(), 1, top)
+    parts = column(gap=20, margins=(24, 24, 24, 24))
+    parts.addWidget(badges())
+    parts.addLayout(upper)
+    parts.addLayout(lower)
+    for part in (rows(), nothing(), chrome()):
+        parts.addWidget(part)
+    page.setLayout(parts)
+    return page
+
+
+def render(theme: ThemeName, folder: Path, scale: float = 1.0) -> Path:
+    """One picture of everything in a theme."""
+    look().choose(theme)
+    look().set_scale(scale)
+    page = sheet()
+    page.show()
+    layout = page.layout()
+    page.resize(page.width(), layout.totalHeightForWidth(page.width()) if layout else 0)
+    for ring, widget in _rings:
+        ring.surround(widget, 2)
+    QApplication.processEvents()
+    target = folder / f"gallery-{theme}{'' if scale == 1 else f'-{scale:g}'}.png"
+    page.grab().save(str(target))
+    page.close()
+    _rings.clear()
+    return target
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    app = QApplication([])
+    install(app)
+    for theme in ("light", "dark", "high_contrast"):
+        print(render(theme, folder))
+    print(render("light", folder, 2.0))
+
+
+if __name__ == "__main__":
+    main()
