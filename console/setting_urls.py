@@ -5,13 +5,10 @@ import re
 from pathlib import Path
 from urllib.parse import unquote
 
+from console.domain.errors import ConsoleError
+from console.providers.base_url import parse_base_url
 from console.setting_values import Given
 
-_PROVIDER = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[^/?#@:%\\\[\]\s]+|\[[0-9a-f:.]+\])(:(?P<port>[1-9][0-9]{0,4}))?/?", re.I
-)
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _SQLITE = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
 _SERVER = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
 _FOLDER = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
@@ -21,49 +18,15 @@ _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
 
 def provider_url(given: Given) -> str:
     """Scheme, host and port alone, normalised: https anywhere, http on this machine. No path, no userinfo."""
-    if "@" in given.text:
-        raise given.bad("url_userinfo")
-    found = _PROVIDER.fullmatch(given.text)
-    if found is None or int(found["port"] or 443) > 65535:
-        raise given.bad("url_form")
-    scheme, host = found["scheme"].lower(), _host(given, found["host"].lower())
-    if scheme != "https" and not is_loopback_host(host):
-        raise given.bad("url_not_https")
-    return f"{scheme}://{host}" + (f":{found['port']}" if found["port"] else "")
-
-
-def is_loopback_host(host: str) -> bool:
-    """This machine by name or by address; spellings that only some resolvers read as an address are not."""
-    from ipaddress import ip_address
-
-    if host == "localhost":
-        return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+        return str(parse_base_url(given.text, given.name))
+    except ConsoleError as unfit:
+        raise given.bad(str(unfit.detail["problem"])) from None
 
 
 def is_loopback(url: str) -> bool:
     """Whether a URL as `provider_url` returns it stays on this machine."""
-    host = url.split("://", 1)[1]
-    return is_loopback_host(host if host.endswith("]") else host.rpartition(":")[0] or host)
-
-
-def _host(given: Given, host: str) -> str:
-    """The host in ASCII: an international name in its punycode form."""
-    if host.startswith("["):
-        return f"[{Given(given.name, host[1:-1], given.file).address()}]"
-    if not host.isascii():
-        import idna
-
-        try:
-            host = idna.encode(host).decode("ascii")
-        except idna.IDNAError as cause:
-            raise given.bad("url_form") from cause
-    if not _HOST.fullmatch(host):
-        raise given.bad("url_form")
-    return host
+    return parse_base_url(url).loopback
 
 
 def database_url(given: Given) -> tuple[str, Path | None]:

