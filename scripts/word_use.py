@@ -47,27 +47,35 @@ def audit_codes(root: Path) -> list[Asked]:
 def arguments(root: Path, functions: dict[str, int]) -> list[Asked]:
     """The literal text at the given place of every call to one of the functions."""
     return [
-        Asked(argument.value, f"{file}:{call.lineno}")
+        Asked(text, f"{file}:{call.lineno}")
         for tree, file in _modules(root)
         for call, place in _calls(tree, functions)
-        if len(call.args) > place
-        and isinstance(argument := call.args[place], ast.Constant)
-        and isinstance(argument.value, str)
+        for text in map(_string, call.args[place : place + 1])
+        if text is not None
     ]
 
 
 def details(root: Path, fact: str) -> list[tuple[str, Asked]]:
     """(code, literal value) of one fact in the detail of every ConsoleError that is made with both."""
     return [
-        (code.value, Asked(value.value, f"{file}:{call.lineno}"))
+        (code, Asked(text, f"{file}:{call.lineno}"))
         for tree, file in _modules(root)
         for call, _ in _calls(tree, {"ConsoleError": 0})
-        if len(call.args) > 1
-        and isinstance(code := call.args[0], ast.Constant)
-        and isinstance(call.args[1], ast.Dict)
-        for name, value in zip(call.args[1].keys, call.args[1].values, strict=True)
-        if isinstance(name, ast.Constant) and name.value == fact and isinstance(value, ast.Constant)
+        if len(call.args) > 1 and (code := _string(call.args[0])) is not None
+        for text in _facts(call.args[1], fact)
     ]
+
+
+def _facts(detail: ast.expr, fact: str) -> Iterator[str]:
+    pairs = zip(detail.keys, detail.values, strict=True) if isinstance(detail, ast.Dict) else ()
+    for name, value in pairs:
+        text = _string(value)
+        if text is not None and _string(name) == fact:
+            yield text
+
+
+def _string(node: ast.expr | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 @cache
