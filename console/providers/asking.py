@@ -61,7 +61,7 @@ def ask_once(
     except TransportFailure as failure:
         if failure.sent is Sent.NO:
             return never_sent(failure.reason, buys=question.buys)
-        return Outcome(failure.kind, failure.reason, failure.sent)
+        return Outcome(failure.kind, failure.reason, failure.sent, status=failure.status)
     except Exception as error:
         _log.error("an answer could not be judged: %s", type(error).__name__)
         return Outcome(OutcomeClass.UNKNOWN, "internal_error", Sent.MAYBE)

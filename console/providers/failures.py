@@ -8,13 +8,17 @@ from console.domain.outcomes import OutcomeClass, Sent
 
 
 class TransportFailure(Exception):
-    """A call without a usable answer: its class for a money call, a stable reason, and whether it left."""
+    """A call without a whole answer: its class for a money call, a stable reason, and whether it left.
 
-    def __init__(self, kind: OutcomeClass, reason: str, sent: Sent) -> None:
+    `status` is the HTTP status when an answer had begun; it decides nothing.
+    """
+
+    def __init__(self, kind: OutcomeClass, reason: str, sent: Sent, status: int | None = None) -> None:
         super().__init__(f"{kind}: {reason} (sent: {sent})")
         self.kind = kind
         self.reason = reason
         self.sent = sent
+        self.status = status
 
 
 class AddressNotAllowed(OSError):

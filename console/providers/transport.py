@@ -85,14 +85,16 @@ class HttpTransport:
             adapter, watch = self._adapter(self._scale.seconds(budget))
         except Exception as error:
             raise TransportFailure(OutcomeClass.FAILED_DEFINITE, "not_prepared", Sent.NO) from error
+        status: int | None = None
         with watch, closing(adapter):
             try:
                 timeouts = self._timeouts(read_timeout)
                 response = adapter.send(request, stream=True, timeout=timeouts, proxies=self._proxies)
+                status = response.status_code
                 with closing(response):
                     return _read(response, watch, limit)
             except Exception as error:
-                raise _failure(error, watch) from error
+                raise _failure(error, watch, status) from error
 
     def _prepared(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None) -> "PreparedRequest":
         """The request as it will leave; its URL is the origin and the path, letter for letter."""
@@ -138,9 +140,10 @@ def _read(response: "Response", watch: Watch, limit: int) -> HttpAnswer:
     return HttpAnswer(response.status_code, headers, b"".join(chunks), digest.hexdigest())
 
 
-def _failure(error: Exception, watch: Watch) -> TransportFailure:
+def _failure(error: Exception, watch: Watch, status: int | None) -> TransportFailure:
     """The table's verdict; a budget that ran out after connecting is named as the cause."""
     kind, reason, sent = classify_exception(error)
-    if watch.spent and sent is not Sent.NO:
-        return TransportFailure(OutcomeClass.UNKNOWN, "budget_spent", Sent.MAYBE)
-    return TransportFailure(kind, reason, sent)
+    if status is not None or (watch.spent and sent is not Sent.NO):
+        kind, sent = OutcomeClass.UNKNOWN, Sent.MAYBE if status is None else Sent.YES
+        reason = "budget_spent" if watch.spent else reason
+    return TransportFailure(kind, reason, sent, status)

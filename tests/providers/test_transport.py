@@ -231,31 +231,43 @@ def test_read_timeout(after: bytes) -> None:
 def test_read_timeout_within_the_body() -> None:
     """Silence within the body is the same, although the library calls it a connection error."""
     with serving(hangs(WHOLE[:-5])) as server:
-        assert failure(transport(server.url), read_timeout=0.1) == (
-            OutcomeClass.UNKNOWN,
-            "read_timeout",
-            Sent.MAYBE,
-        )
+        with pytest.raises(TransportFailure) as caught:
+            send(transport(server.url), read_timeout=0.1)
+    assert (caught.value.kind, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
+    assert (caught.value.sent, caught.value.status) == (Sent.YES, 200)
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), ConnectionRefusedError(), RuntimeError("x")])
+def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that would mean "never sent" means nothing of the kind after the status line."""
+
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("console.providers.transport._read", broken)
+    with serving(says(200, BODY)) as server:
+        kind, _, sent = failure(transport(server.url))
+    assert (kind, sent) == (OutcomeClass.UNKNOWN, Sent.YES)
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"
 OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
-DRIPS: list[tuple[str, Script]] = [
-    ("in the headers", drips(WHOLE, 1.0)),
-    ("in the body", drips(b"{" * 99, 1.0, after=HEAD)),
-    ("in a body that ends with the connection", drips(b" " * 99, 1.0, after=OPEN_END)),
-    ("faster than the read timeout", drips(WHOLE, 0.05)),
+DRIPS: list[tuple[str, Script, Sent]] = [
+    ("in the headers", drips(WHOLE, 1.0), Sent.MAYBE),
+    ("in the body", drips(b"{" * 99, 1.0, after=HEAD), Sent.YES),
+    ("in a body that ends with the connection", drips(b" " * 99, 1.0, after=OPEN_END), Sent.YES),
+    ("faster than the read timeout", drips(WHOLE, 0.05), Sent.MAYBE),
 ]
 
 
-@pytest.mark.parametrize("script", [d[1] for d in DRIPS], ids=[d[0] for d in DRIPS])
-def test_a_drip_ends_with_the_budget(script: Script) -> None:
+@pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPS], ids=[d[0] for d in DRIPS])
+def test_a_drip_ends_with_the_budget(script: Script, sent: Sent) -> None:
     """One byte a second never reaches the read timeout; the call still ends within budget + 1 s."""
     with serving(script) as server:
         began = time.monotonic()
         outcome = failure(transport(server.url), read_timeout=5, budget=0.3)
         assert time.monotonic() - began < 1.3
-    assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", Sent.MAYBE)
+    assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", sent)
 
 
 def test_a_drip_under_tls_ends_with_the_budget(authority: Authority) -> None:
