@@ -19,6 +19,7 @@ LARGEST_MEMORY = 768 * 1024 * 1024
 MOST_PAGES = 500
 MOST_PIXELS = 6_000_000  # about A4 at 2,000 dots across; 18 MB on the way to the window
 WIDEST = 4096
+TALLEST = 16_384
 MOST_HITS = 1000
 MOST_CHARACTERS = 100_000  # of one page
 _GRID = 1_000_000
@@ -161,8 +162,6 @@ class _Pages:
                 raise Refused("encrypted" if locked else "unreadable") from None
             if len(document) > MOST_PAGES:
                 raise Refused("too_many_pages")
-            if len(document) == 0:
-                raise Refused("no_pages")
             self._document = document
         return self._document
 
@@ -198,7 +197,7 @@ def _scale(page: Any, width: int) -> float:
     across, down = page.get_size()
     if not (0 < across < 1e6 and 0 < down < 1e6):
         raise Refused("page_size")
-    scale: float = (min(max(width, 1), WIDEST) - 0.01) / across
+    scale: float = min((min(max(width, 1), WIDEST) - 0.01) / across, TALLEST / down)
     dots = math.ceil(across * scale) * math.ceil(down * scale)
     if dots > MOST_PIXELS:
         scale *= math.sqrt(MOST_PIXELS / dots)

@@ -1,7 +1,7 @@
 """Pages of an untrusted PDF, rendered and searched in a child process that is killed when it takes too long.
 
 ConsoleError `provider_answer_unusable`, detail.reason:
-not_pdf · too_large · encrypted · unreadable · no_pages · too_many_pages · page_size · no_such_page ·
+not_pdf · too_large · encrypted · unreadable · too_many_pages · page_size · no_such_page ·
 too_much_memory · took_too_long · crashed · closed
 """
 
@@ -50,13 +50,13 @@ class PdfPages:
 
     def page_count(self) -> int:
         head, _ = self._ask(do="count")
-        return int(head["count"])
+        return _number(head, "count")
 
     def page_image(self, index: int, width: int) -> PageImage:
         """The page, `width` dots across, or fewer where the picture would have more than 6 million dots."""
         head, pixels = self._ask(do="image", index=index, width=width)
-        image = PageImage(int(head["width"]), int(head["height"]), pixels)
-        if image.width < 1 or len(pixels) != image.width * image.height * 3:
+        image = PageImage(_number(head, "width"), _number(head, "height"), pixels)
+        if len(pixels) != image.width * image.height * 3:
             _refuse("crashed")
         return image
 
@@ -67,8 +67,10 @@ class PdfPages:
     def search(self, words: str) -> tuple[PageHit, ...]:
         """Where the words stand, whatever their width, case and line breaks; at most 1,000 places."""
         _, payload = self._ask(do="search", words=words)
-        hits: list[dict[str, Any]] = json.loads(payload)
-        return tuple(PageHit(hit["page"], tuple(tuple(box) for box in hit["boxes"])) for hit in hits)
+        try:
+            return tuple(_hit(hit) for hit in json.loads(payload))
+        except (ValueError, TypeError, LookupError, RecursionError):
+            _refuse("crashed")
 
     def close(self) -> None:
         """End the child at once, also while another thread waits for it."""
@@ -95,7 +97,7 @@ class PdfPages:
                 if fresh:
                     _send(child, self._source)
                 head, payload = _exchange(child, request)
-            except (OSError, ValueError, EOFError):
+            except (OSError, ValueError, EOFError, RecursionError):
                 self._end()
                 _refuse(self._cause(child, watch))
             finally:
@@ -181,13 +183,28 @@ def _exchange(child: subprocess.Popen[bytes], request: dict[str, object]) -> tup
     question.write(json.dumps(request).encode() + b"\n")
     question.flush()
     head = json.loads(answer.readline(_LONGEST_LINE))
-    length = head["bytes"] if isinstance(head, dict) else None
+    length = head.get("bytes") if isinstance(head, dict) else None
     if not isinstance(length, int) or not 0 <= length <= _LARGEST_ANSWER:
         raise ValueError("not an answer of ours")
     payload = answer.read(length)
     if len(payload) != length:
         raise EOFError
     return head, payload
+
+
+def _hit(said: dict[str, Any]) -> PageHit:
+    boxes = []
+    for box in said["boxes"]:
+        left, top, right, bottom = map(float, box)
+        boxes.append((left, top, right, bottom))
+    return PageHit(int(said["page"]), tuple(boxes))
+
+
+def _number(head: dict[str, Any], name: str) -> int:
+    number = head.get(name)
+    if not isinstance(number, int) or number < 1:
+        _refuse("crashed")
+    return number
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

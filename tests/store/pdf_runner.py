@@ -1,0 +1,69 @@
+"""Opens every PDF of a folder as a window would, from a worker thread, and says how that went: `FOLDER SECONDS`.
+
+A process of its own, so that its memory and the gaps of its main thread are the window's, not the test run's.
+"""
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+
+from console.domain.errors import ConsoleError
+from console.domain.pages import PageImage
+from console.store.pdf_pages import PdfPages
+
+
+def main(folder: Path, seconds: float) -> None:
+    before = _memory()
+    results: list[dict[str, object]] = []
+    worker = Thread(target=_open_all, args=(folder, seconds, results))
+    worker.start()
+    gaps = []
+    while worker.is_alive():
+        began = time.perf_counter()
+        time.sleep(0.005)
+        gaps.append(time.perf_counter() - began)
+    gap = sorted(gaps)[int(len(gaps) * 0.999)]
+    print(json.dumps({"results": results, "grown": _memory() - before, "gap": gap}))
+
+
+def _open_all(folder: Path, seconds: float, results: list[dict[str, object]]) -> None:
+    for file in sorted(folder.iterdir()):
+        with PdfPages(file, seconds=seconds) as pages:
+            for name, act in _acts(pages).items():
+                began = time.perf_counter()
+                said = _outcome(act)
+                took = time.perf_counter() - began
+                results.append({"file": file.stem, "act": name, "said": said, "took": took})
+
+
+def _acts(pages: PdfPages) -> dict[str, Callable[[], object]]:
+    return {
+        "count": pages.page_count,
+        "image": lambda: pages.page_image(0, 1600),
+        "search": lambda: pages.search("株式"),
+    }
+
+
+def _outcome(act: Callable[[], object]) -> object:
+    try:
+        got = act()
+    except ConsoleError as refusal:
+        return refusal.detail["reason"]
+    if isinstance(got, PageImage):
+        return [got.width, got.height, len(got.pixels)]
+    return len(got) if isinstance(got, tuple) else got
+
+
+def _memory() -> float:
+    """The most that this process ever had in memory, in MB. (getrusage counts what was there before exec, too.)"""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), float(sys.argv[2]))

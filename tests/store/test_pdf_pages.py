@@ -1,0 +1,246 @@
+"""Untrusted PDFs: honest ones are shown and searched, the others are refused or bounded, and nothing else suffers."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.pages import PageImage
+from console.store import pdf_pages
+from console.store.pdf_pages import PdfPages
+from tests.store import pdf_bombs, processes
+
+REPORT = pdf_bombs.report("株式会社見本", "調査結果 ＯＫ", "カブシキガイシャ")
+GENTLE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 200]>>"
+
+
+def _reason(act: Callable[[], object]) -> object:
+    with pytest.raises(ConsoleError) as caught:
+        act()
+    assert caught.value.code == "provider_answer_unusable"
+    return caught.value.detail["reason"]
+
+
+@pytest.fixture(scope="module")
+def report() -> Iterator[PdfPages]:
+    with PdfPages(REPORT) as pages:
+        yield pages
+
+
+def _dark(image: PageImage, box: tuple[float, float, float, float]) -> int:
+    """How many dark dots there are inside a box of fractions."""
+    left, top, right, bottom = box
+    columns = range(int(left * image.width), int(right * image.width))
+    rows = range(int(top * image.height), int(bottom * image.height))
+    return sum(image.pixels[(row * image.width + column) * 3] < 128 for row in rows for column in columns)
+
+
+def test_a_page_becomes_a_picture(report: PdfPages) -> None:
+    """As wide as asked for, in the page's proportions, white where nothing is written."""
+    assert report.page_count() == 1
+    image = report.page_image(0, 800)
+    assert image.width == 800
+    assert image.height in (1132, 1133)
+    assert image.pixels[:300] == b"\xff" * 300
+
+
+def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfPages) -> None:
+    """A font that the document doesn't bring is ours, on every desk; the found place is where the ink is."""
+    (hit,) = report.search("見本")
+    image = report.page_image(0, 800)
+    ((left, top, right, bottom),) = hit.boxes
+    assert 0 < left < right < 1
+    assert 0 < top < bottom < 1
+    assert _dark(image, (left, top, right, bottom)) > 100
+    assert _dark(image, (0.0, 0.5, 1.0, 1.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("株式会社", 1),
+        ("株 式\n会社", 1),
+        ("結果ok", 1),
+        ("ｶﾌﾞｼｷｶﾞｲｼｬ", 1),
+        ("かぶしき", 0),
+        ("社見本調査", 1),
+        ("", 0),
+        ("  ", 0),
+        ("社", 1),
+        ("シ", 2),
+    ],
+)
+def test_words_are_found_whatever_their_form(report: PdfPages, words: str, found: int) -> None:
+    """Width, case, blanks and line breaks don't matter; the kind of kana does."""
+    assert len(report.search(words)) == found
+
+
+def test_text_is_read(report: PdfPages) -> None:
+    """As the document has it."""
+    assert report.text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
+
+
+def test_a_turned_page_is_searched_as_it_is_shown() -> None:
+    """Boxes are fractions of the page as shown: turned by 90°, the line stands upright at the right."""
+    with PdfPages(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
+        image = pages.page_image(0, 800)
+        (hit,) = pages.search("見本")
+        ((left, top, right, bottom),) = hit.boxes
+        assert image.width > image.height
+        assert (bottom - top) * image.height > (right - left) * image.width
+        assert left > 0.8
+        assert _dark(image, (left, top, right, bottom)) > 100
+
+
+@pytest.mark.parametrize("width", [-5, 0, 1, 100_000])
+def test_any_width_gives_a_bounded_picture(report: PdfPages, width: int) -> None:
+    """Never nothing, never more than 6 million dots or so."""
+    image = report.page_image(0, width)
+    assert 1 <= image.width * image.height <= 6_600_000
+
+
+@pytest.mark.parametrize("index", [-1, 1, 10**30])
+def test_pages_that_are_not_there_are_refused(report: PdfPages, index: int) -> None:
+    """The same word for all of them, and the document stays open."""
+    assert _reason(lambda: report.page_image(index, 100)) == "no_such_page"
+    assert _reason(lambda: report.text(index)) == "no_such_page"
+    assert report.page_count() == 1
+
+
+def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
+    """500 are shown, 501 are not."""
+    file = tmp_path / "a.pdf"
+    file.write_bytes(pdf_bombs.many_pages(500))
+    with PdfPages(file) as pages:
+        assert pages.page_count() == 500
+        assert pages.page_image(499, 9).width == 9
+        assert pages.search("x") == ()
+    with PdfPages(pdf_bombs.many_pages(501)) as pages:
+        assert _reason(pages.page_count) == "too_many_pages"
+
+
+def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+    """No crash, no child."""
+    with PdfPages(tmp_path / "gone.pdf") as pages:
+        assert _reason(pages.page_count) == "unreadable"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
+    """Each request ends in its time with a picture of bounded size or a reason, and the window doesn't notice."""
+    assert len(pdf_bombs.BOMBS) == 30
+    limit = 0.5
+    for name, make in pdf_bombs.BOMBS.items():
+        (tmp_path / f"{name}.pdf").write_bytes(make())
+    worker = processes.start("pdf_runner.py", tmp_path, limit)
+    out, err = worker.communicate(timeout=55)
+    assert worker.returncode == 0, err
+    told = json.loads(out)
+    reasons = {"not_pdf", "too_large", "encrypted", "unreadable", "too_many_pages", "no_such_page"}
+    reasons |= {"page_size", "too_much_memory", "took_too_long", "crashed"}
+    for result in told["results"]:
+        said = result["said"]
+        assert result["took"] < limit + 1, result
+        assert said in reasons if isinstance(said, str) else True, result
+        assert not isinstance(said, list) or said[2] == said[0] * said[1] * 3 < 20_000_000, result
+    refused = sum(isinstance(result["said"], str) for result in told["results"])
+    print(f"{refused} of {len(told['results'])} requests refused, the others bounded")
+    print(f"main process grew by {told['grown']:.0f} MB, gap of its thread {told['gap'] * 1000:.0f} ms (p99.9)")
+    assert told["grown"] <= 50
+    assert told["gap"] <= 0.1
+
+
+def _two_pages() -> bytes:
+    """A page that takes for ever, and a gentle one."""
+    tiles = pdf_bombs.tiling().replace(b"/Kids[3 0 R]/Count 1", b"/Kids[3 0 R 7 0 R]/Count 2")
+    return tiles.replace(b"xref\n0 7", b"7 0 obj\n" + GENTLE + b"\nendobj\nxref\n0 7")
+
+
+def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
+    """The child is killed at its limit and gone; a bad page doesn't hide the others."""
+    with PdfPages(_two_pages(), seconds=0.7) as pages:
+        assert pages.page_count() == 2
+        child = pages._child
+        assert child is not None
+        began = time.monotonic()
+        assert _reason(lambda: pages.page_image(0, 800)) == "took_too_long"
+        assert time.monotonic() - began < 2
+        assert child.returncode is not None
+        assert pages.page_image(1, 50).height == 100
+
+
+def test_closing_ends_a_request_at_once() -> None:
+    """A window that is closed doesn't wait for a page that never comes."""
+    pages = PdfPages(_two_pages(), seconds=30)
+    pages.page_count()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_reason, lambda: pages.page_image(0, 800))
+        while not pages._lock.locked():
+            time.sleep(0.001)
+        began = time.monotonic()
+        pages.close()
+        assert asked.result() == "closed"
+        assert time.monotonic() - began < 5
+    assert _reason(pages.page_count) == "closed"
+
+
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
+def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its memory, core files and written files are limited; no variable of ours reaches it; it ends on close."""
+    monkeypatch.setenv("CONSOLE_SECRET_STORE_KEY", "a secret of the desk")
+    with PdfPages(REPORT) as pages:
+        pages.page_count()
+        assert pages._child is not None
+        place = Path("/proc") / str(pages._child.pid)
+        limits = {line[:26].strip(): line[26:47].strip() for line in (place / "limits").read_text().splitlines()}
+        assert limits["Max address space"] == str(768 * 1024 * 1024)
+        assert limits["Max file size"] == limits["Max core file size"] == "0"
+        assert int(limits["Max cpu time"]) < 60
+        assert b"CONSOLE" not in (place / "environ").read_bytes()
+    assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"bytes": "1"}\n',
+        b'{"bytes": -1}\n',
+        b'{"bytes": 99999999999}\n',
+        b'{"bytes": 100}\nshort',
+        b'{"bytes": 0}\n',
+        b'{"bytes": 0, "count": 0, "width": 5, "height": 5}\n',
+        b'{"bytes": 3, "width": -1, "height": -1}\nabc',
+        b"x" * 100_000,
+        b'{"bytes": 2}\n[3',
+        b"[" * 4000 + b"\n",
+        b'{"bytes": 90000}\n' + b"[" * 90000,
+        b'{"bytes": 30}\n[{"page": 0, "boxes": [[1, 2]]}]',
+    ],
+)
+def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    """A child that was taken over can say what it likes: refused, bounded, never believed."""
+    program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"
+    monkeypatch.setattr(pdf_pages, "_command", lambda seconds: [sys.executable, "-I", "-c", program])
+    for act in (
+        PdfPages(REPORT).page_count,
+        lambda: PdfPages(REPORT).page_image(0, 9),
+        lambda: PdfPages(REPORT).search("x"),
+    ):
+        assert _reason(act) == "crashed"
+
+
+def test_a_frozen_program_becomes_the_child_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a built application there is no interpreter to run a file: the program is called with its argument."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    command = pdf_pages._command(9.5)
+    assert command[:3] == [sys.executable, "--pdf-child", "10"]
+    assert Path(command[3]).name == "fonts"
