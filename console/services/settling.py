@@ -84,7 +84,8 @@ def write_success(
         **report_values(report, record, now),
         **credit_checks.work_values(Work(WorkState.SCHEDULED, at, "incomplete")),
     )
-    approvals.close(tx.conn, KIND, str(record.id), now)
+    if record.certainty is Certainty.UNKNOWN:
+        approvals.close(tx.conn, KIND, str(record.id), now)
     desk.note(tx, "credit-check.bought", record.id, {"provider_id": report.credit_check_id, **(why or {})})
 
 

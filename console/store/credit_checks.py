@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, Select, Update, and_, bindparam, exists, insert, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain import states
@@ -29,6 +30,7 @@ _ALL = select(*_COLUMNS)
 _GET = _ALL.where(_t.id == bindparam("of"))
 _BY_NUMBER = _ALL.where(_t.number_key == bindparam("number")).order_by(_t.id.desc())
 _LIVE = _ALL.where(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
+_INSERT = insert(credit_checks)
 _FEED = insert(changes)
 
 
@@ -90,12 +92,19 @@ def insert_pending(
 ) -> int:
     """A new row that holds the claim; a second live one violates the unique index (IntegrityError)."""
     at = naive(now)
-    row = insert(credit_checks).values(
-        client_id=int(client_id), corporation_number=number, status=CheckState.PENDING.value,
-        certainty=Certainty.KNOWN.value, work_state=WorkState.NONE.value, operation_id=operation_id, renews=renews,
-        asked_at=at, created_at=at, changed_at=at,
-    )  # fmt: skip
-    key = conn.execute(row).inserted_primary_key
+    row = {
+        "client_id": int(client_id),
+        "corporation_number": number,
+        "status": CheckState.PENDING.value,
+        "certainty": Certainty.KNOWN.value,
+        "work_state": WorkState.NONE.value,
+        "operation_id": operation_id,
+        "renews": renews,
+        "asked_at": at,
+        "created_at": at,
+        "changed_at": at,
+    }
+    key = conn.execute(_INSERT, row).inserted_primary_key
     record_id = int(key[0]) if key else 0
     announce(conn, record_id, now)
     return record_id
@@ -107,14 +116,18 @@ def change(conn: Connection, record: CreditCheck, now: datetime, **values: objec
     if target is not None:
         states.require_check(record.state, CheckState(str(target)))
         values["status"] = CheckState(str(target)).value
-    written = (
-        update(credit_checks)
-        .where(_t.id == record.id, _t.version == record.version)
-        .values(version=record.version + 1, changed_at=naive(now), **values)
-    )
-    if conn.execute(written).rowcount != 1:
+    values |= {"version": record.version + 1, "changed_at": naive(now)}
+    which = {"of": record.id, "as_read": record.version}
+    if conn.execute(_update_of(tuple(values)), values | which).rowcount != 1:
         raise Stale(record.id)
     announce(conn, record.id, now)
+
+
+@cache
+def _update_of(columns: tuple[str, ...]) -> Update:
+    """The compare-and-swap that writes these columns, built once."""
+    swap = update(credit_checks).where(_t.id == bindparam("of"), _t.version == bindparam("as_read"))
+    return swap.values({column: bindparam(column) for column in columns})
 
 
 def work_values(work: Work) -> dict[str, object]:

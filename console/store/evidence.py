@@ -12,6 +12,7 @@ from console.store.schema import documents, evidence
 
 _e, _d = evidence.c, documents.c
 LONGEST_BODY = 20_000
+_INSERT = insert(evidence)
 
 
 def add_answer(
@@ -49,11 +50,18 @@ def _add(
     digest: str, summary: str, body: str, now: datetime,
 ) -> int:  # fmt: skip
     kind, subject_id = subject
-    row = insert(evidence).values(
-        subject_kind=kind, subject_id=subject_id, operation_id=operation_id, at=naive(now), source=source, who=who,
-        sha256=digest, summary=summary[:255], body=body[:LONGEST_BODY],
-    )  # fmt: skip
-    key = conn.execute(row).inserted_primary_key
+    row = {
+        "subject_kind": kind,
+        "subject_id": subject_id,
+        "operation_id": operation_id,
+        "at": naive(now),
+        "source": source,
+        "who": who,
+        "sha256": digest,
+        "summary": summary[:255],
+        "body": body[:LONGEST_BODY],
+    }
+    key = conn.execute(_INSERT, row).inserted_primary_key
     return int(key[0]) if key else 0
 
 

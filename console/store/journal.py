@@ -45,6 +45,14 @@ _COLUMNS = (
 _LIVE = is_live(_t.lease_clock, _t.lease_expires)
 _MINE = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
 _RENEW = update(operations).where(*_MINE).values(lease_expires=bindparam("expires_"))
+_INSERT = insert(operations)
+_END_ANY = update(operations).values(
+    state=bindparam("new_state"),
+    outcome_class=bindparam("kind"),
+    outcome_reason=bindparam("why"),
+    ended_at=bindparam("at"),
+)
+_END = _END_ANY.where(*_MINE)
 _GET = select(*_COLUMNS).where(_t.id == bindparam("of"))
 _OF_SUBJECT = (
     select(*_COLUMNS)
@@ -61,16 +69,27 @@ _RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.sub
 
 def begin(conn: Connection, new: NewOperation, holder: Holder, now: datetime, seconds: float) -> int:
     """Write a `calling` row; returns its fencing token. A key that exists already violates a unique index."""
-    conn.execute(
-        insert(operations).values(
-            id=new.id, action=new.action, subject_kind=new.subject_kind, subject_id=new.subject_id,
-            client_id=int(new.client_id) if new.client_id else None, corporation_number=new.corporation_number,
-            state=OperationState.CALLING.value, idempotency_key=new.key, fingerprint=new.fingerprint,
-            operator=holder.operator, desk=holder.desk, host=holder.host, process=holder.process,
-            session=holder.session, started_at=naive(now), lease_clock=boot_id(),
-            lease_expires=expires_in(seconds), fence=FIRST_FENCE,
-        )
-    )  # fmt: skip
+    row = {
+        "id": new.id,
+        "action": new.action,
+        "subject_kind": new.subject_kind,
+        "subject_id": new.subject_id,
+        "client_id": int(new.client_id) if new.client_id else None,
+        "corporation_number": new.corporation_number,
+        "state": OperationState.CALLING.value,
+        "idempotency_key": new.key,
+        "fingerprint": new.fingerprint,
+        "operator": holder.operator,
+        "desk": holder.desk,
+        "host": holder.host,
+        "process": holder.process,
+        "session": holder.session,
+        "started_at": naive(now),
+        "lease_clock": boot_id(),
+        "lease_expires": expires_in(seconds),
+        "fence": FIRST_FENCE,
+    }
+    conn.execute(_INSERT, row)
     return FIRST_FENCE
 
 
@@ -84,29 +103,24 @@ def end(
     conn: Connection, operation_id: str, fence: int, state: OperationState, outcome: Outcome[object], now: datetime
 ) -> bool:
     """Write how a call ended, fenced: False when this process lost the operation meanwhile."""
-    ended = update(operations).where(*_MINE).values(**_ending(state, outcome, now))
-    return conn.execute(ended, {"of": operation_id, "held": fence}).rowcount == 1
+    mine = {"of": operation_id, "held": fence}
+    return conn.execute(_END, mine | _ending(state, outcome, now)).rowcount == 1
 
 
 def settle(
     conn: Connection, operation_id: str, state: OperationState, outcome: Outcome[object], now: datetime
 ) -> bool:
     """Write what is known now about an operation whose outcome was unknown; raises the fencing token."""
-    settled = (
-        update(operations)
-        .where(_t.id == operation_id, _t.state.in_(sources_of_operation(state)))
-        .values(fence=_t.fence + 1, **_ending(state, outcome, now))
-    )
-    return conn.execute(settled).rowcount == 1
+    settled = _END_ANY.where(_t.id == operation_id, _t.state.in_(sources_of_operation(state)))
+    return conn.execute(settled.values(fence=_t.fence + 1), _ending(state, outcome, now)).rowcount == 1
 
 
 def _ending(state: OperationState, outcome: Outcome[object], now: datetime) -> dict[str, object]:
-    ended = {} if state is OperationState.UNKNOWN else {"ended_at": naive(now)}
     return {
-        "state": state.value,
-        "outcome_class": outcome.kind.value,
-        "outcome_reason": outcome.reason[:64],
-        **ended,
+        "new_state": state.value,
+        "kind": outcome.kind.value,
+        "why": outcome.reason[:64],
+        "at": None if state is OperationState.UNKNOWN else naive(now),
     }
 
 
