@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from console.services.auditing import Auditing
     from console.services.health import Health
     from console.services.lookup import Lookup
+    from console.services.pdfs import Pdfs
     from console.services.people import People
     from console.services.samples import Render, Sample
 
@@ -51,6 +52,10 @@ class Console:
     @cached_property
     def recovery(self) -> "RecoveryDesk":
         return self._machinery.recovery_desk()
+
+    @cached_property
+    def pdfs(self) -> "Pdfs":
+        return self._machinery.pdfs()
 
     @cached_property
     def audit(self) -> "Auditing":

@@ -28,6 +28,7 @@ from console.services.guarded import Guard, Progress
 from console.services.heartbeat import Heartbeat
 from console.services.lookup import Lookup
 from console.services.operations import Operations
+from console.services.pdfs import Pdfs
 from console.services.probing import Probing
 from console.services.queues import Queues
 from console.services.reads import ReadLog
@@ -147,6 +148,9 @@ class Machinery:
         operations = Operations(self._desk, self._recovery, self._probing, reader)
         due = DueTasks(self._desk, self._completion, self._probing, reader)
         return RecoveryDesk(Queues(self._desk), self._recovery, self._probing, operations, self._views, due)
+
+    def pdfs(self) -> Pdfs:
+        return Pdfs(self._views)
 
     def close(self) -> None:
         self.reads.flush()
