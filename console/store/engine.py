@@ -57,6 +57,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.dialect = self.url.get_backend_name()
+        if self.dialect != "sqlite":
+            problem = {"variable": "CONSOLE_DATABASE_URL", "problem": "no_such_engine", "engine": self.dialect[:20]}
+            raise ConsoleError("bad_profile", problem)
         self.observer: Callable[[int], None] | None = None
         self._read = _sqlite_engine(url)
         self._write = self._read.execution_options(write=True)

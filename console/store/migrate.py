@@ -18,7 +18,7 @@ def ensure(database: Database) -> dict[str, str]:
 
     Raises ConsoleError not_our_database, schema_mismatch or what the file's trouble means.
     """
-    if database.file is not None and _is_missing(database.file):
+    if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
     state = read_state(database)
     if state["schema"] != HEAD:
@@ -29,6 +29,12 @@ def ensure(database: Database) -> dict[str, str]:
 
 def _is_missing(file: Path) -> bool:
     return not file.exists() or (file.is_file() and file.stat().st_size == 0)
+
+
+def _has_no_tables(database: Database) -> bool:
+    """An empty database, or one that another desk is making at this very moment (it shows nothing until COMMIT)."""
+    with database.read() as conn:
+        return not _tables(conn)
 
 
 def read_state(database: Database) -> dict[str, str]:

@@ -1,0 +1,182 @@
+"""Transactions on SQLite: who waits, what is lost, what a trouble is called."""
+
+import multiprocessing
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from console.domain.errors import ConsoleError
+from console.store import migrate
+from console.store.engine import Database
+
+PROCESSES, TURNS = 8, 25
+
+
+def at_once(count: int, call: Callable[..., str], *arguments: object) -> list[str]:
+    """The same call in so many processes of their own."""
+    with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as processes:
+        return [future.result(60) for future in [processes.submit(call, *arguments) for _ in range(count)]]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    made = Database(f"sqlite:///{tmp_path}/console.db")
+    migrate.ensure(made)
+    return made
+
+
+def add_up(file: str, turns: int) -> str:
+    """Read, then write what was read plus one: the pattern that loses updates when BEGIN comes too late."""
+    database = Database(f"sqlite:///{file}")
+    for _ in range(turns):
+        with database.write() as tx:
+            value = int(tx.conn.scalar(text("SELECT value FROM console_meta WHERE name = 'sum'")) or 0)
+            tx.conn.execute(text("UPDATE console_meta SET value = :v WHERE name = 'sum'"), {"v": str(value + 1)})
+    database.close()
+    return "done"
+
+
+def test_no_update_is_lost(database: Database) -> None:
+    """Demand 18: many processes read, modify and write one row; every one counts."""
+    with database.write() as tx:
+        migrate.remember(tx.conn, "sum", "0")
+    at_once(PROCESSES, add_up, str(database.file), TURNS)
+    with database.read() as conn:
+        total = int(migrate.remembered(conn, "sum") or 0)
+    print(f"demand 18: {total} of {PROCESSES * TURNS} read-modify-writes kept")
+    assert total == PROCESSES * TURNS
+
+
+def test_hooks_run_after_commit_only(database: Database) -> None:
+    """What must follow a COMMIT doesn't follow a rollback."""
+    seen: list[str] = []
+    with database.write() as tx:
+        tx.after_commit(lambda: seen.append("kept"))
+        assert seen == []
+    with suppress(RuntimeError), database.write() as tx:
+        tx.after_commit(lambda: seen.append("lost"))
+        raise RuntimeError
+    assert seen == ["kept"]
+
+
+def test_an_open_reader_blocks_no_writer(database: Database) -> None:
+    """A window that reads never makes a purchase wait."""
+    with database.read() as conn:
+        conn.scalar(text("SELECT count(*) FROM console_meta"))
+        with database.write() as tx:
+            migrate.remember(tx.conn, "written", "meanwhile")
+
+
+def test_durable_by_setting(database: Database) -> None:
+    """A commit that returned survives a power cut."""
+    with database.read() as conn:
+        assert conn.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2
+        assert conn.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"this is no database, only a long enough line of text" * 40, "not_our_database"), (b"", None)],
+)
+def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, code: str | None) -> None:
+    """A foreign file is left alone; an empty one is a database not made yet."""
+    file = tmp_path / "console.db"
+    file.write_bytes(content)
+    database = Database(f"sqlite:///{file}")
+    if code is None:
+        assert migrate.ensure(database)["schema"]
+        return
+    with pytest.raises(ConsoleError) as refused:
+        migrate.ensure(database)
+    assert refused.value.code == code
+    assert file.read_bytes() == content
+
+
+def test_somebody_elses_database(tmp_path: Path) -> None:
+    """A database with other tables is neither used nor touched."""
+    file = tmp_path / "console.db"
+    with sqlite3.connect(file) as other:
+        other.execute("CREATE TABLE invoices (id INTEGER)")
+    database = Database(f"sqlite:///{file}")
+    for attempt in (migrate.ensure, migrate.upgrade):
+        with pytest.raises(ConsoleError) as refused:
+            attempt(database)
+        assert refused.value.code == "not_our_database"
+
+
+@pytest.mark.parametrize(("version", "newer"), [("0000", False), ("9999", True)])
+def test_another_version(database: Database, version: str, newer: bool) -> None:
+    """A program and a database that don't fit say so, and say which of them is older."""
+    with database.write() as tx:
+        tx.conn.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": version})
+    with pytest.raises(ConsoleError) as refused:
+        migrate.ensure(database)
+    assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", newer)
+
+
+def make(file: str) -> str:
+    return migrate.ensure(Database(f"sqlite:///{file}"))["database_id"]
+
+
+def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
+    """Several first commands at once end with one database and one id."""
+    assert len(set(at_once(4, make, str(tmp_path / "console.db")))) == 1
+
+
+def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who can't write in bounded time is told that it is locked; nothing was written."""
+    monkeypatch.setattr("console.store.engine._PRAGMAS", ("busy_timeout=50",))
+    impatient = Database(f"sqlite:///{database.file}")
+    with database.write() as tx:
+        migrate.remember(tx.conn, "held", "yes")
+        with pytest.raises(ConsoleError) as refused, impatient.write():
+            pass
+    assert (refused.value.code, refused.value.exit_status) == ("database_locked", 6)
+
+
+def fill_up(database: Database, pages: int) -> None:
+    with database.write() as tx:
+        tx.conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        tx.conn.execute(text("UPDATE console_meta SET value = 'before' WHERE name = 'database_id'"))
+        for i in range(2_000):
+            migrate.remember(tx.conn, f"row-{i}", "x" * 200)
+
+
+def test_a_full_disk_rolls_back_whole(database: Database) -> None:
+    """No room: the transaction is gone as a whole and the trouble has its name."""
+    with database.read() as conn:
+        pages = int(conn.exec_driver_sql("PRAGMA page_count").scalar_one())
+    with pytest.raises(ConsoleError) as refused:
+        fill_up(database, pages)
+    assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)
+    assert migrate.read_state(database)["database_id"] != "before"
+    database.close()
+
+
+def test_the_schema_and_its_migrations_agree(database: Database) -> None:
+    """What the program expects is what the migrations build, and HEAD is their newest."""
+    from alembic.autogenerate import compare_metadata
+    from alembic.config import Config
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    from console.store.schema import HEAD, metadata
+
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
+    with database.read() as conn:
+        differences = compare_metadata(MigrationContext.configure(conn), metadata)
+    assert differences == []
+
+
+def test_a_server_is_refused_for_now() -> None:
+    """Only the embedded engine exists; another one is named, not half used."""
+    with pytest.raises(ConsoleError) as refused:
+        Database("mysql+pymysql://somebody@localhost/console")
+    assert refused.value.code == "bad_profile"
