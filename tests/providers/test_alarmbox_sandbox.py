@@ -1,0 +1,190 @@
+"""The adapter against the simulated AlarmBox, whose ledger knows what was really charged."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from console.domain.clock import SystemClock, TimeScale
+from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.records import PurchaseRequest
+from console.providers.alarmbox import AlarmBox, AlarmBoxConfig, open_alarmbox
+from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox, SandboxControl, start
+from console.sandbox.fault_table import FAULTS
+from tests.providers.parts import MemoryTokens, Turns
+
+NUMBER = "1180301018771"
+REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="調査")
+NOT_BOUGHT = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with start() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def control(running: Sandbox) -> SandboxControl:
+    running.control.reset()
+    return running.control
+
+
+@pytest.fixture
+def tokens() -> MemoryTokens:
+    return MemoryTokens(None, first=REFRESH_TOKEN)
+
+
+def vendor(url: str, tokens: MemoryTokens, *, scale: float = 1.0, finds: bool = False) -> AlarmBox:
+    config = AlarmBoxConfig(url, CLIENT_ID, CLIENT_SECRET, find_purchases=finds)
+    clock = SystemClock()
+    return open_alarmbox(config, tokens=tokens, gate=Turns(), clock=clock, scale=TimeScale(scale))
+
+
+def bought(outcome: Outcome[object]) -> None:
+    assert outcome.kind is OutcomeClass.SUCCEEDED, outcome.reason
+
+
+def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """A purchase, its detail, its file and its place in the list agree; one charge."""
+    control.config(list_call=True)
+    box = vendor(control.url, tokens, finds=True)
+    purchase = box.check(REQUEST)
+    assert purchase.found is not None
+    credit_check_id = purchase.found.credit_check_id
+    detail, file, listed = box.detail(credit_check_id), box.pdf(credit_check_id), box.find_purchases(NUMBER)
+    assert detail.found is not None
+    assert file.found is not None
+    assert detail.found == file.found.report
+    assert detail.found.company_name == purchase.found.company_name
+    assert listed.found == (purchase.found,)
+    assert control.charges(NUMBER) == 1
+
+
+def test_refusals_of_the_provider(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """What AlarmBox calls invalid is definite, an id it doesn't know is not found; nothing was charged."""
+    box = vendor(control.url, tokens)
+    refused = box.check(PurchaseRequest(NUMBER, "1", deal=3))
+    assert (refused.kind, refused.status) == (OutcomeClass.FAILED_DEFINITE, 422)
+    assert box.detail(999).kind is OutcomeClass.NOT_FOUND
+    assert control.charges() == 0
+
+
+PURCHASE_FAULTS = [name for name, kind in FAULTS.items() if not kind.calls or "purchase" in kind.calls]
+
+
+@pytest.mark.parametrize("name", PURCHASE_FAULTS)
+def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
+    """Whatever the network does: bought means charged once, not bought means not charged, never charged twice."""
+    box = vendor(control.url, tokens, scale=100)
+    bought(vendor(control.url, tokens).check(PurchaseRequest("7123456789012", "1")))  # a token in hand
+    kind = FAULTS[name]
+    control.fault(f"{name}:503" if kind.argument != "none" else name, call="purchase", number=NUMBER)
+    outcome = box.check(REQUEST)
+    charges = control.charges(NUMBER)
+    assert charges <= 1
+    if outcome.kind is OutcomeClass.SUCCEEDED:
+        assert charges == 1
+    if outcome.kind in NOT_BOUGHT:
+        assert charges == 0
+    if charges == 0 and kind.effect == "happens":
+        pytest.fail("the fault did not act")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
+def test_refusals_before_charging(status: int, control: SandboxControl, tokens: MemoryTokens) -> None:
+    """The statuses that promise that nothing was bought."""
+    control.fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
+    outcome = vendor(control.url, tokens).check(REQUEST)
+    assert outcome.kind in NOT_BOUGHT
+    assert outcome.status == status
+    assert control.charges() == 0
+
+
+PDF_FAULTS = [n for n, kind in FAULTS.items() if kind.calls and "pdf" in kind.calls and n.startswith("pdf_")]
+
+
+@pytest.mark.parametrize("name", PDF_FAULTS)
+def test_no_fault_passes_for_a_file(name: str, control: SandboxControl, tokens: MemoryTokens) -> None:
+    """Only a whole PDF is taken; a bomb is one, and is left to the reader that unpacks it under limits."""
+    box = vendor(control.url, tokens)
+    purchase = box.check(REQUEST)
+    assert purchase.found is not None
+    control.fault(name, call="pdf", **({"size": 1_000_000} if name == "pdf_bomb" else {}))
+    outcome = box.pdf(purchase.found.credit_check_id)
+    whole = name in ("pdf_other", "pdf_bomb")
+    assert (outcome.kind is OutcomeClass.SUCCEEDED) == whole, outcome.reason
+    assert outcome.status == 200
+
+
+def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """The access token ended early: one refresh, one more send, one charge."""
+    box = vendor(control.url, tokens)
+    bought(box.check(PurchaseRequest("7123456789012", "1")))
+    control.expire_tokens()
+    bought(box.check(REQUEST))
+    assert control.charges(NUMBER) == 1
+    assert len(control.requests("token")) == 2
+
+
+def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """Nothing but a new authorisation helps; with its code the desk goes on."""
+    box = vendor(control.url, tokens)
+    bought(box.check(PurchaseRequest("7123456789012", "1")))
+    control.revoke_tokens()
+    outcome = box.check(REQUEST)
+    assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
+    tokens.pair = box.oauth.exchange_code(_code(box))
+    bought(box.check(REQUEST))
+
+
+def _code(box: AlarmBox) -> str:
+    """What a person would read off the page."""
+    import json
+    from urllib.request import Request, urlopen
+
+    with urlopen(Request(box.oauth.authorize_url(), headers={"Accept": "application/json"})) as page:
+        return str(json.load(page)["code"])
+
+
+def test_a_lost_refresh_is_asked_for_again(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """The tokens had rotated but the answer was lost: the old refresh token brings another pair."""
+    box = vendor(control.url, tokens)
+    control.fault("refresh_lost", call="token", times=1)
+    bought(box.check(REQUEST))
+    assert len(control.requests("token")) == 2
+    assert control.charges() == 1
+
+
+def test_desks_that_refresh_at_once(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """Eight desks meet an ended token at once: nobody loses the pair, everybody is charged once."""
+    box = vendor(control.url, tokens)
+    bought(box.check(PurchaseRequest("7123456789012", "1")))
+    control.expire_tokens()
+    numbers = [f"{n:013d}" for n in range(1, 9)]
+    with ThreadPoolExecutor(8) as pool:
+        for outcome in pool.map(lambda number: box.check(PurchaseRequest(number, "1")), numbers):
+            bought(outcome)
+    assert control.ledger()["total"] == 9
+
+
+def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """A token that lives for less than the margin is renewed each time and still serves."""
+    control.config(access_token_seconds=60)
+    box = vendor(control.url, tokens)
+    for _ in range(3):
+        bought(box.check(REQUEST))
+    assert tokens.pair is not None
+    assert tokens.pair.expires_at is not None
+    assert tokens.pair.expires_at < SystemClock().now() + timedelta(seconds=61)
+
+
+def test_an_outage_is_never_sent(control: SandboxControl, tokens: MemoryTokens) -> None:
+    """Connections refused: certain."""
+    box = vendor(control.url, tokens)
+    bought(box.check(PurchaseRequest("7123456789012", "1")))
+    with control.down():
+        outcome = box.check(REQUEST)
+    assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "not_connected")
+    assert control.charges(NUMBER) == 0
