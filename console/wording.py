@@ -14,7 +14,7 @@ from enum import Enum
 from functools import cache
 
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, LeaseHolder, Operation, TimelineEntry
+from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, TimelineEntry
 from console.paths import resources_dir
 from console.word_formats import (
     NOTHING,
@@ -74,10 +74,13 @@ def message(error: ConsoleError, language: str) -> str:
 
 
 def _message_keys(error: ConsoleError) -> Iterator[str]:
-    """Keys from the most particular on: by reason (and hint), by problem, by a known fact, by code alone."""
+    """Keys from the most particular on: what we know of the record, reason (and hint), problem, code alone."""
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True:
         yield f"{key}.newer"
+    record = detail.get("record")
+    if isinstance(record, CreditCheck) and record.certainty is Certainty.UNKNOWN:
+        yield f"{key}.unknown"
     for fact in _VARIANTS:
         if isinstance(variant := detail.get(fact), str):
             yield f"{key}.{variant}.{detail.get('hint')}"
@@ -148,11 +151,16 @@ class _Filled(string.Formatter):
     def _say(self, key: str, **facts: object) -> str:
         return say(key, self._language, **facts)
 
-    def _word(self, family: str, value: object) -> str:
-        """The word for a code: `family.code`, or the code in the place of a `*`. Without a word, the code."""
+    def _word(self, families: str, value: object) -> str:
+        """The word for a code: `family.code`, or the code in the place of a `*`; of several families the first
+        that has one. Without a word, the code itself.
+        """
         code = _plain(value)
-        key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
-        return self._say(key) if has(key) else _text(code)
+        for family in families.split("|"):
+            key = family.replace("*", str(code)) if "*" in family else f"{family}.{code}"
+            if has(key):
+                return self._say(key)
+        return _text(code)
 
     def _changes(self, changes: Mapping[str, object]) -> str:
         """Field by field, before → after."""

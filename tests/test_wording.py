@@ -51,7 +51,9 @@ def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
 
 def test_every_word_family_that_a_sentence_names_exists() -> None:
     """`{cause:@cause}` leads to words, not to nothing."""
-    families = {family for text in (*JA.values(), *EN.values()) for family in re.findall(r":@([\w.*-]+)\}", text)}
+    families = {
+        family for text in (*JA.values(), *EN.values()) for family in re.findall(r"[@|]([\w.*-]+)(?=[|}])", text)
+    }
     assert families
     for family in families:
         pattern = re.escape(family).replace(r"\*", r"[\w-]+") + ("" if "*" in family else r"\.[\w.-]+")

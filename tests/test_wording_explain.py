@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from console.domain.errors import ConsoleError
 from console.domain.explain import explain
 from console.domain.records import Certainty, CheckState, CreditCheck, Explanation, Work, WorkState
-from console.wording import LANGUAGES, NOTHING, say
+from console.wording import LANGUAGES, NOTHING, message, say
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 BOUGHT = CreditCheck(
@@ -110,3 +111,20 @@ def test_an_unknown_purchase_is_never_called_failed(situation: str) -> None:
         assert not any(
             word in verdict + why for word in ("失敗", "料金は発生していません", "failed", "Nothing was charged")
         )
+
+
+def test_an_unknown_record_is_refused_as_unknown() -> None:
+    """A re-fetch of an unknown purchase doesn't say that the purchase is still running."""
+    error = ConsoleError("not_refetchable", {"record": UNKNOWN, "state": "pending"})
+    assert "結果が分からない" in message(error, "ja")
+    assert "途中" in message(ConsoleError("not_refetchable", {"record": PENDING, "state": "pending"}), "ja")
+
+
+@pytest.mark.parametrize(
+    "code", ["provider_auth", "rate_limited", "provider_unreachable", "stale_view", "in_progress"]
+)
+def test_a_refusal_beside_an_unknown_purchase_speaks_of_new_charges_alone(code: str) -> None:
+    """What was refused cost nothing; what went before may have been charged."""
+    error = ConsoleError(code, {"record": UNKNOWN})
+    assert "新たな料金は発生していません" in message(error, "ja")
+    assert "othing new was charged" in message(error, "en")

@@ -41,7 +41,7 @@ def test_no_family_of_words_lies_unused() -> None:
     """A family that no code and no sentence names is dead: it is removed, or somebody forgot to show it."""
     named = {key.text.split(".")[0] for key in word_use.keys(ROOT, FAMILIES)}
     sentences = "".join(catalogue("ja").values())
-    assert {family for family in FAMILIES - named if f":@{family}" not in sentences} <= AWAITED
+    assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= AWAITED
 
 
 def test_everything_in_a_timeline_has_words() -> None:
