@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import IO, Any
 
-LARGEST_MEMORY = 768 * 1024 * 1024
+LARGEST_MEMORY = 512 * 1024 * 1024
 MOST_PAGES = 500
 MOST_PIXELS = 6_000_000  # about A4 at 2,000 dots across; 18 MB on the way to the window
 WIDEST = 4096

@@ -145,12 +145,12 @@ def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
     reasons |= {"page_size", "too_much_memory", "took_too_long", "crashed"}
     for result in told["results"]:
         said = result["said"]
-        assert result["took"] < limit + 1, result
+        assert result["took"] < limit + 3, result
         assert said in reasons if isinstance(said, str) else True, result
         assert not isinstance(said, list) or said[2] == said[0] * said[1] * 3 < 20_000_000, result
     refused = sum(isinstance(result["said"], str) for result in told["results"])
     print(f"{refused} of {len(told['results'])} requests refused, the others bounded")
-    print(f"main process grew by {told['grown']:.0f} MB, gap of its thread {told['gap'] * 1000:.0f} ms (p99.9)")
+    print(f"main process grew by {told['grown']:.0f} MB, gap of its thread {told['gap'] * 1000:.0f} ms (p99)")
     assert told["grown"] <= 50
     assert told["gap"] <= 0.1
 
@@ -163,13 +163,13 @@ def _two_pages() -> bytes:
 
 def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
     """The child is killed at its limit and gone; a bad page doesn't hide the others."""
-    with PdfPages(_two_pages(), seconds=0.7) as pages:
+    with PdfPages(_two_pages(), seconds=1.5) as pages:
         assert pages.page_count() == 2
         child = pages._child
         assert child is not None
         began = time.monotonic()
         assert _reason(lambda: pages.page_image(0, 800)) == "took_too_long"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 4
         assert child.returncode is not None
         assert pages.page_image(1, 50).height == 100
 
@@ -198,7 +198,7 @@ def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch)
         assert pages._child is not None
         place = Path("/proc") / str(pages._child.pid)
         limits = {line[:26].strip(): line[26:47].strip() for line in (place / "limits").read_text().splitlines()}
-        assert limits["Max address space"] == str(768 * 1024 * 1024)
+        assert limits["Max address space"] == str(512 * 1024 * 1024)
         assert limits["Max file size"] == limits["Max core file size"] == "0"
         assert int(limits["Max cpu time"]) < 60
         assert b"CONSOLE" not in (place / "environ").read_bytes()

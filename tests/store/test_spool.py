@@ -257,6 +257,20 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
     assert _code(tmp_path / "home")[0] == "storage_full"
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize("what", ["folder", "file"])
+def test_what_may_only_be_read_is_said(tmp_path: Path, what: str) -> None:
+    """A folder or a file without the right to write: `storage_full`, whether the file is there or not."""
+    home = tmp_path / "home"
+    home.mkdir()
+    if what == "file":
+        Spool(home, None).intent(intent("first"))
+        (home / FILE_NAME).chmod(0o400)
+    home.chmod(0o500)
+    assert _code(home)[0] == "storage_full"
+    home.chmod(0o700)
+
+
 def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
     """Garbage in the file's place, or in its middle: `bad_profile`, and not a byte is changed."""
     file = tmp_path / FILE_NAME
