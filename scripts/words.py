@@ -6,10 +6,12 @@ python -m scripts.words find TEXT
 """
 
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 
 from console.paths import resources_dir
+from scripts import word_use
 
 LANGUAGES = ("ja", "en")
 
@@ -33,6 +35,17 @@ def write(language: str, words: Mapping[str, str]) -> None:
     draft.replace(file)
 
 
+def unused(words: Mapping[str, str]) -> list[str]:
+    """Keys that neither the source nor a sentence's `@family` can lead to."""
+    asked = word_use.keys(resources_dir().parent / "console", {key.split(".")[0] for key in words})
+    named = re.findall(r"[@|]([a-z_]+)", "".join(words.values()))
+    return [
+        key
+        for key in sorted(words)
+        if key.split(".")[0] not in named and not any(one.covers(key.removesuffix(".full")) for one in asked)
+    ]
+
+
 def main(arguments: Sequence[str]) -> int:
     match arguments:
         case ["add", key, *sentences] if len(sentences) == len(LANGUAGES):
@@ -46,6 +59,8 @@ def main(arguments: Sequence[str]) -> int:
             for key in sorted(japanese):
                 if any(text in part for part in (key, japanese[key], english.get(key, ""))):
                     print(f"{key}\n  {japanese[key]}\n  {english.get(key, '')}")
+        case ["unused"]:
+            print("\n".join(unused(read(LANGUAGES[0]))))
         case _:
             print(__doc__)
             return 2
