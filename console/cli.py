@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-import secrets
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -59,7 +59,7 @@ def _answer(words: Sequence[str], writer: Writer) -> None:
             writer.refuse(_interrupted(words))
     except Exception:
         # A bug of ours: the code leads from the message to the traceback in the log.
-        support_code = secrets.token_hex(4).upper()
+        support_code = os.urandom(4).hex().upper()
         log.exception("Internal error, support code %s", support_code)
         writer.refuse(ConsoleError("internal_error", {"support_code": support_code}))
 

@@ -1,7 +1,6 @@
 """Records as the JSON objects that programs read; names and shapes here are a contract."""
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -34,14 +33,13 @@ Object = dict[str, Any]
 Say = Callable[..., str]
 """`say(key, **facts)`: the sentence for a key in the language of this call."""
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_FACT = 2_000
 
 
 def document(payload: Object) -> bytes:
     """One line of UTF-8; what no UTF-8 has (bytes of a strange command line) becomes U+FFFD."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    return _LONE_SURROGATE.sub("\ufffd", text).encode() + b"\n"
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
 
 
 def instant(at: datetime | None) -> str | None:

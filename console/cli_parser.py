@@ -1,7 +1,6 @@
 """The words of the command line: what may be typed, and how a mistake in it is told."""
 
 import argparse
-import re
 from collections.abc import Callable, Sequence
 from typing import NoReturn, TypeAlias
 
@@ -13,9 +12,7 @@ KINDS = ("credit-check", "payment", "order", "refund", "operation")
 LARGEST_LIMIT = 10_000
 _LARGEST = 10**18 - 1
 _LONGEST_PROBLEM = 300
-_WHOLE = re.compile(r"[0-9]{1,18}")
-_PURCHASE_REASON = re.compile(r"[0-9]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_NUMBER = 18  # digits
 
 Say = Callable[[str], str]
 Group: TypeAlias = "argparse._SubParsersAction[_Parser]"
@@ -74,7 +71,7 @@ def _reasons_apart(words: Sequence[str]) -> list[str]:
     """`--reason 1 4 NUMBER` as `--reason 1 --reason 4 NUMBER`: only single digits belong to the option."""
     apart: list[str] = []
     for word in words:
-        if apart[-2:-1] == ["--reason"] and _PURCHASE_REASON.fullmatch(word):
+        if apart[-2:-1] == ["--reason"] and len(word) == 1 and _is_digits(word):
             apart.append("--reason")
         apart.append(word)
     return apart
@@ -86,15 +83,28 @@ def _refuse_unreadable(args: argparse.Namespace) -> None:
     A corporation number is left to its own rules, which name the reason.
     """
     for name, value in vars(args).items():
-        if name != "number" and isinstance(value, str) and _LONE_SURROGATE.search(value):
+        if name != "number" and isinstance(value, str) and not _is_utf8(value):
             raise usage(f"{name}: the text is not UTF-8")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_digits(text: str) -> bool:
+    """ASCII digits alone; `isdecimal` by itself would take `１２` too."""
+    return text.isascii() and text.isdecimal()
 
 
 def _whole(low: int, high: int) -> Callable[[str], int]:
     """Reads ASCII digits within limits; `int` would also take `１２`, `1_0` and blanks."""
 
     def convert(text: str) -> int:
-        if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+        if len(text) > _LONGEST_NUMBER or not _is_digits(text) or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed")
         return int(text)
 

@@ -135,7 +135,7 @@ class Machinery:
         self._heartbeat = Heartbeat(desk.scale)
         self._guard = Guard(desk, self._heartbeat)
         self._completion = Completion(desk, self._guard, self._heartbeat, reader)
-        self._recovery = Recovery(desk, reader)
+        self._recovery = Recovery(desk, reader, self._vendors.capabilities)
         self._probing = Probing(desk, self._recovery, reader)
         self._views = Views(desk, self.reads)
 
@@ -146,7 +146,7 @@ class Machinery:
     def recovery_desk(self) -> RecoveryDesk:
         reader = self._vendors.reader
         operations = Operations(self._desk, self._recovery, self._probing, reader)
-        due = DueTasks(self._desk, self._completion, self._probing, reader)
+        due = DueTasks(self._desk, self._completion, self._probing, self._vendors.capabilities)
         return RecoveryDesk(Queues(self._desk), self._recovery, self._probing, operations, self._views, due)
 
     def pdfs(self) -> Pdfs:

@@ -122,28 +122,33 @@ class CreditChecks:
         self, request: PurchaseRequest, call: Callable[[PurchaseRequest], Outcome[CheckReport]]
     ) -> Guarded[CheckReport]:
         desk = self._desk
+        seen: list[int | None] = []
         return Guarded(
             action=ACTION,
             lease=f"alarmbox_credit_check_{request.client_id}" if desk.settings.leases else None,
             waits=True,
             effect=True,
-            check=lambda conn: self._refuse_hopeless(conn, request),
+            check=lambda conn: self._refuse_hopeless(conn, request, seen),
             claim=lambda tx, operation_id: self._claim(tx, request, operation_id),
             call=lambda _subject: call(request),
             record=lambda tx, subject, outcome: settling.record_outcome(
-                desk, tx, subject.id, outcome, self._vendors.reader().capabilities
+                desk, tx, subject.id, outcome, self._vendors.capabilities()
             ),
             deliver=lambda operation_id, outcome: settling.deliver(
-                desk, operation_id, outcome, self._vendors.reader().capabilities
+                desk, operation_id, outcome, self._vendors.capabilities()
             ),
         )
 
-    def _refuse_hopeless(self, conn: Connection, request: PurchaseRequest) -> None:
-        """What can't succeed: a live row, a renewal too early, a claim that only this desk remembers."""
+    def _refuse_hopeless(self, conn: Connection, request: PurchaseRequest, seen: list[int | None]) -> None:
+        """What can't succeed: a live row, a renewal too early or overtaken, a claim that only this desk remembers.
+
+        `seen` keeps the live row of the first look: another one later means that somebody else won the race.
+        """
         lapsed = journal.lapsed_subjects(conn)
         live = credit_checks.live(conn, request.client_id, request.corporation_number, lapsed)
+        seen.append(live.id if live else None)
         if live is not None:
-            self._refuse_live(live, request.renew)
+            self._refuse_live(live, request.renew and live.id == seen[0])
             return
         for intent in self._desk.spool.standing(
             self._desk.database_id, request.client_id, request.corporation_number

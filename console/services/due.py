@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, TaskRun, Work, WorkState
-from console.providers.protocol import CreditReader
+from console.providers.protocol import Capabilities
 from console.services import settling
 from console.services.completion import PDF, Completion
 from console.services.desk import WORKER, Desk, acting
@@ -22,12 +22,12 @@ class DueTasks:
     """Each task takes what is due, each record under its own lease, and goes on when one fails."""
 
     def __init__(
-        self, desk: Desk, completion: Completion, probing: Probing, reader: Callable[[], CreditReader]
+        self, desk: Desk, completion: Completion, probing: Probing, capabilities: Callable[[], Capabilities]
     ) -> None:
         self._desk = desk
         self._completion = completion
         self._probing = probing
-        self._reader = reader
+        self._capabilities = capabilities
 
     def run(self) -> tuple[TaskRun, ...]:
         """Run every task once, in an order in which each finds what the one before it left."""
@@ -38,7 +38,7 @@ class DueTasks:
             ("probes", self._probe_due),
             ("refetches", self._refetch_due),
         )
-        with acting(self._desk.operator or WORKER):
+        with acting(WORKER):
             return tuple(TaskRun(name, task()) for name, task in tasks)
 
     def _deliver_spool(self) -> int:
@@ -55,7 +55,7 @@ class DueTasks:
             desk.failpoints.reach("before_delivery")
             with _skipping("spool delivery"):
                 operation_id = entry.intent.operation_id
-                if settling.deliver(desk, operation_id, entry.answer, self._reader().capabilities):
+                if settling.deliver(desk, operation_id, entry.answer, self._capabilities()):
                     desk.failpoints.reach("after_delivery")
                     desk.spool.delivered(operation_id)
                     done += 1
@@ -70,7 +70,7 @@ class DueTasks:
     def _lapse(self, operation_id: str) -> int:
         done = False
         with _skipping("lapse"):
-            done = settling.lapse(self._desk, operation_id, self._reader().capabilities)
+            done = settling.lapse(self._desk, operation_id, self._capabilities())
         return int(done)
 
     def _probe_due(self) -> int:

@@ -102,7 +102,7 @@ class Probing:
             if not credit_checks.with_provider_id(tx.conn, report.credit_check_id)
             and (sent is None or (report.purchase_date is not None and report.purchase_date >= sent))
         ]
-        waiting = journal.unknown_for_number(tx.conn, record.corporation_number)
+        waiting = journal.purchases_open_for(tx.conn, record.corporation_number)
         if len(waiting) > 1:
             return None, "several_wait"
         if len(unused) != 1:

@@ -15,7 +15,7 @@ from console.domain.records import (
     OperationState,
     ResolveResult,
 )
-from console.providers.protocol import CreditReader
+from console.providers.protocol import Capabilities, CreditReader
 from console.services import refusals, settling
 from console.services.completion import lease_name, part_code, stale_view
 from console.services.desk import Desk
@@ -31,9 +31,12 @@ LARGEST_EVIDENCE_BYTES = 10 * 1024 * 1024
 class Recovery:
     """Decisions about credit checks whose outcome is unknown. Holds only the reading half of the vendor."""
 
-    def __init__(self, desk: Desk, reader: Callable[[], CreditReader]) -> None:
+    def __init__(
+        self, desk: Desk, reader: Callable[[], CreditReader], capabilities: Callable[[], Capabilities]
+    ) -> None:
         self._desk = desk
         self._reader = reader
+        self._capabilities = capabilities
 
     def resolve(
         self,
@@ -100,7 +103,7 @@ class Recovery:
                  "since": running.started_at},
             )  # fmt: skip
         if record.operation_id and record.work.reason == "lapsed":
-            settling.lapse(self._desk, record.operation_id, self._reader().capabilities)
+            settling.lapse(self._desk, record.operation_id, self._capabilities())
             record = self._read(record_id)
         if record.certainty is not Certainty.UNKNOWN:
             raise ConsoleError("nothing_to_resolve", {"record": record})

@@ -3,7 +3,12 @@
 from collections.abc import Callable
 from threading import Lock
 
-from console.providers.protocol import CreditReader, CreditVendor
+from console.domain.errors import ConsoleError
+from console.providers.protocol import Capabilities, CreditReader, CreditVendor
+
+_NONE = Capabilities(
+    by_number=False, synchronous=False, verdict=False, pdf=False, idempotent=False, finds_purchases=False
+)
 
 
 class Vendors:
@@ -20,6 +25,13 @@ class Vendors:
             if self._made is None:
                 self._made = self._make()
             return self._made
+
+    def capabilities(self) -> Capabilities:
+        """What the vendor can do; nothing at all where it is not configured, so that deciding needs no provider."""
+        try:
+            return self.buyer().capabilities
+        except ConsoleError:
+            return _NONE
 
     def reader(self) -> CreditReader:
         """The half that can't buy."""

@@ -173,12 +173,13 @@ def lapsed_subjects(conn: Connection) -> frozenset[int]:
     return frozenset(conn.scalars(_LAPSED_SUBJECTS, clock_now()))
 
 
-def unknown_for_number(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
-    """Operations on a number whose outcome nobody knows."""
-    unknown = select(*_COLUMNS).where(
-        _t.corporation_number == corporation_number, _t.state == OperationState.UNKNOWN.value
+def purchases_open_for(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
+    """Purchases of a number, for whatever client, whose outcome nobody knows yet: unknown, or still calling."""
+    unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
+    query = select(*_COLUMNS).where(
+        _t.corporation_number == corporation_number, _t.state.in_(unsettled), _t.action.in_(EFFECTS)
     )
-    return tuple(_operation(row) for row in conn.execute(unknown))
+    return tuple(_operation(row) for row in conn.execute(query))
 
 
 def _operation(row: Sequence[Any]) -> Operation:

@@ -62,6 +62,11 @@ def rich(text: str, role: Role = "body", *, sentences: bool = False) -> str:
     return f'<p style="{style}">' + "".join(spans).replace("\n", "<br>") + "</p>"
 
 
+def tip(text: str) -> str:
+    """The text for a tooltip, where Qt would obey what looks like markup."""
+    return f"<span>{escape(text)}</span>" if "<" in text else text
+
+
 def draw_runs(
     painter: QPainter,
     x: float,

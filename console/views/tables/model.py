@@ -5,6 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
+from console.views.look.runs import tip
 from console.views.tables.book import Book
 from console.views.tables.columns import Cell, Column, Group
 
@@ -108,7 +109,7 @@ class BookModel(QAbstractTableModel):
             return self.spoken(entry)
         if role == _Role.CheckStateRole:
             return self._check_state(entry) if column.kind == "check" else None
-        return column.speak(entry) if role == _Role.ToolTipRole else column.text(entry)
+        return tip(column.speak(entry)) if role == _Role.ToolTipRole else column.text(entry)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = _Role.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or not 0 <= section < len(self.columns):

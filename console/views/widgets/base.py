@@ -7,7 +7,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.look.painting import put_shape
-from console.views.look.runs import elided, rich
+from console.views.look.runs import elided, rich, tip
 from console.views.look.theme import look
 from console.views.look.tokens import Role, Tone
 
@@ -110,7 +110,7 @@ class ElidedWords(Painted):
     def say(self, text: str) -> None:
         self.plain = text
         self.setAccessibleName(text)
-        self.setToolTip(text)
+        self.setToolTip(tip(text))
         self.updateGeometry()
         self.update()
 

@@ -9,7 +9,7 @@ from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.look.painting import draw_frame, put_shape
-from console.views.look.runs import baseline_in, draw_runs, elided, runs_width, split_runs
+from console.views.look.runs import baseline_in, draw_runs, elided, runs_width, split_runs, tip
 from console.views.look.theme import look
 from console.views.look.tokens import Tone
 
@@ -46,8 +46,10 @@ class _Happenings(QAbstractListModel):
         item = self.items[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return f"{item.what} {item.detail}".strip()
-        if role == Qt.ItemDataRole.AccessibleTextRole or role == Qt.ItemDataRole.ToolTipRole:
+        if role == Qt.ItemDataRole.AccessibleTextRole:
             return item.spoken()
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tip(item.spoken())
         return None
 
     def show_items(self, items: Sequence[Happening]) -> None:
