@@ -1,8 +1,6 @@
 """The desk's spool holds what it promised, whoever writes at once and whenever it is killed."""
 
 import json
-import os
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +16,7 @@ from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport
 from console.store import answers
 from console.store.cipher import Cipher
-from console.store.spool import FILE_NAME, Head, Spool, SpoolState
+from console.store.spool import Head, Spool, SpoolState
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
 
@@ -232,116 +230,4 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
         entry = spool.find(operation)
         assert entry is not None
         assert promise == "intent" or entry.answer == ANSWER
-    spool.close()
-
-
-def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
-    """No room: `storage_full`, and all that was promised before is still there."""
-    (said,) = processes.outcomes([processes.start("spool_worker.py", "full", tmp_path)])
-    end = json.loads(said)
-    assert end["code"] == "storage_full"
-    spool = Spool(tmp_path, None)
-    assert all(spool.find(operation) for operation in end["promised"])
-    spool.close()
-
-
-def _code(home: Path) -> tuple[str, object]:
-    with pytest.raises(ConsoleError) as caught:
-        Spool(home, None).intent(intent("op"))
-    return caught.value.code, caught.value.detail.get("problem")
-
-
-def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
-    """Where a file stands in the folder's place there is no room for a desk."""
-    (tmp_path / "home").write_text("a file")
-    assert _code(tmp_path / "home")[0] == "storage_full"
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-@pytest.mark.parametrize("what", ["folder", "file"])
-def test_what_may_only_be_read_is_said(tmp_path: Path, what: str) -> None:
-    """A folder or a file without the right to write: `storage_full`, whether the file is there or not."""
-    home = tmp_path / "home"
-    home.mkdir()
-    if what == "file":
-        Spool(home, None).intent(intent("first"))
-        (home / FILE_NAME).chmod(0o400)
-    home.chmod(0o500)
-    assert _code(home)[0] == "storage_full"
-    home.chmod(0o700)
-
-
-def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
-    """Garbage in the file's place, or in its middle: `bad_profile`, and not a byte is changed."""
-    file = tmp_path / FILE_NAME
-    file.write_bytes(b"not a database, whatever it is" * 100)
-    assert _code(tmp_path) == ("bad_profile", "damaged")
-    assert file.read_bytes() == b"not a database, whatever it is" * 100
-
-
-def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
-    """A file that opens and then turns out to be broken."""
-    spool = Spool(tmp_path, None)
-    spool.intent(intent("op-1"))
-    spool.close()
-    file = tmp_path / FILE_NAME
-    whole = file.read_bytes()
-    file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
-    assert _code(tmp_path) == ("bad_profile", "damaged")
-
-
-@pytest.mark.parametrize(
-    ("script", "problem"),
-    [
-        ("CREATE TABLE theirs(a)", "not_ours"),
-        ("PRAGMA application_id=77", "not_ours"),
-        (f"PRAGMA application_id={0x44534B31}; PRAGMA user_version=2; CREATE TABLE t(a)", "newer"),
-    ],
-)
-def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, script: str, problem: str) -> None:
-    """It is named and left as it was."""
-    conn = sqlite3.connect(tmp_path / FILE_NAME)
-    conn.executescript(script)
-    conn.close()
-    assert _code(tmp_path) == ("bad_profile", problem)
-
-
-def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool) -> None:
-    """Writing on into a deleted file would lose everything at the end: refused, again and again."""
-    spool.intent(intent("op-1"))
-    for file in tmp_path.iterdir():
-        file.unlink()
-    for _ in range(2):
-        with pytest.raises(ConsoleError) as caught:
-            spool.intent(intent("op-2"))
-        assert caught.value.detail["problem"] == "taken_away"
-    assert not list(tmp_path.iterdir())
-
-
-def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None:
-    """Nobody else may read it or what lies beside it."""
-    spool.intent(intent("op-1"))
-    if os.name != "nt":
-        assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
-
-
-def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
-    """What is promised is synced; ends, deliveries and anchors cost no sync."""
-    spool = Spool(tmp_path, Cipher(KEY))
-    spool.intent(intent("op-1"))
-
-    def level() -> object:
-        return spool._file.read("PRAGMA synchronous")[0][0]
-
-    assert level() == 2
-    spool.ended("op-1", holds_claim=True)
-    assert level() == 1
-    spool.answered("op-1", ANSWER)
-    assert level() == 2
-    spool.delivered("op-1")
-    assert level() == 1
-    spool.intent(intent("op-2"))
-    assert level() == 2
-    spool.anchor(DATABASE, [Head("a", 1, 1, "0" * 64)])
-    assert level() == 1
     spool.close()
