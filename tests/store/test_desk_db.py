@@ -1,4 +1,4 @@
-"""The desk's file in trouble: full, read-only, damaged, somebody else's, taken away. Each is said, nothing is lost."""
+"""The desk's file in trouble: full, read-only, damaged, of others, taken away. Each is said, none is silent."""
 
 import json
 import os
