@@ -1,0 +1,91 @@
+"""A terminal per test: the command in this process, on a fresh desk with a fresh sandbox."""
+
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from console.cli import main
+from console.sandbox.server import Sandbox
+from tests.support.desks import environment
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How one command ended: exit status, what stood on stdout and stderr."""
+
+    status: int
+    out: bytes
+    err: str
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The one JSON object; fails when stdout holds anything else."""
+        assert self.out.endswith(b"\n"), self.out
+        assert self.out.count(b"\n") == 1, self.out
+        answer: dict[str, Any] = json.loads(self.out.decode("utf-8"))
+        assert answer["ok"] is (self.status == 0), answer
+        return answer
+
+    @property
+    def data(self) -> Any:
+        assert self.status == 0, self.answer
+        return self.answer["data"]
+
+    @property
+    def error(self) -> dict[str, Any]:
+        error: dict[str, Any] = self.answer["error"]
+        assert set(error) == {"code", "message", "detail"}
+        assert isinstance(error["detail"], dict)
+        assert isinstance(error["message"], str)
+        assert error["message"]
+        return error
+
+    @property
+    def refused(self) -> tuple[int, str]:
+        """Exit status and code."""
+        return self.status, self.error["code"]
+
+
+class Terminal:
+    """Runs commands as `support-console` would, on one desk."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+
+    def __call__(self, *words: str, **env: str) -> Ending:
+        """One command; `env` are variables without their `CONSOLE_`, for this call alone."""
+        told = self.env | {f"CONSOLE_{name}": value for name, value in env.items()}
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
+        with mock.patch.dict(os.environ, told), mock.patch.multiple(sys, stdout=out, stderr=err):
+            status = main(words)
+        out.flush()
+        return Ending(status, out.buffer.getvalue(), err.getvalue())  # type: ignore[attr-defined]  # a BytesIO
+
+    def json(self, *words: str, **env: str) -> Ending:
+        return self("--json", *words, **env)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
+    """A desk that nobody has opened yet, with the sandbox for a provider."""
+    return Terminal(environment(tmp_path / "home", sandbox.url))
+
+
+@pytest.fixture
+def bare_terminal(tmp_path: Path) -> Callable[..., Ending]:
+    """A desk without any provider: what works there needs no network."""
+    return Terminal({"CONSOLE_HOME": str(tmp_path / "home"), "CONSOLE_LANGUAGE": "en"})

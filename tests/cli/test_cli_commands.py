@@ -1,0 +1,345 @@
+"""Every command end to end: what is printed, and with which exit status."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Terminal
+
+NUMBER = "1180301018771"
+OTHER = "5010001192707"
+
+
+def test_lookup_prints_four_lists(terminal: Terminal) -> None:
+    """A number that we have nothing of is exit 0 with empty lists."""
+    found = terminal.json("lookup", "T１１８０３０１０１８７７１").data
+    assert found == {"corporation_number": NUMBER, "credit_checks": [], "orders": [], "payments": [], "refunds": []}
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("", "EMPTY"),
+        (" - ", "EMPTY"),
+        ("118030101877x", "CHARACTER"),
+        ("🦊", "CHARACTER"),
+        ("'; DROP TABLE hansha_alarmbox_credit_checks; --", "CHARACTER"),
+        ("\udcff\udcfe", "CHARACTER"),
+        ("118030101877", "LENGTH"),
+        ("11803010187711", "LENGTH"),
+        ("1" * 10_000_000, "LENGTH"),
+        ("1180301018772", "CHECK_DIGIT"),
+    ],
+)
+def test_a_hostile_number_is_refused_with_its_reason(terminal: Terminal, typed: str, reason: str) -> None:
+    """Whatever is typed or pasted as a number: exit 2, the reason, and one small JSON object."""
+    for words in (("lookup", "--", typed), ("purchase", "--client", "1", "--", typed)):
+        ending = terminal.json(*words)
+        assert ending.refused == (2, "invalid_corporation_number")
+        assert ending.error["detail"]["reason"] == reason
+        assert len(ending.out) < 10_000
+
+
+def test_a_purchase_is_the_record_and_found_by_lookup(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Bought: exit 0, success and known; the ledger has one charge, and lookup, show and queues agree."""
+    bought = terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
+    assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
+    assert (bought["client_id"], bought["incomplete"], bought["work"]["state"]) == ("42", [], "none")
+    assert sandbox.ledger.count(NUMBER) == 1
+    found = terminal.json("lookup", NUMBER).data["credit_checks"]
+    assert [record["id"] for record in found] == [bought["id"]]
+    shown = terminal.json("show", "credit-check", str(bought["id"])).data
+    assert shown["version"] == found[0]["version"]
+    assert shown["timeline"]
+    assert shown["evidence"]
+    assert shown["next_step"]["text"]
+    assert [document["current"] for document in shown["documents"]] == [True]
+
+
+def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbox: Sandbox) -> None:
+    """A live row stands in the way: exit 3 with the record in the detail, and nothing is charged."""
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    ending = terminal.json("purchase", NUMBER, "--client", "1")
+    assert ending.refused == (3, "already_purchased")
+    assert ending.error["detail"]["record"]["id"] == bought["id"]
+    assert ending.error["detail"]["record"]["kind"] == "credit-check"
+    assert terminal.json("purchase", NUMBER, "--client", "1", "--renew").refused == (3, "not_expired")
+    assert sandbox.ledger.total == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("status:422", 5, "provider_refused"),
+        ("status:429", 5, "rate_limited"),
+        ("status:503", 4, "outcome_unknown"),
+        ("reset_after_charge", 4, "outcome_unknown"),
+    ],
+)
+@pytest.mark.expects_log("some endings are logged")
+def test_each_ending_of_a_purchase_has_its_status(
+    terminal: Terminal, sandbox: Sandbox, fault: str, status: int, code: str
+) -> None:
+    """Refused 5, unknown 4; the record is in the detail, in the state that the ending says."""
+    sandbox.control.fault(fault, call="purchase", times=1)
+    ending = terminal.json("purchase", NUMBER, "--client", "1")
+    assert ending.refused == (status, code)
+    record = ending.error["detail"]["record"]
+    known = ("pending", "unknown") if status == 4 else ("error", "known")
+    assert (record["state"], record["certainty"]) == known
+
+
+def test_a_provider_out_of_reach_is_status_6(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Never sent: exit 6, error and known, the number is free."""
+    terminal.json("lookup", NUMBER)
+    sandbox.stop()
+    ending = terminal.json("purchase", NUMBER, "--client", "1")
+    assert ending.refused == (6, "provider_unreachable")
+
+
+@pytest.mark.parametrize("client", ["0", "01", "abc", "", "-1", "１", "1" * 19])
+def test_an_impossible_client_is_unknown(terminal: Terminal, client: str) -> None:
+    """A client id has 1 to 18 digits without a leading zero."""
+    assert terminal.json("purchase", NUMBER, f"--client={client}").refused == (2, "unknown_client")
+
+
+def test_a_client_outside_the_list_is_unknown(terminal: Terminal) -> None:
+    """Where clients are named, only those exist."""
+    assert terminal.json("purchase", NUMBER, "--client", "3", CLIENTS="1,2").refused == (2, "unknown_client")
+
+
+def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> None:
+    """A PDF that was missing comes with the re-fetch: changed, documents, exit 0; a stale version is refused."""
+    sandbox.control.fault("pdf_missing", call="pdf", times=1)
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    assert bought["incomplete"] == ["pdf"]
+    stale = terminal.json("refetch", str(bought["id"]), "--saw", str(bought["version"] - 1))
+    assert stale.refused == (3, "stale_view")
+    assert stale.error["detail"]["changed"]
+    fetched = terminal.json("refetch", "--pdf", "--saw", str(bought["version"]), "--", str(bought["id"])).data
+    assert (fetched["changed"], fetched["incomplete"]) == (["pdf_file_path"], [])
+    (document,) = fetched["documents"]
+    assert set(document) >= {"path", "sha256", "bytes", "current"}
+    assert document["path"] == f"{document['sha256'][:2]}/{document['sha256']}.pdf"
+    assert fetched["pdf_file_path"] == document["path"]
+
+
+def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Not all was got: exit 5, the record as it is now, and what failed."""
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    sandbox.control.fault("status:500", call="pdf", times=None)
+    ending = terminal.json("refetch", str(bought["id"]))
+    assert ending.status == 5
+    detail = ending.error["detail"]
+    assert (detail["record"]["id"], detail["failed"][0]["part"]) == (bought["id"], "pdf")
+
+
+def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Not bought, on two people's word: awaiting, same_person, then error; each with the record's next step."""
+    sandbox.control.fault("status:503", call="purchase", times=1)
+    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
+    which = ("credit-check", str(record["id"]))
+    assert record["work"]["state"] == "needs_review"
+    assert record["work"]["reason"]
+    shown = terminal.json("show", *which).data
+    assert shown["next_step"]["text"]
+    assert str(record["id"]) in shown["next_step"]["command"]
+    assert terminal.json("probe", *which).refused == (4, "outcome_unknown")
+    proof = tmp_path / "panel.txt"
+    proof.write_text("no such purchase", encoding="utf-8")
+    first = terminal.json("resolve", *which, "--as", "error", "--evidence", str(proof)).data
+    assert (first["awaiting"], first["certainty"]) == ("second_person", "unknown")
+    again = ("resolve", *which, "--as", "error", "--evidence", "their letter 26-118")
+    assert terminal.json(*again).refused == (3, "same_person")
+    second = terminal.json(*again, OPERATOR="lead-b").data
+    assert (second["awaiting"], second["state"], second["certainty"]) == (None, "error", "known")
+    assert terminal.json(*again, OPERATOR="lead-c").refused == (3, "nothing_to_resolve")
+
+
+def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Bought, confirmed by a read: success by one person; without the id it is bad input."""
+    sandbox.control.fault("reset_after_charge", call="purchase", times=1)
+    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
+    (charge,) = sandbox.ledger.charges(NUMBER)
+    words = ("resolve", "credit-check", str(record["id"]), "--as", "success", "--evidence", "their screen")
+    assert terminal.json(*words).status == 2
+    settled = terminal.json(*words, "--provider-id", str(charge.id)).data
+    assert (settled["state"], settled["credit_check_id"]) == ("success", charge.id)
+
+
+@pytest.mark.parametrize("evidence", ["", "   ", "missing-file.pdf", "."])
+def test_evidence_that_says_nothing_is_refused(terminal: Terminal, sandbox: Sandbox, evidence: str) -> None:
+    """Empty words, a folder, or a file that isn't there: no_evidence, and nothing is decided."""
+    sandbox.control.fault("status:503", call="purchase", times=1)
+    record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
+    words = ("resolve", "credit-check", str(record["id"]), "--as", "error", f"--evidence={evidence}")
+    assert terminal.json(*words).refused == (2, "no_evidence")
+    assert terminal.json("resolve", *words[1:5]).refused == (2, "no_evidence")
+
+
+def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:
+    """Items say why and what next; the cursor leads on until null; refunds are an empty page."""
+    sandbox.control.fault("status:422", call="purchase", times=None)
+    for client in ("1", "2", "3"):
+        terminal.json("purchase", NUMBER, "--client", client)
+    first = terminal.json("queue", "error", "--limit", "2").data
+    assert len(first["items"]) == 2
+    assert all(item["why"] and item["next_step"]["text"] and item["since"] for item in first["items"])
+    rest = terminal.json("queue", "error", "--limit", "2", "--after", first["next_cursor"]).data
+    clients = [item["client_id"] for page in (first, rest) for item in page["items"]]
+    assert (sorted(clients), rest["next_cursor"]) == (["1", "2", "3"], None)
+    assert terminal.json("queue", "refunds").data == {"queue": "refunds", "items": [], "next_cursor": None}
+    assert terminal.json("queue", "error", "--after", "'; DROP").refused == (2, "usage")
+
+
+@pytest.mark.parametrize("kind", ["credit-check", "payment", "order", "refund", "operation"])
+@pytest.mark.parametrize("record_id", ["1", "0", "-1", "abc", "9" * 30, "１", "🦊"])
+def test_a_record_that_does_not_exist_is_not_found(terminal: Terminal, kind: str, record_id: str) -> None:
+    """Ids are text; one that nothing has is not_found, of whatever kind it is."""
+    for command in ("show", "probe"):
+        assert terminal.json(command, "--", kind, record_id).refused == (2, "not_found")
+    assert terminal.json("refetch", "--", record_id).refused == (2, "not_found")
+
+
+def test_an_operation_can_be_shown(terminal: Terminal) -> None:
+    """The journal's entry of a purchase, by the id that the record carries."""
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    shown = terminal.json("show", "operation", bought["operation_id"]).data
+    assert (shown["kind"], shown["action"], shown["state"]) == ("operation", "credit-check.purchase", "done")
+    assert shown["subject"] == {"kind": "credit-check", "id": bought["id"]}
+
+
+def test_the_audit_trail_is_listed_verified_and_exported(terminal: Terminal, tmp_path: Path) -> None:
+    """Rows are listed with their fields, verified, and written to a file that is never overwritten."""
+    terminal.json("purchase", NUMBER, "--client", "1")
+    entries = terminal.json("audit", "list", "--limit", "2").data["entries"]
+    assert len(entries) == 2
+    assert set(entries[0]) >= {"id", "at", "who", "what", "subject", "result", "reason"}
+    verified = terminal.json("audit", "verify").data
+    assert verified["first_bad"] is None
+    assert verified["rows"] >= 2
+    file = tmp_path / "trail.csv"
+    assert terminal.json("audit", "export", str(file)).data["rows"] >= 2
+    assert terminal.json("audit", "export", str(file)).refused == (2, "usage")
+
+
+def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
+    """Schema, health and due tasks run without anybody named; purchases don't."""
+    nobody = {"OPERATOR": ""}
+    assert terminal.json("db", "upgrade", **nobody).status == 0
+    assert terminal.json("db", "upgrade", **nobody).status == 0
+    assert {check["name"] for check in terminal.json("db", "check", **nobody).data["checks"]} >= {"database"}
+    ran = terminal.json("worker", "--once", **nobody).data["ran"]
+    assert ran
+    assert all(set(task) == {"task", "count"} for task in ran)
+    assert terminal.json("purchase", NUMBER, "--client", "1", **nobody).refused == (2, "no_operator")
+
+
+def test_doctor_always_ends_well(terminal: Terminal) -> None:
+    """Whatever is wrong is a finding with a next step, settings that can't be read included."""
+    checks = terminal.json("doctor").data["checks"]
+    assert all(check["next"] for check in checks if not check["ok"])
+    for broken in ({"TIME_SCALE": "fast"}, {"DATABASE_URL": "nonsense"}, {"HOME": "/dev/null"}):
+        checks = terminal.json("doctor", **broken).data["checks"]
+        (bad, *_) = [check for check in checks if not check["ok"]]
+        assert bad["message"]
+        assert bad["next"]
+
+
+def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:
+    """bad_profile, exit 2, naming the variable; in the language that was asked for, as far as that is known."""
+    ending = terminal.json("lookup", NUMBER, ALARMBOX_URL="http://example.com", LANGUAGE="ja")
+    assert ending.refused == (2, "bad_profile")
+    assert ending.error["detail"]["variable"] == "CONSOLE_ALARMBOX_URL"
+    assert "https" in ending.error["message"]
+
+
+def test_a_corrupt_profile_file_is_refused(terminal: Terminal) -> None:
+    """The file and the line are named; nothing is written."""
+    home = Path(terminal.env["CONSOLE_HOME"])
+    home.mkdir()
+    (home / "profile.toml").write_text("language = \n", encoding="utf-8")
+    ending = terminal.json("lookup", NUMBER)
+    assert ending.refused == (2, "bad_profile")
+    assert ending.error["detail"]["line"] == 1
+    assert [path.name for path in home.iterdir()] == ["profile.toml"]
+
+
+def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> None:
+    """Not ours: exit 3, and nothing is written into it."""
+    file = tmp_path / "other.db"
+    file.write_bytes(b"not a database at all" * 100)
+    before = file.read_bytes()
+    ending = terminal.json("lookup", NUMBER, DATABASE_URL=f"sqlite:///{file}")
+    assert ending.refused == (3, "not_our_database")
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_codes_never_change_with_the_language(terminal: Terminal, language: str) -> None:
+    """Sentences do, codes and shapes don't."""
+    ending = terminal.json("show", "payment", "5", LANGUAGE=language)
+    assert ending.refused == (2, "not_found")
+    assert ending.error["message"].isascii() is (language == "en")
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
+    """Without --json every command prints lines in the person's language, and no key of the catalogue."""
+    sandbox.control.fault("pdf_missing", call="pdf", times=1)
+    commands = [
+        ("purchase", NUMBER, "--client", "1"),
+        ("lookup", NUMBER),
+        ("lookup", OTHER),
+        ("show", "credit-check", "1"),
+        ("queue", "incomplete"),
+        ("queue", "unknown"),
+        ("refetch", "1"),
+        ("refetch", "1"),
+        ("probe", "credit-check", "1"),
+        ("audit", "list"),
+        ("audit", "verify"),
+        ("db", "upgrade"),
+        ("db", "check"),
+        ("doctor",),
+        ("worker", "--once"),
+        ("--help",),
+    ]
+    for words in commands:
+        ending = terminal(*words, LANGUAGE=language)
+        assert (ending.status, ending.err) == (0, ""), words
+        assert ending.out.decode().strip(), words
+    refused = terminal("lookup", "118", LANGUAGE=language)
+    assert (refused.status, refused.out) == (2, b"")
+    assert refused.err.strip()
+
+
+def test_an_operation_is_readable_too(terminal: Terminal) -> None:
+    """`show operation` for people."""
+    bought = terminal.json("purchase", NUMBER, "--client", "1").data
+    ending = terminal("show", "operation", bought["operation_id"])
+    assert (ending.status, ending.err) == (0, "")
+    assert bought["operation_id"] in ending.out.decode()
+
+
+def test_help_is_json_when_json_is_asked_for(terminal: Terminal) -> None:
+    """Even help is one object."""
+    assert "support-console" in terminal.json("lookup", "--help").data["help"]
+
+
+def test_secrets_are_in_no_answer(terminal: Terminal) -> None:
+    """What doctor, audit and errors print never holds a secret of the environment."""
+    printed = [
+        terminal.json(*words)
+        for words in (
+            ("doctor",),
+            ("purchase", NUMBER, "--client", "1"),
+            ("audit", "list"),
+            ("show", "credit-check", "1"),
+        )
+    ]
+    for name, value in terminal.env.items():
+        if name.startswith("CONSOLE_SECRET_"):
+            assert all(value not in json.dumps(ending.answer) + ending.err for ending in printed)
