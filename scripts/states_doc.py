@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from console.domain import schedules, states
 
@@ -18,25 +19,29 @@ derived, never a state.
 """
 
 
+_RENEWAL = """A renewal supersedes the old row and restores it when it ends in `error`. A pending row whose outcome nobody
+knows stays `pending` with certainty `unknown`, and goes on holding the claim.
+"""
+_LAPSE = "A `calling` operation whose lease ran out is read as `unknown` by every command at once.\n"
+_SCHEDULES = """## Schedules
+
+- Unknown purchase, where the provider can list purchases: {probes}; then a person.
+  Without such a list a person is needed at once.
+- Incomplete check: {refetches}; then a person.
+"""
+S = TypeVar("S", bound=StrEnum)
+
+
 def render() -> str:
     """The whole page."""
-    parts = [
-        _HEAD,
-        "## Credit check\n\n" + _diagram(states.CREDIT_CHECK),
-        "A renewal supersedes the old row and restores it when it ends in `error`. A pending row whose outcome nobody\n"
-        "knows stays `pending` with certainty `unknown`, and goes on holding the claim.\n",
-        "## Operation (journal)\n\n" + _diagram(states.OPERATION),
-        "A `calling` operation whose lease ran out is read as `unknown` by every command at once.\n",
-        "## Schedules\n",
-        f"- Unknown purchase, where the provider can list purchases: {_times(schedules.PURCHASE_PROBES)}; then a person.\n"
-        "  Without such a list a person is needed at once.\n"
-        f"- Incomplete check: {_times(schedules.INCOMPLETE_REFETCHES)}; then a person.\n",
-    ]
-    return "\n".join(parts)
+    check, operation = _diagram(states.CREDIT_CHECK), _diagram(states.OPERATION)
+    waits = {"probes": _times(schedules.PURCHASE_PROBES), "refetches": _times(schedules.INCOMPLETE_REFETCHES)}
+    parts = (_HEAD, f"## Credit check\n\n{check}", _RENEWAL, f"## Operation (journal)\n\n{operation}", _LAPSE)
+    return "\n".join((*parts, _SCHEDULES.format(**waits)))
 
 
-def _diagram(table: Mapping[StrEnum, frozenset[StrEnum]]) -> str:
-    arrows = [f"    {before.value} --> {after.value}" for before, targets in table.items() for after in sorted(targets)]
+def _diagram(table: Mapping[S, frozenset[S]]) -> str:
+    arrows = [f"    {old.value} --> {new.value}" for old, targets in table.items() for new in sorted(targets)]
     first = next(iter(table)).value
     ends = [f"    {state.value} --> [*]" for state, targets in table.items() if not targets]
     return "\n".join(["```mermaid", "stateDiagram-v2", f"    [*] --> {first}", *arrows, *ends, "```", ""])
