@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -11,10 +13,10 @@ from console.domain.corporation_number import InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchasePlan, PurchaseRequest, RefetchResult
-from console.services import refusals, settling
+from console.services import refusals, remembered, settling
 from console.services.completion import Completion
 from console.services.desk import Desk
-from console.services.guarded import Guard, Guarded, Subject
+from console.services.guarded import Claimed, Guard, Guarded, Subject, Unrecorded
 from console.services.lookup import Lookup
 from console.services.vendors import Vendors
 from console.store import credit_checks, journal, leases
@@ -25,6 +27,7 @@ DEALS = (1, 2, 9)
 REASONS = (1, 2, 3, 4, 9)
 LONGEST_COMMENT = 500
 Progress = Callable[[str], None]
+_log = logging.getLogger("console.guard")
 
 
 def _silent(_step: str) -> None:
@@ -74,10 +77,16 @@ class CreditChecks:
         with refusals.audited(self._desk, ACTION, None, asked):
             self._desk.require("purchase")
             vendor = self._vendors.buyer()
-            claimed, outcome = self._guard.run(self._guarded(checked, vendor.check), report)
+            # Without the key an answer that the database can't take could not be kept: refused before sending.
+            self._desk.spool.unlock(self._desk.cipher)
+            try:
+                claimed, outcome = self._guard.run(self._guarded(checked, vendor.check), report)
+            except Unrecorded as lost:
+                lost.detail["record"] = remembered.record(lost.claimed, None)
+                raise
         if outcome.kind is OutcomeClass.SUCCEEDED:
             self._completion.follow_up(claimed.subject.id, report)
-        return self._ended(claimed.subject.id, outcome)
+        return self._ended(claimed, outcome)
 
     def refetch(
         self, record_id: int, *, detail: bool = True, pdf: bool = True, saw: int | None = None,
@@ -122,13 +131,13 @@ class CreditChecks:
         self, request: PurchaseRequest, call: Callable[[PurchaseRequest], Outcome[CheckReport]]
     ) -> Guarded[CheckReport]:
         desk = self._desk
-        seen: list[int | None] = []
+        asked_at = desk.now()
         return Guarded(
             action=ACTION,
             lease=f"alarmbox_credit_check_{request.client_id}" if desk.settings.leases else None,
             waits=True,
             effect=True,
-            check=lambda conn: self._refuse_hopeless(conn, request, seen),
+            check=lambda conn: self._refuse_hopeless(conn, request, asked_at),
             claim=lambda tx, operation_id: self._claim(tx, request, operation_id),
             call=lambda _subject: call(request),
             record=lambda tx, subject, outcome: settling.record_outcome(
@@ -139,32 +148,26 @@ class CreditChecks:
             ),
         )
 
-    def _refuse_hopeless(self, conn: Connection, request: PurchaseRequest, seen: list[int | None]) -> None:
-        """What can't succeed: a live row, a renewal too early or overtaken, a claim that only this desk remembers.
-
-        `seen` keeps the live row of the first look: another one later means that somebody else won the race.
-        """
+    def _refuse_hopeless(self, conn: Connection, request: PurchaseRequest, asked_at: datetime) -> None:
+        """What can't succeed: a live row, a renewal too early or overtaken, a claim that only this desk remembers."""
+        client, number = request.client_id, request.corporation_number
         lapsed = journal.lapsed_subjects(conn)
-        live = credit_checks.live(conn, request.client_id, request.corporation_number, lapsed)
-        seen.append(live.id if live else None)
+        live = credit_checks.live(conn, client, number, lapsed)
         if live is not None:
-            self._refuse_live(live, request.renew and live.id == seen[0])
-            return
-        for intent in self._desk.spool.standing(
-            self._desk.database_id, request.client_id, request.corporation_number
-        ):
-            if journal.find(conn, intent.operation_id) is None or self._row_is_gone(conn, intent.record_id):
+            self._refuse_live(live, request.renew, asked_at)
+        for intent in self._desk.spool.standing(self._desk.database_id, client, number):
+            if credit_checks.of_operation(conn, number, intent.operation_id) is None:
                 detail = {"source": "desk", "operation_id": intent.operation_id, "operator": intent.operator}
                 raise ConsoleError("already_purchased", {**detail, "since": intent.at})
 
-    def _row_is_gone(self, conn: Connection, record_id: int | None) -> bool:
-        return record_id is None or credit_checks.find(conn, record_id) is None
-
-    def _refuse_live(self, live: CreditCheck, renew: bool) -> None:
+    def _refuse_live(self, live: CreditCheck, renew: bool, asked_at: datetime) -> None:
         if not renew or live.state.value != "success":
             raise ConsoleError("already_purchased", {"record": live})
         if live.expired_at is None or live.expired_at > self._desk.now():
-            raise ConsoleError("not_expired", {"record": live, "expired_at": live.expired_at})
+            # Written since we asked: another renewal was faster. The code alone depends on these clocks.
+            overtaken = live.changed_at is not None and live.changed_at >= asked_at
+            facts = {"record": live, "expired_at": live.expired_at}
+            raise ConsoleError("already_purchased" if overtaken else "not_expired", facts)
 
     def _claim(self, tx: Transaction, request: PurchaseRequest, operation_id: str) -> Subject:
         """The row that the unique index admits once; a renewal first takes the claim from the old one."""
@@ -184,8 +187,13 @@ class CreditChecks:
 
     # Endings
 
-    def _ended(self, record_id: int, outcome: Outcome[CheckReport]) -> CreditCheck:
-        record = self.read(record_id)
+    def _ended(self, claimed: Claimed, outcome: Outcome[CheckReport]) -> CreditCheck:
+        """The outcome is recorded: a database that is lost only now changes nothing about it."""
+        try:
+            record = self.read(claimed.subject.id)
+        except Exception:
+            _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
+            record = remembered.record(claimed, outcome)
         if outcome.kind is OutcomeClass.SUCCEEDED or record.state.value == "success":
             return record
         raise ConsoleError(

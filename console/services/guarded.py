@@ -54,7 +54,8 @@ class Guarded(Generic[T]):
 
     `check` refuses what can't succeed, before and during waiting. `claim` makes the checks again and writes, in
     tx1. `call` asks the provider, with no transaction open. `record` writes what the outcome means, in tx2.
-    `deliver` settles an answer that came too late for tx2. `effect`: it costs or moves money.
+    `deliver` settles an answer that came too late for tx2, False when there is nothing left to settle. `effect`:
+    it costs or moves money.
     """
 
     action: str
@@ -65,7 +66,7 @@ class Guarded(Generic[T]):
     claim: Callable[[Transaction, str], Subject]
     call: Callable[[Subject], Outcome[T]]
     record: Callable[[Transaction, Subject, Outcome[T]], None]
-    deliver: Callable[[str, Outcome[T]], object]
+    deliver: Callable[[str, Outcome[T]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,18 @@ class Claimed:
     fence: int
     subject: Subject
     lease: Lease | None
+
+
+class Unrecorded(ConsoleError):
+    """The call was made and its outcome could not be written: nobody knows it until the answer is delivered."""
+
+    def __init__(self, claimed: Claimed) -> None:
+        super().__init__("outcome_unknown", {"reason": "not_recorded", "operation_id": claimed.operation_id})
+        self.claimed = claimed
+
+
+class _Gone(Exception):
+    """The rows of this operation are no longer in the database."""
 
 
 class _Held(Exception):
@@ -94,17 +107,16 @@ class Guard:
 
     def run(self, operation: Guarded[T], progress: Progress) -> tuple[Claimed, Outcome[T]]:
         """Run it to its recorded end. Raises the refusals of `check` and `claim`, lease_timeout or in_progress
-        before anything is sent, and outcome_unknown when the answer could not be recorded.
+        before anything is sent, and Unrecorded when the outcome could not be written.
         """
         self._desk.failpoints.reach("before_tx1")
         claimed = self._wait_and_claim(operation, progress)
         beat = f"{claimed.operation_id}-{get_ident()}"
         self._heartbeat.add(beat, lambda: self._beat(claimed))
         try:
-            self._prepare(operation, claimed)
-            progress("asking")
+            self._prepare(operation, claimed, progress)
             outcome = self._ask(operation, claimed)
-            progress("answered")
+            _tell(progress, "answered")
             self._record(operation, claimed, outcome)
         finally:
             self._heartbeat.remove(beat)
@@ -173,17 +185,20 @@ class Guard:
 
     # Calling
 
-    def _prepare(self, operation: Guarded[T], claimed: Claimed) -> None:
+    def _prepare(self, operation: Guarded[T], claimed: Claimed, progress: Progress) -> None:
         """Between COMMIT and the first byte: whatever fails here, nothing was sent."""
         try:
             self._desk.failpoints.reach("after_tx1")
             if operation.effect:
                 self._desk.spool.intent(self._intent(operation, claimed))
                 self._desk.failpoints.reach("after_intent")
+            progress("asking")
             self._desk.failpoints.reach("before_send")
         except Exception as trouble:
             reason = trouble.code if isinstance(trouble, ConsoleError) else "stopped_before_sending"
-            self._record(operation, claimed, Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO))
+            # If that can't be written either, the row lapses; the person is told what really happened.
+            with suppress(Exception):
+                self._record(operation, claimed, Outcome(OutcomeClass.FAILED_DEFINITE, reason, Sent.NO))
             raise
 
     def _intent(self, operation: Guarded[T], claimed: Claimed) -> Intent:
@@ -218,14 +233,14 @@ class Guard:
         try:
             self._desk.failpoints.reach("before_tx2")
             mine = self._write_outcome(operation, claimed, outcome)
+            if not mine and not operation.deliver(claimed.operation_id, outcome):
+                raise _Gone(claimed.operation_id)
         except Exception as trouble:
-            self._keep_answer(operation, claimed, outcome)
-            raise ConsoleError(
-                "outcome_unknown", {"reason": "not_recorded", "operation_id": claimed.operation_id}
-            ) from trouble
-        if not mine:
-            operation.deliver(claimed.operation_id, outcome)
-        elif operation.effect:
+            if not operation.effect:
+                raise
+            self._keep_answer(claimed, outcome)
+            raise Unrecorded(claimed) from trouble
+        if mine and operation.effect:
             self._end_intent(claimed, outcome)
         if outcome.kind is OutcomeClass.SUCCEEDED:
             with suppress(RuntimeError):
@@ -244,10 +259,8 @@ class Guard:
                 leases.release(tx.conn, claimed.lease)
         return mine
 
-    def _keep_answer(self, operation: Guarded[T], claimed: Claimed, outcome: Outcome[T]) -> None:
+    def _keep_answer(self, claimed: Claimed, outcome: Outcome[T]) -> None:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
-        if not operation.effect:
-            return
         found = outcome.found if isinstance(outcome.found, CheckReport) else None
         answer: Outcome[CheckReport] = replace(outcome, found=found)  # type: ignore[assignment]  # narrowed
         try:
@@ -263,8 +276,8 @@ class Guard:
         bought = outcome.kind is OutcomeClass.SUCCEEDED
         try:
             self._desk.spool.ended(claimed.operation_id, holds_claim=bought, provider_id=provider_id)
-        except ConsoleError:
-            _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id)
+        except Exception:
+            _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id, exc_info=True)
 
     def _beat(self, claimed: Claimed) -> None:
         desk, seconds = self._desk, self._heartbeat.lease_seconds
@@ -272,6 +285,14 @@ class Guard:
             journal.renew(tx.conn, claimed.operation_id, claimed.fence, seconds)
             if claimed.lease is not None:
                 leases.renew(tx.conn, claimed.lease, desk.now(), seconds)
+
+
+def _tell(progress: Progress, step: str) -> None:
+    """Tell a listener that can't stop anything any more."""
+    try:
+        progress(step)
+    except Exception:
+        _log.warning("a listener failed at %r", step, exc_info=True)
 
 
 def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:

@@ -55,6 +55,11 @@ def live(conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int]
     return to_record(row, lapsed) if row else None
 
 
+def of_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
+    """The record that a purchase of this number wrote, whatever became of it."""
+    return next((record for record in by_number(conn, number) if record.operation_id == operation_id), None)
+
+
 def known_numbers(conn: Connection, numbers: Sequence[str], limit: int) -> tuple[str, ...]:
     """Those of `numbers` that we have records of."""
     found = select(_t.number_key).where(_t.number_key.in_(numbers)).distinct().order_by(_t.number_key).limit(limit)

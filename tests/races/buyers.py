@@ -1,0 +1,142 @@
+"""A race for corporation numbers: many processes, several desks, one database, one sandbox with its ledger."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.records import CheckState, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.settings import Settings
+from tests.support import truth
+from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.desks import environment
+
+PROCESSES = 16
+CLIENT = "1"
+FAULTS = (
+    *("status:500", "status:503", "status:422", "status:429", "reset", "refuse", "html"),
+    *("status_after_charge:500", "reset_after_charge", "close_after_charge", "malformed", "truncate", "no_id"),
+    *("other_number", "hang_after_charge", "late_charge", "redirect_after_charge", "garbage"),
+)
+"""With and without an effect, some of them before the answer, some in the middle, one after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """What runs: how many processes, which numbers; `seed` draws faults, None for a good provider."""
+
+    numbers: tuple[str, ...]
+    processes: int = PROCESSES
+    desks: int = 2
+    seed: int | None = None
+    leases: bool = True
+    renew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What one caller got: the record's state and provider id, or the code of its refusal, or a bug's name."""
+
+    number: str
+    code: str
+    provider_id: int | None = None
+
+
+def run(race: Race, folder: Path) -> Counter[str]:
+    """Run it and check everything that must hold; what happened, counted."""
+    with Sandbox() as sandbox:
+        told = [_told(race, folder, sandbox, desk) for desk in range(race.desks)]
+        before = _prepare(race, told[0], sandbox)
+        if race.seed is not None:
+            rate = 0.4
+            sandbox.control.random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
+        endings = _race(race, told)
+        return _judge(race, told, sandbox, before, endings)
+
+
+def buy_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], renew: bool, barrier: Barrier) -> None:
+    """One process: at each number it waits for the others, then buys."""
+    with open_console(Settings.load(told)) as console:
+        for number in numbers:
+            barrier.wait(PATIENCE_SECONDS)
+            pipe.send(_buy(console, number, renew))
+
+
+def _buy(console: Console, number: str, renew: bool) -> Ending:
+    try:
+        record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT, renew=renew))
+    except ConsoleError as refusal:
+        return Ending(number, refusal.code)
+    except Exception as bug:
+        return Ending(number, f"unhandled {bug!r}")
+    if record.state is not CheckState.SUCCESS:
+        return Ending(number, f"unhandled state {record.state}")
+    return Ending(number, "bought", record.credit_check_id)
+
+
+def _told(race: Race, folder: Path, sandbox: Sandbox, desk: int) -> dict[str, str]:
+    """The environment of one desk; all share the database."""
+    home = folder / f"desk-{desk}"
+    extra = {"DATABASE_URL": f"sqlite:///{folder / 'console.db'}", "OPERATOR": f"op-{desk}", "CLIENTS": CLIENT}
+    leases = {} if race.leases else {"LEASES": "off"}
+    return environment(home, sandbox.url, **extra, **leases)
+
+
+def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox) -> dict[str, int]:
+    """The database, and for a renewal race what shall be renewed; charges per number before the race."""
+    with open_console(Settings.load(told)) as console:
+        if race.renew:
+            sandbox.control.config(today=date(2024, 4, 1).isoformat())
+            for number in race.numbers:
+                assert _buy(console, number, renew=False).code == "bought"
+            sandbox.control.config(today=None)
+    return sandbox.ledger.by_number()
+
+
+def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
+    barrier = context().Barrier(race.processes)
+    arguments = [(told[i % len(told)], race.numbers, race.renew, barrier) for i in range(race.processes)]
+    with crowd(buy_all, arguments) as children:
+        endings = [child.report() for _ in race.numbers for child in children]
+        for child in children:
+            assert child.ended() == 0
+    return endings
+
+
+def _judge(
+    race: Race, told: Sequence[dict[str, str]], sandbox: Sandbox, before: dict[str, int], endings: list[Ending]
+) -> Counter[str]:
+    """Everything that must hold after a race; the figures of it."""
+    sandbox.control.release()
+    tally = Counter(ending.code.split(" ")[0] for ending in endings)
+    odd = [ending for ending in endings if ending.code.startswith("unhandled")]
+    assert not odd, f"unhandled: {odd}"
+    with open_console(Settings.load(told[0])) as console:
+        found = truth.rows(console.database)
+        charges = sandbox.ledger.by_number()
+        fresh = {number: charges.get(number, 0) - before.get(number, 0) for number in race.numbers}
+        assert max(fresh.values()) <= 1, f"charged twice: {[n for n, count in fresh.items() if count > 1]}"
+        truth.check_claims(found)
+        truth.check_charges(found, charges)
+        truth.check_queues(console)
+        _check_answers(endings, sandbox)
+    for desk in told:
+        with open_console(Settings.load(desk)) as console:
+            console.audit.verify()
+    tally.update(numbers=len(race.numbers), calls=len(endings), charged=sum(fresh.values()))
+    return tally
+
+
+def _check_answers(endings: Sequence[Ending], sandbox: Sandbox) -> None:
+    """Who was told "bought" holds an id that the provider charged for that very number, once for all."""
+    ledger = {charge.id: charge.number for charge in sandbox.ledger.charges()}
+    told = Counter(ending.provider_id for ending in endings if ending.code == "bought")
+    for ending in endings:
+        if ending.code == "bought":
+            assert ledger[ending.provider_id or 0] == ending.number, f"somebody else's answer: {ending}"
+    assert not [one for one, count in told.items() if count > 1], f"one charge told to several buyers: {told}"

@@ -1,0 +1,74 @@
+"""Processes of their own for races and crashes: forked from one that has everything imported already.
+
+A target is a function of a module that can be imported by name; its arguments travel by pickle.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+PATIENCE_SECONDS = 50.0
+_PRELOADED = ("console.machinery", "console.providers.alarmbox", "requests", "cryptography.fernet", "alembic.command")
+
+
+@cache
+def context() -> ForkServerContext:
+    """Where children come from. The server starts with the first one and ends with this process."""
+    made = multiprocessing.get_context("forkserver")
+    made.set_forkserver_preload(["console.app", *_PRELOADED])
+    return made
+
+
+class Child:
+    """A running child with a pipe to it; `report()` waits for the next thing it says."""
+
+    def __init__(self, target: Callable[..., None], *arguments: object) -> None:
+        self.pipe, theirs = context().Pipe()
+        self.process: ForkServerProcess = context().Process(target=target, args=(theirs, *arguments), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def report(self, seconds: float = PATIENCE_SECONDS) -> Any:
+        """What it says next; fails when it ends without a word or says nothing in time."""
+        if not self.pipe.poll(seconds):
+            raise AssertionError(f"child {self.pid} said nothing for {seconds} s")
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            self.process.join(seconds)
+            raise AssertionError(f"child {self.pid} ended with {self.process.exitcode}") from None
+
+    def ended(self, seconds: float = PATIENCE_SECONDS) -> int:
+        """Its exit status once it has ended: -9 for a kill."""
+        self.process.join(seconds)
+        assert self.process.exitcode is not None, f"child {self.pid} did not end within {seconds} s"
+        return self.process.exitcode
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+@contextmanager
+def crowd(target: Callable[..., None], each: Sequence[tuple[object, ...]]) -> Iterator[list[Child]]:
+    """One child per tuple of arguments; none is left behind."""
+    children: list[Child] = []
+    try:
+        children.extend(Child(target, *arguments) for arguments in each)
+        yield children
+    finally:
+        for child in children:
+            child.kill()
+
+
+Pipe = Connection

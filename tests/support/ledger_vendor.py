@@ -1,0 +1,152 @@
+"""A vendor in memory that keeps the truth: a ledger behind the vendor's protocol, for tests in process.
+
+Like the real one it deduplicates nothing: each accepted call is a charge.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Literal
+
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.records import CheckReport, PurchaseRequest
+from console.providers.protocol import Capabilities, PdfAnswer
+from console.store.engine import Database
+
+Behaviour = Literal[
+    "answers", "refuses", "unauthorised", "too_fast", "unreachable",
+    "silent_after_charge", "silent_before_charge", "other_number", "bad_id",
+]  # fmt: skip
+CHARGING: frozenset[Behaviour] = frozenset(("answers", "silent_after_charge", "other_number", "bad_id"))
+_WITHOUT_ANSWER: dict[Behaviour, tuple[OutcomeClass, str, Sent, int | None]] = {
+    "refuses": (OutcomeClass.FAILED_DEFINITE, "http_422", Sent.YES, 422),
+    "unauthorised": (OutcomeClass.AUTH, "authorise_again", Sent.NO, None),
+    "too_fast": (OutcomeClass.RATE_LIMITED, "http_429", Sent.YES, 429),
+    "unreachable": (OutcomeClass.FAILED_DEFINITE, "connect_refused", Sent.NO, None),
+    "silent_after_charge": (OutcomeClass.UNKNOWN, "read_timeout", Sent.YES, None),
+    "silent_before_charge": (OutcomeClass.UNKNOWN, "http_503", Sent.YES, 503),
+    "other_number": (OutcomeClass.UNKNOWN, "other_number", Sent.YES, 201),
+    "bad_id": (OutcomeClass.UNKNOWN, "bad_id", Sent.YES, 201),
+}
+UNREADABLE: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sent.YES)
+PDF = b"%PDF-1.4\n% invented\n%%EOF\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One accepted purchase, and the row that was pending for it at that moment."""
+
+    id: int
+    number: str
+    client_id: str
+    day: date
+    record_id: int | None
+
+
+@dataclass
+class LedgerVendor:
+    """Buys as told by `behaviour`. `witness` is called with each request that buys, before anything happens;
+    what it returns is kept with the charge. `during` runs in the middle of the call, after the charge.
+    """
+
+    today: Callable[[], date] = lambda: date(2026, 11, 20)
+    finds: bool = False
+    behaviour: Behaviour = "answers"
+    readable: bool = True
+    witness: Callable[[PurchaseRequest], int | None] = lambda _request: None
+    before: Callable[[], None] = lambda: None
+    during: Callable[[], None] = lambda: None
+    charges: list[Charge] = field(default_factory=list)
+    asked: Counter[str] = field(default_factory=Counter)
+    name: str = "alarmbox"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(True, True, True, True, False, self.finds)
+
+    def reader(self) -> "LedgerReader":
+        return LedgerReader(self)
+
+    def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+        self.asked["check"] += 1
+        record_id = self.witness(request)
+        self.before()
+        if self.behaviour in CHARGING:
+            number, client = request.corporation_number, request.client_id
+            self.charges.append(Charge(len(self.charges) + 1, number, client, self.today(), record_id))
+        self.during()
+        if self.behaviour == "answers":
+            return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, self.report(self.charges[-1]), 201, "{}")
+        kind, reason, sent, status = _WITHOUT_ANSWER[self.behaviour]
+        return Outcome(kind, reason, sent, None, status)
+
+    def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        return self.reader().detail(credit_check_id)
+
+    def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
+        return self.reader().pdf(credit_check_id)
+
+    def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
+        return self.reader().find_purchases(corporation_number)
+
+    def report(self, charge: Charge) -> CheckReport:
+        until = charge.day + timedelta(days=365)
+        return CheckReport(charge.id, charge.number, f"架空{charge.id}", "ok", charge.day, until, False)
+
+    def count(self, number: str) -> int:
+        return sum(charge.number == number for charge in self.charges)
+
+
+@dataclass(frozen=True)
+class LedgerReader:
+    """The half that can't buy."""
+
+    world: LedgerVendor
+    name: str = "alarmbox"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.world.capabilities
+
+    def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
+        self.world.asked["detail"] += 1
+        if not self.world.readable:
+            return UNREADABLE
+        found = next((charge for charge in self.world.charges if charge.id == credit_check_id), None)
+        if found is None:
+            return Outcome(OutcomeClass.NOT_FOUND, "http_404", Sent.YES, None, 404)
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, self.world.report(found), 200, "{}")
+
+    def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
+        self.world.asked["pdf"] += 1
+        detail = self.detail(credit_check_id)
+        if detail.found is None:
+            return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
+        content = PDF + str(credit_check_id).encode()
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, PdfAnswer(detail.found, content), 200, "{}")
+
+    def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
+        self.world.asked["list"] += 1
+        if not self.world.readable:
+            return Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sent.YES)
+        found = tuple(
+            self.world.report(charge) for charge in self.world.charges if charge.number == corporation_number
+        )
+        return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, found, 200, "[]")
+
+
+class OpenTransactions:
+    """Counts the transactions that the asking thread has open on a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._here = threading.local()
+        database.observer = self._moved
+
+    def _moved(self, step: int) -> None:
+        self._here.count = self.count + step
+
+    @property
+    def count(self) -> int:
+        return int(getattr(self._here, "count", 0))

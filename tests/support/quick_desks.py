@@ -1,0 +1,80 @@
+"""Desks in process, made in milliseconds: a copied database, a vendor in memory, clocks moved by hand."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+from console.app import Console, open_console
+from console.domain.dates import JST
+from console.providers.protocol import CreditVendor
+from console.settings import Settings
+from console.store import leases
+from tests.support.desks import environment
+
+NOWHERE = "http://127.0.0.1:9"
+START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+class HandClock:
+    """Wall time, waiting time and the clock of leases, all moved by hand; nobody really sleeps."""
+
+    def __init__(self) -> None:
+        self.at = START
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return (self.at - START).total_seconds()
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=max(seconds, 0.001))
+
+    def today(self) -> date:
+        return self.at.astimezone(JST).date()
+
+    def uptime_ms(self) -> int:
+        return 1_000_000 + int(self.monotonic() * 1000)
+
+
+@contextmanager
+def lease_clock(clock: HandClock) -> Iterator[None]:
+    """Leases expire by `clock` inside the block."""
+    before = leases.uptime_ms
+    leases.uptime_ms = clock.uptime_ms
+    try:
+        yield
+    finally:
+        leases.uptime_ms = before
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """A fresh folder in memory where the system has one: these tests are not about power cuts."""
+    memory = Path("/dev/shm")  # a fast place where there is one
+    place = memory if os.access(memory, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="console-quick-", dir=place) as name:
+        yield Path(name)
+
+
+@cache
+def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
+    """A database as the migrations leave it, made once per process."""
+    folder = tempfile.TemporaryDirectory(prefix="console-template-")
+    home = Path(folder.name)
+    with open_console(Settings.load(environment(home, NOWHERE))):
+        pass
+    return folder, home / "console.db"
+
+
+def quick_desk(home: Path, vendor: CreditVendor, clock: HandClock | None = None, **extra: str) -> Console:
+    """A console on `home`, which gets a database if it has none. Close it."""
+    home.mkdir(exist_ok=True)
+    if not (home / "console.db").exists():
+        shutil.copy(_template()[1], home / "console.db")
+    return open_console(Settings.load(environment(home, NOWHERE, **extra)), clock, vendor)

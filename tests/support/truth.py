@@ -1,0 +1,104 @@
+"""What must be true of a desk whatever happened to it: the provider's ledger against our rows."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import text
+
+from console.app import Console
+from console.store.engine import Database
+
+_ROWS = text(
+    "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
+    " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
+)
+_CALLING = text("SELECT count(*) FROM operations WHERE state = 'calling'")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A credit check as stored, nothing derived but the claim."""
+
+    id: int
+    client_id: int
+    number: str
+    status: str
+    certainty: str
+    provider_id: int | None
+    superseded_by: int | None
+    superseded_at: object
+    renews: int | None
+    claim: str | None
+    work_state: str | None
+    operation_id: str | None
+
+
+def rows(database: Database) -> tuple[Row, ...]:
+    with database.read() as conn:
+        return tuple(Row(*row) for row in conn.execute(_ROWS))
+
+
+def still_calling(database: Database) -> int:
+    """Journal rows of calls that nobody has ended."""
+    with database.read() as conn:
+        return int(conn.scalar(_CALLING) or 0)
+
+
+def check_claims(found: Iterable[Row]) -> None:
+    """At most one live row per client and number; renewals form sound chains."""
+    found = tuple(found)
+    by_id = {row.id: row for row in found}
+    held = Counter((row.client_id, row.claim) for row in found if row.claim)
+    assert not [pair for pair, count in held.items() if count > 1], f"claimed twice: {held}"
+    for row in found:
+        if row.superseded_by is not None:
+            check_link(row, by_id.get(row.superseded_by))
+        assert (row.superseded_at is None) == (row.superseded_by is None), f"half superseded: {row}"
+        if row.renews is not None and row.status == "error":
+            assert by_id[row.renews].superseded_by != row.id, f"superseded by what was not bought: {row}"
+    successors = Counter(row.superseded_by for row in found if row.superseded_by is not None)
+    assert not [one for one, count in successors.items() if count > 1], f"supersedes several: {successors}"
+
+
+def check_link(row: Row, successor: Row | None) -> None:
+    """What took a record's place is younger, of the same pair, and not an error."""
+    assert successor is not None, f"superseded by nothing: {row}"
+    assert row.status == "success", f"superseded without having been bought: {row}"
+    assert (successor.client_id, successor.number) == (row.client_id, row.number), f"{row} → {successor}"
+    assert successor.id > row.id, f"superseded by an older one: {row} → {successor}"
+    assert successor.renews == row.id, f"{row} → {successor}"
+    assert successor.status != "error", f"superseded by an error: {row} → {successor}"
+
+
+def check_charges(found: Iterable[Row], charged: Mapping[str, int]) -> None:
+    """One charge per record at most, and none without a record that says success, or that nobody knows yet.
+
+    `charged` counts the ledger's charges per number, for desks with one client.
+    """
+    held = Counter(row.number for row in found if row.status != "error")
+    certain = Counter(row.number for row in found if row.status == "success")
+    for number, count in charged.items():
+        assert count <= held[number], f"{number}: {count} charges, {held[number]} records that hold them"
+    for number, count in certain.items():
+        assert count <= charged.get(number, 0), f"{number}: {count} bought, {charged.get(number, 0)} charges"
+
+
+def check_queues(console: Console) -> None:
+    """Whoever is unknown, incomplete or in need of review is found in that queue, with a next step."""
+    queued = {
+        name: {item.record.id: item for item in console.recovery.queue(name, 1_000).items}
+        for name in ("unknown", "incomplete", "error", "review", "pending")
+    }
+    for row in rows(console.database):
+        if row.certainty == "unknown":
+            assert row.id in queued["unknown"], f"unknown, but not in the queue: {row}"
+        if row.work_state == "needs_review":
+            assert row.id in queued["review"], f"needs review, but not in the queue: {row}"
+        if row.status == "pending":
+            assert row.id in queued["unknown"].keys() ^ queued["pending"].keys(), f"in no queue or in two: {row}"
+    for items in queued.values():
+        for item in items.values():
+            assert item.explanation.next_step.code, f"no next step: {item.record}"
+
+
