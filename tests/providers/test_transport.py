@@ -159,22 +159,24 @@ def test_connect_timeout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "address"),
+    ("url", "addresses"),
     [
-        ("https://api.example.com", "127.0.0.1"),
-        ("https://api.example.com", "10.0.0.8"),
-        ("https://api.example.com", "169.254.169.254"),
-        ("https://api.example.com", "::1"),
-        ("https://api.example.com", "::ffff:192.168.0.1"),
-        ("http://localhost:9", "10.0.0.8"),
+        ("https://api.example.com", ["127.0.0.1"]),
+        ("https://api.example.com", ["10.0.0.8"]),
+        ("https://api.example.com", ["169.254.169.254"]),
+        ("https://api.example.com", ["::1"]),
+        ("https://api.example.com", ["::ffff:192.168.0.1"]),
+        ("https://api.example.com", ["8.8.8.8", "10.0.0.8"]),
+        ("http://localhost:9", ["10.0.0.8"]),
+        ("http://localhost:9", ["127.0.0.1", "10.0.0.8"]),
     ],
 )
-def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, address: str) -> None:
-    """A public name may not lead into a private network, nor `localhost` off this machine."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, addresses: list[str]) -> None:
+    """A public name may not lead into a private network, nor `localhost` off this machine; not even partly."""
 
     def resolve(host: str, port: int, *_: Any) -> Any:
-        return [(family, socket.SOCK_STREAM, 6, "", (address, port))]
+        families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
+        return [(f, socket.SOCK_STREAM, 6, "", (a, port)) for f, a in zip(families, addresses, strict=True)]
 
     assert failure(transport(url, resolve=resolve)) == never("address_not_allowed")
 
