@@ -42,11 +42,12 @@ class PagedModel(BookModel):
         *,
         group_of: Callable[[Any], Group] | None = None,
         label: str = "",
+        page: int = PAGE,
         parent: QObject | None = None,
     ) -> None:
-        """`key_of` gives what a row keeps over a re-read; `group_of` the heading a row stands under."""
+        """`key_of` gives what a row keeps over a re-read; `group_of` the heading it stands under, `page` how many are read at a time."""
         super().__init__(columns, key_of, group_of, parent)
-        self._runner, self._label = runner, label
+        self._runner, self._label, self._page = runner, label, page
         self._fetch: Fetch | None = None
         self._question = 0
         self._asked: int | None = None
@@ -136,7 +137,8 @@ class PagedModel(BookModel):
     def _seen_pages(self) -> tuple[int, int]:
         last_row = max(0, len(self._book) - 1)
         first, last = (min(row, last_row) for row in self._seen)
-        return self._book.locate(first)[0], self._book.locate(last)[0]
+        end = len(self._book.slots) - 1  # an empty list has one page and no row on it
+        return min(self._book.locate(first)[0], end), min(self._book.locate(last)[0], end)
 
     @Slot()
     def _ask(self) -> None:
@@ -148,9 +150,10 @@ class PagedModel(BookModel):
             return
         self._asked, self.skeleton = number, False
         self._skeleton_timer.start()
-        fetch, start, question = self._fetch, self._book.slots[number].start, self._question
+        fetch, size = self._fetch, self._page
+        start, question = self._book.slots[number].start, self._question
         self._runner.run(
-            lambda: fetch(start, PAGE),
+            lambda: fetch(start, size),
             lambda page: self._take(question, page),
             lambda failure: self._refuse(question, failure),
             owner=self,

@@ -1,0 +1,1 @@
+"""The dialogs of the window: decisions with their outcome, and short lists."""

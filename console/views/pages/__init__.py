@@ -1,0 +1,1 @@
+"""The screens of the window, one file each with its parts beside it."""

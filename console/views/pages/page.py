@@ -1,0 +1,170 @@
+"""What every screen has: a head, bars above the content, the content, hints below, and when it reads anew."""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
+from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
+
+from console.views.look.tokens import tokens
+from console.views.routes import Route
+from console.views.seat import Seat
+from console.views.tasks import Failure
+from console.views.widgets.bars import Bar
+from console.views.widgets.base import Surface, Words, row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.chrome import HintBar
+
+log = logging.getLogger("console.views")
+Hint = tuple[Sequence[str], str]
+"""The keys of one hint and the wording key of what they do."""
+
+
+class PageHead(Surface):
+    """Title, a sentence on what this is, when it was read, and reading again."""
+
+    def __init__(self, title: str, sentence: str = "", button: KeyButton | None = None) -> None:
+        super().__init__()
+        self.title = Words(title, "title")
+        self.sentence = Words(sentence, "body", "muted", wrap=True)
+        self.read_at = Words("", "small", "muted")
+        margin = tokens().px("spacing", "page_margin")
+        parts = [self.title, 8, self.sentence, 8, self.read_at, *([button] if button else [])]
+        box = row(*parts, gap=4, margins=(margin, 12, margin, 12))
+        box.setStretch(2, 1)
+        self.setLayout(box)
+
+
+class Page(QWidget):
+    """One screen. Hidden, it is only marked as due and reads when it is shown; each reading has its reason.
+
+    Subclasses build themselves from `add`, and implement `read` and, where they take one, `enter`.
+    """
+
+    place = ""
+    help_key = "screen.help"
+    hints: Sequence[Hint] = ()
+
+    def __init__(self, seat: Seat) -> None:
+        super().__init__()
+        self.seat = seat
+        self._due = ""
+        self._named_bars: dict[str, Bar] = {}
+        self._whole = QVBoxLayout(self)
+        self._whole.setContentsMargins(0, 0, 0, 0)
+        self._whole.setSpacing(0)
+        self._bars = QVBoxLayout()
+        self._bars.setSpacing(8)
+        self.hint_bar = HintBar([(keys, seat.say(words)) for keys, words in self.hints])
+        seat.changed.connect(self._see_changes)
+        seat.arrived.connect(self._arrived)
+        seat.person_changed.connect(self._other_person)
+
+    # -- building
+
+    def add(self, part: QWidget | QLayout, stretch: int = 0) -> None:
+        """The next part from the top."""
+        if isinstance(part, QLayout):
+            self._whole.addLayout(part, stretch)
+        else:
+            self._whole.addWidget(part, stretch)
+
+    def add_bars(self) -> None:
+        """Here is where bars appear."""
+        self._whole.addLayout(self._bars)
+
+    def add_hints(self) -> None:
+        self._whole.addWidget(self.hint_bar)
+
+    def key(self, keys: str, act: Callable[[], object]) -> None:
+        """These keys act while the focus is on this page, never in a text field."""
+        shortcut = QShortcut(QKeySequence(keys), self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.setAutoRepeat(False)
+        shortcut.activated.connect(act)
+
+    def key_button(self, button: KeyButton) -> None:
+        """The key on the cap of a button that doesn't listen by itself."""
+        self.key(button.key, button.click)
+
+    # -- being shown
+
+    def enter(self, route: Route) -> None:
+        """Somebody comes here, perhaps for something else than before."""
+
+    def entered(self) -> None:
+        """Put the focus where work begins."""
+
+    def refresh(self, reason: str) -> None:
+        """Read anew, now or when it is shown."""
+        if not self.seat.ready:
+            return
+        if self.isVisible():
+            log.debug("%s reads anew: %s", type(self).__name__, reason)
+            self._due = ""
+            self.read(reason)
+        else:
+            self._due = reason
+
+    def read(self, reason: str) -> None:
+        """Ask the services for what is shown."""
+
+    def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
+        """Whether these changes alter what is shown."""
+        return bool(changes)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if self._due:
+            self.refresh(self._due)
+
+    @Slot(object)
+    def _see_changes(self, changes: frozenset[tuple[str, int]]) -> None:
+        if self.concerned(changes):
+            self.refresh("changed")
+
+    @Slot()
+    def _arrived(self) -> None:
+        self.refresh("arrived")
+
+    @Slot()
+    def _other_person(self) -> None:
+        self.refresh("person")
+
+    # -- bars
+
+    def show_bar(self, name: str, bar: Bar) -> None:
+        """Show a bar under its name; it takes the place of an older one of that name."""
+        self.hide_bar(name)
+        margin = tokens().px("spacing", "page_margin")
+        self._bars.setContentsMargins(margin, 8, margin, 8)
+        self._named_bars[name] = bar
+        self._bars.addWidget(bar)
+
+    def hide_bar(self, name: str) -> None:
+        bar = self._named_bars.pop(name, None)
+        if bar is not None:
+            self._bars.removeWidget(bar)
+            bar.hide()
+            bar.deleteLater()
+        if not self._named_bars:
+            self._bars.setContentsMargins(0, 0, 0, 0)
+
+    def bar_names(self) -> tuple[str, ...]:
+        return tuple(self._named_bars)
+
+    @Slot(object)
+    def reading_failed(self, failure: Failure) -> None:
+        """What is shown stays; a bar says what happened and offers to try again."""
+        again = KeyButton(self.seat.say("action.try_again"), kind="inline")
+        again.clicked.connect(self.read_again)
+        bar = Bar(self.seat.say("screen.not_read"), self.seat.message(failure), tone="bad", shape="cross", button=again)
+        self.show_bar("failed", bar)
+
+    @Slot()
+    def read_again(self) -> None:
+        self.refresh("asked")
+
+    def reading_done(self) -> None:
+        self.hide_bar("failed")

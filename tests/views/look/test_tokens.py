@@ -1,0 +1,49 @@
+"""The tokens hold together: what one part names exists in the other."""
+
+from typing import get_args
+
+import pytest
+
+from console.views.look.shapes import DRAWINGS, shape
+from console.views.look.tokens import Role, Tone, tokens
+
+
+def test_every_badge_has_a_drawing_and_a_tone() -> None:
+    """No state is shown without its shape, or in a colour that isn't a tone."""
+    for key, badge in tokens().badges.items():
+        assert badge.shape in DRAWINGS, key
+        assert badge.tone in get_args(Tone), key
+        assert badge.word("ja")
+        assert badge.word("en")
+
+
+def test_the_themes_name_the_same_colours() -> None:
+    """A colour that exists in one theme exists in all."""
+    light = set(tokens().colours("light"))
+    assert set(tokens().colours("dark")) == light
+    assert set(tokens().colours("high_contrast")) == light
+
+
+def test_roles_are_those_of_the_file() -> None:
+    """Code can name every type role of the file, and no other."""
+    assert set(get_args(Role)) == set(tokens().type)
+
+
+@pytest.mark.parametrize("name", sorted(DRAWINGS))
+def test_a_drawing_stays_in_its_box(name: str) -> None:
+    """Nothing is drawn outside the box of 16 × 16, where it would be cut off; and something is drawn."""
+    drawing = shape(name)
+    box = drawing.stroke.boundingRect().united(drawing.fill.boundingRect())
+    assert not box.isEmpty() or drawing.stroke.elementCount() >= 2
+    assert box.left() >= 0.75
+    assert box.top() >= 0.75
+    assert box.right() <= 15.25
+    assert box.bottom() <= 15.25
+
+
+def test_an_unknown_name_is_no_size() -> None:
+    """A misspelt token is an error, never a made-up value."""
+    with pytest.raises(KeyError):
+        tokens().px("spacing", "page_margins")
+    with pytest.raises(KeyError):
+        shape("smile")

@@ -1,0 +1,75 @@
+"""A long list that can change while it is being read, and a model on it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from PySide6.QtTest import QAbstractItemModelTester
+
+from console.views.tables.book import Page
+from console.views.tables.columns import AgeCell, Column, Group, StateCell, check_column
+from console.views.tables.paging import PagedModel
+from tests.support.inline_runner import InlineRunner
+
+
+PAGE = 10  # the tester walks over all rows at every signal: small pages keep that quick
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    id: int
+    version: int = 1
+
+
+class Store:
+    """Rows by id; pages by key, as a service gives them."""
+
+    def __init__(self, count: int) -> None:
+        self.rows = {number: Row(number) for number in range(count)}
+        self.asked: list[object | None] = []
+
+    def fetch(self, cursor: object | None, limit: int) -> Page:
+        self.asked.append(cursor)
+        after = cursor if isinstance(cursor, int) else -100
+        ids = [number for number in sorted(self.rows) if number > after][: limit + 1]
+        return Page([self.rows[i] for i in ids[:limit]], ids[limit - 1] if len(ids) > limit else None)
+
+
+COLUMNS = (
+    check_column(),
+    Column("age", "Age", 76, lambda row: AgeCell(str(row.id % 60), "min", "2026-11-20 15:04:05 JST"), "age"),
+    Column("record", "Record", 104, lambda row: f"A-{row.id}", "data"),
+    Column(
+        "amount", "Amount", 80, lambda row: "¥12,000" if row.id % 2 else "", "amount", spoken=lambda _: "12,000 yen"
+    ),
+    Column("state", "State", 104, lambda row: StateCell.of("credit_check.success", "en", f"v{row.version}"), "state"),
+)
+
+
+@dataclass
+class Desk:
+    """A model with what it stands on. The tester watches it as long as the desk lives."""
+
+    store: Store
+    runner: InlineRunner
+    model: PagedModel
+    tester: QAbstractItemModelTester
+
+
+@pytest.fixture
+def desk(qapp: object) -> Iterator[Callable[..., Desk]]:
+    made: list[Desk] = []
+
+    def make(
+        count: int, *, held: bool = False, group_of: Callable[[Row], Group] | None = None, read: bool = True
+    ) -> Desk:
+        store, runner = Store(count), InlineRunner(held=held)
+        model = PagedModel(COLUMNS, lambda row: row.id, runner, group_of=group_of, label="list", page=PAGE)
+        tester = QAbstractItemModelTester(model, QAbstractItemModelTester.FailureReportingMode.Fatal)
+        made.append(Desk(store, runner, model, tester))
+        if read:
+            model.read(store.fetch)
+        return made[-1]
+
+    yield make
+    made.clear()

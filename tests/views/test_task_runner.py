@@ -1,0 +1,244 @@
+"""The task runner with real threads: what it delivers, where, in which order, and what it drops."""
+
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QObject, QThread, QTimer
+from pytestqt.qtbot import QtBot
+
+from console.domain.errors import ConsoleError
+from console.views.task_runner import TaskRunner
+from console.views.tasks import Failure, Report
+
+operator: ContextVar[str] = ContextVar("operator", default="nobody")
+
+
+class Answers(QObject):
+    """Collects what is delivered, and in which thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[Any] = []
+        self.failures: list[Failure] = []
+        self.in_gui_thread = True
+
+    def take(self, value: object) -> None:
+        self.in_gui_thread &= QThread.currentThread() is self.thread()
+        self.values.append(value)
+
+    def refuse(self, failure: Failure) -> None:
+        self.in_gui_thread &= QThread.currentThread() is self.thread()
+        self.failures.append(failure)
+
+
+@pytest.fixture
+def runner(qapp: object) -> Iterator[TaskRunner]:
+    made = TaskRunner()
+    yield made
+    assert made.close(10) == ()
+
+
+@pytest.fixture
+def answers(qapp: object) -> Answers:
+    return Answers()
+
+
+def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """A provider that doesn't answer holds up neither the window nor a read of the store."""
+    gate, beats = threading.Event(), []
+    for number in range(6):  # more than there are threads for providers
+        runner.run(gate.wait, answers.take, answers.refuse, owner=answers, lane="slow", label=f"provider {number}")
+    heart = QTimer(interval=1)
+    heart.timeout.connect(lambda: beats.append(1))
+    heart.start()
+    runner.run(lambda: "row", answers.take, answers.refuse, owner=answers)
+    qtbot.waitUntil(lambda: answers.values == ["row"] and len(beats) > 20)
+    assert len(runner.labels) == 6
+    heart.stop()
+    gate.set()
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.values == ["row", *[True] * 6]
+    assert answers.in_gui_thread
+
+
+def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """A refusal keeps its code and facts."""
+
+    def refuse() -> None:
+        raise ConsoleError("already_purchased", {"record": 17})
+
+    runner.run(refuse, answers.take, answers.refuse, owner=answers)
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.failures == [Failure("already_purchased", {"record": 17})]
+
+
+@pytest.mark.expects_log("a bug goes to the log with its support code")
+def test_a_bug_has_a_support_code_that_is_in_the_log(
+    runner: TaskRunner, answers: Answers, qtbot: QtBot, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What isn't a refusal is our bug: the person gets a code, the log gets the code and the traceback."""
+    runner.run(lambda: 1 / 0, answers.take, answers.refuse, owner=answers, label="lookup")
+    qtbot.waitUntil(runner.is_idle)
+    (failure,) = answers.failures
+    assert failure.code == "internal_error"
+    assert failure.support_code
+    assert failure.support_code in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """Two calls on one record never overlap and keep their order; another record doesn't wait for them."""
+    gate, running, overlapped = threading.Event(), threading.Lock(), []
+
+    def work(number: int) -> int:
+        overlapped.append(not running.acquire(blocking=False))
+        gate.wait()
+        running.release()
+        return number
+
+    for number in range(3):
+        runner.run(lambda n=number: work(n), answers.take, answers.refuse, owner=answers, key=("record", 1))
+    runner.run(lambda: "other", answers.take, answers.refuse, owner=answers, key=("record", 2))
+    qtbot.waitUntil(lambda: answers.values == ["other"])
+    gate.set()
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.values == ["other", 0, 1, 2]
+    assert not any(overlapped)
+
+
+def test_nothing_is_told_to_a_page_that_is_gone(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """The answer for a destroyed owner is dropped; a read that had not begun never begins, an act does."""
+    gate, begun, page = threading.Event(), [], QObject()
+    calls = {"first": gate.wait, "read": lambda: begun.append("read"), "act": lambda: begun.append("act")}
+    for name, call in calls.items():
+        runner.run(call, answers.take, answers.refuse, owner=page, key="record", cancellable=name == "read")
+    with qtbot.waitSignal(page.destroyed):
+        page.deleteLater()
+    gate.set()
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.values == []
+    assert begun == ["act"]
+
+
+def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """Before it began: True, and it never runs. While it runs: False, and its answer is dropped."""
+    gate, begun = threading.Event(), threading.Event()
+
+    def work() -> str:
+        begun.set()
+        gate.wait()
+        return "late"
+
+    running = runner.run(work, answers.take, answers.refuse, owner=answers, key=1, cancellable=True)
+    waiting = runner.run(lambda: "never", answers.take, answers.refuse, owner=answers, key=1)
+    begun.wait()
+    assert waiting.cancel() is True
+    assert running.cancel() is False
+    gate.set()
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.values == []
+    assert (running.state, waiting.state) == ("cancelled", "cancelled")
+
+
+def test_an_act_cannot_be_cancelled_once_it_runs(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """What may have been sent is awaited, and its answer is told."""
+    gate, begun = threading.Event(), threading.Event()
+
+    def buy() -> str:
+        begun.set()
+        gate.wait()
+        return "bought"
+
+    handle = runner.run(buy, answers.take, answers.refuse, owner=answers, lane="slow")
+    begun.wait()
+    assert handle.cancel() is False
+    gate.set()
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.values == ["bought"]
+    assert handle.state == "done"
+
+
+def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """A flood of progress is thinned out before it crosses the threads, and arrives before the value."""
+    told: list[object] = []
+
+    def work(report: Report) -> str:
+        for number in range(10_000):
+            report(number)
+        return "done"
+
+    runner.watch(work, answers.take, answers.refuse, told.append, owner=answers)
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.values == ["done"]
+    assert told[0] == 0
+    assert len(told) <= 10
+
+
+def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """After cancel(), the next check in the call ends it, and nobody is told."""
+    begun, cancelled, left = threading.Event(), threading.Event(), threading.Event()
+
+    def work(report: Report) -> None:
+        begun.set()
+        cancelled.wait()
+        try:
+            report.check()
+        finally:
+            left.set()
+        raise AssertionError("the call went on")
+
+    handle = runner.watch(work, answers.take, answers.refuse, answers.take, owner=answers)
+    begun.wait()
+    handle.cancel()
+    cancelled.set()
+    qtbot.waitUntil(runner.is_idle)
+    assert left.is_set()
+    assert answers.values == []
+    assert answers.failures == []
+
+
+def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """Operator and correlation id, kept in context variables, cross to the worker thread."""
+    token = operator.set("op-a")
+    runner.run(operator.get, answers.take, answers.refuse, owner=answers)
+    operator.reset(token)
+    qtbot.waitUntil(runner.is_idle)
+    assert answers.values == ["op-a"]
+
+
+def test_closing_names_what_is_still_running(qapp: object, answers: Answers) -> None:
+    """On close, what waits is dropped, and what doesn't end in time is named instead of holding the window."""
+    runner, gate = TaskRunner(), threading.Event()
+    runner.run(gate.wait, answers.take, answers.refuse, owner=answers, key=1, label="purchase 17")
+    runner.run(lambda: "second", answers.take, answers.refuse, owner=answers, key=1)
+    assert runner.close(0.01) == ("purchase 17",)
+    late = runner.run(lambda: "after", answers.take, answers.refuse, owner=answers)
+    gate.set()
+    assert runner.close(10) == ()
+    assert answers.values == [True]
+    assert late.state == "cancelled"
+
+
+def test_many_answers_all_arrive(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """Values that cross the threads by the hundred are neither lost nor doubled."""
+    for number in range(500):
+        runner.run(lambda n=number: {n: 2**40 + n}, answers.take, answers.refuse, owner=answers)
+    qtbot.waitUntil(runner.is_idle)
+    assert sorted(next(iter(value)) for value in answers.values) == list(range(500))
+    assert all(value[key] == 2**40 + key for value in answers.values for key in value)
+
+
+def test_a_failing_receiver_does_not_hold_up_the_others(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+    """An error in one callback reaches the exception hook, and the next answers still arrive."""
+
+    def stumble(_: object) -> None:
+        raise ValueError("a bug in a page")
+
+    with qtbot.captureExceptions() as errors:
+        runner.run(lambda: 1, stumble, answers.refuse, owner=answers, key=1)
+        runner.run(lambda: 2, answers.take, answers.refuse, owner=answers, key=1)
+        qtbot.waitUntil(lambda: answers.values == [2])
+    assert [type(error[1]) for error in errors] == [ValueError]
