@@ -71,7 +71,7 @@ def has_display() -> bool:
 def open_window(writer: Writer) -> None:
     """The window of this desk, until it is closed."""
     if not has_display():
-        sys.stderr.write(writer.voice("cli.no_display") + "\n")
+        writer.aside(writer.voice("cli.no_display"))
         writer.status = NO_DISPLAY
         return
     from console.cli_commands import opened

@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TextIO
 
 from console import cli_json
@@ -73,12 +74,17 @@ class Writer:
             self._json({"ok": False, "error": body}, error.exit_status)
         elif not self.spoken:
             self.spoken, self.status = True, error.exit_status
-            sys.stderr.write(message + "\n")
+            self.aside(message)
+
+    def aside(self, text: str) -> None:
+        """A line for people beside the answer."""
+        if sys.stderr is not None:
+            sys.stderr.write(text + "\n")
 
     def progress(self, step: str) -> None:
         """Tell a person at a terminal which step has begun."""
         if not self.as_json and sys.stderr is not None and sys.stderr.isatty():
-            sys.stderr.write(self.voice(f"progress.{step}") + "\n")
+            self.aside(self.voice(f"progress.{step}"))
 
     def _json(self, payload: Object, status: int) -> None:
         self._once(cli_json.document(payload), status)
@@ -94,7 +100,7 @@ class Writer:
             # What was done stays done, and the status says what: the reader's end changes neither.
             if not isinstance(trouble, BrokenPipeError):
                 log.error("The answer could not be written: %s", trouble.strerror)
-            _forget_stdout()
+            _forget(self.stream)
 
     def _encoding(self) -> str:
         return getattr(self.stream, "encoding", None) or "utf-8"
@@ -109,9 +115,8 @@ def _put(stream: TextIO | None, content: bytes) -> None:
         stream.write(content.decode())
 
 
-def _forget_stdout() -> None:
+def _forget(stream: TextIO | None) -> None:
     """Let the interpreter's end not try again: it would add a complaint and change the exit status."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 1)
-        os.close(nowhere)
+    if stream is not None:
+        with contextlib.suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())

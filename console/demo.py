@@ -182,7 +182,7 @@ def _stay(console: "Console", writer: Writer) -> None:
     elif sys.stdin is not None and sys.stdin.isatty():
         _prompt(writer)
     else:
-        sys.stderr.write(writer.voice("cli.demo.serving", home=os.environ["CONSOLE_HOME"]) + "\n")
+        writer.aside(writer.voice("cli.demo.serving", home=os.environ["CONSOLE_HOME"]))
         until_told()
 
 
@@ -190,7 +190,7 @@ def _prompt(writer: Writer) -> None:
     """Commands of this demo, one a line; `as NAME` changes who acts."""
     from console.cli import main
 
-    sys.stderr.write(writer.voice("cli.demo.terminal", number=TRIALS[0].number) + "\n")
+    writer.aside(writer.voice("cli.demo.terminal", number=TRIALS[0].number))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(EOFError, KeyboardInterrupt):
         while (words := _words(input("support-console> "))) != ["exit"]:
             if words[:1] == ["as"] and len(words) == 2:

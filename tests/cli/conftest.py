@@ -67,7 +67,7 @@ class Terminal:
         with mock.patch.dict(os.environ, told), mock.patch.multiple(sys, stdout=out, stderr=err):
             status = main(words)
         out.flush()
-        return Ending(status, out.buffer.getvalue(), err.getvalue())  # type: ignore[attr-defined]  # a BytesIO
+        return Ending(status, out.buffer.getvalue(), err.getvalue())
 
     def json(self, *words: str, **env: str) -> Ending:
         return self("--json", *words, **env)

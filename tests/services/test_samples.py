@@ -1,0 +1,123 @@
+"""Invented records: what is in them, and that a desk filled with them is one that could have come about."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from console.app import Console, open_console
+from console.domain.corporation_number import well_formed
+from console.domain.records import CheckReport, Person
+from console.sandbox import content, pdf
+from console.services.samples import Sample, generate
+from console.settings import Settings
+from tests.support.desks import environment
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+TEAM = (
+    Person("op-a", frozenset({"operator"}), may_buy=True),
+    Person("lead-b", frozenset({"approver"}), may_buy=True),
+    Person("aud-e", frozenset({"auditor"}), may_buy=False),
+)
+
+
+def describe(number: str) -> tuple[str, str]:
+    return content.company_name(number), content.verdict(number)
+
+
+@cache
+def samples(count: int = 400) -> tuple[Sample, ...]:
+    return generate(1, datetime.now(UTC), describe, count)
+
+
+def render(report: CheckReport, revision: int) -> bytes:
+    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, "", str(report.result))
+
+
+@pytest.fixture
+def console(tmp_path: Path) -> Iterator[Console]:
+    told = environment(tmp_path, "http://127.0.0.1:9")
+    with open_console(Settings.load(told)) as desk:
+        desk.add_samples(samples(), TEAM, render)
+        yield desk
+
+
+def test_the_same_seed_makes_the_same_records() -> None:
+    """Two runs agree in everything; another seed makes others."""
+    first, second = (generate(7, NOW, describe, 300) for _ in range(2))
+    assert repr(first[:50]) == repr(second[:50])
+    assert [s.number for s in first] == [s.number for s in second]
+    assert [s.number for s in first] != [s.number for s in generate(8, NOW, describe, 300)]
+
+
+def test_two_thousand_records_of_every_kind() -> None:
+    """As many as asked for, oldest first; whatever a support person may meet is among them."""
+    made = generate(1, NOW, describe)
+    kinds = Counter(sample.kind for sample in made)
+    assert len(made) == 2_000
+    assert [sample.at for sample in made] == sorted(sample.at for sample in made)
+    assert max(event.at for sample in made for event in sample.events) <= NOW
+    expected = {
+        "running", "lapsed", "unknown", "half_decided", "misfit", "error", "decided_unbought", "incomplete",
+        "viewing_over", "superseded", "renewal", "two_reports", "several_clients", "contradicted", "duplicate",
+        "by_other_bought", "by_other_open", "by_other_spelling", "no_number", "complete",
+    }  # fmt: skip
+    assert expected <= kinds.keys()
+    assert kinds["complete"] > 1_500
+
+
+def test_no_number_can_be_somebodys() -> None:
+    """Every number is well-formed and begins, after its check digit, with a code that no registry office has."""
+    own = [sample.number for sample in samples() if sample.journal]
+    assert all(well_formed(number) and number[1:3] == "99" for number in own)
+
+
+def test_a_filled_desk_has_every_queue(console: Console) -> None:
+    """Each queue holds something, and each record in it explains itself."""
+    for name in ("pending", "error", "incomplete", "unknown", "review"):
+        items = console.recovery.queue(name, 200).items
+        assert items, name
+        assert all(item.explanation.why and item.explanation.next_step.code for item in items)
+    whys = {item.explanation.why for item in console.recovery.queue("unknown", 200).items}
+    assert whys == {"why.no_answer", "why.lapsed", "why.answer_does_not_fit"}
+
+
+def test_the_trail_of_a_filled_desk_is_unbroken(console: Console) -> None:
+    """Audit rows are chained and anchored like any others."""
+    with console.acting("aud-e"):
+        assert console.audit.verify() >= sum(len(sample.events) for sample in samples())
+
+
+def test_documents_of_samples_can_be_read(console: Console) -> None:
+    """Every record that claims a PDF has one; where the provider changed it, the older one is still there."""
+    changed = next(sample for sample in samples() if sample.kind == "two_reports")
+    view = console.credit_checks.show(changed.id)
+    assert [document.current for document in view.documents] == [True, False]
+    assert console.credit_checks.read_pdf(changed.id).startswith(b"%PDF-")
+    assert view.timeline
+    assert view.evidence
+
+
+def test_chains_and_duplicates_point_to_each_other(console: Console) -> None:
+    """A superseded record names its successor, a duplicate the live one; each number has one live record a client."""
+    for sample in samples():
+        if sample.successor or sample.original:
+            record = console.credit_checks.show(sample.id).record
+            assert record.superseded_by == (sample.successor.id if sample.successor else None)
+            assert record.duplicate_of == (sample.original.id if sample.original else None)
+            assert not record.live
+
+
+def test_filling_is_quick(tmp_path: Path) -> None:
+    """Two thousand records, their PDFs and their audit rows take a few seconds even on a busy machine."""
+    with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as desk:
+        made = generate(1, datetime.now(UTC), describe)
+        began = time.perf_counter()
+        desk.add_samples(made, TEAM, render)
+        took = time.perf_counter() - began
+    print(f"2,000 samples in {took:.2f} s")
+    assert took < 10
