@@ -1,0 +1,71 @@
+"""Looks at a window of another process from outside, through Qt's VNC platform (`QT_QPA_PLATFORM=vnc:port=N`)."""
+
+import socket
+import struct
+import time
+
+PATIENCE_SECONDS = 20.0
+
+
+def colours(port: int, *, patience: float = PATIENCE_SECONDS) -> int:
+    """How many colours the screen shows once it shows more than one; 0 or 1 when the patience ends first.
+
+    An empty screen has one colour; a painted window has dozens, of its letters' edges alone.
+    """
+    deadline = time.monotonic() + patience
+    seen = 0
+    with _connected(port, deadline) as stream:
+        width, height = _greet(stream)
+        while seen < 2 and time.monotonic() < deadline:
+            seen = len(_screen(stream, width, height))
+    return seen
+
+
+def _connected(port: int, deadline: float) -> socket.socket:
+    """A connection as soon as the other process listens."""
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)  # house: nothing tells when another process begins to listen
+
+
+def _greet(stream: socket.socket) -> tuple[int, int]:
+    """The opening of RFB 3.3 without a password; width and height of the screen in pixels.
+
+    The server's own pixel format is sent back to it: Qt 6.11 dies of a null pointer where a viewer names none.
+    """
+    _take(stream, 12)
+    stream.sendall(b"RFB 003.003\n")
+    (security,) = struct.unpack(">I", _take(stream, 4))
+    if security != 1:
+        raise ConnectionError(f"the VNC server asks for security type {security}")
+    stream.sendall(b"\x01")
+    width, height, pixel_format, name = struct.unpack(">HH16sI", _take(stream, 24))
+    _take(stream, name)
+    stream.sendall(b"\0\0\0\0" + pixel_format + struct.pack(">BxHi", 2, 1, 0))
+    return width, height
+
+
+def _screen(stream: socket.socket, width: int, height: int) -> set[bytes]:
+    """The colours of one whole picture, in raw encoding with four bytes a pixel."""
+    stream.sendall(struct.pack(">BBHHHH", 3, 0, 0, 0, width, height))
+    _kind, rectangles = struct.unpack(">BxH", _take(stream, 4))
+    found: set[bytes] = set()
+    for _ in range(rectangles):
+        _x, _y, wide, high, _encoding = struct.unpack(">HHHHi", _take(stream, 12))
+        pixels = _take(stream, wide * high * 4)
+        found.update(pixels[at : at + 4] for at in range(0, len(pixels), 4))
+    return found
+
+
+def _take(stream: socket.socket, count: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        part = stream.recv(count - len(parts))
+        if not part:
+            raise ConnectionError("the VNC server hung up")
+        parts += part
+    return bytes(parts)
