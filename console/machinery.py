@@ -28,6 +28,7 @@ from console.services.guarded import Guard, Progress
 from console.services.heartbeat import Heartbeat
 from console.services.lookup import Lookup
 from console.services.operations import Operations
+from console.services.parts import Parts
 from console.services.pdfs import Pdfs
 from console.services.probing import Probing
 from console.services.queues import Queues
@@ -134,7 +135,7 @@ class Machinery:
         reader = self._vendors.reader
         self._heartbeat = Heartbeat(desk.scale)
         self._guard = Guard(desk, self._heartbeat)
-        self._completion = Completion(desk, self._guard, self._heartbeat, reader)
+        self._completion = Completion(desk, self._guard, self._heartbeat, Parts(desk, reader))
         self._recovery = Recovery(desk, reader, self._vendors.capabilities)
         self._probing = Probing(desk, self._recovery, reader)
         self._views = Views(desk, self.reads)

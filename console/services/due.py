@@ -9,8 +9,9 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, TaskRun, Work, WorkState
 from console.providers.protocol import Capabilities
 from console.services import settling
-from console.services.completion import PDF, Completion
+from console.services.completion import Completion
 from console.services.desk import WORKER, Desk, acting
+from console.services.parts import PDF
 from console.services.probing import Probing
 from console.store import cases, credit_checks, journal, queues
 

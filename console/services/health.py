@@ -86,7 +86,7 @@ class Health:
     def _guards(self) -> dict[str, object]:
         with self._database.read() as conn:
             triggers = conn.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").scalar_one()
-        return {"ok": triggers >= 2, "triggers": triggers}
+        return {"ok": triggers >= 3, "triggers": triggers}
 
     def _store_key(self) -> dict[str, object]:
         self._settings.store_key()

@@ -94,30 +94,40 @@ class Operations:
         with desk.database.write() as tx:
             if credit_checks.with_provider_id(tx.conn, provider_id):
                 raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "used_by_other_record"})
-            record_id = self._insert_again(tx, entry, report)
+            record_id = self._insert_again(tx, entry, outcome, report)
             if proof:
                 evidence.add_proof(
                     tx.conn, (credit_checks.KIND, record_id), intent.operation_id, desk.holder().operator, proof,
                     desk.now(),
                 )  # fmt: skip
         desk.spool.ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
+        desk.spool.delivered(intent.operation_id)
         with desk.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         if record is None:
             raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
         return record
 
-    def _insert_again(self, tx: Transaction, entry: SpoolEntry, report: CheckReport) -> int:
+    def _insert_again(
+        self, tx: Transaction, entry: SpoolEntry, outcome: Outcome[CheckReport], report: CheckReport
+    ) -> int:
         desk, intent = self._desk, entry.intent
         client, number = intent.client_id or "", intent.corporation_number or ""
         live = credit_checks.live(tx.conn, client, number)
         if live is not None:
             raise ConsoleError("already_purchased", {"record": live})
         record_id = credit_checks.insert_pending(tx.conn, client, number, intent.operation_id, desk.now(), None)
+        if journal.find(tx.conn, intent.operation_id) is None:
+            journal.begin(tx.conn, _journal_row(intent, record_id), self._first_holder(intent), intent.at, 0)
+        journal.settle(tx.conn, intent.operation_id, OperationState.DONE, outcome, desk.now())
         record = credit_checks.find(tx.conn, record_id)
         if record is not None:
             settling.write_success(desk, tx, record, report, {"by": "desk"})
         return record_id
+
+    def _first_holder(self, intent: Intent) -> Holder:
+        """Who began the operation; the process is this one, for the one that did is gone."""
+        return replace(self._desk.holder(), operator=intent.operator, desk=intent.desk_id)
 
     def _free(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
         """Not bought, on two people's word: the desk stops holding the claim."""
@@ -143,7 +153,7 @@ class Operations:
     def _find(self, operation_id: str) -> Operation:
         with self._desk.database.read() as conn:
             found = journal.find(conn, operation_id)
-            gone = found is not None and credit_checks.find(conn, found.subject_id or 0) is None
+            gone = found is not None and found.action in journal.EFFECTS and _row_of(conn, found) is None
         if found is not None and not gone:
             return found
         entry = self._desk.spool.find(operation_id)
@@ -165,6 +175,17 @@ class Operations:
         shown = f"support-console show credit-check {number}" if number else None
         step = NextStep("next.nothing" if ended else "next.open_record", {"id": number}, shown)
         return Explanation(f"verdict.operation_{operation.state.value}", "why.operation", step)
+
+
+def _row_of(conn: Connection, operation: Operation) -> CreditCheck | None:
+    return credit_checks.of_operation(conn, operation.corporation_number or "", operation.id)
+
+
+def _journal_row(intent: Intent, record_id: int) -> NewOperation:
+    return NewOperation(
+        intent.operation_id, intent.action, credit_checks.KIND, record_id, intent.client_id,
+        intent.corporation_number, key=f"restored:{intent.operation_id}", fingerprint=intent.fingerprint,
+    )  # fmt: skip
 
 
 def _operation(entry: SpoolEntry) -> Operation:

@@ -17,8 +17,8 @@ from console.domain.records import (
 from console.domain.schedules import PURCHASE_PROBES, next_at
 from console.providers.protocol import CreditReader
 from console.services import refusals, settling
-from console.services.completion import part_code
 from console.services.desk import Desk
+from console.services.parts import part_code
 from console.services.recovery import Recovery
 from console.store import credit_checks, journal
 from console.store.engine import Transaction
@@ -77,10 +77,13 @@ class Probing:
     def _take_answer(
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
-        """Settle by the answer if it is beyond doubt; else say why not."""
+        """Settle by the answer if it is beyond doubt; else say why not. None as well if it was settled meanwhile."""
         desk, reason = self._desk, outcome.reason
         with desk.database.write() as tx:
             settling.keep_answer(desk, tx, record, "probe", outcome)
+            fresh = credit_checks.find(tx.conn, record.id)
+            if fresh is not None and fresh.certainty is Certainty.KNOWN:
+                return None
             if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
                 report, reason = self._the_one(tx, record, outcome.found)
                 if report is not None:

@@ -17,9 +17,10 @@ from console.domain.records import (
 )
 from console.providers.protocol import Capabilities, CreditReader
 from console.services import refusals, settling
-from console.services.completion import lease_name, part_code, stale_view
+from console.services.completion import lease_name, stale_view
 from console.services.desk import Desk
 from console.services.heartbeat import LEASE_SECONDS
+from console.services.parts import part_code
 from console.store import approvals, credit_checks, evidence, journal, leases
 from console.store.engine import Transaction
 
@@ -85,7 +86,10 @@ class Recovery:
                 held = leases.holder_of(tx.conn, lease_name(record_id))
                 raise ConsoleError("in_progress", {"record": record, **refusals.holding(held)})
         try:
-            yield self._open_matter(record_id, saw)
+            record = self._open_matter(record_id, saw)
+            yield record
+        except credit_checks.Stale:
+            raise stale_view(self._read(record_id), record.version) from None
         finally:
             with settling.tolerated("giving a lease up"), desk.database.write() as tx:
                 leases.release(tx.conn, lease)
@@ -165,6 +169,7 @@ class Recovery:
     def _decide_unbought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
         desk, now = self._desk, self._desk.now()
         with desk.database.write() as tx:
+            credit_checks.require_unchanged(tx.conn, record)
             first = approvals.open_proposal(tx.conn, KIND, str(record.id))
             if first is not None:
                 self._require_second(person, first.person, record)

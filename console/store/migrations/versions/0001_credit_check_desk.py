@@ -9,12 +9,14 @@ revision = "0001"
 down_revision = None
 
 # The audit trail only grows: the database itself refuses to change or forget a row.
-_AUDIT_GUARDS = (
-    "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log "
-    "BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END",
-    "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log "
-    "BEGIN SELECT RAISE(ABORT, 'audit rows are never deleted'); END",
-)
+_NO_UPDATE = """CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log
+BEGIN SELECT RAISE(ABORT, 'audit rows are never changed'); END"""
+_NO_DELETE = """CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log
+BEGIN SELECT RAISE(ABORT, 'audit rows are never deleted'); END"""
+# INSERT OR REPLACE deletes a row without firing the trigger above.
+_NO_REPLACE = """CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log
+WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR (session = NEW.session AND seq = NEW.seq))
+BEGIN SELECT RAISE(ABORT, 'audit rows are never replaced'); END"""
 
 
 def upgrade() -> None:
@@ -33,7 +35,7 @@ def upgrade() -> None:
     _provider_tokens()
     _sessions()
     if op.get_bind().dialect.name == "sqlite":
-        for guard in _AUDIT_GUARDS:
+        for guard in (_NO_UPDATE, _NO_DELETE, _NO_REPLACE):
             op.execute(guard)
 
 
