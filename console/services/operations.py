@@ -1,10 +1,13 @@
 """Journal entries as records of their own, those that only the desk's spool knows included."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from console.domain.errors import ConsoleError
-from console.domain.outcomes import OutcomeClass
+from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.permissions import may, same_person
 from console.domain.records import (
     CheckReport,
@@ -24,7 +27,9 @@ from console.services.recovery import Recovery, read_proof, unconfirmed
 from console.services.views import timeline
 from console.store import approvals, credit_checks, evidence, journal
 from console.store.engine import Transaction
-from console.store.spool import SpoolEntry
+from console.store.journal import NewOperation
+from console.store.leases import Holder
+from console.store.spool import Intent, SpoolEntry
 
 KIND = "operation"
 
@@ -116,7 +121,10 @@ class Operations:
         live = credit_checks.live(tx.conn, client, number)
         if live is not None:
             raise ConsoleError("already_purchased", {"record": live})
-        record_id = credit_checks.insert_pending(tx.conn, client, number, intent.operation_id, desk.now(), None)
+        taken = intent.record_id is None or credit_checks.find(tx.conn, intent.record_id) is not None
+        record_id = credit_checks.insert_pending(
+            tx.conn, client, number, intent.operation_id, desk.now(), None, None if taken else intent.record_id
+        )
         if journal.find(tx.conn, intent.operation_id) is None:
             journal.begin(tx.conn, _journal_row(intent, record_id), self._first_holder(intent), intent.at, 0)
         journal.settle(tx.conn, intent.operation_id, OperationState.DONE, outcome, desk.now())

@@ -93,9 +93,13 @@ def starting_with(
 
 
 def insert_pending(
-    conn: Connection, client_id: str, number: str, operation_id: str, now: datetime, renews: int | None
-) -> int:
-    """A new row that holds the claim; a second live one violates the unique index (IntegrityError)."""
+    conn: Connection, client_id: str, number: str, operation_id: str, now: datetime, renews: int | None,
+    given_id: int | None = None,
+) -> int:  # fmt: skip
+    """A new row that holds the claim; a second live one violates the unique index (IntegrityError).
+
+    `given_id` is for a row that vanished and gets its old id back.
+    """
     at = naive(now)
     row = {
         "client_id": int(client_id),
@@ -109,6 +113,8 @@ def insert_pending(
         "created_at": at,
         "changed_at": at,
     }
+    if given_id is not None:
+        row["id"] = given_id
     key = conn.execute(_INSERT, row).inserted_primary_key
     record_id = int(key[0]) if key else 0
     announce(conn, record_id, now)
@@ -133,6 +139,13 @@ def _update_of(columns: tuple[str, ...]) -> Update:
     """The compare-and-swap that writes these columns, built once."""
     swap = update(credit_checks).where(_t.id == bindparam("of"), _t.version == bindparam("as_read"))
     return swap.values({column: bindparam(column) for column in columns})
+
+
+def require_unchanged(conn: Connection, record: CreditCheck) -> None:
+    """For decisions that write beside the row; raises Stale as `change` does."""
+    row = conn.execute(_GET, {"of": record.id}).first()
+    if row is None or row.version != record.version:
+        raise Stale(record.id)
 
 
 def work_values(work: Work) -> dict[str, object]:

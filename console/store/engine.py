@@ -1,5 +1,7 @@
 """The database: short read and write transactions, what its errors mean for a person, and whose it is."""
 
+import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from console.domain.errors import ConsoleError
 from console.store.turnstile import Turnstile
 
+_log = logging.getLogger("console.store")
 BUSY_SECONDS = 10.0
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}")
 
@@ -43,8 +46,12 @@ class Transaction:
         self._hooks.append(hook)
 
     def run_hooks(self) -> None:
+        """After COMMIT. What is committed is done: a hook that fails is told, and changes nothing about it."""
         for hook in self._hooks:
-            hook()
+            try:
+                hook()
+            except Exception:
+                _log.exception("what follows a commit failed")
 
 
 class Database:
@@ -64,6 +71,8 @@ class Database:
         self._read = _sqlite_engine(url)
         self._write = self._read.execution_options(write=True)
         self._turnstile = Turnstile(self.file)
+        self._path = str(self.file) if self.file else None
+        self._identity: tuple[int, int] | None = None
 
     @property
     def file(self) -> Path | None:
@@ -74,16 +83,41 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent moment, blocks no writer."""
-        with translated(), self._observed(), self._read.connect() as conn, conn.begin():
+        with translated(), self._observed(), self._connected(self._read) as conn:
             yield conn
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A write transaction that owns the write lock from its first line; COMMIT has returned when it ends."""
-        with translated(), self._observed(), self._turnstile.turn(), self._write.connect() as conn, conn.begin():
+        with translated(), self._observed(), self._turnstile.turn(), self._connected(self._write) as conn:
             tx = Transaction(conn)
             yield tx
+            self._require_same_file()
         tx.run_hooks()
+
+    @contextmanager
+    def _connected(self, engine: Engine) -> Iterator[Connection]:
+        self._require_same_file()
+        with engine.connect() as conn, conn.begin():
+            if self._identity is None:
+                self._require_same_file()
+            yield conn
+
+    def _require_same_file(self) -> None:
+        """Open connections still write to a file that was moved or replaced under us, and a new connection would
+        make an empty one in its place. Nobody would ever read either: refused instead.
+        """
+        if self._path is None:
+            return
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  # on the hot path, and half the time of Path.stat
+            identity = (found.st_dev, found.st_ino)
+        except FileNotFoundError:
+            identity = None
+        if self._identity is None:
+            self._identity = identity
+        elif identity != self._identity:
+            raise ConsoleError("database_unreachable", {"problem": "taken_away", "file": self._path})
 
     @contextmanager
     def _observed(self) -> Iterator[None]:
