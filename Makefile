@@ -57,7 +57,7 @@ upgrade: setup  ## requirements.lock with the newest versions that fit
 	@$(PY) -m scripts.lock --upgrade
 
 clean:  ## removes what make made, the environment included
-	rm -rf $(VENV) build dist shots *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist shots .bench *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 
 # ---- how the environment comes to be; each step leaves a stamp and is skipped until what it rests on changes
