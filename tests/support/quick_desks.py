@@ -9,11 +9,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from console.app import Console, open_console
 from console.domain.dates import JST
 from console.providers.protocol import CreditVendor
 from console.settings import Settings
-from console.store import leases
 from tests.support.desks import environment
 
 NOWHERE = "http://127.0.0.1:9"
@@ -45,12 +46,9 @@ class HandClock:
 @contextmanager
 def lease_clock(clock: HandClock) -> Iterator[None]:
     """Leases expire by `clock` inside the block."""
-    before = leases.uptime_ms
-    leases.uptime_ms = clock.uptime_ms
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("console.store.leases.uptime_ms", clock.uptime_ms)
         yield
-    finally:
-        leases.uptime_ms = before
 
 
 @contextmanager

@@ -1,0 +1,402 @@
+"""The pipeline under hostile circumstances: whatever breaks around a purchase, money and record stay together."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from console.store.engine import Transaction
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+from tests.support.truth import rows
+
+ONE, TWO = numbers(2)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    made = HandClock()
+    with lease_clock(made):
+        yield made
+
+
+@pytest.fixture
+def vendor(clock: HandClock) -> LedgerVendor:
+    return LedgerVendor(today=clock.today)
+
+
+@pytest.fixture
+def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+    with quick_desk(home, vendor, clock) as desk:
+        yield desk
+
+
+def buy(console: Console, number: str = ONE, client: str = "1", *, renew: bool = False) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
+
+
+def refusal(call: Callable[[], object]) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        call()
+    return caught.value
+
+
+def only(console: Console, number: str = ONE) -> CreditCheck:
+    (record,) = console.lookup.find(number).credit_checks
+    return record
+
+
+def delete(console: Console, record: CreditCheck) -> None:
+    with console.database.write() as tx:
+        tx.conn.execute(text("DELETE FROM hansha_alarmbox_credit_checks WHERE id = :id"), {"id": record.id})
+
+
+def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    """From now on the database can't be written."""
+
+    def broken() -> object:
+        raise ConsoleError("database_locked", {"problem": "taken by a test"})
+
+    monkeypatch.setattr(console.database, "write", broken)
+
+
+def lose_everything(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
+    """From now on the database can't even be read."""
+    lose_writes(monkeypatch, console)
+    monkeypatch.setattr(console.database, "read", console.database.write)
+
+
+# Progress is somebody else's code
+
+
+@pytest.mark.expects_log("progress that raises is told")
+@pytest.mark.parametrize("step", ["answered", "detail", "pdf"])
+def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVendor, step: str) -> None:
+    """After the call has begun, a listener that fails changes nothing: bought is bought."""
+
+    def listener(code: str) -> None:
+        if code == step:
+            raise RuntimeError("the window is gone")
+
+    console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
+    assert (only(console).state, len(vendor.charges)) == ("success", 1)
+
+
+def test_progress_that_raises_before_the_call_sends_nothing(console: Console, vendor: LedgerVendor) -> None:
+    """A person who leaves just before the call is taken at their word: not sent, and the number is free."""
+
+    def listener(code: str) -> None:
+        if code == "asking":
+            raise RuntimeError("left")
+
+    with pytest.raises(RuntimeError, match="left"):
+        console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
+    assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
+    assert buy(console).state == "success"
+
+
+# The database goes away
+
+
+@pytest.mark.expects_log("the database is taken away")
+def test_bought_is_told_even_if_the_record_cannot_be_read(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once success is recorded the caller never gets an error, whatever happens to the database afterwards."""
+
+    def listener(code: str) -> None:
+        if code == "detail":
+            lose_everything(monkeypatch, console)
+
+    record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
+    monkeypatch.undo()
+    assert (record.state, record.certainty, record.credit_check_id) == ("success", "known", 1)
+    assert (record.id, record.incomplete) == (only(console).id, ("pdf",))
+
+
+@pytest.mark.expects_log("the database is taken away")
+def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Database lost between call and record: unknown, with the record; the answer arrives by the next due tasks."""
+    vendor.during = lambda: lose_writes(monkeypatch, console)
+    lost = refusal(lambda: buy(console))
+    monkeypatch.undo()
+    vendor.during = lambda: None
+    assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
+    record = lost.detail["record"]
+    assert isinstance(record, CreditCheck)
+    assert (record.id, record.certainty) == (only(console).id, "unknown")
+    assert refusal(lambda: buy(console)).code == "already_purchased"
+    console.recovery.run_due()
+    assert (only(console).state, only(console).credit_check_id, len(vendor.charges)) == ("success", 1, 1)
+
+
+@pytest.mark.expects_log("the database is taken away")
+def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
+    console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A holder that lost its lease and then the database still loses no answer."""
+    refuse_next = iter([False, True])
+    write = console.database.write
+
+    def sometimes() -> object:
+        if next(refuse_next, False):
+            raise ConsoleError("database_locked")
+        return write()
+
+    def lapse() -> None:
+        clock.at += timedelta(minutes=5)
+        console.recovery.run_due()
+        monkeypatch.setattr(console.database, "write", sometimes)
+
+    vendor.during = lapse
+    buy_or_unknown = refusal(lambda: buy(console))
+    monkeypatch.undo()
+    assert buy_or_unknown.code == "outcome_unknown"
+    vendor.during = lambda: None
+    console.recovery.run_due()
+    assert (only(console).state, only(console).credit_check_id, len(vendor.charges)) == ("success", 1, 1)
+
+
+@pytest.mark.expects_log("the database is taken away")
+def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reading costs nothing: what failed is the database, and that is what the person is told."""
+    record = buy(console)
+
+    def listener(code: str) -> None:
+        if code == "answered":
+            lose_writes(monkeypatch, console)
+
+    again = refusal(lambda: console.credit_checks.refetch(record.id, progress=listener))
+    assert (again.code, again.exit_status) == ("database_locked", 6)
+
+
+@pytest.mark.expects_log("no room on the desk")
+def test_no_room_before_sending_is_told_as_such(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the desk nor then the database can be written: nothing was sent, and exit 6 says so."""
+
+    def full(*_: object) -> None:
+        lose_writes(monkeypatch, console)
+        raise ConsoleError("storage_full", {"problem": "no space left"})
+
+    monkeypatch.setattr("console.store.spool.Spool.intent", full)
+    lost = refusal(lambda: buy(console))
+    assert (lost.code, lost.exit_status, vendor.charges) == ("storage_full", 6, [])
+
+
+@pytest.mark.expects_log("the database is taken away")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_database_file_taken_away_takes_no_writes(
+    console: Console, vendor: LedgerVendor, home: Path, replaced: bool
+) -> None:
+    """Moved or replaced during the call: the answer waits on the desk, no file is written that nobody will read."""
+    file, elsewhere = home / "console.db", home / "elsewhere.db"
+
+    def taken_away() -> None:
+        file.rename(elsewhere)
+        if replaced:
+            file.write_bytes(elsewhere.read_bytes())
+
+    vendor.during = taken_away
+    lost = refusal(lambda: buy(console))
+    assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
+    assert refusal(lambda: buy(console, TWO)).code == "database_unreachable"
+    assert file.exists() is replaced
+    elsewhere.replace(file)
+    vendor.during = lambda: None
+    console.recovery.run_due()
+    assert (only(console).state, len(vendor.charges)) == ("success", 1)
+
+
+@pytest.mark.expects_log("a hook fails")
+def test_what_fails_after_commit_undoes_nothing(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """COMMIT has returned: a hook behind it that fails can't turn the transaction into a failure."""
+    run_hooks = Transaction.run_hooks
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    def failing(tx: Transaction) -> None:
+        tx.after_commit(broken)
+        run_hooks(tx)
+
+    monkeypatch.setattr(Transaction, "run_hooks", failing)
+    assert buy(console).state == "success"
+
+
+# Claims that vanished
+
+
+def test_a_renewal_whose_row_vanished_is_not_bought_again(
+    console: Console, vendor: LedgerVendor, clock: HandClock
+) -> None:
+    """A backup from before the renewal brings the old row back to life; the desk remembers what was charged."""
+    old = buy(console)
+    clock.at += timedelta(days=400)
+    renewed = buy(console, renew=True)
+    with console.database.write() as tx:
+        tx.conn.execute(text("DELETE FROM hansha_alarmbox_credit_checks WHERE id = :id"), {"id": renewed.id})
+        tx.conn.execute(text("DELETE FROM operations WHERE subject_id = :id"), {"id": renewed.id})
+        back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL WHERE id = :id"
+        tx.conn.execute(text(back), {"id": old.id})
+    again = refusal(lambda: buy(console, renew=True))
+    assert (again.code, again.detail["source"]) == ("already_purchased", "desk")
+    assert len(vendor.charges) == 2
+
+
+def test_a_restored_claim_can_be_renewed(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+    """What `resolve operation` brought back is an ordinary record: after its end it may be renewed."""
+    lost = buy(console)
+    delete(console, lost)
+    operation = lost.operation_id or ""
+    console.recovery.resolve("operation", operation, "success", "seen on their screen", lost.credit_check_id)
+    clock.at += timedelta(days=400)
+    assert buy(console, renew=True).state == "success"
+    assert len(vendor.charges) == 2
+
+
+@pytest.mark.expects_log("the database is taken away")
+def test_a_restored_claim_is_nothing_to_deliver(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer kept on the desk for a row that vanished is settled with it, not for ever undelivered."""
+    with monkeypatch.context() as lost:
+        vendor.during = lambda: lose_writes(lost, console)
+        kept = refusal(lambda: buy(console))
+    vendor.during = lambda: None
+    record = kept.detail["record"]
+    assert isinstance(record, CreditCheck)
+    delete(console, record)
+    console.recovery.probe("operation", record.operation_id or "")
+    assert (only(console).state, only(console).credit_check_id) == ("success", 1)
+    assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 0
+    assert console._desk.spool.undelivered(console._desk.database_id) == ()
+
+
+# Never guessing
+
+
+def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
+    home: Path, vendor: LedgerVendor, clock: HandClock
+) -> None:
+    """Two clients ask for one number; while the second's call runs, the first's probe can't know whose id it is."""
+    vendor.finds = True
+    with quick_desk(home, vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+        vendor.behaviour = "silent_before_charge"
+        first = refusal(lambda: buy(console)).detail["record"]
+        assert isinstance(first, CreditCheck)
+        probed: list[ConsoleError] = []
+        vendor.behaviour = "answers"
+        vendor.during = lambda: probed.append(refusal(lambda: console.credit_checks.probe(first.id)))
+        second = buy(console, client="2")
+        assert [error.code for error in probed] == ["outcome_unknown"]
+        assert second.credit_check_id == vendor.charges[0].id
+        (kept,) = [row for row in rows(console.database) if row.id == first.id]
+        assert (kept.certainty, kept.provider_id) == ("unknown", None)
+
+
+def test_a_probe_overtaken_by_the_late_answer_tells_it(home: Path, vendor: LedgerVendor, clock: HandClock) -> None:
+    """Somebody else settled the record while a probe asked: it is known now, and nothing is overwritten."""
+    vendor.finds = True
+    with quick_desk(home, vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+        vendor.behaviour = "silent_after_charge"
+        record = refusal(lambda: buy(console)).detail["record"]
+        assert isinstance(record, CreditCheck)
+        with quick_desk(home, vendor, clock) as other:
+            late = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, vendor.report(vendor.charges[0]))
+            reader = _Overtaken(vendor, lambda: _deliver(other, record, late))
+            with quick_desk(home, reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
+                assert prober.credit_checks.probe(record.id).state == "success"
+        assert (only(console).state, only(console).credit_check_id) == ("success", 1)
+
+
+@pytest.mark.parametrize("decision", [("success", 1), ("error", None)])
+def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
+    console: Console, vendor: LedgerVendor, home: Path, clock: HandClock, decision: tuple[str, int | None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """The answer arrived while a person decided: a named refusal, no decision left half made."""
+    vendor.behaviour = "silent_after_charge"
+    record = refusal(lambda: buy(console)).detail["record"]
+    assert isinstance(record, CreditCheck)
+    late = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, vendor.report(vendor.charges[0]))
+    reach = console._desk.failpoints.reach
+
+    def overtaken(name: str) -> None:
+        reach(name)
+        if name == "before_resolve":
+            _deliver(console, record, late)
+
+    monkeypatch.setattr(console._desk.failpoints, "reach", overtaken)
+    decided = refusal(lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1]))
+    assert decided.code == "stale_view"
+    assert (only(console).state, only(console).credit_check_id) == ("success", 1)
+    assert console.credit_checks.show(record.id).awaiting is None
+
+
+class _Overtaken(LedgerVendor):
+    """A vendor during whose list call something else happens."""
+
+    def __init__(self, world: LedgerVendor, meanwhile: Callable[[], None]) -> None:
+        super().__init__(today=world.today, finds=True, charges=world.charges)
+        self._meanwhile = meanwhile
+
+    def reader(self) -> "_Overtaken":  # type: ignore[override]  # as a reader it is used
+        return self
+
+    def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
+        self._meanwhile()
+        return super().reader().find_purchases(corporation_number)
+
+
+def _deliver(console: Console, record: CreditCheck, answer: Outcome[CheckReport]) -> None:
+    from console.services import settling
+
+    settling.deliver(console._desk, record.operation_id or "", answer, LedgerVendor().capabilities)
+
+
+# Renewal
+
+
+def test_who_loses_a_renewal_race_is_told_that_it_was_bought(
+    home: Path, vendor: LedgerVendor, clock: HandClock
+) -> None:
+    """Two renew at once; the slower one looks when the faster has finished, and gets its record."""
+    with quick_desk(home, vendor, clock) as console, quick_desk(home, vendor, clock) as other:
+        buy(console)
+        clock.at += timedelta(days=400)
+        winner: list[CreditCheck] = []
+        find = other.database.write
+
+        def slow() -> object:
+            if not winner:
+                clock.at += timedelta(milliseconds=5)
+                winner.append(buy(console, renew=True))
+            return find()
+
+        other.database.write = slow  # type: ignore[method-assign, assignment]  # the faster one comes between
+        lost = refusal(lambda: buy(other, renew=True))
+        assert (lost.code, lost.detail["record"]) == ("already_purchased", winner[0])
+        clock.at += timedelta(days=1)
+        assert refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert len(vendor.charges) == 2
