@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from json import dumps
+from urllib.parse import parse_qs
 
 Script = Callable[[socket.socket, threading.Event], None]
 """What to do with a connection whose request was read; the event says that the test is over."""
@@ -40,6 +41,10 @@ class RawServer:
 
     def bodies(self) -> list[bytes]:
         return [request.partition(b"\r\n\r\n")[2] for request in self.requests]
+
+    def form(self, index: int) -> dict[str, str]:
+        """The form fields of one request."""
+        return {name: values[0] for name, values in parse_qs(self.bodies()[index].decode()).items()}
 
     def header(self, index: int, name: str) -> str | None:
         """A header of one request."""

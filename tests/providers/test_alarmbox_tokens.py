@@ -2,16 +2,14 @@
 
 import threading
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.alarmbox_oauth import AlarmBoxConfig
-from console.providers.protocol import Exchange, TokenPair, TokenRefused, TokenUnavailable
+from console.providers.protocol import Exchange, TokenPair
 from tests.providers.parts import BOUGHT, CLOCK, PAIR_ANSWER, REQUEST, MemoryTokens, Turns, alarmbox, pair
-from tests.providers.raw_server import RawServer, Script, hangs, resets, says, sends, serving
+from tests.providers.raw_server import Script, hangs, resets, says, sends, serving
 
 BUY = "POST /ps/v1/credit_checks"
 TOKEN = "POST /oauth/token"
@@ -20,10 +18,6 @@ NEW = says(200, PAIR_ANSWER)
 UNAUTHORISED = says(401, {"error": "invalid_token"})
 OVER = says(400, {"error": "invalid_grant"})
 SOON = timedelta(minutes=4)
-
-
-def form(server: RawServer, index: int) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(server.bodies()[index].decode()).items()}
 
 
 def test_a_pair_with_time_left_is_used_as_it_is() -> None:
@@ -47,7 +41,7 @@ def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
     with serving(NEW, OK) as server:
         assert alarmbox(server.url, tokens=tokens, gate=turns).check(REQUEST).found
         assert server.paths() == [TOKEN, BUY]
-        assert form(server, 0) == {
+        assert server.form(0) == {
             "grant_type": "refresh_token",
             "refresh_token": "rt-1",
             "client_id": "client-1",
@@ -158,7 +152,7 @@ def test_a_refresh_without_an_answer_is_asked_once_more(lost: Script) -> None:
     with serving(lost, NEW, OK) as server:
         assert alarmbox(server.url, tokens=tokens).check(REQUEST).found
         assert server.paths() == [TOKEN, TOKEN, BUY]
-        assert [form(server, i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
+        assert [server.form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
 
 
 @pytest.mark.parametrize("lost", LOST.values(), ids=LOST)
@@ -277,64 +271,3 @@ def test_two_desks_refresh_once() -> None:
         assert server.paths().count(TOKEN) == 1
     assert all(found)
     assert len(found) == 2
-
-
-@pytest.mark.parametrize(
-    ("answer", "lives"),
-    [({"expires_in": 60}, 60), ({"expires_in": 0}, 0), ({"expires_in": None}, None), ({"expires_in": "86400"}, None),
-     ({"expires_in": True}, None), ({"expires_in": -5}, None), ({"expires_in": 10**15}, None)],
-)  # fmt: skip
-def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
-    """Counted from when we asked; what can't be a number of seconds is not known."""
-    with serving(says(200, PAIR_ANSWER | answer)) as server:
-        found = alarmbox(server.url).oauth.exchange("rt-1")
-    assert found is not None
-    assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
-
-
-def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
-    """OAuth lets a server leave it out; then the old one stays valid."""
-    with serving(says(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
-        assert alarmbox(server.url).oauth.exchange("rt-1") == TokenPair("at-2", "rt-1", None)
-
-
-def test_the_first_authorisation() -> None:
-    """The address to open, then the code that was shown there, exchanged once."""
-    with serving(NEW) as server:
-        oauth = alarmbox(server.url).oauth
-        address = urlsplit(oauth.authorize_url(state="x y"))
-        assert f"{address.scheme}://{address.netloc}{address.path}" == f"{server.url}/oauth/authorize"
-        assert parse_qs(address.query) == {
-            "client_id": ["client-1"],
-            "redirect_uri": ["urn:ietf:wg:oauth:2.0:oob"],
-            "response_type": ["code"],
-            "scope": ["read credit_check:create"],
-            "state": ["x y"],
-        }
-        assert oauth.exchange_code("code-1").access_token == "at-2"
-        assert form(server, 0)["grant_type"] == "authorization_code"
-        assert form(server, 0)["code"] == "code-1"
-
-
-def test_a_code_is_exchanged_once_only() -> None:
-    """A code serves once: no retry after a lost answer, and a refused one says so."""
-    with serving(says(500)) as server:
-        with pytest.raises(TokenUnavailable):
-            alarmbox(server.url).oauth.exchange_code("code-1")
-        assert len(server.requests) == 1
-    with serving(says(200, {"access_token": "at-2"})) as server, pytest.raises(TokenUnavailable):
-        alarmbox(server.url).oauth.exchange_code("code-1")
-    with serving(OVER) as server, pytest.raises(TokenRefused):
-        alarmbox(server.url).oauth.exchange_code("code-1")
-
-
-def test_secrets_hide() -> None:
-    """Neither a pair nor the configuration shows its secrets; errors don't either."""
-    config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
-    assert "s3cret" not in repr(config)
-    assert "at-1" not in repr(pair())
-    assert "rt-1" not in repr(pair())
-    with serving(says(500, "s3cret-of-client")) as server:
-        with pytest.raises(TokenUnavailable) as caught:
-            alarmbox(server.url).oauth.exchange("rt-1")
-        assert "s3cret" not in repr(caught.value)

@@ -1,0 +1,35 @@
+"""Sends one purchase-like request through a transport, for the tests of the transport."""
+
+from typing import Any
+
+import pytest
+
+from console.domain.clock import SystemClock
+from console.domain.outcomes import OutcomeClass, Sent
+from console.providers.transport import HttpAnswer, HttpTransport, TransportFailure
+from tests.providers.raw_server import http
+
+BODY = {"credit_check": {"credit_check_id": 12345}}
+WHOLE = http(200, BODY)
+
+
+def transport(url: str, **options: Any) -> HttpTransport:
+    return HttpTransport(url, clock=SystemClock(), **options)
+
+
+def send(line: HttpTransport, *, read_timeout: float = 5, budget: float = 5, limit: int = 1 << 20) -> HttpAnswer:
+    headers = {"Content-Type": "application/json", "Authorization": "Bearer at-1"}
+    return line.send(
+        "POST", "/ps/v1/credit_checks", headers=headers, body=b"{}",
+        read_timeout=read_timeout, budget=budget, limit=limit,
+    )  # fmt: skip
+
+
+def failure(line: HttpTransport, **options: Any) -> tuple[OutcomeClass, str, Sent]:
+    with pytest.raises(TransportFailure) as caught:
+        send(line, **options)
+    return caught.value.kind, caught.value.reason, caught.value.sent
+
+
+def never(reason: str) -> tuple[OutcomeClass, str, Sent]:
+    return OutcomeClass.FAILED_DEFINITE, reason, Sent.NO

@@ -1,0 +1,75 @@
+"""AlarmBox's token answers, the first authorisation, and that secrets stay hidden."""
+
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from console.providers.alarmbox_oauth import AlarmBoxConfig
+from console.providers.protocol import TokenPair, TokenRefused, TokenUnavailable
+from tests.providers.parts import CLOCK, PAIR_ANSWER, alarmbox, pair
+from tests.providers.raw_server import says, serving
+
+NEW = says(200, PAIR_ANSWER)
+OVER = says(400, {"error": "invalid_grant"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "lives"),
+    [({"expires_in": 60}, 60), ({"expires_in": 0}, 0), ({"expires_in": None}, None), ({"expires_in": "86400"}, None),
+     ({"expires_in": True}, None), ({"expires_in": -5}, None), ({"expires_in": 10**15}, None)],
+)  # fmt: skip
+def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
+    """Counted from when we asked; what can't be a number of seconds is not known."""
+    with serving(says(200, PAIR_ANSWER | answer)) as server:
+        found = alarmbox(server.url).oauth.exchange("rt-1")
+    assert found is not None
+    assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
+
+
+def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
+    """OAuth lets a server leave it out; then the old one stays valid."""
+    with serving(says(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
+        assert alarmbox(server.url).oauth.exchange("rt-1") == TokenPair("at-2", "rt-1", None)
+
+
+def test_the_first_authorisation() -> None:
+    """The address to open, then the code that was shown there, exchanged once."""
+    with serving(NEW) as server:
+        oauth = alarmbox(server.url).oauth
+        address = urlsplit(oauth.authorize_url(state="x y"))
+        assert f"{address.scheme}://{address.netloc}{address.path}" == f"{server.url}/oauth/authorize"
+        assert parse_qs(address.query) == {
+            "client_id": ["client-1"],
+            "redirect_uri": ["urn:ietf:wg:oauth:2.0:oob"],
+            "response_type": ["code"],
+            "scope": ["read credit_check:create"],
+            "state": ["x y"],
+        }
+        assert oauth.exchange_code("code-1").access_token == "at-2"
+        assert server.form(0)["grant_type"] == "authorization_code"
+        assert server.form(0)["code"] == "code-1"
+
+
+def test_a_code_is_exchanged_once_only() -> None:
+    """A code serves once: no retry after a lost answer, and a refused one says so."""
+    with serving(says(500)) as server:
+        with pytest.raises(TokenUnavailable):
+            alarmbox(server.url).oauth.exchange_code("code-1")
+        assert len(server.requests) == 1
+    with serving(says(200, {"access_token": "at-2"})) as server, pytest.raises(TokenUnavailable):
+        alarmbox(server.url).oauth.exchange_code("code-1")
+    with serving(OVER) as server, pytest.raises(TokenRefused):
+        alarmbox(server.url).oauth.exchange_code("code-1")
+
+
+def test_secrets_hide() -> None:
+    """Neither a pair nor the configuration shows its secrets; errors don't either."""
+    config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
+    assert "s3cret" not in repr(config)
+    assert "at-1" not in repr(pair())
+    assert "rt-1" not in repr(pair())
+    with serving(says(500, "s3cret-of-client")) as server:
+        with pytest.raises(TokenUnavailable) as caught:
+            alarmbox(server.url).oauth.exchange("rt-1")
+        assert "s3cret" not in repr(caught.value)

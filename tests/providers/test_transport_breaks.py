@@ -1,0 +1,109 @@
+"""What breaks on the way, over real sockets: told apart, never taken for an answer, never sent again."""
+
+import gzip
+import importlib
+import socket
+import tracemalloc
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from console.domain.outcomes import OutcomeClass, Sent
+from console.providers.transport import TransportFailure
+from tests.providers.raw_server import Script, floods, hangs, http, resets, says, sends, serving
+from tests.providers.sending import BODY, WHOLE, failure, send, transport
+
+T = TypeVar("T")
+
+
+def with_peak(call: Callable[[], T]) -> tuple[T, int]:
+    """What a call brings, and the most memory (bytes) that Python held for it at any time."""
+    importlib.import_module("console.providers.wire")  # what the first call imports is no memory of the body
+    tracemalloc.start()
+    try:
+        return call(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BROKEN: list[tuple[str, Script, str, Sent]] = [
+    ("closed without an answer", sends(b""), "connection_broken", Sent.MAYBE),
+    ("reset before the answer", resets(), "connection_broken", Sent.MAYBE),
+    ("reset within the headers", resets(WHOLE[:30]), "connection_broken", Sent.MAYBE),
+    ("reset within the body", resets(WHOLE[:-5]), "answer_cut", Sent.YES),
+    ("reset where the end was to be", resets(b"HTTP/1.1 200 OK\r\n\r\n{"), "answer_cut", Sent.YES),
+    ("body shorter than promised", sends(WHOLE[:-5]), "answer_cut", Sent.YES),
+    ("chunk cut", sends(CHUNKED + b"40\r\n{"), "answer_cut", Sent.YES),
+    ("chunk length is none", sends(CHUNKED + b"zz\r\n{"), "answer_cut", Sent.YES),
+    ("no HTTP at all", sends(b"220 mail.example.com ESMTP\r\n"), "connection_broken", Sent.MAYBE),
+    ("gzip that is none", sends(http(200, b"{}", {"Content-Encoding": "gzip"})), "answer_cut", Sent.YES),
+    ("endless header", floods(b"HTTP/1.1 200 OK\r\nX: ", 1 << 20), "connection_broken", Sent.MAYBE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
+def test_broken_after_connecting(script: Script, reason: str, sent: Sent) -> None:
+    """Whatever breaks after connecting is UNKNOWN, is told apart, and is not sent again."""
+    with serving(script) as server:
+        assert failure(transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
+        assert server.connections == 1
+
+
+def test_reset_after_the_whole_body_spoils_nothing() -> None:
+    """What came whole counts, however rudely the other side then leaves."""
+
+    def script(connection: socket.socket, _: object) -> None:
+        connection.sendall(WHOLE)
+        connection.recv(1)
+        resets()(connection, _)  # type: ignore[arg-type]  # the event is not used
+
+    with serving(script) as server:
+        assert send(transport(server.url)).status == 200
+
+
+def test_read_timeout_within_the_body() -> None:
+    """Silence within the body is the same, although the library calls it a connection error."""
+    with serving(hangs(WHOLE[:-5])) as server, pytest.raises(TransportFailure) as caught:
+        send(transport(server.url), read_timeout=0.1)
+    assert (caught.value.kind, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
+    assert (caught.value.sent, caught.value.status) == (Sent.YES, 200)
+
+
+@pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), ConnectionRefusedError(), RuntimeError("x")])
+def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that would mean "never sent" means nothing of the kind after the status line."""
+
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("console.providers.transport._read", broken)
+    with serving(says(200, BODY)) as server:
+        kind, _, sent = failure(transport(server.url))
+    assert (kind, sent) == (OutcomeClass.UNKNOWN, Sent.YES)
+
+
+def test_a_body_beyond_the_limit_is_cut_while_it_streams() -> None:
+    """500 MB: given up at the limit, with flat memory, long before the end."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 500000000\r\n\r\n"
+    with serving(floods(head, 500_000_000)) as server:
+        outcome, peak = with_peak(lambda: failure(transport(server.url), limit=1 << 20))
+    assert outcome == (OutcomeClass.UNKNOWN, "answer_too_large", Sent.YES)
+    assert peak < 8 << 20
+
+
+def test_a_compressed_bomb_is_cut_while_it_unpacks() -> None:
+    """The limit holds for what comes out, not for what came."""
+    bomb = gzip.compress(b"\0" * (64 << 20), 9)
+    with serving(says(200, bomb, {"Content-Encoding": "gzip"})) as server:
+        outcome, peak = with_peak(lambda: failure(transport(server.url), limit=1 << 20))
+    assert outcome[1] == "answer_too_large"
+    assert peak < 8 << 20
+
+
+def test_a_body_of_exactly_the_limit_passes() -> None:
+    """The limit itself is allowed, one byte more is not."""
+    with serving(says(200, b"x" * 100)) as server:
+        assert len(send(transport(server.url), limit=100).body) == 100
+        assert failure(transport(server.url), limit=99)[1] == "answer_too_large"
