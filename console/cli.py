@@ -6,8 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from console.cli_parser import HelpWanted, parse, wants_json
-from console.cli_writer import Voice, Writer
+from console.cli_writer import Voice, Writer, wants_json
 from console.domain.errors import ConsoleError
 
 log = logging.getLogger("console.cli")
@@ -49,9 +48,6 @@ def _answer(words: Sequence[str], writer: Writer) -> None:
     """Run the command; whatever way it ends, there is one answer."""
     try:
         _run(words, writer)
-    except HelpWanted as wanted:
-        page = wanted.text
-        writer.answer(lambda: {"help": page}, lambda: [page])
     except ConsoleError as error:
         writer.refuse(error)
     except KeyboardInterrupt:
@@ -65,12 +61,24 @@ def _answer(words: Sequence[str], writer: Writer) -> None:
 
 
 def _run(words: Sequence[str], writer: Writer) -> None:
-    if not words:
-        from console.cli_servers import open_window
+    if words:
+        _command(words, writer)
+    else:
+        # Nothing but what the window needs: its first frame waits for every import.
+        from console.cli_window import open_window
 
         open_window(writer)
+
+
+def _command(words: Sequence[str], writer: Writer) -> None:
+    from console.cli_parser import HelpWanted, parse
+
+    try:
+        args = parse(words, writer.voice)
+    except HelpWanted as wanted:
+        page = wanted.text
+        writer.answer(lambda: {"help": page}, lambda: [page])
         return
-    args = parse(words, writer.voice)
     from console.cli_commands import command_for
 
     command_for(args).run(args, writer)

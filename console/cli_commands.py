@@ -30,7 +30,6 @@ from console.domain.records import (
 if TYPE_CHECKING:
     from console.app import Console
     from console.services.health import Health
-    from console.settings import Settings
 
 T = TypeVar("T")
 
@@ -61,19 +60,10 @@ class OnService(Generic[T]):
             writer.answer(lambda: self.data(value, writer.voice), lambda: self.lines(value, writer.voice))
 
 
-def settings_for(writer: Writer) -> "Settings":
-    """The desk's settings; from here on the answer speaks their language."""
-    from console.settings import Settings
-
-    settings = Settings.load()
-    writer.voice.language = settings.language
-    return settings
-
-
 @contextlib.contextmanager
 def opened(writer: Writer) -> "Iterator[Console]":
     """The services, for the length of one command."""
-    settings = settings_for(writer)
+    settings = writer.read_settings()
     from console.app import open_console
 
     with open_console(settings) as console:
@@ -187,7 +177,7 @@ class Upgrade:
     def run(self, args: Namespace, writer: Writer) -> None:
         from console.app import open_health
 
-        done = open_health(settings_for(writer)).upgrade()
+        done = open_health(writer.read_settings()).upgrade()
         writer.answer(lambda: done, lambda: cli_text.upgraded(done, writer.voice))
 
 
@@ -201,7 +191,7 @@ class Examination:
         from console.app import open_health
 
         try:
-            checks = self.look(open_health(settings_for(writer)))
+            checks = self.look(open_health(writer.read_settings()))
         except ConsoleError as error:
             facts = {"code": error.code, **error.detail}
             checks = (HealthCheck("profile", False, "doctor.profile.bad", "doctor.profile.next", facts),)

@@ -44,11 +44,6 @@ def usage(problem: str, synopsis: str = "") -> ConsoleError:
     return ConsoleError("usage", detail)
 
 
-def wants_json(words: Sequence[str]) -> bool:
-    """Whether `--json` stands anywhere before a `--`; asked first, mistakes are told in it too."""
-    return "--json" in (words[: words.index("--")] if "--" in words else words)
-
-
 def parse(words: Sequence[str], say: Say) -> argparse.Namespace:
     """The command in `command` and what belongs to it beside it; raises ConsoleError `usage`, or HelpWanted.
 

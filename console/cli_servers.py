@@ -1,22 +1,13 @@
-"""Commands that stay: the sandbox alone, the demo, and the window."""
+"""Commands that stay until they are told to end: the sandbox alone, and the demo."""
 
 import contextlib
-import os
 import signal
-import sys
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from console.cli_parser import usage
 from console.cli_writer import Writer
-
-if TYPE_CHECKING:
-    from console.app import Console
-
-NO_DISPLAY = 6
-"""Exit status: out of reach, and nothing was done."""
 
 
 class SandboxAlone:
@@ -60,28 +51,3 @@ def until_told() -> None:
     """Wait for Ctrl+C or its like."""
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-
-
-def has_display() -> bool:
-    """Whether a window can be shown: on Linux somebody has to name a display, or a platform that needs none."""
-    named = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    return sys.platform != "linux" or any(map(os.environ.get, named))
-
-
-def open_window(writer: Writer) -> None:
-    """The window of this desk, until it is closed."""
-    if not has_display():
-        writer.aside(writer.voice("cli.no_display"))
-        writer.status = NO_DISPLAY
-        return
-    from console.cli_commands import opened
-
-    with ended_politely(), opened(writer) as console:
-        show_window(console)
-
-
-def show_window(console: "Console") -> None:
-    """Show the desk's window and stay until it is closed. Qt is imported here and nowhere earlier."""
-    from console.views.main import run
-
-    run(console)

@@ -4,18 +4,26 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from console import cli_json
 from console.cli_json import Object
 from console.domain.errors import ConsoleError
 from console.domain.records import TimelineEntry
 
+if TYPE_CHECKING:
+    from console.settings import Settings
+
 log = logging.getLogger("console.cli")
 
 Lines = Iterable[str]
+
+
+def wants_json(words: Sequence[str]) -> bool:
+    """Whether `--json` stands anywhere before a `--`; asked first, mistakes are told in it too."""
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
 class Voice:
@@ -80,6 +88,14 @@ class Writer:
         """A line for people beside the answer."""
         if sys.stderr is not None:
             sys.stderr.write(text + "\n")
+
+    def read_settings(self) -> "Settings":
+        """The desk's settings; from here on the answer speaks their language."""
+        from console.settings import Settings
+
+        settings = Settings.load()
+        self.voice.language = settings.language
+        return settings
 
     def progress(self, step: str) -> None:
         """Tell a person at a terminal which step has begun."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.cli_servers import has_display, show_window, until_told
+from console.cli_servers import until_told
+from console.cli_window import has_display, show_open_desk
 from console.cli_writer import Voice, Writer
 from console.domain.clock import SystemClock
 from console.domain.corporation_number import check_digit
@@ -178,7 +179,7 @@ def _lines(ready: dict[str, Any], voice: Voice) -> Iterator[str]:
 def _stay(console: "Console", writer: Writer) -> None:
     """The window where one can be shown, else a prompt, else the provider alone for other terminals."""
     if has_display():
-        show_window(console)
+        show_open_desk(console)
     elif sys.stdin is not None and sys.stdin.isatty():
         _prompt(writer)
     else:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from console.cli_parser import HelpWanted, parse, wants_json
+from console.cli_parser import HelpWanted, parse
+from console.cli_writer import wants_json
 from console.domain.errors import ConsoleError
 
 NUMBER = "1180301018771"
