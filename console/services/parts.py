@@ -111,7 +111,7 @@ def part_code(outcome: Outcome[object]) -> str:
         return "provider_auth"
     if outcome.kind is OutcomeClass.RATE_LIMITED:
         return "rate_limited"
-    if outcome.status == 403:
+    if outcome.status == 403 and outcome.kind is OutcomeClass.FAILED_DEFINITE:
         return "viewing_period_over"
     if outcome.status is None:
         return "provider_unreachable"

@@ -78,8 +78,15 @@ class StoredTokens:
             if swapped:
                 self._desk.note(tx, "token.refreshed", self._provider, {"version": version}, kind="provider")
         if not swapped:
-            raise TokenUnavailable("stored_by_another_desk")
+            return self._stored_by_another()
         return TokenPair(new.access_token, new.refresh_token, new.expires_at, version)
+
+    def _stored_by_another(self) -> TokenPair:
+        """Our lease was lost and another desk was quicker: its pair counts, ours is of no use to anybody."""
+        pair = self.current()
+        if pair is None:
+            raise TokenUnavailable("stored_by_another_desk")
+        return pair
 
     def _mark(self, token: str) -> str:
         """A hash under our key, so that the row doesn't help to guess a token."""
