@@ -24,7 +24,7 @@ def main(folder: Path, seconds: float) -> None:
     gaps = []
     while worker.is_alive():
         began = time.perf_counter()
-        time.sleep(0.005)
+        worker.join(0.005)
         gaps.append(time.perf_counter() - began)
     gap = sorted(gaps)[int(len(gaps) * 0.99)]
     print(json.dumps({"results": results, "grown": _memory() - before, "gap": gap}))

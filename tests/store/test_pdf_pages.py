@@ -4,7 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -181,7 +181,7 @@ def test_closing_ends_a_request_at_once() -> None:
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(_reason, lambda: pages.page_image(0, 800))
         while not pages._lock.locked():
-            time.sleep(0.001)
+            wait([asked], timeout=0.001)
         began = time.monotonic()
         pages.close()
         assert asked.result() == "closed"
