@@ -1,8 +1,10 @@
 """Opens the window from the terminal, or says what works where none can be shown."""
 
 import os
+import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from console.cli_writer import Writer
@@ -36,11 +38,26 @@ def open_window(writer: Writer) -> None:
 
             return opened.enter_context(open_console(settings))
 
-        writer.status = run(settings, open_desk)
+        with _closed_by_signals():
+            writer.status = run(settings, open_desk)
 
 
 def show_open_desk(console: "Console") -> int:
     """The window of a desk that is open already, until it is closed."""
     from console.views.main import run
 
-    return run(console.settings, lambda: console)
+    with _closed_by_signals():
+        return run(console.settings, lambda: console)
+
+
+@contextmanager
+def _closed_by_signals() -> Iterator[None]:
+    """Ctrl+C and a request to end close the window in good order; Qt's loop would swallow the exception."""
+    from console.views.main import close
+
+    before = {number: signal.signal(number, lambda *_: close()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -29,6 +29,13 @@ def run(settings: Settings, open_desk: Callable[[], Desk]) -> int:
     return status
 
 
+def close() -> None:
+    """Close the window from outside: for signal handlers, which run within a second (a timer lets Python in)."""
+    app = QApplication.instance()
+    if app is not None:
+        app.quit()
+
+
 def application() -> QApplication:
     """The one application object, dressed."""
     existing = QApplication.instance()
