@@ -50,7 +50,7 @@ def parse(words: Sequence[str], say: Say) -> argparse.Namespace:
     `say` gives the sentence for a key; it is only asked when help is wanted.
     """
     helping = any(word in ("-h", "--help") for word in words)
-    parser = _parser(say if helping else _silent)
+    parser = _parser(say if helping else _silent, words)
     args = parser.parse_args(_reasons_apart(words))
     if args.command is None:
         raise usage("a command is needed", parser.format_usage())
@@ -106,12 +106,15 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return convert
 
 
-def _parser(say: Say) -> _Parser:
+def _parser(say: Say, words: Sequence[str]) -> _Parser:
+    """All commands, or only the group of the one that is named first: the others would cost a start time."""
     parser = _Parser(prog=PROGRAM, description=say("cli.help"), allow_abbrev=False)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=say("cli.help.json"))
     parser.set_defaults(json=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for add in (_looking, _buying, _repairing, _auditing, _keeping):
+    named = next((word for word in words if not word.startswith("-")), "")
+    wanted = [add for names, add in _GROUPS if named in names]
+    for add in wanted or [add for _, add in _GROUPS]:
         add(commands, say)
     return parser
 
@@ -195,3 +198,12 @@ def _keeping(commands: Group, say: Say) -> None:
     sandbox.add_argument("--port", type=_whole(0, 65535), default=0, metavar="N")
     _command(commands, "demo", say).add_argument("--fast-clock", action="store_true")
     _command(commands, "doctor", say)
+
+
+_GROUPS = (
+    (("lookup", "queue", "show"), _looking),
+    (("purchase",), _buying),
+    (("refetch", "probe", "resolve"), _repairing),
+    (("audit",), _auditing),
+    (("db", "worker", "sandbox", "demo", "doctor"), _keeping),
+)
