@@ -1,0 +1,52 @@
+"""What a child process does at a desk until it is killed, breaks or hangs at a failpoint."""
+
+from collections.abc import Mapping
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.settings import Settings
+from tests.support.children import Pipe
+
+CLIENT = "1"
+
+
+def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: str) -> None:
+    """Open the desk, do one thing, say how it ended."""
+    with open_console(Settings.load(dict(told))) as console:
+        pipe.send("open")
+        pipe.send(_ending(console, what, subject))
+
+
+def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
+    """Buy, and stop between the provider's answer and its record until the parent says a word."""
+
+    def progress(step: str) -> None:
+        if step == "answered":
+            pipe.send("answered")
+            pipe.recv()
+
+    with open_console(Settings.load(dict(told))) as console:
+        try:
+            console.credit_checks.purchase(PurchaseRequest(number, CLIENT), progress)
+            pipe.send("bought")
+        except ConsoleError as refusal:
+            pipe.send(refusal.code)
+
+
+def _ending(console: Console, what: str, subject: str) -> str:
+    try:
+        if what in ("purchase", "renewal"):
+            console.credit_checks.purchase(PurchaseRequest(subject, CLIENT, renew=what == "renewal"))
+        elif what == "refetch":
+            console.credit_checks.refetch(int(subject))
+        elif what == "probe":
+            console.credit_checks.probe(int(subject))
+        elif what == "resolve":
+            record, _, provider_id = subject.partition(":")
+            console.recovery.resolve("credit-check", record, "success", "seen on their screen", int(provider_id))
+        else:
+            console.recovery.run_due()
+    except ConsoleError as refusal:
+        return refusal.code
+    return "done"

@@ -1,0 +1,237 @@
+"""kill -9 at every named step of every action, and what a new process finds and does."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.services.failpoints import NAMES
+from console.settings import Settings
+from tests.crash.actors import CLIENT, act
+from tests.support import truth
+from tests.support.children import Child, crowd
+from tests.support.desks import environment
+from tests.support.invented import numbers
+from tests.support.waiting import until
+
+KILLED = -9
+RECOVERY_SECONDS = 5.0
+BUYING = NAMES[: NAMES.index("after_pdf") + 1]
+_NO_INTENT = ("after_intent",)  # a reading leaves none
+STEPS: dict[str, tuple[str, ...]] = {
+    "purchase": BUYING,
+    "renewal": BUYING,
+    "refetch": tuple(name for name in BUYING if name not in _NO_INTENT),
+    "probe": ("before_probe", "after_probe"),
+    "resolve": ("before_resolve", "after_resolve"),
+    "delivery": ("before_delivery", "after_delivery"),
+}
+_UNSENT = ("before_tx1", "after_tx1", "after_intent", "before_send")
+
+
+@dataclass
+class Case:
+    """One desk of its own on which one action is killed at one step."""
+
+    action: str
+    step: str
+    number: str
+    home: Path
+    url: str
+    before: int = 0  # charges before the kill
+    record_id: int | None = None
+    subject: str = ""
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def own_credentials(self, sandbox: Sandbox) -> None:
+        """Refresh tokens rotate: databases that share one would lock each other out."""
+        client, secret, token = (f"{word}-{self.number}" for word in ("client", "secret", "refresh"))
+        sandbox.control.accept(client, secret, token)
+        names = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")
+        given = zip(names, (client, secret, token), strict=True)
+        self.extra |= {f"SECRET_ALARMBOX_{name}": value for name, value in given}
+
+    def told(self, failpoint: str | None = None, **extra: str) -> dict[str, str]:
+        point = {"FAILPOINT": failpoint} if failpoint else {}
+        return environment(self.home, self.url, **self.extra, **point, **extra)
+
+    def opened(self, **extra: str) -> Console:
+        return open_console(Settings.load(self.told(**extra)))
+
+
+def run(actions: Sequence[str], folder: Path, seed: int = 0) -> Counter[str]:
+    """Kill each action at each of its steps, then recover; what happened, counted."""
+    with Sandbox() as sandbox:
+        sandbox.control.config(list_call=True)
+        wanted = [(action, step) for action in actions for step in STEPS[action]]
+        names = numbers(len(wanted), seed)
+        cases = [
+            Case(action, step, names[i], folder / f"{action}-{step}", sandbox.url)
+            for i, (action, step) in enumerate(wanted)
+        ]
+        for case in cases:
+            case.own_credentials(sandbox)
+            _prepare(case, sandbox)
+        _kill_all(cases, sandbox)
+        tally: Counter[str] = Counter()
+        with ExitStack() as desks:
+            # Opened at once, so that the leases of all cases run out while the first ones are looked at.
+            for case in cases:
+                desk = desks.enter_context(case.opened())
+                _look_at_once(case, desk, sandbox)
+            for case in cases:
+                tally.update(_recover(case, sandbox))
+        return tally
+
+
+def _prepare(case: Case, sandbox: Sandbox) -> None:
+    """What must be there before the action can be killed in the middle."""
+    case.subject = case.number
+    if case.action == "purchase":
+        return
+    with case.opened() as console:
+        if case.action == "renewal":
+            sandbox.control.config(today=date(2024, 4, 1).isoformat())
+            case.record_id = _buy(console, case.number).id
+            sandbox.control.config(today=None)
+        elif case.action == "refetch":
+            case.record_id = _buy(console, case.number).id
+            case.subject = str(case.record_id)
+        else:
+            _prepare_unknown(case, console, sandbox)
+    case.before = sandbox.control.charges(case.number)
+
+
+def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
+    """A charged purchase that nobody knows of; for a delivery its answer lies on the desk."""
+    if case.action == "delivery":
+        with crowd(act, [(case.told("before_tx2:1:raise"), "purchase", case.number)]) as (child,):
+            assert (child.report(), child.report()) == ("open", "outcome_unknown")
+    else:
+        case.extra = {"ALARMBOX_FIND_PURCHASES": "1"}
+        sandbox.control.fault("close_after_charge", call="purchase", number=case.number)
+        try:
+            _buy(console, case.number)
+        except ConsoleError as unknown:
+            assert unknown.code == "outcome_unknown", unknown.code
+    (record,) = console.lookup.find(case.number).credit_checks
+    charge = sandbox.ledger.charges(case.number)[0]
+    case.record_id = record.id
+    case.subject = f"{record.id}:{charge.id}" if case.action == "resolve" else str(record.id)
+
+
+def _buy(console: Console, number: str, *, renew: bool = False) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(number, CLIENT, renew=renew))
+
+
+def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
+    """A few at a time: the machine has few cores, and a heartbeat must not come too late for want of one."""
+    for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
+        told = [(case.told(f"{case.step}:1:kill"), case.action, case.subject) for case in some]
+        with crowd(act, told) as children:
+            for case, child in zip(some, children, strict=True):
+                _died(case, child)
+
+
+def _died(case: Case, child: Child) -> None:
+    assert child.report() == "open"
+    assert child.ended() == KILLED, f"{case.action} passed {case.step} unharmed"
+
+
+# A new process
+
+
+def _look_at_once(case: Case, console: Console, sandbox: Sandbox) -> None:
+    """Before the dead process's lease has run out: nothing is bought, nothing is called error."""
+    sent = case.step not in _UNSENT or case.action not in ("purchase", "renewal")
+    expected = case.before + (1 if sent and case.action in ("purchase", "renewal") else 0)
+    assert sandbox.control.charges(case.number) == expected, f"{case.action} at {case.step}"
+    if case.action in ("purchase", "renewal") and case.step != "before_tx1":
+        assert _code(lambda: _buy(console, case.number)) == "already_purchased"
+    for record in console.lookup.find(case.number).credit_checks:
+        assert record.state is not CheckState.ERROR
+        assert console.credit_checks.show(record.id).explanation.next_step.code
+
+
+def _recover(case: Case, sandbox: Sandbox) -> Counter[str]:
+    """Once the lease has run out, one round of due tasks and at most one person's act settle everything."""
+    charged = sandbox.control.charges(case.number)
+    with case.opened() as patient:
+        until(lambda: not patient.recovery.holders() and not _running(patient), f"lease of {case}", 15)
+    begun = time.monotonic()
+    with case.opened() as console:
+        console.recovery.run_due()
+        seconds = time.monotonic() - begun
+        assert seconds <= RECOVERY_SECONDS, f"recovery took {seconds:.1f} s: {case}"
+        truth.check_claims(truth.rows(console.database))
+        truth.check_queues(console)
+        _finish(case, console, sandbox)
+        wanted = case.before + (case.action in ("purchase", "renewal"))
+        assert sandbox.control.charges(case.number) == wanted, f"{charged} charges, then another: {case}"
+        found = truth.rows(console.database)
+        truth.check_claims(found)
+        truth.check_charges(found, {case.number: sandbox.control.charges(case.number)})
+        assert truth.still_calling(console.database) == 0
+        console.audit.verify()
+    return Counter(kills=1, slowest_ms=0, charged=charged)
+
+
+def _running(console: Console) -> bool:
+    """Whether a call still counts as running: its process may be dead, but its lease is not over."""
+    return any(
+        work.record is not None and work.record.certainty is Certainty.KNOWN and work.operation.state == "calling"
+        for work in console.recovery.unfinished()
+        if work.operation.action == "credit-check.purchase"
+    )
+
+
+def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
+    """What a person would do next, as the record says: buy if nothing is there, resolve what is unknown."""
+    records = console.lookup.find(case.number).credit_checks
+    if not records or (case.action == "renewal" and case.step == "before_tx1"):
+        assert _buy(console, case.number, renew=bool(records)).state is CheckState.SUCCESS
+        return
+    newest = records[0]
+    if newest.certainty is Certainty.UNKNOWN:
+        _settle(case, console, sandbox, newest)
+        newest = console.lookup.find(case.number).credit_checks[0]
+    assert newest.certainty is Certainty.KNOWN
+    if newest.state is CheckState.SUCCESS and newest.incomplete:
+        newest = console.credit_checks.refetch(newest.id).record
+        assert newest.incomplete == ()
+
+
+def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+    """Success where the ledger has a charge of its own for it; otherwise two people say it was not bought."""
+    step = console.credit_checks.show(record.id).explanation.next_step
+    assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
+    mine = [charge.id for charge in sandbox.ledger.charges(case.number)]
+    known = {row.provider_id for row in truth.rows(console.database)}
+    fresh = [charge for charge in mine if charge not in known]
+    if fresh:
+        console.recovery.resolve("credit-check", record.id, "success", "seen on their screen", fresh[0])
+        return
+    console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
+    with console.acting("lead-b"):
+        console.recovery.resolve("credit-check", record.id, "error", "not on the bill")
+    if case.action == "renewal":
+        (old,) = [one for one in console.lookup.find(case.number).credit_checks if one.id == case.record_id]
+        assert old.live, f"the renewed record did not come back: {old}"
+        assert _buy(console, case.number, renew=True).state is CheckState.SUCCESS
+    else:
+        assert _buy(console, case.number).state is CheckState.SUCCESS
+
+
+def _code(call: object) -> str:
+    try:
+        call()  # type: ignore[operator]  # a lambda
+    except ConsoleError as refusal:
+        return refusal.code
+    return "done"
