@@ -2,11 +2,14 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.vnc_eye import colours
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -24,12 +27,15 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target / "dist" / "support-console" / "support-console"
 
 
+def plain(home: Path, **more: str) -> dict[str, str]:
+    """The plainest of environments: no locale, no display, nothing of the clone."""
+    return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
+
+
 def run(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    """Run it as a person would from another folder, in the plainest of environments."""
-    env = {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_LANGUAGE": language}
-    env["CONSOLE_OPERATOR"] = "op-a"
-    command = [str(program), *words]
-    return subprocess.run(command, capture_output=True, encoding="utf-8", cwd=home, env=env, check=False, timeout=60)
+    """Run it as a person would from another folder."""
+    command, env = [str(program), *words], plain(home, CONSOLE_LANGUAGE=language)
+    return subprocess.run(command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=60)
 
 
 def test_a_lookup_makes_its_database_and_answers(program: Path, tmp_path: Path) -> None:
@@ -48,3 +54,24 @@ def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word:
     done = run(program, tmp_path, "lookup", "1180301018772", language=language)
     assert done.returncode == 2
     assert word in done.stdout + done.stderr
+
+
+def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path, tmp_path: Path) -> None:
+    """The window is painted (seen over VNC, from outside), the demo's records are there, and it ends when told."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    env = plain(tmp_path, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
+    command = [str(program), "--json", "demo"]
+    with subprocess.Popen(command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as demo:
+        try:
+            assert demo.stdout is not None
+            ready = json.loads(demo.stdout.readline())["data"]
+            assert colours(port) > 50
+            number = ready["provider_screen"][0]["corporation_number"]
+            found = json.loads(run(program, Path(ready["home"]), "--json", "lookup", number).stdout)
+            assert found["data"]["credit_checks"]
+        finally:
+            demo.terminate()
+            status = demo.wait(timeout=30)
+    assert status == 0
+    assert not Path(ready["home"]).exists()
