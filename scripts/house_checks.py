@@ -112,7 +112,7 @@ CALLS = (
     ),
     (
         r"console/views/",
-        r"\.exec_?$",
+        r"(?<!^app)(?<!Application)\.exec_?$",  # the application's own loop is the one that has to run
         "exec() lets the world change in the middle of a function; use open() and the signal `finished`",
     ),
     (
