@@ -39,6 +39,7 @@ def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -
     ("path", "text"),
     [
         ("console/sandbox/server.py", "import time\ntime.sleep(1)\n"),
+        ("console/views/page.py", "self.filter.selectAll()\n"),
         ("console/views/main.py", "app.exec()\nQApplication.exec()\nsqlite.executemany()\n"),
         ("tests/services/test_x.py", "import time\ntime.sleep(1)  # house: stands for a server that hangs\n"),
         ("console/store/migrations/versions/0001_x.py", "x = 1\n" * 400),
