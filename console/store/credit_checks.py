@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, exists, insert, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain import states
@@ -30,6 +30,10 @@ _ALL = select(*_COLUMNS)
 _GET = _ALL.where(_t.id == bindparam("of"))
 _BY_NUMBER = _ALL.where(_t.number_key == bindparam("number")).order_by(_t.id.desc())
 _LIVE = _ALL.where(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
+_RENEWAL = credit_checks.alias("renewal")
+_RENEWED_BY = _ALL.join_from(_RENEWAL, credit_checks, _t.id == _RENEWAL.c.renews).where(
+    _RENEWAL.c.id == bindparam("of"), _t.superseded_by == bindparam("of")
+)
 _INSERT = insert(credit_checks)
 _FEED = insert(changes)
 
@@ -81,15 +85,17 @@ def select_records(
 def starting_with(
     conn: Connection, number: str, name: str, limit: int, lapsed: AbstractSet[int]
 ) -> tuple[CreditCheck, ...]:
-    """Records whose number or company name begins so; both are index reads."""
-    conditions: list[ColumnElement[bool]] = []
+    """Records whose number (or else company name) begins so, in the order of an index, newest first of each."""
     if number:
-        conditions.append(and_(_t.number_key >= number, _t.number_key < number + ":"))
-    if name:
-        conditions.append(and_(_t.company_name >= name, _t.company_name < name + "\U0010ffff"))
-    if not conditions:
+        query = _ALL.where(_t.number_key >= number, _t.number_key < number + ":").order_by(
+            _t.number_key, _t.id.desc()
+        )
+    elif name:
+        last = name + "\U0010ffff"
+        query = _ALL.where(_t.company_name >= name, _t.company_name < last).order_by(_t.company_name, _t.id.desc())
+    else:
         return ()
-    return select_records(conn, _ALL.where(or_(*conditions)).order_by(_t.id.desc()).limit(limit), lapsed)
+    return select_records(conn, query.limit(limit), lapsed)
 
 
 def insert_pending(
@@ -166,8 +172,8 @@ def may_claim(conn: Connection, record: CreditCheck, number: str) -> bool:
 
 def renewed_by(conn: Connection, record_id: int) -> CreditCheck | None:
     """The record that `record_id` superseded, if it was bought as a renewal."""
-    rows = select_records(conn, _ALL.where(_t.superseded_by == record_id))
-    return rows[0] if rows else None
+    row = conn.execute(_RENEWED_BY, {"of": record_id}).first()
+    return to_record(row, frozenset()) if row else None
 
 
 def later_success() -> ColumnElement[bool]:

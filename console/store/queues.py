@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.records import CreditCheck
@@ -33,33 +33,58 @@ def page(
     """One page, what needs a person first, then oldest first; `after` is the key of the last row seen."""
     if name not in _CONDITIONS:
         return ()
-    query = credit_checks.all_records().where(_condition(name, lapsed)).order_by(_t.seen_work, _t.id).limit(limit)
+    found = _walk(conn, _without(name, lapsed), after, limit, lapsed)
+    if name in _JOINED_BY_LAPSE and lapsed:
+        gone = credit_checks.select_records(conn, credit_checks.all_records().where(_lapsed_rows(lapsed)), lapsed)
+        joined = {key_of(record, lapsed): record for record in (*found, *gone)}
+        found = [joined[key] for key in sorted(joined) if after is None or key > after][:limit]
+    return tuple(found)
+
+
+def _walk(
+    conn: Connection, rows: ColumnElement[bool], after: tuple[str, int] | None, limit: int, lapsed: AbstractSet[int]
+) -> list[CreditCheck]:
+    """Rows behind `after`: first the rest of its work state, then the later ones. No engine reads an index from
+    its middle when this is asked in one comparison: SQLite walks there from the start, MariaDB through the table.
+    """
+    query = credit_checks.all_records().where(rows).limit(limit)
+    found: list[CreditCheck] = []
     if after is not None:
-        # Written out, because MariaDB scans the table for a row-value comparison.
         work, last = after
-        query = query.where(or_(_t.seen_work > work, and_(_t.seen_work == work, _t.id > last)))
-    return credit_checks.select_records(conn, query, lapsed)
+        same = query.where(_t.seen_work == work, _t.id > last).order_by(_t.id)
+        found.extend(credit_checks.select_records(conn, same, lapsed))
+        query = query.where(_t.seen_work > work)
+    if len(found) < limit:
+        later = query.order_by(_t.seen_work, _t.id).limit(limit - len(found))
+        found.extend(credit_checks.select_records(conn, later, lapsed))
+    return found
 
 
-def _condition(name: str, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
+def _without(name: str, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
     condition = _CONDITIONS[name]
-    if not lapsed:
-        return condition
-    gone = _t.id.in_(sorted(lapsed))
-    if name in _JOINED_BY_LAPSE:
-        return or_(condition, and_(gone, _PENDING))
-    return and_(condition, ~gone) if name == "pending" else condition
+    return and_(condition, _t.id.not_in(sorted(lapsed))) if name == "pending" and lapsed else condition
+
+
+def _lapsed_rows(lapsed: AbstractSet[int]) -> ColumnElement[bool]:
+    """A question of its own, because OR would make the database read and sort the whole queue."""
+    return and_(_t.id.in_(sorted(lapsed)), _PENDING)
 
 
 def count(conn: Connection, name: str, lapsed: AbstractSet[int]) -> tuple[int, datetime | None]:
     """How many rows, at most the cap + 1, and since when the oldest of these has been so."""
     if name not in _CONDITIONS:
         return 0, None
-    rows = (
-        select(_t.id, _t.changed_at).where(_condition(name, lapsed)).limit(bindparam("cap", COUNT_CAP + 1)).subquery()
-    )
-    counted = conn.execute(select(func.count(), func.min(rows.c.changed_at)).select_from(rows)).one()
-    return int(counted[0]), aware(counted[1]) if counted[1] else None
+    total, oldest = _count(conn, _without(name, lapsed))
+    if name in _JOINED_BY_LAPSE and lapsed:
+        joined, since = _count(conn, _lapsed_rows(lapsed))
+        total, oldest = min(total + joined, COUNT_CAP + 1), min(filter(None, (oldest, since)), default=None)
+    return total, oldest
+
+
+def _count(conn: Connection, condition: ColumnElement[bool]) -> tuple[int, datetime | None]:
+    rows = select(_t.id, _t.changed_at).where(condition).limit(bindparam("cap", COUNT_CAP + 1)).subquery()
+    total, oldest = conn.execute(select(func.count(), func.min(rows.c.changed_at)).select_from(rows)).one()
+    return int(total), aware(oldest) if oldest else None
 
 
 def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
@@ -78,7 +103,7 @@ def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     query = (
         select(_t.id, _t.corporation_number, _t.number_key)
         .where(_t.work_state.is_(None))
-        .order_by(_t.id)
+        .order_by(_t.work_at, _t.id)  # as the index has them
         .limit(limit)
     )
     return tuple((int(i), str(raw), str(key)) for i, raw, key in conn.execute(query))
