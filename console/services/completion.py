@@ -55,7 +55,10 @@ class Completion:
                 self._parts.plan_next(tx, record_id, attempts=0)
 
     def _follow_up_part(self, record_id: int, name: str) -> None:
-        part = self._parts.fetch(self._record(record_id), name)
+        record = self._record(record_id)
+        if record.state is not CheckState.SUCCESS:  # people decided otherwise while the answer was on its way
+            return
+        part = self._parts.fetch(record, name)
         with self._desk.database.write() as tx:
             self._parts.apply(tx, record_id, part)
         self._desk.failpoints.reach(f"after_{name}")

@@ -1,0 +1,112 @@
+"""A process that is stopped between the provider's answer and its record, until its lease has run out."""
+
+import os
+import signal
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.settings import Settings
+from tests.crash.actors import CLIENT, pause_when_answered
+from tests.support import truth
+from tests.support.children import Child, crowd
+from tests.support.desks import environment
+from tests.support.invented import numbers
+from tests.support.waiting import until
+
+_CASES = text("SELECT count(*) FROM alerts WHERE rule_id = 'contradicted' AND subject_id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """One buyer of one number; `decided`: people call it not bought while it sleeps."""
+
+    number: str
+    decided: bool
+    told: dict[str, str]
+    child: Child
+
+
+def run(folder: Path, sleepers: int, seed: int = 0) -> Counter[str]:
+    """That many buyers on one database, each for a client's number of its own; every second one is decided about."""
+    with Sandbox() as sandbox:
+        told = environment(folder, sandbox.url, LEASES="off")
+        with open_console(Settings.load(told)) as console:
+            names = numbers(sleepers, seed)
+            with crowd(pause_when_answered, [(told, number) for number in names]) as children:
+                asleep = [
+                    Stopped(number, bool(i % 2), told, child)
+                    for i, (number, child) in enumerate(zip(names, children, strict=True))
+                ]
+                _stop(asleep)
+                until(lambda: _all_lapsed(console, asleep), "their leases to run out")
+                console.recovery.run_due()
+                for one in asleep:
+                    _decide(console, one)
+                return _wake(console, sandbox, asleep)
+
+
+def _stop(asleep: list[Stopped]) -> None:
+    for one in asleep:
+        assert one.child.report() == "answered"
+        os.kill(one.child.pid, signal.SIGSTOP)
+
+
+def _only(console: Console, number: str) -> CreditCheck:
+    (record,) = console.lookup.find(number).credit_checks
+    return record
+
+
+def _all_lapsed(console: Console, asleep: list[Stopped]) -> bool:
+    return all(_only(console, one.number).certainty is Certainty.UNKNOWN for one in asleep)
+
+
+def _decide(console: Console, one: Stopped) -> None:
+    """The desk's view while they sleep: unknown, claimed; and for some the decision of two people."""
+    record = _only(console, one.number)
+    assert (record.state, record.certainty) == (CheckState.PENDING, Certainty.UNKNOWN)
+    try:
+        console.credit_checks.purchase(PurchaseRequest(one.number, CLIENT))
+    except ConsoleError as refusal:
+        code = refusal.code
+    assert code == "already_purchased"
+    if one.decided:
+        console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
+        with console.acting("lead-b"):
+            console.recovery.resolve("credit-check", record.id, "error", "not on the bill")
+
+
+def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[str]:
+    """Each writes what it knows: what was decided stays, and what the provider answered is kept either way."""
+    tally: Counter[str] = Counter(stopped=len(asleep))
+    for one in asleep:
+        before = _only(console, one.number)
+        os.kill(one.child.pid, signal.SIGCONT)
+        one.child.pipe.send("go")
+        tally[f"told {one.child.report()}"] += 1
+        assert one.child.ended() == 0
+        after = _only(console, one.number)
+        (charge,) = sandbox.ledger.charges(one.number)
+        if one.decided:
+            assert (after.state, after.certainty) == (before.state, before.certainty), f"overwritten: {after}"
+            assert _contradicted(console, after.id) == 1
+        else:
+            assert (after.state, after.credit_check_id) == (CheckState.SUCCESS, charge.id)
+        kept = [item for item in console.credit_checks.show(after.id).evidence if str(charge.id) in item.body]
+        assert kept, f"the answer was lost: {after}"
+        tally["evidence"] += 1
+    truth.check_claims(truth.rows(console.database))
+    truth.check_queues(console)
+    console.audit.verify()
+    return tally
+
+
+def _contradicted(console: Console, record_id: int) -> int:
+    with console.database.read() as conn:
+        return int(conn.scalar(_CASES, {"id": record_id}) or 0)
