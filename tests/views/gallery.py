@@ -1,4 +1,4 @@
-"""Renders every badge, control, bar and row into pictures, to be looked at: `python -m tests.views.gallery FOLDER`."""
+"""Renders every badge, control, bar and row into pictures to look at: `python -m tests.views.gallery FOLDER`."""
 
 import sys
 from collections.abc import Callable
@@ -149,16 +149,38 @@ def inputs() -> QWidget:
 def bars() -> QWidget:
     inline: Callable[..., KeyButton] = lambda text, key="": KeyButton(text, key, "inline", binds=False)  # noqa: E731 - short
     shown = (
-        Bar("古い表示", "14:52:10 に読取(12 分前)。変更の操作は再読込のあとで使えます。", tone="care", shape="clock",
-            button=inline("再読込", "F5")),
-        Bar("読み取れませんでした", "15:03:40、問合せ番号 E-7Q2K。前の内容を表示しています。", tone="bad", shape="cross",
-            button=inline("もう一度読む")),
+        Bar(
+            "古い表示",
+            "14:52:10 に読取(12 分前)。変更の操作は再読込のあとで使えます。",
+            tone="care",
+            shape="clock",
+            button=inline("再読込", "F5"),
+        ),
+        Bar(
+            "読み取れませんでした",
+            "15:03:40、問合せ番号 E-7Q2K。前の内容を表示しています。",
+            tone="bad",
+            shape="cross",
+            button=inline("もう一度読む"),
+        ),
         Bar("未接続", "15:02 から。15:01:58 の内容を表示しています。閲覧だけできます。", shape="offline"),
-        Bar("読み込み中", "決済を読んでいます  1.4 秒", tone="progress", shape="circle_arrow", button=inline("中止", "Esc")),
+        Bar(
+            "読み込み中",
+            "決済を読んでいます  1.4 秒",
+            tone="progress",
+            shape="circle_arrow",
+            button=inline("中止", "Esc"),
+        ),
         Bar("閲覧専用", "14:30 から。決済会社の保守のため。状態確認は使えます。", shape="lock"),
-        Bar("変更あり", "lead-b が 15:03 に状態を変更しました。", tone="care", shape="person", button=inline("違いを表示")),
+        Bar(
+            "変更あり",
+            "lead-b が 15:03 に状態を変更しました。",
+            tone="care",
+            shape="person",
+            button=inline("違いを表示"),
+        ),
         Bar("再購入禁止", "料金が発生した可能性があります。", tone="unknown", shape="lock"),
-    )  # fmt: skip
+    )
     holder = QWidget()
     holder.setLayout(column(*shown, gap=8))
     return section("状態の帯", holder)
@@ -238,12 +260,40 @@ def chrome() -> QWidget:
     side.setFixedHeight(220)
     strip = Strip(
         [
-            Side("当社", "完了", "disc", "good", amount="¥12,000", fact="14:58:03 から・6 分", source="v7・自動確認による"),
-            Side("決済会社(PayPay)", "成功", "disc", "good", "COMPLETED", "¥12,000", "15:01:40 に確認・3 分前", "参照 0473…8821"),
-            Side("注文", "未入金", "ring", "text", "pending", "¥12,000", "15:03:10 に読取・1 分前", "番号 A-10442", True, "不一致"),
+            Side(
+                "当社",
+                "完了",
+                "disc",
+                "good",
+                amount="¥12,000",
+                fact="14:58:03 から・6 分",
+                source="v7・自動確認による",
+            ),
+            Side(
+                "決済会社(PayPay)",
+                "成功",
+                "disc",
+                "good",
+                "COMPLETED",
+                "¥12,000",
+                "15:01:40 に確認・3 分前",
+                "参照 0473…8821",
+            ),
+            Side(
+                "注文",
+                "未入金",
+                "ring",
+                "text",
+                "pending",
+                "¥12,000",
+                "15:03:10 に読取・1 分前",
+                "番号 A-10442",
+                True,
+                "不一致",
+            ),
         ],
         "三つの立場",
-    )  # fmt: skip
+    )
     form = FactForm(("判定", "理由", "次回", "できること"))
     form.show_facts(
         "不一致: 決済会社では支払済みですが、注文は未入金のままです。",
@@ -266,9 +316,15 @@ def chrome() -> QWidget:
         [Status("サービス", "check", "good", "0.2 秒"), Status("Atom", "warning", "care", "遅延 4 秒")],
         [Status("未完了の作業", words="1", key="unfinished"), Status("書き込み可", "check", "good")],
     )
-    title = row(Words("決済 A-10442", "title"), CopyableId("2 0104 0190 7731", "2010401907731", "法人番号", tone="muted"),
-                None, Badge.of("payment.completed", "ja"), Badge.of("certainty.sides_disagree", "ja"),
-                Badge.of("work.scheduled", "ja"), margins=(24, 12, 24, 12))  # fmt: skip
+    title = row(
+        Words("決済 A-10442", "title"),
+        CopyableId("2 0104 0190 7731", "2010401907731", "法人番号", tone="muted"),
+        None,
+        Badge.of("payment.completed", "ja"),
+        Badge.of("certainty.sides_disagree", "ja"),
+        Badge.of("work.scheduled", "ja"),
+        margins=(24, 12, 24, 12),
+    )
     page = column(title, strip, form, tabs, timeline(), actions, hints, gap=0)
     holder = QWidget()
     body = row(side, gap=0)

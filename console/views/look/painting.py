@@ -103,3 +103,15 @@ def draw_radio(painter: QPainter, rect: QRectF, *, checked: bool, enabled: bool 
         painter.setBrush(colour("base" if enabled else "disabled_fill"))
         painter.drawEllipse(rect.adjusted(0.5, 0.5, -0.5, -0.5))
     painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
+@lru_cache(maxsize=16)
+def check_box_pixmap(_theme: str, px: int, ratio: float, checked: bool) -> QPixmap:
+    """A check box of the theme in force, drawn once."""
+    image = QPixmap(round(px * ratio), round(px * ratio))
+    image.setDevicePixelRatio(ratio)
+    image.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(image)
+    draw_check_box(painter, QRectF(0, 0, px, px), checked=checked)
+    painter.end()
+    return image

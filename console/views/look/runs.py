@@ -80,12 +80,19 @@ def draw_runs(
     for piece, figures in runs:
         painter.setFont(look().font(role, bold=bold, figures=figures))
         painter.drawText(int(x), int(baseline), piece)
-        x += look().metrics(role, bold=bold, figures=figures).horizontalAdvance(piece)
+        x += _advance(piece, role, bold, figures, look().scale)
     return x
 
 
 def runs_width(runs: tuple[tuple[str, bool], ...], role: Role = "body", *, bold: bool = False) -> float:
-    return sum(look().metrics(role, bold=bold, figures=figures).horizontalAdvance(piece) for piece, figures in runs)
+    scale = look().scale
+    return sum(_advance(piece, role, bold, figures, scale) for piece, figures in runs)
+
+
+@lru_cache(maxsize=4096)
+def _advance(text: str, role: Role, bold: bool, figures: bool, _scale: float) -> float:
+    """How wide a piece is in px; measuring costs as much as drawing, and most words come again."""
+    return look().metrics(role, bold=bold, figures=figures).horizontalAdvance(text)
 
 
 def baseline_in(top: float, height: float, role: Role = "body") -> float:
@@ -96,4 +103,7 @@ def baseline_in(top: float, height: float, role: Role = "body") -> float:
 
 def elided(text: str, width: float, role: Role = "body", *, bold: bool = False) -> str:
     """The text cut at its end to a width in px."""
+    figures = tokens().type[role].font == "figures"
+    if _advance(text, role, bold, figures, look().scale) <= width:
+        return text
     return look().metrics(role, bold=bold).elidedText(text, Qt.TextElideMode.ElideRight, width)

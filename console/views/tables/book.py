@@ -29,7 +29,6 @@ class Slot:
     start: object | None
     count: int
     entries: list[Entry] | None = None
-    stale: bool = False
     used: int = 0
     last_group: object | None = None
 
@@ -99,6 +98,14 @@ class Book:
         self.slots[page].last_group = before
         return entries
 
+    def length_of(self, entries: Sequence[Entry], rows: int) -> int:
+        """How many entries it takes to hold that many rows, headings above them included."""
+        for number, entry in enumerate(entries):
+            if rows == 0:
+                return number
+            rows -= not isinstance(entry, Group)
+        return len(entries)
+
     def entry_key(self, entry: Entry) -> Hashable:
         return ("group", entry.key) if isinstance(entry, Group) else ("row", self.key_of(entry))
 
@@ -115,7 +122,10 @@ def differences(old: list[Entry], new: list[Entry], key: Callable[[Entry], Hasha
     wanted = {key(entry) for entry in new}
     work = list(old)
     for place in range(len(work) - 1, -1, -1):
-        if key(work[place]) not in wanted:
+        here = key(work[place])
+        if here in wanted:
+            wanted.discard(here)  # a row may be there twice while pages overlap; the later one stays
+        else:
             steps.append(Change("remove", place))
             del work[place]
     keys = [key(entry) for entry in work]

@@ -11,6 +11,8 @@ from console.views.tables.columns import Cell, Column, Group
 
 Index = QModelIndex | QPersistentModelIndex
 _Role = Qt.ItemDataRole
+_NO_ROW = Qt.ItemFlag.NoItemFlags
+_A_ROW = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
 _ANSWERED = frozenset(
     (_Role.DisplayRole, _Role.ToolTipRole, _Role.AccessibleTextRole, _Role.AccessibleDescriptionRole,
      _Role.CheckStateRole)
@@ -43,11 +45,11 @@ class BookModel(QAbstractTableModel):
 
     def row_at(self, row: int) -> Any | None:
         """The row as the service gave it; None for a heading or a page that isn't here."""
-        entry = self._entry(row)
+        entry = self.entry(row)
         return None if isinstance(entry, Group) else entry
 
     def group_at(self, row: int) -> Group | None:
-        entry = self._entry(row)
+        entry = self.entry(row)
         return entry if isinstance(entry, Group) else None
 
     def find(self, key: Hashable) -> int | None:
@@ -92,14 +94,12 @@ class BookModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        if self.row_at(index.row()) is None:
-            return Qt.ItemFlag.NoItemFlags
-        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemNeverHasChildren
+        return _NO_ROW if self.row_at(index.row()) is None else _A_ROW
 
     def data(self, index: Index, role: int = _Role.DisplayRole) -> Any:
         if not index.isValid() or role not in _ANSWERED:
             return None
-        entry = self._entry(index.row())
+        entry = self.entry(index.row())
         if entry is None:
             return None
         if isinstance(entry, Group):
@@ -120,7 +120,7 @@ class BookModel(QAbstractTableModel):
 
     def cell(self, row: int, column: int) -> Cell | Group | None:
         """What the delegate paints, without the way round through QVariant; None while it isn't here."""
-        entry = self._entry(row)
+        entry = self.entry(row)
         if entry is None or isinstance(entry, Group):
             return entry
         return self.columns[column].cell(entry)
@@ -129,7 +129,8 @@ class BookModel(QAbstractTableModel):
         """The whole row as a screen reader says it."""
         return ", ".join(words for column in self.columns if (words := column.speak(entry)))
 
-    def _entry(self, row: int) -> Any | None:
+    def entry(self, row: int) -> Any | None:
+        """The row or the heading there; None while its page isn't here."""
         return self._book.entry(row) if 0 <= row < len(self._book) else None
 
     def _check_state(self, entry: Any) -> Qt.CheckState:

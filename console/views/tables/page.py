@@ -5,18 +5,18 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
-    QRect,
     Qt,
     Signal,
     Slot,
 )
-from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QResizeEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from console.views.look.theme import look
 from console.views.look.tokens import Tone, tokens
 from console.views.tables.delegates import DELEGATES
 from console.views.tables.paging import PagedModel
+from console.views.tables.rows import RowPainter, TableHeader
 
 
 class RecordTable(QTableView):
@@ -38,17 +38,18 @@ class RecordTable(QTableView):
         self.rows = rows
         self.margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.current_row = self.hover_row = self.ring_row = -1
-        self.first_column, self.last_column = 0, len(rows.columns) - 1
         self._headings: list[int] = []
         self._marks: dict[object, Tone] = {}
         self._top: tuple[QPersistentModelIndex, int] | None = None
         self.setAccessibleName(name)
+        self.delegates = [DELEGATES[column.kind](self, column) for column in rows.columns]
+        self._painter = RowPainter(self)
         self.setHorizontalHeader(TableHeader(self))
         self.setModel(rows)
         self._set_up()
         self._measure()
-        for number, column in enumerate(rows.columns):
-            self.setItemDelegateForColumn(number, DELEGATES[column.kind](self, column))
+        for number, delegate in enumerate(self.delegates):
+            self.setItemDelegateForColumn(number, delegate)
         rows.about_to_change.connect(self._keep_place)
         rows.changed.connect(self._find_place)
         rows.modelReset.connect(self._see)
@@ -65,6 +66,8 @@ class RecordTable(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        # We paint every pixel: scrolling then moves what is there and paints only what comes in.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
 
@@ -220,6 +223,12 @@ class RecordTable(QTableView):
         super().leaveEvent(event)
         self._hover(-1)
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Row by row instead of cell by cell: Qt's way asks and fills nine times for each row."""
+        painter = QPainter(self.viewport())
+        for exposed in event.region():  # type: ignore[attr-defined]  # the stubs forget that it iterates
+            self._painter.paint(painter, exposed)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._see()
@@ -231,24 +240,3 @@ class RecordTable(QTableView):
 
 
 _HELD = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
-
-
-class TableHeader(QHeaderView):
-    """Titles in small muted words on a raised ground; right-aligned over what is right-aligned."""
-
-    def __init__(self, table: RecordTable) -> None:
-        super().__init__(Qt.Orientation.Horizontal, table)
-        self._table = table
-        self.setHighlightSections(False)
-        self.setSectionsClickable(False)
-
-    def paintSection(self, painter: QPainter, rect: QRect, section: int) -> None:
-        colour, column = look().colour, self._table.rows.columns[section]
-        painter.fillRect(rect, colour("raised"))
-        painter.fillRect(rect.left(), rect.bottom(), rect.width(), 1, colour("line"))
-        left = self._table.margin if section == self._table.first_column else 8
-        inner = rect.adjusted(left, 0, -8, -1)
-        painter.setFont(look().font("small"))
-        painter.setPen(colour("muted"))
-        side = Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(inner, side | Qt.AlignmentFlag.AlignVCenter, column.title)

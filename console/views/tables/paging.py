@@ -1,15 +1,15 @@
 """The model of a long list: pages of rows are asked for by the TaskRunner when they are looked at."""
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from console.views.look.tokens import tokens
-from console.views.tables.book import Change, Page, differences
-from console.views.tables.book import Slot as PageSlot
+from console.views.tables.book import Change, Page
+from console.views.tables.changing import ChangingModel
 from console.views.tables.columns import Column, Group
-from console.views.tables.model import CHANGING, BookModel
 from console.views.tasks import Failure, Runner
 
 Fetch = Callable[[object | None, int], Page]
@@ -17,10 +17,23 @@ Fetch = Callable[[object | None, int], Page]
 PAGE = 200
 KEPT_PAGES = 8
 _FIRST_PLACEHOLDERS = 8
-_MORE_PLACEHOLDERS = 3
 
 
-class PagedModel(BookModel):
+@dataclass(slots=True)
+class _Again:
+    """Pages from `first` to `last` that are being read again, and what has come of them."""
+
+    first: int
+    last: int
+    pages: list[Page]
+
+    def take(self, page: Page) -> bool:
+        """Another page came; True when all are here."""
+        self.pages.append(page)
+        return page.next is None or len(self.pages) > self.last - self.first
+
+
+class PagedModel(ChangingModel):
     """Rows of any number, read in pages by key. `data()` only asks; a placeholder stands meanwhile.
 
     Signals:
@@ -45,12 +58,13 @@ class PagedModel(BookModel):
         page: int = PAGE,
         parent: QObject | None = None,
     ) -> None:
-        """`key_of` gives what a row keeps over a re-read; `group_of` the heading it stands under, `page` how many are read at a time."""
+        """`key_of`: what a row keeps over a re-read; `group_of`: its heading; `page`: rows read at a time."""
         super().__init__(columns, key_of, group_of, parent)
         self._runner, self._label, self._page = runner, label, page
         self._fetch: Fetch | None = None
         self._question = 0
         self._asked: int | None = None
+        self._again: _Again | None = None
         self._seen = (0, 0)
         self._missed: int | None = None  # a row that was asked for without being seen
         self._tick = 0
@@ -67,7 +81,7 @@ class PagedModel(BookModel):
         """Another question: forget the rows, read the first page. `fetch(cursor, limit)` runs in a worker."""
         self.beginResetModel()
         self._question += 1
-        self._fetch, self._asked, self._broken = fetch, None, False
+        self._fetch, self._asked, self._again, self._broken = fetch, None, None, False
         self._seen, self._missed = (0, 0), None
         self.chosen.clear()
         self._book.begin(_FIRST_PLACEHOLDERS)
@@ -82,10 +96,9 @@ class PagedModel(BookModel):
         self._asked, self._broken = None, False
         first, last = self._seen_pages()
         for number, page in enumerate(self._book.slots):
-            if first <= number <= last:
-                page.stale = True
-            else:
+            if not first <= number <= last:
                 page.entries = None  # read again when somebody scrolls there
+        self._again = None if self.loading else _Again(first, last, [])
         self._ask()
 
     def replace(self, row: Any) -> bool:
@@ -94,7 +107,7 @@ class PagedModel(BookModel):
         if place is None:
             return False
         number, at = self._book.locate(place)
-        self._apply(number, [Change("set", at, entries=(row,))])
+        self._step(number, Change("set", at, entries=(row,)))
         return True
 
     def see(self, first: int, last: int) -> None:
@@ -126,8 +139,8 @@ class PagedModel(BookModel):
 
     # -- reading pages
 
-    def _entry(self, row: int) -> Any | None:
-        entry = super()._entry(row)
+    def entry(self, row: int) -> Any | None:
+        entry = super().entry(row)
         if entry is None and 0 <= row < len(self._book):
             self._missed = row
             if self._asked is None and not self._broken and not self._later.isActive():
@@ -145,13 +158,15 @@ class PagedModel(BookModel):
         """Ask for the first page that is needed: one at a time, so that it is always the newest need."""
         if self._asked is not None or self._fetch is None or self._broken:
             return
-        number = self._needed()
+        number = self._again.first if self._again else self._needed()
         if number is None:
             return
         self._asked, self.skeleton = number, False
         self._skeleton_timer.start()
-        fetch, size = self._fetch, self._page
-        start, question = self._book.slots[number].start, self._question
+        fetch, size, question = self._fetch, self._page, self._question
+        start = self._book.slots[number].start
+        if self._again and self._again.pages:
+            start = self._again.pages[-1].next
         self._runner.run(
             lambda: fetch(start, size),
             lambda page: self._take(question, page),
@@ -167,7 +182,7 @@ class PagedModel(BookModel):
         for number in range(first, last + 1):
             page = self._book.slots[number]
             page.used = self._tick if page.entries is not None else page.used
-            if page.entries is None or page.stale:
+            if page.entries is None:
                 return number
         ahead = last + 1
         if ahead < len(self._book.slots) and self._book.slots[ahead].entries is None:
@@ -188,71 +203,24 @@ class PagedModel(BookModel):
             return
         number, self._asked = self._asked, None
         self._skeleton_timer.stop()
+        if self._again is None:
+            self._change(lambda: self._put(number, page), number, page)
+        elif self._again.take(page):
+            first, last, pages = self._again.first, self._again.last, self._again.pages
+            self._again = None
+            self._change(lambda: self._put_again(first, last, pages), first + len(pages) - 1, page)
+        self._ask()
+
+    def _change(self, change: Callable[[], None], last: int, page: Page) -> None:
+        """Bring rows in; `page` is the last of them and lies at `last` afterwards."""
         self.about_to_change.emit()
-        self._put(number, page)
-        self._link(number, page)
+        change()
+        self._tick += 1
+        self._book.slots[last].used = self._tick
+        self._link(last, page)
         self._book.keep_only(KEPT_PAGES)
         self.changed.emit()
         self.arrived.emit()
-        self._ask()
-
-    def _put(self, number: int, page: Page) -> None:
-        """Bring the page's rows in, with the narrowest change that does it."""
-        slot = self._book.slots[number]
-        entries = self._book.with_groups(number, page.rows)
-        self._tick += 1
-        slot.used, slot.stale = self._tick, False
-        if slot.entries is not None:
-            self._apply(number, differences(slot.entries, entries, self._book.entry_key))
-            return
-        first, before = self._book.first_row(number), slot.count
-        self._resize(slot, first, before, len(entries))
-        slot.entries = entries
-        self._tell(first, first + min(before, len(entries)) - 1)
-
-    def _resize(self, slot: PageSlot, first: int, before: int, after: int) -> None:
-        """Placeholders come or go at the end of a page that wasn't here."""
-        if after > before:
-            self.beginInsertRows(QModelIndex(), first + before, first + after - 1)
-        elif after < before:
-            self.beginRemoveRows(QModelIndex(), first + after, first + before - 1)
-        slot.count = after
-        self._book.count_anew()
-        if after > before:
-            self.endInsertRows()
-        elif after < before:
-            self.endRemoveRows()
-
-    def _apply(self, number: int, changes: Sequence[Change]) -> None:
-        for change in changes:
-            self._step(number, change)
-
-    def _step(self, number: int, change: Change) -> None:
-        slot = self._book.slots[number]
-        entries = slot.entries
-        if entries is None:
-            return
-        first = self._book.first_row(number)
-        row, none = first + change.at, QModelIndex()
-        if change.kind == "set":
-            entries[change.at] = change.entries[0]
-            self._tell(row, row)
-        elif change.kind == "insert":
-            self.beginInsertRows(none, row, row)
-            entries.insert(change.at, change.entries[0])
-        elif change.kind == "remove":
-            self.beginRemoveRows(none, row, row)
-            del entries[change.at]
-        else:
-            self.beginMoveRows(none, row, row, none, first + change.target)
-            entries.insert(change.target, entries.pop(change.at))
-            self.endMoveRows()
-        slot.count = len(entries)
-        self._book.count_anew()
-        if change.kind == "insert":
-            self.endInsertRows()
-        elif change.kind == "remove":
-            self.endRemoveRows()
 
     def _link(self, number: int, page: Page) -> None:
         """What comes after this page: nothing, a page nobody has read, or one that now starts elsewhere."""
@@ -261,36 +229,25 @@ class PagedModel(BookModel):
         if page.next is None:
             self._cut(number + 1)
         elif after is None:
-            row = len(self._book)
-            self.beginInsertRows(QModelIndex(), row, row + _MORE_PLACEHOLDERS - 1)
-            slots.append(PageSlot(page.next, _MORE_PLACEHOLDERS))
-            self._book.count_anew()
-            self.endInsertRows()
+            self._expect_more(page.next)
         elif after.start != page.next:
-            after.start, after.stale = page.next, after.entries is not None
+            after.start = page.next
+            if after.entries is not None:  # the pages that are here overlap, or there is a gap between them
+                self._again = _Again(number, self._last_here(number), [])
 
-    def _cut(self, number: int) -> None:
-        """The list ends before that page."""
-        first, total = self._book.first_row(number), len(self._book)
-        if first >= total:
-            del self._book.slots[number:]
-            self._book.count_anew()
-            return
-        self.beginRemoveRows(QModelIndex(), first, total - 1)
-        del self._book.slots[number:]
-        self._book.count_anew()
-        self.endRemoveRows()
+    def _last_here(self, number: int) -> int:
+        """The last of the pages from this one on that are here without a gap."""
+        slots = self._book.slots
+        while number + 1 < len(slots) and slots[number + 1].entries is not None:
+            number += 1
+        return number
 
     def _refuse(self, question: int, failure: Failure) -> None:
         if question != self._question:
             return
-        self._asked, self._broken = None, True
+        self._asked, self._again, self._broken = None, None, True
         self._skeleton_timer.stop()
         self.failed.emit(failure)
-
-    def _tell(self, first: int, last: int) -> None:
-        if first <= last:
-            self.dataChanged.emit(self.index(first, 0), self.index(last, len(self.columns) - 1), CHANGING)
 
     @Slot()
     def _show_skeleton(self) -> None:

@@ -11,7 +11,6 @@ from console.views.tables.columns import AgeCell, Column, Group, StateCell, chec
 from console.views.tables.paging import PagedModel
 from tests.support.inline_runner import InlineRunner
 
-
 PAGE = 10  # the tester walks over all rows at every signal: small pages keep that quick
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PySide6.QtCore import QPersistentModelIndex, Qt
 
 from console.domain.errors import ConsoleError
@@ -58,7 +60,7 @@ def test_data_reads_nothing(desk: MakeDesk) -> None:
 
 def test_pages_follow_the_eye(desk: MakeDesk) -> None:
     """A page is read when its rows come into sight, the next one when the middle of the last is passed."""
-    found = desk(5_000)
+    found = desk(500)
     assert found.store.asked == [None]
     found.model.see(PAGE // 2, PAGE // 2 + 3)
     assert found.store.asked == [None, PAGE - 1]
@@ -67,11 +69,11 @@ def test_pages_follow_the_eye(desk: MakeDesk) -> None:
 
 def test_memory_stays_flat(desk: MakeDesk) -> None:
     """However far somebody scrolls, only a few pages are kept; going back reads them again, in place."""
-    found = desk(5_000)
-    walk(found.model, 40 * PAGE)
+    found = desk(500)
+    walk(found.model, 12 * PAGE)
     here = [number for number, page in enumerate(found.model._book.slots) if page.entries is not None]
     assert len(here) <= KEPT_PAGES
-    assert found.model.rowCount() > 39 * PAGE
+    assert found.model.rowCount() > 11 * PAGE
     before = found.model.rowCount()
     found.model.see(0, 4)
     assert ids(found.model)[:PAGE] == list(range(PAGE))
@@ -209,3 +211,39 @@ def test_headers_have_their_titles(desk: MakeDesk, role: Qt.ItemDataRole) -> Non
     """Each column is named, for eyes and for ears."""
     model = desk(1).model
     assert model.headerData(2, Qt.Orientation.Horizontal, role) == "Record"
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("see"), st.integers(0, 60)),
+        st.tuples(st.just("re-read"), st.just(0)),
+        st.tuples(st.just("drop"), st.integers(0, 60)),
+        st.tuples(st.just("add"), st.integers(-5, 70)),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps, grouped=st.booleans())
+def test_whatever_happens_in_between_a_re_read_is_true(
+    desk: MakeDesk, steps: list[tuple[str, int]], grouped: bool
+) -> None:
+    """Rows may come and go while somebody scrolls: after a re-read, what is walked through is what is stored."""
+    found = desk(4 * PAGE, group_of=by_parity if grouped else None)
+    model, rows = found.model, found.store.rows
+    for name, number in steps:
+        if name == "see":
+            model.see(number, number + 6)
+        elif name == "re-read":
+            model.re_read()
+        elif name == "drop":
+            rows.pop(number, None)
+        else:
+            rows[number] = Row(number)
+    model.see(0, 4)
+    model.re_read()
+    walk(model, 90)
+    assert [row for row in ids(model) if row is not None] == sorted(rows)
+    assert model.complete
+    assert model.row_count == len(rows)

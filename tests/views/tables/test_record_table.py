@@ -1,0 +1,182 @@
+"""The table on a page, used with keyboard and mouse."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QAccessible, QMouseEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from console.views.look.theme import Look, look
+from console.views.tables.columns import Group
+from console.views.tables.page import RecordTable
+from tests.views.tables.conftest import PAGE, Desk, Row
+
+
+MakeTable = Callable[..., RecordTable]
+
+
+@pytest.fixture
+def table(desk: Callable[..., Desk], qtbot: QtBot) -> MakeTable:
+    def make(count: int, **keys: Any) -> RecordTable:
+        view = RecordTable(desk(count, **keys).model, "Credit checks")
+        qtbot.addWidget(view)
+        view.resize(600, 28 + 6 * 32)
+        view.show()
+        view.activateWindow()
+        view.setFocus()
+        qtbot.waitUntil(view.hasFocus)
+        return view
+
+    return make
+
+
+def headed(row: Row) -> Group:
+    return Group(row.id // 2, f"Group {row.id // 2}")
+
+
+def test_the_focus_brings_a_current_row(table: MakeTable) -> None:
+    """Whoever tabs into a list stands on its first row, not on a heading."""
+    view = table(5, group_of=headed)
+    assert view.current == Row(0)
+    assert view.ring_row == 1
+
+
+def test_arrows_walk_past_headings(table: MakeTable, qtbot: QtBot) -> None:
+    """Down from the last row of a group leads to the first row of the next."""
+    view = table(5, group_of=headed)
+    for expected in (1, 2, 3, 4):
+        qtbot.keyClick(view, Qt.Key.Key_Down)
+        assert view.current == Row(expected)
+    qtbot.keyClick(view, Qt.Key.Key_Up)
+    assert view.current == Row(3)
+
+
+def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
+    """Enter opens the current row as the service gave it; Space ticks its box."""
+    view = table(5)
+    qtbot.keyClick(view, Qt.Key.Key_Down)
+    with qtbot.waitSignal(view.opened) as opened:
+        qtbot.keyClick(view, Qt.Key.Key_Return)
+    assert opened.args == [Row(1)]
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert view.rows.chosen == {1}
+
+
+def test_letters_are_the_pages_keys(table: MakeTable, qtbot: QtBot) -> None:
+    """A letter doesn't search in the rows: it goes on to the page."""
+    view = table(5)
+    qtbot.keyClick(view, Qt.Key.Key_A)
+    assert view.current == Row(0)
+
+
+def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
+    """A click on the box chooses, a double click elsewhere opens."""
+    view = table(5)
+    middle = view.rowViewportPosition(2) + 16
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(18, middle))
+    assert view.rows.chosen == {2}
+    with qtbot.waitSignal(view.opened) as opened:
+        qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(200, middle))
+    assert opened.args == [Row(2)]
+
+
+def test_a_re_read_keeps_row_choice_and_scroll(table: MakeTable, qtbot: QtBot) -> None:
+    """After a re-read with new rows above, the same record is current, at the same height of the screen."""
+    view = table(3 * PAGE)
+    view.rows.see(0, PAGE)
+    view.go_to(8)
+    view.verticalScrollBar().setValue(6 * 32 + 5)
+    at = view.rowViewportPosition(8)
+    store = view.rows._fetch.__self__  # type: ignore[union-attr]  # the store's bound method
+    store.rows |= {-1: Row(-1), -2: Row(-2)}
+    view.rows.re_read()
+    assert view.current == Row(8)
+    assert view.current_row == 10
+    assert view.rowViewportPosition(10) == at
+
+
+def test_what_is_in_sight_is_read(table: MakeTable) -> None:
+    """Scrolling to the end brings the next page, until the list is whole."""
+    view = table(3 * PAGE)
+    for _ in range(12):
+        view.verticalScrollBar().setValue(view.verticalScrollBar().maximum())
+    assert view.rows.complete
+    assert view.rows.rowCount() == 3 * PAGE
+
+
+def test_a_screen_reader_gets_rows(table: MakeTable) -> None:
+    """Through the accessibility tree the table has its name, and each cell reads out its row."""
+    view = table(3)
+    tree = QAccessible.queryAccessibleInterface(view)
+    assert tree is not None
+    assert tree.text(QAccessible.Text.Name) == "Credit checks"
+    cells = [tree.child(number) for number in range(tree.childCount())]
+    assert "1 min, A-1, 12,000 yen, Bought v1" in [cell.text(QAccessible.Text.Name) for cell in cells if cell]
+
+
+def pixel(view: RecordTable, x: int, y: int) -> str:
+    return view.viewport().grab().toImage().pixelColor(x, y).name().upper()
+
+
+def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, qtbot: QtBot) -> None:
+    """The current row has fill and ring while the list has the focus, fill and mark when it has not."""
+    view, values = table(3), look().values
+    assert pixel(view, 300, 0) == values["focus"]
+    assert pixel(view, 300, 5) == values["selected"]
+    view.clearFocus()
+    assert pixel(view, 300, 0) == values["selected"]
+    assert pixel(view, 1, 5) == values["accent"]
+
+
+def test_hover_and_rest(table: MakeTable) -> None:
+    """The row under the mouse is tinted over its whole width, and only that one."""
+    view, values = table(3), look().values
+    where, none = QPointF(100, 48), Qt.MouseButton.NoButton
+    moved = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(view.viewport(), moved)
+    assert pixel(view, 590, 40) == values["hover"]
+    assert pixel(view, 590, 72) == values["base"]
+
+
+def test_a_mark_says_that_a_row_was_changed(table: MakeTable) -> None:
+    """A row changed by somebody else has a mark of its tone at the left, until it is taken away."""
+    view, values = table(3), look().values
+    view.mark(2, "care")
+    assert pixel(view, 1, 70) == values["care"]
+    view.mark(2, None)
+    assert pixel(view, 1, 70) == values["base"]
+
+
+def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moving on by two rows paints those, not the whole list again."""
+    view = table(40)
+    QApplication.processEvents()  # whatever showing the window still wants to paint
+    painted: list[int] = []
+    row = view._painter._row
+    monkeypatch.setattr(view._painter, "_row", lambda *args: (painted.append(args[1]), row(*args)))
+    view.verticalScrollBar().setValue(64)
+    view.viewport().repaint(view.viewport().rect().adjusted(0, 6 * 32 - 64, 0, 0))
+    assert set(painted) <= {6, 7, 8}
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_placeholders_wait_before_they_show(table: MakeTable, held: bool, qtbot: QtBot) -> None:
+    """A reading shorter than 150 ms shows nothing in between; a longer one shows bars that don't move."""
+    view = table(5, held=held)
+    assert view.rows.skeleton is False
+    if held:
+        qtbot.waitUntil(lambda: view.rows.skeleton)
+        columns = range(45, 560)
+        image = view.viewport().grab().toImage()
+        assert any(image.pixelColor(x, 16).name().upper() == look().values["sunken"] for x in columns)
+
+
+def test_compact_rows_are_24_px(table: MakeTable, the_look: Look) -> None:
+    """Density changes the rows that are on the screen."""
+    view = table(5)
+    assert view.rowHeight(0) == 32
+    the_look.set_density("compact")
+    assert view.rowHeight(0) == 24
