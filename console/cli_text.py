@@ -159,16 +159,17 @@ def queue_page(page: QueuePage, voice: Voice) -> Iterator[str]:
     if not page.items:
         yield voice(f"queue.{page.queue}.empty")
         return
-    for item in page.items:
-        yield from _queue_item(item, voice)
+    lines = table(record_line(item.record, voice) for item in page.items)
+    for line, item in zip(lines, page.items, strict=True):
+        yield line
+        yield from _explained_below(item, voice)
     if page.next_cursor:
         yield voice("cli.queue.more", queue=page.queue, cursor=page.next_cursor)
 
 
-def _queue_item(item: QueueItem, voice: Voice) -> Iterator[str]:
-    """The record on one line; under it why it waits, and what happens next."""
+def _explained_below(item: QueueItem, voice: Voice) -> Iterator[str]:
+    """Under a record's line: why it waits, and what happens next."""
     step = item.explanation.next_step
-    yield _GAP.join(record_line(item.record, voice))
     yield f"{_GAP}{voice(item.explanation.why, **item.explanation.facts)}"
     yield f"{_GAP}{voice(step.code, **step.facts)}"
 

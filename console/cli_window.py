@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,35 +29,35 @@ def open_window(writer: Writer) -> None:
         writer.status = NO_DISPLAY
         return
     settings = writer.read_settings()
-    from console.views.main import run
-
-    with ExitStack() as opened:
+    with ExitStack() as opened, ended_by_signals() as asked_to_end:
+        from console.views.main import run
 
         def open_desk() -> "Console":
             from console.app import open_console
 
             return opened.enter_context(open_console(settings))
 
-        with _closed_by_signals():
-            writer.status = run(settings, open_desk)
+        writer.status = run(settings, open_desk, asked_to_end)
 
 
 def show_open_desk(console: "Console") -> int:
     """The window of a desk that is open already, until it is closed."""
-    from console.views.main import run
+    with ended_by_signals() as asked_to_end:
+        from console.views.main import run
 
-    with _closed_by_signals():
-        return run(console.settings, lambda: console)
+        return run(console.settings, lambda: console, asked_to_end)
 
 
 @contextmanager
-def _closed_by_signals() -> Iterator[None]:
-    """Ctrl+C and a request to end close the window in good order; Qt's loop would swallow the exception."""
-    from console.views.main import close
-
-    before = {number: signal.signal(number, lambda *_: close()) for number in (signal.SIGINT, signal.SIGTERM)}
+def ended_by_signals() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl+C or a request to end has come. Only noted: an exception out of a signal handler would break
+    Qt's imports in the middle, and its event loop would swallow it.
+    """
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in numbers}
     try:
-        yield
+        yield lambda: bool(came)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

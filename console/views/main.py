@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
 from console.domain.clock import Clock, SystemClock
@@ -17,23 +17,39 @@ from console.views.widgets.buttons import KeyButton
 from console.views.window import MainWindow
 
 CLOSING_SECONDS = 3.0
+ENDING_MS = 250
 
 
-def run(settings: Settings, open_desk: Callable[[], Desk]) -> int:
-    """Show the window until it is closed; returns the exit status. The desk stays open: who opened it closes it."""
+def run(
+    settings: Settings, open_desk: Callable[[], Desk], asked_to_end: Callable[[], bool] = lambda: False
+) -> int:
+    """Show the window until it is closed, or `asked_to_end` says so; returns the exit status.
+
+    The desk stays open: who opened it closes it.
+    """
     app = application()
     opening = Opening(settings, open_desk)
+    watch = EndWatch(app, asked_to_end)
     opening.window.show()
     status = app.exec()
+    watch.stop()
     opening.runner.close(CLOSING_SECONDS)
     return status
 
 
-def close() -> None:
-    """Close the window from outside: for signal handlers, which run within a second (a timer lets Python in)."""
-    app = QApplication.instance()
-    if app is not None:
-        app.quit()
+class EndWatch(QTimer):
+    """Asks a few times a second whether to quit; each time also lets Python run its signal handlers."""
+
+    def __init__(self, app: QApplication, asked_to_end: Callable[[], bool]) -> None:
+        super().__init__(app)
+        self._app, self._asked_to_end = app, asked_to_end
+        self.timeout.connect(self.look)
+        self.start(ENDING_MS)
+
+    @Slot()
+    def look(self) -> None:
+        if self._asked_to_end():
+            self._app.quit()
 
 
 def application() -> QApplication:

@@ -176,6 +176,16 @@ def test_the_demo_is_a_whole_desk_that_goes_away(terminal: Terminal) -> None:
     assert not home.exists()
 
 
+def test_the_demos_window_closes_in_good_order(terminal: Terminal) -> None:
+    """With a display the window opens; a request to end closes it, and the temporary desk goes away."""
+    with started(terminal, "demo", "--json", QT_QPA_PLATFORM="offscreen") as process:
+        assert process.stdout is not None
+        home = Path(json.loads(process.stdout.readline())["data"]["home"])
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert not home.exists()
+
+
 def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
     """Without a display, in a terminal: commands of this desk can be typed, people switched, and exit ends it."""
     ours, theirs = pty.openpty()
