@@ -1,8 +1,9 @@
 """The task runner with real threads: what it delivers, where, in which order, and what it drops."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import pytest
@@ -100,7 +101,7 @@ def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: 
         return number
 
     for number in range(3):
-        runner.run(lambda n=number: work(n), answers.take, answers.refuse, owner=answers, key=("record", 1))
+        runner.run(partial(work, number), answers.take, answers.refuse, owner=answers, key=("record", 1))
     runner.run(lambda: "other", answers.take, answers.refuse, owner=answers, key=("record", 2))
     qtbot.waitUntil(lambda: answers.values == ["other"])
     gate.set()
@@ -112,7 +113,11 @@ def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: 
 def test_nothing_is_told_to_a_page_that_is_gone(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """The answer for a destroyed owner is dropped; a read that had not begun never begins, an act does."""
     gate, begun, page = threading.Event(), [], QObject()
-    calls = {"first": gate.wait, "read": lambda: begun.append("read"), "act": lambda: begun.append("act")}
+    calls: dict[str, Callable[[], object]] = {
+        "first": gate.wait,
+        "read": lambda: begun.append("read"),
+        "act": lambda: begun.append("act"),
+    }
     for name, call in calls.items():
         runner.run(call, answers.take, answers.refuse, owner=page, key="record", cancellable=name == "read")
     with qtbot.waitSignal(page.destroyed):
@@ -225,7 +230,7 @@ def test_closing_names_what_is_still_running(qapp: object, answers: Answers) -> 
 def test_many_answers_all_arrive(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Values that cross the threads by the hundred are neither lost nor doubled."""
     for number in range(500):
-        runner.run(lambda n=number: {n: 2**40 + n}, answers.take, answers.refuse, owner=answers)
+        runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.refuse, owner=answers)
     qtbot.waitUntil(runner.is_idle)
     assert sorted(next(iter(value)) for value in answers.values) == list(range(500))
     assert all(value[key] == 2**40 + key for value in answers.values for key in value)

@@ -129,7 +129,8 @@ def test_a_newer_version_of_one_row_replaces_it(desk: MakeDesk) -> None:
 
 def test_a_failure_keeps_what_is_shown(desk: MakeDesk) -> None:
     """When a re-read fails the rows stay, the failure is told, and nobody asks again by himself."""
-    found, told = desk(5), []
+    found = desk(5)
+    told: list[Failure] = []
     found.model.failed.connect(told.append)
     broken = True
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QAccessible, QMouseEvent
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -13,7 +14,6 @@ from console.views.look.theme import Look, look
 from console.views.tables.columns import Group
 from console.views.tables.page import RecordTable
 from tests.views.tables.conftest import PAGE, Desk, Row
-
 
 MakeTable = Callable[..., RecordTable]
 
@@ -48,27 +48,27 @@ def test_arrows_walk_past_headings(table: MakeTable, qtbot: QtBot) -> None:
     """Down from the last row of a group leads to the first row of the next."""
     view = table(5, group_of=headed)
     for expected in (1, 2, 3, 4):
-        qtbot.keyClick(view, Qt.Key.Key_Down)
+        QTest.keyClick(view, Qt.Key.Key_Down)
         assert view.current == Row(expected)
-    qtbot.keyClick(view, Qt.Key.Key_Up)
+    QTest.keyClick(view, Qt.Key.Key_Up)
     assert view.current == Row(3)
 
 
 def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
     """Enter opens the current row as the service gave it; Space ticks its box."""
     view = table(5)
-    qtbot.keyClick(view, Qt.Key.Key_Down)
+    QTest.keyClick(view, Qt.Key.Key_Down)
     with qtbot.waitSignal(view.opened) as opened:
-        qtbot.keyClick(view, Qt.Key.Key_Return)
+        QTest.keyClick(view, Qt.Key.Key_Return)
     assert opened.args == [Row(1)]
-    qtbot.keyClick(view, Qt.Key.Key_Space)
+    QTest.keyClick(view, Qt.Key.Key_Space)
     assert view.rows.chosen == {1}
 
 
 def test_letters_are_the_pages_keys(table: MakeTable, qtbot: QtBot) -> None:
     """A letter doesn't search in the rows: it goes on to the page."""
     view = table(5)
-    qtbot.keyClick(view, Qt.Key.Key_A)
+    QTest.keyClick(view, Qt.Key.Key_A)
     assert view.current == Row(0)
 
 
@@ -76,10 +76,11 @@ def test_the_box_is_ticked_by_mouse(table: MakeTable, qtbot: QtBot) -> None:
     """A click on the box chooses, a double click elsewhere opens."""
     view = table(5)
     middle = view.rowViewportPosition(2) + 16
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(18, middle))
+    plain = Qt.KeyboardModifier.NoModifier
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(18, middle))
     assert view.rows.chosen == {2}
     with qtbot.waitSignal(view.opened) as opened:
-        qtbot.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=QPoint(200, middle))
+        QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, plain, QPoint(200, middle))
     assert opened.args == [Row(2)]
 
 
@@ -113,8 +114,8 @@ def test_a_screen_reader_gets_rows(table: MakeTable) -> None:
     tree = QAccessible.queryAccessibleInterface(view)
     assert tree is not None
     assert tree.text(QAccessible.Text.Name) == "Credit checks"
-    cells = [tree.child(number) for number in range(tree.childCount())]
-    assert "1 min, A-1, 12,000 yen, Bought v1" in [cell.text(QAccessible.Text.Name) for cell in cells if cell]
+    names = [tree.child(number).text(QAccessible.Text.Name) for number in range(tree.childCount())]
+    assert "1 min, A-1, 12,000 yen, Bought v1" in names
 
 
 def pixel(view: RecordTable, x: int, y: int) -> str:
@@ -156,7 +157,12 @@ def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pyte
     QApplication.processEvents()  # whatever showing the window still wants to paint
     painted: list[int] = []
     row = view._painter._row
-    monkeypatch.setattr(view._painter, "_row", lambda *args: (painted.append(args[1]), row(*args)))
+
+    def noted(*args: Any) -> None:
+        painted.append(args[1])
+        row(*args)
+
+    monkeypatch.setattr(view._painter, "_row", noted)
     view.verticalScrollBar().setValue(64)
     view.viewport().repaint(view.viewport().rect().adjusted(0, 6 * 32 - 64, 0, 0))
     assert set(painted) <= {6, 7, 8}
