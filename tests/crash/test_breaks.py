@@ -1,0 +1,238 @@
+"""A step that raises, a process that hangs and lives, a database that is locked, full or read-only."""
+
+import contextlib
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.services.failpoints import FailpointReached
+from tests.support import truth
+from tests.support.children import Child, Pipe, crowd
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+
+(NUMBER,) = numbers(1)
+BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
+AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_pdf", "after_pdf")
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    made = HandClock()
+    with lease_clock(made):
+        yield made
+
+
+@pytest.fixture
+def vendor(clock: HandClock) -> LedgerVendor:
+    return LedgerVendor(today=clock.today)
+
+
+@pytest.fixture
+def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+    with quick_desk(home, vendor, clock) as desk:
+        yield desk
+
+
+def buy(console: Console) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+
+
+def refusal(console: Console) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        buy(console)
+    return caught.value
+
+
+def only(console: Console) -> CreditCheck:
+    (record,) = console.lookup.find(NUMBER).credit_checks
+    return record
+
+
+# A step raises
+
+
+def test_raised_before_anything(home: Path, vendor: LedgerVendor, clock: HandClock) -> None:
+    """Nothing is written, nothing sent."""
+    with quick_desk(home, vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
+        with pytest.raises(FailpointReached):
+            buy(console)
+        assert (console.lookup.find(NUMBER).credit_checks, vendor.charges) == ((), [])
+
+
+@pytest.mark.parametrize("step", BEFORE_SENDING)
+def test_raised_before_sending(home: Path, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+    """Certainly not sent: error, known, and the number is free."""
+    with quick_desk(home, vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+        with pytest.raises(FailpointReached):
+            buy(console)
+        assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
+        assert buy(console).state == "success"
+
+
+@pytest.mark.expects_log("the failure is told")
+@pytest.mark.parametrize(("step", "settled"), [("after_send", "pending"), ("before_tx2", "success")])
+def test_raised_after_sending(
+    home: Path, vendor: LedgerVendor, clock: HandClock, step: str, settled: str
+) -> None:  # fmt: skip
+    """Exit 4 and still claimed; an answer that had arrived is delivered by the next due tasks."""
+    with quick_desk(home, vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+        lost = refusal(console)
+        assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
+        assert refusal(console).code == "already_purchased"
+        console.recovery.run_due()
+        assert (only(console).state, len(vendor.charges)) == (settled, 1)
+
+
+@pytest.mark.parametrize("step", AFTER_RECORDING)
+@pytest.mark.expects_log("the failure is told")
+def test_raised_after_recording(home: Path, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+    """From success on the buyer gets the record; what is missing is fetched by itself."""
+    with quick_desk(home, vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+        assert buy(console).state == "success"
+        truth.check_queues(console)
+        clock.at += timedelta(minutes=10)
+        console.recovery.run_due()
+        assert only(console).incomplete == ()
+        assert len(vendor.charges) == 1
+
+
+# Somebody else holds the database
+
+
+def hold_lock(pipe: Pipe, file: str) -> None:
+    """Take the write lock of a database when told, give it back when told."""
+    holder = sqlite3.connect(file, timeout=10, isolation_level=None)
+    pipe.send("open")
+    pipe.recv()
+    holder.execute("BEGIN IMMEDIATE")
+    pipe.send("locked")
+    pipe.recv()
+    holder.close()
+    pipe.send("free")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that wait for a lock for a moment only."""
+    monkeypatch.setattr("console.store.engine._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
+
+
+@pytest.fixture
+def holder(home: Path, impatient: None, vendor: LedgerVendor) -> Iterator[Child]:
+    """Another process that can lock the database of `console`."""
+    with quick_desk(home, vendor):
+        pass
+    with crowd(hold_lock, [(str(home / "console.db"),)]) as (child,):
+        assert child.report() == "open"
+        yield child
+
+
+def take(holder: Child) -> None:
+    holder.pipe.send("lock")
+    assert holder.report() == "locked"
+
+
+def give(holder: Child) -> None:
+    holder.pipe.send("free")
+    assert holder.report() == "free"
+
+
+def test_locked_before_the_claim(holder: Child, console: Console, vendor: LedgerVendor) -> None:
+    """Nothing was sent, and exit 6 says so; looking up still works."""
+    take(holder)
+    lost = refusal(console)
+    assert (lost.code, lost.exit_status) == ("database_locked", 6)
+    assert (console.lookup.find(NUMBER).credit_checks, vendor.charges) == ((), [])
+    give(holder)
+    assert buy(console).state == "success"
+
+
+@pytest.mark.expects_log("the lock is told")
+def test_locked_between_call_and_record(holder: Child, console: Console, vendor: LedgerVendor) -> None:
+    """Exit 4; the answer waits on the desk, sealed, and arrives with the first due tasks after the lock is gone."""
+    vendor.during = lambda: take(holder)
+    lost = refusal(console)
+    assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
+    with contextlib.suppress(ConsoleError):
+        console.recovery.run_due()
+    assert only(console).state == "pending"
+    give(holder)
+    vendor.during = lambda: None
+    assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
+    assert (only(console).state, len(vendor.charges)) == ("success", 1)
+
+
+# No room, no right
+
+
+@contextlib.contextmanager
+def told_to_each_connection(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
+    """Every connection is opened anew and gets these PRAGMAs."""
+    engine = console.database._read
+
+    def tell(dbapi: sqlite3.Connection, _record: object) -> None:
+        for pragma in pragmas:
+            dbapi.execute("PRAGMA " + pragma())
+
+    console.database.close()
+    event.listen(engine, "connect", tell)
+    try:
+        yield
+    finally:
+        event.remove(engine, "connect", tell)
+        console.database.close()
+
+
+def pages(console: Console) -> int:
+    with console.database.read() as conn:
+        return int(conn.scalar(text("PRAGMA page_count")) or 0)
+
+
+@pytest.mark.expects_log("the full disk is told")
+def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+    """Purchases until the disk is full, then a page more, and again: wherever it hits, the ending is true."""
+    room = pages(console)
+    endings: Counter[str] = Counter()
+    bought = iter(numbers(400, seed=1))
+    with told_to_each_connection(console, lambda: f"max_page_count={room}"):
+        while endings.total() - endings["success"] < 12:
+            number, before = next(bought), len(vendor.charges)
+            try:
+                ending = str(console.credit_checks.purchase(PurchaseRequest(number, "1")).state)
+            except ConsoleError as lost:
+                ending = lost.code
+                room += 1
+                console.database.close()
+            endings[ending] += 1
+            assert (len(vendor.charges) > before) is (ending in ("success", "outcome_unknown")), ending
+    clock.at += timedelta(minutes=5)
+    console.recovery.run_due()
+    truth.check_charges(truth.rows(console.database), Counter(charge.number for charge in vendor.charges))
+    assert truth.still_calling(console.database) == 0
+    print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")
+    assert endings["storage_full"]
+
+
+@pytest.mark.expects_log("a refusal that can't be audited is told")
+def test_read_only(console: Console, vendor: LedgerVendor) -> None:
+    """A database that can't be written is refused by name, before anything is sent; reading goes on."""
+    with told_to_each_connection(console, lambda: "query_only=ON"):
+        lost = refusal(console)
+        assert console.lookup.find(NUMBER).credit_checks == ()
+    assert (lost.code, lost.exit_status, vendor.charges) == ("read_only", 3, [])
