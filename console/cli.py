@@ -4,8 +4,9 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
+from console.cli_log import BUG, log_on_stderr
 from console.cli_writer import Voice, Writer, wants_json
 from console.domain.errors import ConsoleError
 
@@ -22,26 +23,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _pdf_child(words[1:])
     writer = Writer(sys.stdout, Voice(), as_json=wants_json(words))
     # Whatever a library prints belongs to the log: stdout carries the answer alone.
-    with contextlib.redirect_stdout(sys.stderr), _log_on_stderr():
+    with contextlib.redirect_stdout(sys.stderr), log_on_stderr(tracebacks=_has_window(words)):
         _answer(words, writer)
     return writer.status
+
+
+def _has_window(words: Sequence[str]) -> bool:
+    return not words or "demo" in words
 
 
 def _pdf_child(words: Sequence[str]) -> int:
     from console.store import pdf_child
 
     return pdf_child.main(list(words))
-
-
-@contextlib.contextmanager
-def _log_on_stderr() -> Iterator[None]:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)
-    try:
-        yield
-    finally:
-        logging.getLogger().removeHandler(handler)
 
 
 def _answer(words: Sequence[str], writer: Writer) -> None:
@@ -56,7 +50,7 @@ def _answer(words: Sequence[str], writer: Writer) -> None:
     except Exception:
         # A bug of ours: the code leads from the message to the traceback in the log.
         support_code = os.urandom(4).hex().upper()
-        log.exception("Internal error, support code %s", support_code)
+        log.exception("Internal error, support code %s", support_code, extra=BUG)
         writer.refuse(ConsoleError("internal_error", {"support_code": support_code}))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from console import cli_json
 from console.cli_json import Object
+from console.cli_log import BUG
 from console.domain.errors import ConsoleError
 from console.domain.records import TimelineEntry
 
@@ -75,7 +76,7 @@ class Writer:
 
     def refuse(self, error: ConsoleError) -> None:
         """Tell a refusal or failure: programs read it on stdout, people on stderr."""
-        message = self.voice.message(error)
+        message = self._message(error)
         if self.as_json:
             detail = cli_json.fact(error.detail, self.voice)
             body = {"code": error.code, "message": message, "detail": detail}
@@ -83,6 +84,14 @@ class Writer:
         elif not self.spoken:
             self.spoken, self.status = True, error.exit_status
             self.aside(message)
+
+    def _message(self, error: ConsoleError) -> str:
+        """The sentence; the bare code where even the words can't be read."""
+        try:
+            return self.voice.message(error)
+        except Exception:
+            log.exception("No sentence for %s", error.code, extra=BUG)
+            return error.code
 
     def aside(self, text: str) -> None:
         """A line for people beside the answer."""

@@ -1,0 +1,44 @@
+"""The log on stderr."""
+
+import io
+import logging
+import sys
+
+import pytest
+
+from console.cli_log import BUG, log_on_stderr
+
+LOG = logging.getLogger("console.test")
+MEANT = pytest.mark.expects_log("the log itself is what is tested")
+
+
+def logged(monkeypatch: pytest.MonkeyPatch, *, tracebacks: bool = False, extra: dict[str, bool] | None = None) -> str:
+    """What stands on stderr after a failure with a secret in it was logged."""
+    err = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", err)
+    with log_on_stderr(tracebacks=tracebacks), log_on_stderr(tracebacks=tracebacks):
+        try:
+            raise ValueError("canary")
+        except ValueError:
+            LOG.exception("tolerated: %s", "a\nforged\u202eline", extra=extra)
+    LOG.error("after the block")
+    return err.getvalue()
+
+
+@MEANT
+def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kind and place, no traceback, nothing of what it carried, no forged line; and once, however deep the blocks."""
+    text = logged(monkeypatch)
+    assert text.startswith("ERROR console.test: tolerated: a\\nforged\\u202eline (ValueError at test_cli_log.py:")
+    assert text.count("\n") == 1
+    assert "canary" not in text
+    assert "Traceback" not in text
+
+
+@MEANT
+@pytest.mark.parametrize(("tracebacks", "extra"), [(False, BUG), (True, None)])
+def test_a_bug_has_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, tracebacks: bool, extra: dict[str, bool] | None
+) -> None:
+    """Bugs are told whole, and so is everything in a window, whose bugs end no process."""
+    assert "Traceback" in logged(monkeypatch, tracebacks=tracebacks, extra=extra)
