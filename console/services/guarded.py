@@ -21,6 +21,7 @@ from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, LeaseHolder, OperationState
 from console.services.desk import Desk
 from console.services.heartbeat import Heartbeat
+from console.services.idempotency import refuse_repeat
 from console.services.refusals import holding
 from console.store import journal, leases
 from console.store.engine import Transaction
@@ -138,6 +139,7 @@ class Guard:
     def _claim(self, operation: Guarded[T]) -> Claimed:
         """tx1. The unique index has the last word even where the checks saw nothing."""
         desk, operation_id = self._desk, str(uuid.uuid4())
+        subject: Subject | None = None
         try:
             with desk.database.write() as tx:
                 operation.check(tx.conn)
@@ -149,6 +151,8 @@ class Guard:
         except IntegrityError:
             with desk.database.read() as conn:
                 operation.check(conn)
+                if subject is not None:
+                    refuse_repeat(conn, subject.key, subject.fingerprint)
             raise
         return Claimed(operation_id, fence, subject, lease)
 

@@ -1,0 +1,152 @@
+"""Demand 15: the same key and fingerprint gets the stored result, anything else a refusal; counted in calls."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.services.guarded import Guard, Guarded, Subject
+from console.services.heartbeat import Heartbeat
+from console.services.idempotency import Begun, Idempotency
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+
+KEY = "idempotent:payment:M-1:ORD-1"
+ASKS = 1_000
+
+
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    made = HandClock()
+    with lease_clock(made):
+        yield made
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def console(home: Path, clock: HandClock) -> Iterator[Console]:
+    with quick_desk(home, LedgerVendor(), clock) as desk:
+        yield desk
+
+
+@pytest.fixture
+def once(console: Console) -> Idempotency:
+    return Idempotency(console._desk)
+
+
+def begin(once: Idempotency, key: str = KEY, fingerprint: str = "3300 JPY") -> Begun | str:
+    return once.try_(key, fingerprint, action="payment.start", subject=("payment", 1))
+
+
+def begun(once: Idempotency) -> Begun:
+    first = begin(once)
+    assert isinstance(first, Begun)
+    return first
+
+
+def refusal(call: Callable[[], object]) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        call()
+    return caught.value
+
+
+def test_same_key_same_result(once: Idempotency) -> None:
+    """A thousand askers, one call: everybody gets the result of the first."""
+    calls = results = refused = 0
+    for _ in range(ASKS):
+        taken = begin(once)
+        if isinstance(taken, Begun):
+            calls += 1
+            assert once.store(taken, '{"payment": 1}')
+        results += taken == '{"payment": 1}'
+        refused += refusal(lambda: begin(once, fingerprint="9900 JPY")).code == "possible_repeat"
+    print(f"demand 15: {results} repeats got the stored result, {refused} other fingerprints refused, {calls} call")
+    assert (calls, results, refused) == (1, ASKS - 1, ASKS)
+    assert once.check(KEY, "3300 JPY") == '{"payment": 1}'
+
+
+def test_in_flight_names_its_owner(once: Idempotency, console: Console) -> None:
+    """While the first one runs, everybody else learns who it is and since when."""
+    begun(once)
+    with console.acting("op-b"):
+        error = refusal(lambda: begin(once))
+    assert (error.code, error.exit_status) == ("in_progress", 3)
+    assert error.detail["holder"] == {"operator": "op-a", "desk": console._desk.spool.desk_id}
+    assert error.detail["since"] == console._desk.now()
+
+
+def test_a_lapsed_one_is_unknown(once: Idempotency, clock: HandClock) -> None:
+    """Who held the key and went away may have acted: never tried again by itself."""
+    first = begun(once)
+    clock.at += timedelta(minutes=1)
+    assert refusal(lambda: once.check(KEY, "3300 JPY")).code == "outcome_unknown"
+    assert refusal(lambda: begin(once)).exit_status == 4
+    assert once.store(first, "late, but its own")
+    assert once.check(KEY, "3300 JPY") == "late, but its own"
+
+
+def test_a_released_key_is_free(once: Idempotency) -> None:
+    """What came to nothing may be asked again, even otherwise; its first attempt stays in the journal."""
+    first = begun(once)
+    assert once.release(first)
+    assert once.check(KEY, "3300 JPY") is None
+    again = begin(once, fingerprint="9900 JPY")
+    assert isinstance(again, Begun)
+    assert again.operation_id != first.operation_id
+    assert not once.store(first, "too late")
+    assert not once.release(first)
+
+
+def test_a_deleted_result_is_forgotten(once: Idempotency) -> None:
+    """An intended repeat: the result is forgotten, but never under somebody who runs."""
+    assert not once.delete(KEY)
+    first = begun(once)
+    assert not once.delete(KEY)
+    once.store(first, "done")
+    assert once.delete(KEY)
+    assert isinstance(begin(once), Begun)
+
+
+def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
+    """Two guarded operations with one key: the second is never called, and told how far the first one is."""
+    heartbeat = Heartbeat(console._desk.scale)
+    guard = Guard(console._desk, heartbeat)
+    called: list[str] = []
+
+    def operation(fingerprint: str) -> Guarded[None]:
+        return Guarded(
+            action="payment.start", lease=None, waits=False, effect=False, check=lambda _conn: None,
+            claim=lambda _tx, _id: Subject("payment", 1, None, None, KEY, fingerprint),
+            call=lambda _subject: (called.append(fingerprint), Outcome(OutcomeClass.SUCCEEDED, "done", Sent.YES))[1],
+            record=lambda _tx, _subject, _outcome: None, deliver=lambda _id, _outcome: True,
+        )  # fmt: skip
+
+    guard.run(operation("3300 JPY"), lambda _step: None)
+    repeated = refusal(lambda: guard.run(operation("3300 JPY"), lambda _step: None))
+    other = refusal(lambda: guard.run(operation("9900 JPY"), lambda _step: None))
+    heartbeat.close()
+    assert (repeated.code, other.code, called) == ("already_decided", "possible_repeat", ["3300 JPY"])
+
+
+def test_one_of_many_threads(once: Idempotency) -> None:
+    """Eight at once: one takes the key, seven are told who has it."""
+
+    def ask(_: int) -> str:
+        try:
+            return type(begin(once)).__name__
+        except ConsoleError as error:
+            return error.code
+
+    with ThreadPoolExecutor(8) as threads:
+        told = sorted(threads.map(ask, range(8)))
+    assert told == ["Begun"] + ["in_progress"] * 7
