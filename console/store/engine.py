@@ -83,13 +83,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: one consistent moment, blocks no writer."""
-        with translated(), self._observed(), self._connected(self._read) as conn:
+        with translated(), self._connected(self._read) as conn:
             yield conn
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A write transaction that owns the write lock from its first line; COMMIT has returned when it ends."""
-        with translated(), self._observed(), self._turnstile.turn(), self._connected(self._write) as conn:
+        with translated(), self._turnstile.turn(), self._connected(self._write) as conn:
             tx = Transaction(conn)
             yield tx
             self._require_same_file()
@@ -98,10 +98,14 @@ class Database:
     @contextmanager
     def _connected(self, engine: Engine) -> Iterator[Connection]:
         self._require_same_file()
-        with engine.connect() as conn, conn.begin():
-            if self._identity is None:
-                self._require_same_file()
-            yield conn
+        self._observe(+1)
+        try:
+            with engine.connect() as conn, conn.begin():
+                if self._identity is None:
+                    self._require_same_file()
+                yield conn
+        finally:
+            self._observe(-1)
 
     def _require_same_file(self) -> None:
         """Open connections still write to a file that was moved or replaced under us, and a new connection would
@@ -119,16 +123,9 @@ class Database:
         elif identity != self._identity:
             raise ConsoleError("database_unreachable", {"problem": "taken_away", "file": self._path})
 
-    @contextmanager
-    def _observed(self) -> Iterator[None]:
-        if self.observer is None:
-            yield
-            return
-        self.observer(+1)
-        try:
-            yield
-        finally:
-            self.observer(-1)
+    def _observe(self, step: int) -> None:
+        if self.observer is not None:
+            self.observer(step)
 
     def close(self) -> None:
         self._read.dispose()
@@ -147,8 +144,10 @@ def _sqlite_engine(url: str) -> Engine:
     # The driver's own BEGIN comes too late (890 of 960 updates were lost with it), so we say it ourselves.
     @event.listens_for(engine, "begin")
     def _begin(conn: Connection) -> None:
-        write = conn.get_execution_options().get("write", False)
-        conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")
+        if conn.get_execution_options().get("write", False):
+            conn.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # touches no file, so there is no trouble to translate, and straight it costs a tenth
+            conn.connection.cursor().execute("BEGIN DEFERRED")
 
     return engine
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, not_, select, update
+from sqlalchemy import Connection, bindparam, insert, not_, or_, select, update
 
 from console.domain.outcomes import Outcome
 from console.domain.records import Operation, OperationState
@@ -44,6 +44,7 @@ _COLUMNS = (
 )  # fmt: skip
 _LIVE = is_live(_t.lease_clock, _t.lease_expires)
 _MINE = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
+_HAS_EFFECT = or_(*(_t.action == action for action in sorted(EFFECTS)))  # IN would be spelled out anew each time
 _RENEW = update(operations).where(*_MINE).values(lease_expires=bindparam("expires_"))
 _INSERT = insert(operations)
 _END_ANY = update(operations).values(
@@ -62,7 +63,7 @@ _OF_SUBJECT = (
 _CALLING = select(*_COLUMNS).where(_t.state == OperationState.CALLING.value)
 _LAPSED = _CALLING.where(not_(_LIVE)).order_by(_t.started_at)
 _LAPSED_SUBJECTS = select(_t.subject_id).where(
-    _t.state == OperationState.CALLING.value, _t.action.in_(EFFECTS), not_(_LIVE)
+    _t.state == OperationState.CALLING.value, _HAS_EFFECT, not_(_LIVE)
 )
 _RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
 
@@ -170,14 +171,14 @@ def lapsed(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
 
 def lapsed_subjects(conn: Connection) -> frozenset[int]:
     """Ids of records whose outcome is unknown because their process went away; every reader looks here first."""
-    return frozenset(conn.scalars(_LAPSED_SUBJECTS, clock_now()))
+    return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS, clock_now())])
 
 
 def purchases_open_for(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Purchases of a number, for whatever client, whose outcome nobody knows yet: unknown, or still calling."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
     query = select(*_COLUMNS).where(
-        _t.corporation_number == corporation_number, _t.state.in_(unsettled), _t.action.in_(EFFECTS)
+        _t.corporation_number == corporation_number, _t.state.in_(unsettled), _HAS_EFFECT
     )
     return tuple(_operation(row) for row in conn.execute(query))
 
