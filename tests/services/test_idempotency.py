@@ -123,11 +123,15 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
     guard = Guard(console._desk, heartbeat)
     called: list[str] = []
 
+    def call(fingerprint: str) -> Outcome[None]:
+        called.append(fingerprint)
+        return Outcome(OutcomeClass.SUCCEEDED, "done", Sent.YES)
+
     def operation(fingerprint: str) -> Guarded[None]:
         return Guarded(
             action="payment.start", lease=None, waits=False, effect=False, check=lambda _conn: None,
             claim=lambda _tx, _id: Subject("payment", 1, None, None, KEY, fingerprint),
-            call=lambda _subject: (called.append(fingerprint), Outcome(OutcomeClass.SUCCEEDED, "done", Sent.YES))[1],
+            call=lambda subject: call(subject.fingerprint),
             record=lambda _tx, _subject, _outcome: None, deliver=lambda _id, _outcome: True,
         )  # fmt: skip
 

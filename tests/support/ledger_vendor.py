@@ -60,7 +60,13 @@ class LedgerVendor:
     during: Callable[[], None] = lambda: None
     charges: list[Charge] = field(default_factory=list)
     asked: Counter[str] = field(default_factory=Counter)
+    watched: list["OpenTransactions"] = field(default_factory=list)
     name: str = "alarmbox"
+
+    def note(self, call: str) -> None:
+        """Count a call. Whoever asks a provider must have no transaction open."""
+        self.asked[call] += 1
+        assert not any(database.count for database in self.watched), f"{call} inside a transaction"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -70,7 +76,7 @@ class LedgerVendor:
         return LedgerReader(self)
 
     def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
-        self.asked["check"] += 1
+        self.note("check")
         record_id = self.witness(request)
         self.before()
         if self.behaviour in CHARGING:
@@ -111,7 +117,7 @@ class LedgerReader:
         return self.world.capabilities
 
     def detail(self, credit_check_id: int) -> Outcome[CheckReport]:
-        self.world.asked["detail"] += 1
+        self.world.note("detail")
         if not self.world.readable:
             return UNREADABLE
         found = next((charge for charge in self.world.charges if charge.id == credit_check_id), None)
@@ -120,7 +126,7 @@ class LedgerReader:
         return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, self.world.report(found), 200, "{}")
 
     def pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        self.world.asked["pdf"] += 1
+        self.world.note("pdf")
         detail = self.detail(credit_check_id)
         if detail.found is None:
             return Outcome(detail.kind, detail.reason, detail.sent, None, detail.status)
@@ -128,7 +134,7 @@ class LedgerReader:
         return Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, PdfAnswer(detail.found, content), 200, "{}")
 
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
-        self.world.asked["list"] += 1
+        self.world.note("list")
         if not self.world.readable:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sent.YES)
         found = tuple(

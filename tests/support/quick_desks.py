@@ -16,6 +16,7 @@ from console.domain.dates import JST
 from console.providers.protocol import CreditVendor
 from console.settings import Settings
 from tests.support.desks import environment
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
 
 NOWHERE = "http://127.0.0.1:9"
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
@@ -71,8 +72,14 @@ def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
 
 
 def quick_desk(home: Path, vendor: CreditVendor, clock: HandClock | None = None, **extra: str) -> Console:
-    """A console on `home`, which gets a database if it has none. Close it."""
+    """A console on `home`, which gets a database if it has none. Close it.
+
+    A vendor that keeps a ledger fails every call that is made inside a transaction of this console.
+    """
     home.mkdir(exist_ok=True)
     if not (home / "console.db").exists():
         shutil.copy(_template()[1], home / "console.db")
-    return open_console(Settings.load(environment(home, NOWHERE, **extra)), clock, vendor)
+    console = open_console(Settings.load(environment(home, NOWHERE, **extra)), clock, vendor)
+    if isinstance(vendor, LedgerVendor):
+        vendor.watched.append(OpenTransactions(console.database))
+    return console

@@ -1,0 +1,159 @@
+"""Demands 6 and 13: when a provider is asked, and how often, seen from the wire."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.providers.transport import HttpTransport
+from console.sandbox.server import Sandbox
+from tests.support.desks import NUMBERS, MovedClock, opened
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
+from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+
+TIMEOUTS = 20  # a fiftieth of the thousand
+ONE, TWO = NUMBERS[:2]
+
+
+def refusal(call: Callable[[], object]) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        call()
+    return caught.value
+
+
+class Wire:
+    """Every request that leaves: how many transactions its thread had open, and whether its claim was committed."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, database: Path, spool: Path) -> None:
+        self.sent: Counter[str] = Counter()
+        self.open: OpenTransactions | None = None
+        self.bad: list[str] = []
+        self._files = database, spool
+        send = HttpTransport.send
+
+        def watched(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> Any:
+            self._note(method, path)
+            return send(transport, method, path, *rest, **named)
+
+        patch.setattr(HttpTransport, "send", watched)
+
+    def _note(self, method: str, path: str) -> None:
+        self.sent[method] += 1
+        if self.open is not None and self.open.count:
+            self.bad.append(f"{method} {path}: {self.open.count} transactions open")
+        if method == "POST" and "oauth" not in path and not self._claimed():
+            self.bad.append(f"{method} {path}: nothing committed yet")
+
+    def _claimed(self) -> bool:
+        """Another connection sees the journal row, and the desk's file the intent."""
+        questions = ("SELECT count(*) FROM operations WHERE state = 'calling'",
+                     "SELECT count(*) FROM intents WHERE state = 'calling'")  # fmt: skip
+        for file, question in zip(self._files, questions, strict=True):
+            with closing(sqlite3.connect(file)) as other:
+                if other.execute(question).fetchone()[0] < 1:
+                    return False
+        return True
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder
+
+
+def test_no_call_inside_a_transaction(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every kind of call of every action: no transaction open, and none that buys before COMMIT has returned."""
+    wire = Wire(monkeypatch, home / "console.db", home / "desk.db")
+    clock = MovedClock()
+    with Sandbox() as sandbox, opened(home, sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+        sandbox.control.config(list_call=True)
+        wire.open = OpenTransactions(console.database)
+        _do_everything(console, sandbox, clock)
+        seen = {entry["call"] for entry in sandbox.control.requests()}
+    total = wire.sent.total()
+    print(f"demand 6: {len(wire.bad)} of {total} provider calls with an open transaction or before COMMIT")
+    assert seen == {"token", "purchase", "detail", "pdf", "list"}
+    assert wire.bad == []
+
+
+def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+    record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
+    console.credit_checks.refetch(record.id)
+    console.credit_checks.probe(record.id)
+    for fault in ("close_after_charge", "token_expired"):
+        sandbox.control.fault(fault, call="purchase", number=TWO)
+    unknown = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(TWO, "1"))).detail["record"]
+    assert isinstance(unknown, CreditCheck)
+    (charge,) = sandbox.control.ledger(TWO)["entries"]
+    console.recovery.resolve("credit-check", unknown.id, "success", "seen on their screen", int(charge["id"]))
+    sandbox.control.fault("close_after_charge", call="purchase", number=ONE)
+    clock.offset += timedelta(days=400)
+    lost = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True)))
+    assert lost.code == "outcome_unknown"
+    clock.offset += timedelta(minutes=5)
+    console.recovery.run_due()
+
+
+# Demand 13
+
+
+def test_a_time_out_is_never_sent_again(home: Path) -> None:
+    """Whatever anybody does about an unknown outcome, the buying call is not made again."""
+    clock, vendor = HandClock(), LedgerVendor()
+    with lease_clock(clock), quick_desk(home, vendor, clock) as console:
+        for i, number in enumerate(numbers(TIMEOUTS, seed=13)):
+            vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
+            refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))  # type: ignore[misc]
+            _try_everything(console, clock, number)
+        print(f"demand 13: {vendor.asked['check'] - TIMEOUTS} re-sends after {TIMEOUTS} time-outs")
+        assert vendor.asked["check"] == TIMEOUTS
+
+
+def _try_everything(console: Console, clock: HandClock, number: str) -> None:
+    (record,) = console.lookup.find(number).credit_checks
+    request = PurchaseRequest(number, "1")
+    attempts: tuple[Callable[[], object], ...] = (
+        lambda: console.credit_checks.purchase(request),
+        lambda: console.credit_checks.purchase(PurchaseRequest(number, "1", renew=True)),
+        lambda: console.credit_checks.probe(record.id),
+        lambda: console.credit_checks.refetch(record.id),
+        lambda: console.recovery.probe("operation", record.operation_id or ""),
+        lambda: console.recovery.run_due(),
+    )
+    for attempt in attempts:
+        clock.at += timedelta(days=2)
+        with suppress(ConsoleError):
+            attempt()
+
+
+def test_a_release_takes_two_persons_and_evidence(home: Path) -> None:
+    """The number is free only after two different people, the second an approver, each brought evidence."""
+    clock, vendor = HandClock(), LedgerVendor(behaviour="silent_before_charge")
+    with lease_clock(clock), quick_desk(home, vendor, clock) as console:
+        record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
+        assert isinstance(record, CreditCheck)
+
+        def resolve(evidence: str) -> object:
+            return console.recovery.resolve("credit-check", record.id, "error", evidence)
+
+        assert refusal(lambda: resolve("")).code == "no_evidence"
+        resolve("their list is empty")
+        for name in ("op-a", "OP-A", " op-a "):
+            with console.acting(name):
+                assert refusal(lambda: resolve("again")).code in ("same_person", "not_allowed")
+        assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code == "already_purchased"
+        with console.acting("lead-b"):
+            resolve("not on the bill")
+        kept = [item for item in console.credit_checks.show(record.id).evidence if item.source == "person"]
+        assert [item.who for item in kept] == ["op-a", "lead-b"]
+        vendor.behaviour = "answers"
+        assert console.credit_checks.purchase(PurchaseRequest(ONE, "1")).state == "success"
