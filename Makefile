@@ -25,7 +25,7 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 
 test: setup $(STAMPS)/build-tools check  ## all checks, then all tests on two workers
 	@echo "Running the tests …"
-	@$(PY) -m pytest -n 2 --dist loadgroup -m "not soak"
+	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak"
 
 check: setup  ## ruff, import contracts, lock in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"

@@ -13,8 +13,8 @@ from tests.support.vnc_eye import colours
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-# The build takes the better part of a minute; all tests of it share one, on one worker.
-pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(300)]
+# The build takes the better part of a minute; all tests of it share one (a file runs on one worker).
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
