@@ -132,7 +132,10 @@ class Database:
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    # What people wrote and what providers answered stands in the values: no log and no error may repeat them.
+    engine = create_engine(
+        url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, hide_parameters=True
+    )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def _prepare(dbapi: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
