@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SEED = 20261120
 FAST = 20
+_SHOWN = 3
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
@@ -174,6 +175,9 @@ def _lines(ready: dict[str, Any], voice: Voice) -> Iterator[str]:
     yield voice("cli.demo.people", names=ready["operators"])
     for trial in TRIALS:
         yield voice("cli.demo.try", number=trial.number, what=voice(f"cli.demo.fault.{trial.key}"))
+    for there in ready["provider_screen"][:_SHOWN]:
+        facts = {**there, "number": there["corporation_number"]}
+        yield voice("cli.demo.screen", **facts)
 
 
 def _stay(console: "Console", writer: Writer) -> None:
