@@ -1,0 +1,56 @@
+"""What people read in a terminal."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from console import cli_json, cli_text
+from console.app import Console, open_console
+from console.cli_writer import Voice
+from console.demo import TEAM
+from console.domain.records import CheckReport
+from console.sandbox import content, pdf
+from console.services.samples import Sample, generate
+from console.settings import Settings
+from tests.support.desks import environment
+
+
+def render(report: CheckReport, revision: int) -> bytes:
+    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, "", str(report.result))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[tuple[Console, list[Sample]]]:
+    """A desk with one record of every kind to look at, among the others that they need."""
+    made = generate(3, datetime.now(UTC), lambda number: (content.company_name(number), content.verdict(number)), 300)
+    with open_console(Settings.load(environment(tmp_path, "http://127.0.0.1:9"))) as console:
+        console.add_samples(made, TEAM, render)
+        yield console, list({sample.kind: sample for sample in made}.values())
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[Sample]], language: str) -> None:
+    """Verdict, why and next step of whatever a desk may hold: no key without words (that would be logged), no empty
+    place, before and after the due tasks have looked at it.
+    """
+    console, samples = desk
+    voice = Voice()
+    voice.language = language
+    for _ in range(2):
+        for sample in samples:
+            view = console.recovery.show("credit-check", str(sample.id))
+            text = "\n".join(cli_text.view(view, voice))
+            assert not {"{", "None"} & set(text.split()), text
+            encoded = cli_json.view(view, voice)
+            assert encoded["next_step"]["text"]
+            assert encoded["why"]
+        console.recovery.run_due()
+
+
+def test_columns_stand_under_each_other() -> None:
+    """A Japanese character takes two places; nothing trails behind the last column."""
+    lines = list(cli_text.table([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
+    assert lines == ["a    与信  x", "bbb  ok", "           y"]
+    assert list(cli_text.table([])) == []
