@@ -23,7 +23,7 @@ class SandboxAlone:
                 raise usage(writer.voice("cli.port_taken", port=args.port)) from trouble
             with sandbox:
                 ready = {"url": sandbox.url, "port": sandbox.port}
-                writer.answer(lambda: ready, lambda: [writer.voice("cli.sandbox.ready", url=sandbox.url)])
+                writer.ready(lambda: ready, lambda: [writer.voice("cli.sandbox.ready", url=sandbox.url)])
                 until_told()
 
 

@@ -65,6 +65,12 @@ class Writer:
         self.as_json = as_json
         self.status = 0
         self.spoken = False
+        self._stays = False
+
+    def ready(self, data: Callable[[], Object], lines: Callable[[], Lines]) -> None:
+        """Tell that a command which stays is ready; how it ends later is told by the exit status alone."""
+        self._stays = True
+        self.answer(data, lines)
 
     def answer(self, data: Callable[[], Object], lines: Callable[[], Lines]) -> None:
         """Tell a success; only the form that is wanted gets made."""
@@ -77,7 +83,10 @@ class Writer:
     def refuse(self, error: ConsoleError) -> None:
         """Tell a refusal or failure: programs read it on stdout, people on stderr."""
         message = self._message(error)
-        if self.as_json:
+        if self.spoken and self._stays:
+            self.status = error.exit_status
+            self.aside(message)
+        elif self.as_json:
             detail = cli_json.fact(error.detail, self.voice)
             body = {"code": error.code, "message": message, "detail": detail}
             self._json({"ok": False, "error": body}, error.exit_status)

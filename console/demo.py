@@ -69,7 +69,7 @@ def run_demo(writer: Writer, *, fast: bool) -> None:
         with opened(writer) as console:
             samples = _furnish(console, sandbox)
             ready = _ready(Path(folder), sandbox, samples)
-            writer.answer(lambda: ready, lambda: _lines(ready, writer.voice))
+            writer.ready(lambda: ready, lambda: _lines(ready, writer.voice))
             _stay(console, writer)
 
 
