@@ -1,0 +1,55 @@
+"""The one writer of answers."""
+
+import io
+import json
+
+import pytest
+
+from console.cli_writer import Voice, Writer
+from console.domain.errors import ConsoleError
+
+
+def told(writer: Writer) -> None:
+    writer.answer(lambda: {"n": 1}, lambda: ["one"])
+
+
+@pytest.mark.expects_log("a second answer is our bug")
+def test_only_the_first_answer_is_written() -> None:
+    """What a program was told stays what the exit status says, whatever comes later."""
+    out = io.StringIO()
+    writer = Writer(out, Voice(), as_json=True)
+    told(writer)
+    told(writer)
+    writer.refuse(ConsoleError("not_found"))
+    assert json.loads(out.getvalue()) == {"ok": True, "data": {"n": 1}}
+    assert writer.status == 0
+
+
+def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFixture[str]) -> None:
+    """The object said that it was ready; a later failure is told on stderr and by the status."""
+    out = io.StringIO()
+    writer = Writer(out, Voice(), as_json=True)
+    writer.ready(lambda: {"url": "u"}, lambda: [])
+    writer.refuse(ConsoleError("internal_error", {"support_code": "ABC"}))
+    assert (writer.status, len(out.getvalue().splitlines())) == (70, 1)
+    assert "ABC" in capsys.readouterr().err
+
+
+@pytest.mark.expects_log("the missing sentence is our bug")
+def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even when the words can't be read, there is an object with a message."""
+
+    def broken(_: ConsoleError) -> str:
+        raise FileNotFoundError("words")
+
+    out, voice = io.StringIO(), Voice()
+    monkeypatch.setattr(voice, "message", broken)
+    Writer(out, voice, as_json=True).refuse(ConsoleError("not_found"))
+    assert json.loads(out.getvalue())["error"]["message"] == "not_found"
+
+
+def test_no_stdout_at_all_is_no_failure() -> None:
+    """A process started without streams does its work all the same."""
+    writer = Writer(None, Voice(), as_json=True)
+    told(writer)
+    assert writer.status == 0
