@@ -1,91 +1,101 @@
-"""Opens the window: first the frame, then, in a worker thread, everything heavy that stands behind it."""
+"""Opens the window: first the frame, then, in a worker thread, everything heavy that stands behind it.
+
+What this module imports decides when the first frame is there; see first_window.
+"""
 
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Slot
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QApplication
 
-from console.domain.clock import Clock, SystemClock
-from console.views.desk_api import Desk, Settings
-from console.views.look.theme import install
-from console.views.seat import Seat
-from console.views.task_runner import TaskRunner
-from console.views.tasks import Failure
-from console.views.widgets.bars import Bar
-from console.views.widgets.buttons import KeyButton
-from console.views.window import MainWindow
+from console.views.end_watch import EndWatch
+from console.views.first_window import FirstWindow
+
+if TYPE_CHECKING:
+    from console.domain.clock import Clock
+    from console.views.desk_api import Desk, Settings
+    from console.views.shell import Shell
+    from console.views.tasks import Failure
 
 CLOSING_SECONDS = 3.0
-ENDING_MS = 250
 
 
 def run(
-    settings: Settings, open_desk: Callable[[], Desk], asked_to_end: Callable[[], bool] = lambda: False
+    settings: "Settings", open_desk: "Callable[[], Desk]", asked_to_end: Callable[[], bool] = lambda: False
 ) -> int:
-    """Show the window until it is closed, or `asked_to_end` says so; returns the exit status.
+    """Show the window until it is closed, or `asked_to_end` (a signal came) says so; returns the exit status.
 
     The desk stays open: who opened it closes it.
     """
-    app = application()
+    existing = QApplication.instance()
+    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     opening = Opening(settings, open_desk)
     watch = EndWatch(app, asked_to_end)
     opening.window.show()
     status = app.exec()
     watch.stop()
-    opening.runner.close(CLOSING_SECONDS)
+    opening.close()
     return status
 
 
-class EndWatch(QTimer):
-    """Asks a few times a second whether to quit; each time also lets Python run its signal handlers."""
-
-    def __init__(self, app: QApplication, asked_to_end: Callable[[], bool]) -> None:
-        super().__init__(app)
-        self._app, self._asked_to_end = app, asked_to_end
-        self.timeout.connect(self.look)
-        self.start(ENDING_MS)
-
-    @Slot()
-    def look(self) -> None:
-        if self._asked_to_end():
-            self._app.quit()
-
-
-def application() -> QApplication:
-    """The one application object, dressed."""
-    existing = QApplication.instance()
-    app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
-    install(app)
-    return app
-
-
 class Opening(QObject):
-    """From the first frame to the first page: opens the desk once the frame is painted, again if it failed."""
+    """From the first frame to the first page: dresses the window and opens the desk, again if that failed."""
 
-    def __init__(self, settings: Settings, open_desk: Callable[[], Desk], clock: Clock | None = None) -> None:
+    def __init__(self, settings: "Settings", open_desk: "Callable[[], Desk]", clock: "Clock | None" = None) -> None:
         super().__init__()
-        self.runner = TaskRunner(self)
-        self.seat = Seat(settings, self.runner, clock or SystemClock(), self)
-        self.window = MainWindow(self.seat)
-        self._open_desk = open_desk
-        self.window.painted.connect(self.begin)
+        self.settings = settings
+        self.window = FirstWindow(settings.environment_word)
+        self.shell: Shell | None = None
+        self._open_desk, self._clock = open_desk, clock
+        self.window.painted.connect(self._begin)
 
     @Slot()
-    def begin(self) -> None:
-        """Ask for the desk, and import the pages meanwhile."""
-        self.window.show_bar(None)
+    def _begin(self) -> None:
+        """The frame is on the screen. The desk is opened by a worker while the window is dressed."""
+        from console.views.task_runner import TaskRunner
+
+        self.runner = TaskRunner(self)
+        self.open_desk()
+        self._dress()
+
+    @Slot()
+    def open_desk(self) -> None:
+        """Ask for the desk, for the first time or once more."""
         self.runner.run(self._open_desk, self._take, self._failed, owner=self)
 
-    def _take(self, desk: Desk) -> None:
+    def _dress(self) -> None:
+        from console.domain.clock import SystemClock
+        from console.views.frame import Frame
+        from console.views.look.theme import install
+        from console.views.seat import Seat
+
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            install(app)
+        self.seat = Seat(self.settings, self.runner, self._clock or SystemClock(), self)
+        self.frame = Frame(self.window, self.seat)
+
+    def _take(self, desk: "Desk") -> None:
         from console.views.shell import Shell
 
-        self.shell = Shell(self.window, self.runner)
+        self.frame.show_bar(None)
+        self.shell = Shell(self.frame)
         self.seat.take(desk)
 
-    def _failed(self, failure: Failure) -> None:
+    def _failed(self, failure: "Failure") -> None:
+        """Why it could not be opened, and the way to try again."""
+        from console.views.widgets.bars import Bar
+        from console.views.widgets.buttons import KeyButton
+
         again = KeyButton(self.seat.say("action.try_again"), kind="inline")
-        again.clicked.connect(self.begin)
+        again.clicked.connect(self.open_desk)
         lead = self.seat.say("screen.not_open")
-        self.window.show_bar(Bar(lead, self.seat.message(failure), tone="bad", shape="cross", button=again))
+        self.frame.show_bar(Bar(lead, self.seat.message(failure), tone="bad", shape="cross", button=again))
         again.setFocus()
+
+    def close(self) -> None:
+        """Wait a moment for what still runs, then let the threads go."""
+        if hasattr(self, "runner"):
+            self.runner.close(CLOSING_SECONDS)

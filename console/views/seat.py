@@ -11,9 +11,10 @@ from PySide6.QtCore import QObject, Signal
 from console import wording
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
+from console.domain.permissions import may
 from console.domain.records import CreditCheck, Person, QueueCount, UnfinishedWork
 from console.views.desk_api import Desk, Settings
-from console.views.look.tokens import Language, Tone
+from console.views.look.tokens import Language, ThemeName, Tone
 from console.views.routes import Route
 from console.views.tables.book import Page
 from console.views.tables.paging import Fetch
@@ -71,7 +72,8 @@ class Seat(QObject):
 
     Signals:
         arrived: the services are here.
-        wanted(object): go to that Route.
+        wanted(object): go to that Route. replaced(object): the same without a step to go back.
+        left: go back.
         told(object): show that Note.
         changed(object): records have changed: a frozenset of (kind, id).
         standing_changed, reach_changed, visits_changed: look again at the attribute of that name.
@@ -81,6 +83,8 @@ class Seat(QObject):
 
     arrived = Signal()
     wanted = Signal(object)
+    replaced = Signal(object)
+    left = Signal()
     told = Signal(object)
     changed = Signal(object)
     standing_changed = Signal()
@@ -97,6 +101,7 @@ class Seat(QObject):
         self._clock = clock
         self._desk: Desk | None = None
         self.language: Language = settings.language
+        self.theme: ThemeName | None = None
         self.operator = settings.operator
         self.people: tuple[Person, ...] = ()
         self.due_at: datetime | None = None
@@ -215,6 +220,10 @@ class Seat(QObject):
         if language != self.language:
             self.language = language
             self.language_changed.emit()
+
+    def others_who(self, right: str) -> list[str]:
+        """The other people whose role admits that, by name."""
+        return [person.name for person in self.people if person.name != self.operator and may(person, right)]
 
     # -- whereabouts
 

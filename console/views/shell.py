@@ -10,6 +10,7 @@ from console.views.dialogs.keys import open_keys
 from console.views.dialogs.leaving import open_leaving
 from console.views.dialogs.unfinished import open_unfinished
 from console.views.finder import Finder
+from console.views.frame import Frame
 from console.views.pages.audit import AuditPage
 from console.views.pages.home import HomePage
 from console.views.pages.lookup import LookupPage
@@ -31,10 +32,8 @@ from console.views.routes import (
     Route,
 )
 from console.views.seat import Seat
-from console.views.task_runner import TaskRunner
 from console.views.widgets.bars import Bar
 from console.views.widgets.ring import FocusRings
-from console.views.window import MainWindow
 
 _PAGES: dict[type, Callable[[Seat], Page]] = {
     HomeRoute: HomePage,
@@ -50,15 +49,15 @@ _PAGES: dict[type, Callable[[Seat], Page]] = {
 class Shell(QObject):
     """Made when the desk has been opened."""
 
-    def __init__(self, window: MainWindow, runner: TaskRunner) -> None:
-        super().__init__(window)
-        self.window, self.seat, self._runner = window, window.seat, runner
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self.frame, self.seat = frame, frame.seat
         app = QApplication.instance()
         if isinstance(app, QApplication) and app.findChild(FocusRings) is None:
             FocusRings(app)
-        window.make_page = self._make_page
-        window.may_close = self._may_close
-        window.leaving.connect(self._stop)
+        frame.make_page = self._make_page
+        frame.may_close = self._may_close
+        frame.leaving.connect(self._stop)
         self.pulse = Pulse(self.seat, self)
         self._bind()
         self.seat.arrived.connect(self._begin)
@@ -72,28 +71,28 @@ class Shell(QObject):
 
     def _furnish(self) -> None:
         """What speaks a language and hangs on the window's bars."""
-        self.finder = Finder(self.window)
-        self.menu = PersonMenu(self.window)
-        self.window.top.search_wanted.connect(self.finder.open)
-        self.window.top.operator_wanted.connect(self.menu.open)
-        self.window.status.wanted.connect(self._status_wanted)
+        self.finder = Finder(self.frame)
+        self.menu = PersonMenu(self.frame)
+        self.frame.top.search_wanted.connect(self.finder.open)
+        self.frame.top.operator_wanted.connect(self.menu.open)
+        self.frame.status.wanted.connect(self._status_wanted)
 
     def _bind(self) -> None:
         keys: dict[str, Callable[[], object]] = {
             "Ctrl+K": self._search,
-            "F5": self.window.re_read,
+            "F5": self.frame.re_read,
             "F1": self._help,
             "Ctrl+/": self._keys,
-            "Ctrl+Q": self.window.close,
+            "Ctrl+Q": self.frame.window.close,
         }
         for keys_, act in keys.items():
-            shortcut = QShortcut(QKeySequence(keys_), self.window)
+            shortcut = QShortcut(QKeySequence(keys_), self.frame.window)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(act)
 
     @Slot()
     def _begin(self) -> None:
-        self.window.go(self.window.route or HomeRoute())
+        self.frame.go(self.frame.route or HomeRoute())
 
     @Slot()
     def _search(self) -> None:
@@ -101,45 +100,45 @@ class Shell(QObject):
 
     @Slot()
     def _keys(self) -> None:
-        open_keys(self.window, self.window.page)
+        open_keys(self.frame, self.frame.page)
 
     @Slot()
     def _help(self) -> None:
         from console.views.dialogs.help import open_help
 
-        open_help(self.window, self.window.page)
+        open_help(self.frame, self.frame.page)
 
     @Slot(str)
     def _status_wanted(self, _key: str) -> None:
-        open_unfinished(self.window)
+        open_unfinished(self.frame)
 
     @Slot()
     def _other_language(self) -> None:
         self.finder.deleteLater()
         self.menu.deleteLater()
-        self.window.rebuild()
+        self.frame.rebuild()
         self._furnish()
         self._show_connection()
 
     @Slot()
     def _other_person(self) -> None:
-        self.window.top.operator.say(self.seat.operator or self.seat.say("person.nobody"))
+        self.frame.top.operator.say(self.seat.operator or self.seat.say("person.nobody"))
 
     @Slot()
     def _show_connection(self) -> None:
         """Above every page while the database does not answer."""
         lost = self.seat.reach.lost_since
         if lost is None:
-            self.window.show_bar(None)
+            self.frame.show_bar(None)
         else:
             words = self.seat.say("screen.state.offline", at=lost)
-            self.window.show_bar(Bar(self.seat.say("screen.offline"), words, shape="offline"))
+            self.frame.show_bar(Bar(self.seat.say("screen.offline"), words, shape="offline"))
 
     def _may_close(self) -> bool:
         """Nothing acts, or the person was told what does."""
         if not self.seat.acts:
             return True
-        open_leaving(self.window)
+        open_leaving(self.frame)
         return False
 
     @Slot()

@@ -1,6 +1,7 @@
 """The columns of credit checks, by name, for every list that shows some of them."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from console import wording
@@ -17,10 +18,12 @@ _PAD = 16
 _SHAPE = 19
 
 
-def check_columns(seat: Seat, names: Sequence[str], of: Of, since: Callable[[Any], Any] | None = None) -> list[Column]:
+def check_columns(
+    seat: Seat, names: Sequence[str], of: Of, since: Callable[[Any], datetime | None] | None = None
+) -> list[Column]:
     """Columns in that order; `of` gives a row's record, `since` from when its age counts."""
-    makers = {**_MAKERS, "age": lambda seat, of: _age(seat, since or (lambda item: of(item).changed_at))}
-    return [makers[name](seat, of) for name in names]
+    begins = since or (lambda item: of(item).changed_at)
+    return [_age(seat, begins) if name == "age" else _MAKERS[name](seat, of) for name in names]
 
 
 def least(name: str) -> int:
@@ -32,7 +35,7 @@ def wide(text: str, extra: int = _PAD) -> int:
     return round(look().metrics("body").horizontalAdvance(text) / look().scale) + extra
 
 
-def _age(seat: Seat, since: Callable[[Any], Any]) -> Column:
+def _age(seat: Seat, since: Callable[[Any], datetime | None]) -> Column:
     return Column(
         "age", seat.say("column.age"), least("age"), lambda item: words.age_cell(since(item), seat), "age",
         spoken=lambda item: words.age_spoken(since(item), seat),

@@ -30,8 +30,8 @@ class PageHead(Surface):
         self.sentence = Words(sentence, "body", "muted", wrap=True)
         self.read_at = Words("", "small", "muted")
         margin = tokens().px("spacing", "page_margin")
-        parts = [self.title, 8, self.sentence, 8, self.read_at, *([button] if button else [])]
-        box = row(*parts, gap=4, margins=(margin, 12, margin, 12))
+        beside = (button,) if button else ()
+        box = row(self.title, 8, self.sentence, 8, self.read_at, *beside, gap=4, margins=(margin, 12, margin, 12))
         box.setStretch(2, 1)
         self.setLayout(box)
 
@@ -159,8 +159,8 @@ class Page(QWidget):
         """What is shown stays; a bar says what happened and offers to try again."""
         again = KeyButton(self.seat.say("action.try_again"), kind="inline")
         again.clicked.connect(self.read_again)
-        bar = Bar(self.seat.say("screen.not_read"), self.seat.message(failure), tone="bad", shape="cross", button=again)
-        self.show_bar("failed", bar)
+        words = self.seat.message(failure)
+        self.show_bar("failed", Bar(self.seat.say("screen.not_read"), words, tone="bad", shape="cross", button=again))
 
     @Slot()
     def read_again(self) -> None:

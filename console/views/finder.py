@@ -1,0 +1,195 @@
+"""The search over the window: corporation numbers, names, record numbers, queues and commands."""
+
+from collections.abc import Callable, Sequence
+
+from PySide6.QtCore import QObject, QTimer, Slot
+
+from console import wording
+from console.domain.corporation_number import InvalidCorporationNumber, parse
+from console.domain.records import CreditCheck
+from console.views import record_words as words
+from console.views.dialogs.keys import open_keys
+from console.views.dialogs.unfinished import open_unfinished
+from console.views.frame import Frame
+from console.views.look.theme import look
+from console.views.pages.queue_rows import QUEUES
+from console.views.routes import LookupRoute, QueuesRoute, RecordRoute, Route
+from console.views.tasks import Failure
+from console.views.widgets.omnibox import Omnibox
+from console.views.widgets.omnilist import OmniEntry, OmniGroup
+
+_ASK_AFTER_MS = 60
+_MOST = 8
+
+
+class Finder(QObject):
+    """Wires the search box to the services. Commands answer at once, records when they are read."""
+
+    def __init__(self, frame: Frame) -> None:
+        super().__init__(frame)
+        self._seat = frame.seat
+        say = self._seat.say
+        hints = (
+            (("↑", "↓"), say("key.choose")),
+            (("Enter",), say("key.open")),
+            (("Ctrl+Enter",), say("search.all_key")),
+            (("Esc",), say("action.close")),
+        )
+        self.box = Omnibox(frame.window, say("search.placeholder"), hints)
+        self.box.setParent(self)
+        self.box.typed.connect(self._typed)
+        self.box.picked.connect(self._picked)
+        self._timer = QTimer(self, singleShot=True, interval=_ASK_AFTER_MS)
+        self._timer.timeout.connect(self._ask)
+        self._text = ""
+        self._found: tuple[CreditCheck, ...] = ()
+        self._commands: dict[str, Callable[[], object]] = {
+            "command.show_unfinished": lambda: open_unfinished(frame),
+            "command.show_keys": lambda: open_keys(frame, frame.page),
+            "command.switch_language": self._other_language,
+            "command.switch_theme": self._other_theme,
+            "command.switch_density": self._other_density,
+        }
+
+    @Slot()
+    def open(self) -> None:
+        if not self.box.visible and self._seat.ready:
+            self.box.open()
+
+    @Slot(str)
+    def _typed(self, text: str) -> None:
+        self._text = text
+        self._finding()
+        if not text.strip():
+            self._found = ()
+            self._show()
+        else:
+            self._timer.start()
+
+    def _finding(self) -> None:
+        """How a number was read, and whether its check digit fits, while it is being typed."""
+        try:
+            number = parse(self._text)
+        except InvalidCorporationNumber as invalid:
+            wrong = invalid.reason == "CHECK_DIGIT"
+            shown = wording.format_number(invalid.normalized or "") if wrong else ""
+            said = self._seat.say("search.wrong_digit") if wrong else ""
+            self.box.show_finding(shown, said, "square_bang", "bad")
+        else:
+            said = self._seat.say("search.digit_fits")
+            self.box.show_finding(wording.format_number(number.value), said)
+
+    @Slot()
+    def _ask(self) -> None:
+        text, began = self._text, self._seat.monotonic()
+        self._seat.read(
+            lambda desk: desk.lookup.suggest(text, 20),
+            lambda found: self._take(text, found, self._seat.monotonic() - began),
+            self._failed,
+            owner=self,
+        )
+
+    def _take(self, text: str, found: tuple[CreditCheck, ...], seconds: float) -> None:
+        if text == self._text:
+            self._found = found
+            self._show()
+            self.box.foot.count.say(self._seat.say("search.took", seconds=f"{seconds:.2f}"))
+
+    def _failed(self, failure: Failure) -> None:
+        self.box.foot.count.say(self._seat.message(failure))
+
+    # -- what is shown
+
+    def _show(self) -> None:
+        typed = bool(self._text.strip())
+        groups = [*self._corporations(), *self._records()] if typed else self._recent()
+        groups.append(self._command_group())
+        self.box.show_groups([group for group in groups if group.entries])
+
+    def _corporations(self) -> list[OmniGroup]:
+        """Every company among the answers, and the number as typed where it is one."""
+        by_number: dict[str, list[CreditCheck]] = {}
+        for record in self._found:
+            by_number.setdefault(record.corporation_number, []).append(record)
+        entries = [_company(self, number, records) for number, records in list(by_number.items())[:_MOST]]
+        typed = _number(self._text)
+        if typed is not None and typed not in by_number:
+            none = self._seat.say("search.look_up_number")
+            entries.insert(0, OmniEntry(LookupRoute(typed), "search", none, wording.format_number(typed)))
+        return [OmniGroup(self._seat.say("search.corporation"), tuple(entries))]
+
+    def _records(self) -> list[OmniGroup]:
+        entries = tuple(self.entry(record) for record in self._found[:_MOST])
+        return [OmniGroup(self._seat.say("search.records"), entries)]
+
+    def _recent(self) -> list[OmniGroup]:
+        entries = tuple(self.entry(visit.record) for visit in self._seat.visits[:_MOST])
+        return [OmniGroup(self._seat.say("search.recent"), entries)]
+
+    def _command_group(self) -> OmniGroup:
+        say, wanted = self._seat.say, self._text.strip().casefold()
+        entries = [
+            OmniEntry(QueuesRoute(name), "list", say("search.open_queue", queue=name), right=self._count(name))
+            for name in QUEUES
+        ]
+        entries += [OmniEntry(key, "terminal", say(key)) for key in self._commands]
+        fitting = [entry for entry in entries if not wanted or wanted in entry.title.casefold()]
+        return OmniGroup(say("search.commands"), tuple(fitting[:_MOST]))
+
+    def _count(self, queue: str) -> str:
+        found = self._seat.standing.count(queue)
+        return wording.format_count(found.count, capped=found.capped) if found else ""
+
+    def entry(self, record: CreditCheck) -> OmniEntry:
+        seat = self._seat
+        state = words.cell(words.most_telling(record), seat.language)
+        at = wording.format_instant(record.created_at or record.purchased_at, "day")
+        title = seat.say("record.short", id=record.id)
+        name = _cut(record.company_name or wording.format_number(record.corporation_number))
+        return OmniEntry(RecordRoute(record.id), "document", title, name, state=state, right=at)
+
+    # -- what is picked
+
+    @Slot(object)
+    def _picked(self, key: object) -> None:
+        if key == "":
+            self._seat.go(LookupRoute(self._text))
+        elif isinstance(key, str):
+            self._commands[key]()
+        else:
+            self._seat.go(_route(key))
+
+    def _other_language(self) -> None:
+        self._seat.speak("en" if self._seat.language == "ja" else "ja")
+
+    def _other_theme(self) -> None:
+        self._seat.theme = "light" if look().theme == "dark" else "dark"
+        look().choose(self._seat.theme)
+
+    def _other_density(self) -> None:
+        look().set_density("comfortable" if look().density == "compact" else "compact")
+
+
+def _company(finder: Finder, number: str, records: Sequence[CreditCheck]) -> OmniEntry:
+    seat = finder._seat
+    name = next((record.company_name for record in records if record.company_name), wording.format_number(number))
+    count = seat.say("search.checks", n=len(records))
+    return OmniEntry(LookupRoute(number), "building", name, wording.format_number(number), right=count)
+
+
+def _number(text: str) -> str | None:
+    try:
+        return parse(text).value
+    except InvalidCorporationNumber:
+        return None
+
+
+def _route(key: object) -> Route:
+    if isinstance(key, QueuesRoute | LookupRoute | RecordRoute):
+        return key
+    raise TypeError(f"not a route: {key!r}")
+
+
+def _cut(name: str) -> str:
+    """The detail has no room for more beside the state."""
+    return name if len(name) <= 12 else name[:11] + "…"

@@ -1,0 +1,99 @@
+"""Paints one page of a document, with the places found on it; scrolls when it is larger than the window."""
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtWidgets import QScrollArea, QWidget
+
+from console.domain.pages import Box, PageImage
+from console.views.look.painting import draw_frame
+from console.views.look.theme import look
+
+_EDGE = 16
+_MARK = QColor(255, 214, 0, 90)
+_CURRENT = QColor(255, 145, 0, 130)
+
+
+class PdfView(QScrollArea):
+    """A grey desk with a sheet on it; arrow keys and Page keys move."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._sheet = _Sheet()
+        self.setWidget(self._sheet)
+        self.setWidgetResizable(False)
+        self.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.setAccessibleName(name)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.viewport().setAutoFillBackground(False)
+
+    def show_page(
+        self, image: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box], name: str
+    ) -> None:
+        """`width` in px on the screen; boxes as fractions of the page."""
+        self._sheet.show_page(image, width, boxes, current)
+        self.setAccessibleDescription(name)
+        if current:
+            left, top, right, bottom = current[0]
+            x, y = (left + right) / 2 * self._sheet.width(), (top + bottom) / 2 * self._sheet.height()
+            self.ensureVisible(round(x), round(y), 120, 160)
+
+    def show_words(self, words: str) -> None:
+        """Instead of a page: it is being read, or can't be shown."""
+        self._sheet.show_words(words)
+        self.setAccessibleDescription(words)
+
+    def to_top(self) -> None:
+        self.verticalScrollBar().setValue(0)
+
+    @property
+    def words(self) -> str:
+        return self._sheet.words
+
+    @property
+    def has_page(self) -> bool:
+        return self._sheet.image is not None
+
+
+class _Sheet(QWidget):
+    def __init__(self) -> None:
+        super().__init__()
+        self.image: QImage | None = None
+        self.words = ""
+        self._boxes: Sequence[Box] = ()
+        self._current: Sequence[Box] = ()
+        self.resize(480, 120)
+
+    def show_page(self, page: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box]) -> None:
+        # A copy of its own: Qt only borrows the bytes it is given.
+        self.image = QImage(page.pixels, page.width, page.height, page.width * 3, QImage.Format.Format_RGB888).copy()
+        self.words, self._boxes, self._current = "", boxes, current
+        self.resize(width + 2 * _EDGE, round(width * page.height / page.width) + 2 * _EDGE)
+        self.update()
+
+    def show_words(self, words: str) -> None:
+        self.image, self.words = None, words
+        self.resize(QSize(720, 160))
+        self.update()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), look().colour("sunken"))
+        sheet = QRectF(self.rect()).adjusted(_EDGE, _EDGE, -_EDGE, -_EDGE)
+        if self.image is None:
+            painter.setFont(look().font("body"))
+            painter.setPen(look().colour("muted"))
+            wrap = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(sheet, wrap, self.words)
+            return
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        painter.drawImage(sheet, self.image)
+        for boxes, colour in ((self._boxes, _MARK), (self._current, _CURRENT)):
+            for left, top, right, bottom in boxes:
+                place = QRectF(
+                    sheet.left() + left * sheet.width(), sheet.top() + top * sheet.height(),
+                    (right - left) * sheet.width(), (bottom - top) * sheet.height(),
+                )  # fmt: skip
+                painter.fillRect(place, colour)
+        draw_frame(painter, sheet.adjusted(-1, -1, 1, 1), 0, look().colour("line"), None)

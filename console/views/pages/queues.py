@@ -1,0 +1,366 @@
+"""The queues: what waits, why, what happens next; worked through by keyboard."""
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import Qt, QTimer, Slot
+from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from console import wording
+from console.domain.records import QueueItem
+from console.views.desk_api import Desk
+from console.views.look.tokens import tokens
+from console.views.pages import queue_rows
+from console.views.pages.acts import Acts
+from console.views.pages.page import Page, PageHead
+from console.views.pages.preview import Preview
+from console.views.pages.queue_rows import QUEUES, QueueRow
+from console.views.routes import QueuesRoute, RecordRoute
+from console.views.seat import Seat
+from console.views.tables.page import RecordTable
+from console.views.tables.paging import PagedModel
+from console.views.widgets.base import Sign, Surface, Words, column, row
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.empty import EmptyState
+from console.views.widgets.inputs import Edit
+from console.views.widgets.tabs import Tabs
+
+_LOOK = 200
+_FILTER_AFTER_MS = 200
+
+
+class QueuesPage(Page):
+    """Tabs, one list, a preview where there is room. New arrivals wait behind a button and move no row."""
+
+    place = "queues"
+    help_key = "help.queues"
+    hints = (
+        (("↓", "↑"), "key.move"),
+        (("Enter",), "key.open"),
+        (("P",), "key.probe"),
+        (("F",), "key.refetch"),
+        (("E",), "key.resolve"),
+        (("Ctrl+F",), "key.filter"),
+        (("Ctrl+/",), "key.list"),
+    )
+
+    def __init__(self, seat: Seat) -> None:
+        super().__init__(seat)
+        self.queue = "review"
+        self._fresh: dict[int, QueueItem] = {}
+        self.acts = Acts(seat, self)
+        self._build_head()
+        self.add_bars()
+        self.preview = Preview(seat)
+        self._lists: dict[tuple[str, bool], RecordTable] = {}
+        self.list = QStackedWidget()
+        self.empty = QWidget()
+        self.list.addWidget(self.empty)
+        self.new = self._new_button()
+        left = QWidget()
+        left.setLayout(column(self.list, row(self.new, None, margins=(12, 0, 0, 0)), gap=0))
+        middle = row(left, self.preview, gap=0)
+        middle.setStretch(0, 1)
+        self.add(middle, 1)
+        self.add_hints()
+        self._connect()
+        self._show_counts()
+
+    # -- building
+
+    def _build_head(self) -> None:
+        say = self.seat.say
+        button = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
+        button.clicked.connect(self.read_again)
+        self.head = PageHead(say("screen.queues"), button=button)
+        self.tabs = Tabs(say("screen.queues"))
+        for name in QUEUES:
+            self.tabs.add(say(f"queue.{name}.title"), data=name)
+        self.filter = Edit()
+        self.filter.setAccessibleName(say("field.filter"))
+        self.filter.setPlaceholderText(say("queue.filter_prompt"))
+        self.filter.setClearButtonEnabled(False)
+        label = Words(say("field.filter"), "body", "muted")
+        label.setBuddy(self.filter)
+        self.found = Words("", "small", "muted")
+        self.filter.setFixedWidth(300)
+        line = Surface(edge="bottom")
+        margin = tokens().px("spacing", "page_margin")
+        line.setLayout(
+            row(Sign("filter", "muted"), label, self.filter, self.found, None, margins=(margin, 8, margin, 8))
+        )
+        tabs = Surface(edge="bottom")
+        tabs.setLayout(row(self.tabs, None))
+        self.add(self.head)
+        self.add(tabs)
+        self.add(line)
+
+    def _new_button(self) -> KeyButton:
+        button = KeyButton("", kind="tool", icon="arrow_right")
+        button.clicked.connect(self.show_new)
+        button.hide()
+        return button
+
+    def _connect(self) -> None:
+        self.tabs.currentChanged.connect(self._tab)
+        self.seat.standing_changed.connect(self._show_counts)
+        self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_AFTER_MS)
+        self._filter_timer.timeout.connect(self._ask)
+        self.filter.textEdited.connect(self._filter_timer.start)
+        self.filter.installEventFilter(self)
+        self.preview.opened.connect(self.open_current)
+        self.preview.copied.connect(self.acts.tell_copied)
+        acts = {"P": self._probe, "F": self._refetch, "E": self._resolve}
+        for key, act in acts.items():
+            self.key(key, act)
+        for signal, act in ((self.preview.probed, self._probe), (self.preview.refetched, self._refetch),
+                            (self.preview.resolved, self._resolve)):  # fmt: skip
+            signal.connect(act)
+        self.key("Ctrl+F", self._go_to_filter)
+        self.key("Ctrl+C", self._copy)
+
+    # -- which list
+
+    def enter(self, route: object) -> None:
+        if isinstance(route, QueuesRoute) and route.name and route.name != self.queue:
+            self.tabs.setCurrentIndex(QUEUES.index(route.name))
+        elif not self._lists:
+            self._show_list()
+
+    def entered(self) -> None:
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @property
+    def table(self) -> RecordTable:
+        key = (self.queue, self._has_preview())
+        if key not in self._lists:
+            self._lists[key] = self._make_table(*key)
+        return self._lists[key]
+
+    @property
+    def rows(self) -> PagedModel:
+        return self.table.rows
+
+    @property
+    def current(self) -> QueueItem | None:
+        row_ = self.table.current
+        return row_.item if isinstance(row_, QueueRow) else None
+
+    def _make_table(self, queue: str, preview: bool) -> RecordTable:
+        seat = self.seat
+        group = queue_rows.group_maker(seat) if queue in queue_rows.GROUPED else None
+        columns = queue_rows.columns(seat, queue, preview=preview)
+        model = PagedModel(columns, queue_rows.key_of, seat.runner, group_of=group, parent=self)
+        table = RecordTable(model, seat.say(f"queue.{queue}.title"))
+        table.opened.connect(self.open_current)
+        table.current_changed.connect(self._show_current)
+        model.arrived.connect(self._arrived_rows)
+        model.failed.connect(self.reading_failed)
+        self.list.addWidget(table)
+        return table
+
+    @Slot(int)
+    def _tab(self, number: int) -> None:
+        self.queue = QUEUES[number]
+        self._fresh.clear()
+        self._show_list()
+
+    def _show_list(self) -> None:
+        self.head.sentence.say(self.seat.say(f"queue.{self.queue}.hint"))
+        self.list.setCurrentWidget(self.table)
+        self.new.setVisible(bool(self._fresh))
+        self._ask()
+
+    @Slot()
+    def _ask(self) -> None:
+        """Another question: the list from its beginning."""
+        if self.seat.ready:
+            self.rows.read(self.seat.fetch(queue_rows.read_rows(self.queue, self.filter.text())))
+
+    # -- reading
+
+    def read(self, reason: str) -> None:
+        if reason == "changed":
+            self._look_for_news()
+        elif reason in ("arrived", "person") or self.rows.rowCount() == 0:
+            self._show_list()
+        else:
+            self._fresh.clear()
+            self.new.hide()
+            self.rows.re_read()
+
+    @Slot()
+    def _arrived_rows(self) -> None:
+        self.reading_done()
+        self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
+        table = self.table
+        if table.current is None:
+            table.go_to_first()
+        self._show_current(table.current)
+        if self.rows.complete and self.rows.row_count == 0:
+            self._show_empty()
+        else:
+            self.list.setCurrentWidget(table)
+        self.found.say(self._found_words())
+
+    def _found_words(self) -> str:
+        if not self.filter.text():
+            return ""
+        key = "queue.filtered" if self.rows.complete else "queue.filtered_so_far"
+        return self.seat.say(key, n=self.rows.row_count)
+
+    def _show_empty(self) -> None:
+        say = self.seat.say
+        if self.filter.text():
+            shown = EmptyState(say("queue.filter_empty"), say("queue.filter_empty_hint"), shape="search")
+        else:
+            last = say("queue.last_checked", at=self.seat.now())
+            shown = EmptyState(say(f"queue.{self.queue}.empty"), last)
+        self.list.removeWidget(self.empty)
+        self.empty.deleteLater()
+        self.empty = shown
+        self.list.addWidget(shown)
+        self.list.setCurrentWidget(shown)
+
+    # -- news, without moving a row
+
+    def _look_for_news(self) -> None:
+        queue = self.queue
+
+        def look(desk: Desk) -> tuple[QueueItem, ...]:
+            return desk.recovery.queue(queue, _LOOK).items
+
+        self.seat.read(look, lambda items: self._take_news(queue, items), self.reading_failed, owner=self, key=self)
+
+    def _take_news(self, queue: str, items: Iterable[QueueItem]) -> None:
+        if queue != self.queue or self.filter.text():
+            return
+        items = list(items)
+        here = {item.record.id: item for item in items}
+        for item in items:
+            place = self.rows.find(item.record.id)
+            if place is None:
+                self._fresh[item.record.id] = item
+            else:
+                self._renew(place, item)
+        self._mark_gone(set(here), whole=len(items) < _LOOK)
+        if self.rows.row_count == 0 and self._fresh:
+            self.show_new()
+        else:
+            self._say_new()
+
+    def _renew(self, place: int, item: QueueItem) -> None:
+        row_ = self.rows.row_at(place)
+        if isinstance(row_, QueueRow) and row_.item != item:
+            self.rows.replace(QueueRow(item, row_.in_group))
+            self._show_current(self.table.current)
+
+    def _mark_gone(self, here: set[int], *, whole: bool) -> None:
+        """What has left the queue stays where it is, marked, until somebody reads the list again."""
+        if not whole:
+            return
+        for place in range(self.rows.rowCount()):
+            row_ = self.rows.row_at(place)
+            if isinstance(row_, QueueRow):
+                self.table.mark(row_.item.record.id, None if row_.item.record.id in here else "care")
+
+    def _say_new(self) -> None:
+        words = self.seat.say("queue.new_arrivals_show", n=len(self._fresh))
+        self.new.say(words)
+        self.new.setVisible(bool(self._fresh))
+
+    @Slot()
+    def show_new(self) -> None:
+        """Take the new ones in."""
+        self._fresh.clear()
+        self.new.hide()
+        self.rows.re_read()
+        self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    # -- what is current
+
+    @Slot(object)
+    def _show_current(self, row_: object) -> None:
+        if self.sender() is not None and isinstance(self.sender(), RecordTable) and self.sender() is not self.table:
+            return
+        self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
+        self._say_position()
+
+    def _say_position(self) -> None:
+        found = self.seat.standing.count(self.queue)
+        known = self.rows.row_count if self.rows.complete else (found.count if found else self.rows.row_count)
+        before = sum(self.rows.row_at(number) is not None for number in range(self.table.current_row + 1))
+        capped = not self.rows.complete and found is not None and found.capped
+        total = wording.format_count(known, capped=capped)
+        words = self.seat.say("queue.position", position=before, total=total) if before else ""
+        self.hint_bar.count.say(words)
+
+    @Slot()
+    def _show_counts(self) -> None:
+        for number, name in enumerate(QUEUES):
+            found = self.seat.standing.count(name)
+            self.tabs.set_count(number, wording.format_count(found.count, capped=found.capped) if found else "")
+
+    # -- acting
+
+    @Slot()
+    def open_current(self) -> None:
+        if self.current is not None:
+            shown = (self.rows.row_at(number) for number in range(self.rows.rowCount()))
+            trail = tuple(row_.item.record.id for row_ in shown if isinstance(row_, QueueRow))
+            self.seat.go(RecordRoute(self.current.record.id, trail, "queues"))
+
+    @Slot()
+    def _probe(self) -> None:
+        if self.current is not None:
+            self.acts.probe(self.current.record)
+
+    @Slot()
+    def _refetch(self) -> None:
+        if self.current is not None:
+            self.acts.refetch(self.current.record)
+
+    @Slot()
+    def _resolve(self) -> None:
+        if self.current is not None:
+            self.acts.resolve(self.current.record)
+
+    @Slot()
+    def _copy(self) -> None:
+        if self.current is not None:
+            self.acts.copy_number(self.current.record)
+
+    @Slot()
+    def _go_to_filter(self) -> None:
+        self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        self.filter.selectAll()
+
+    def eventFilter(self, watched: object, event: object) -> bool:
+        """In the filter: Down and Enter go on to the list, Esc empties it first."""
+        if watched is self.filter and isinstance(event, QKeyEvent) and event.type() == QKeyEvent.Type.KeyPress:
+            return self._filter_key(Qt.Key(event.key()))
+        return False
+
+    def _filter_key(self, key: Qt.Key) -> bool:
+        if key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+            return True
+        if key == Qt.Key.Key_Escape:
+            self.filter.clear()
+            self._ask()
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+            return True
+        return False
+
+    # -- room
+
+    def _has_preview(self) -> bool:
+        return self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        wide = self._has_preview()
+        if wide != self.preview.isVisibleTo(self):
+            self.preview.setVisible(wide)
+            if self._lists:
+                self._show_list()

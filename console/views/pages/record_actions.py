@@ -1,0 +1,102 @@
+"""What can be done with a record: the buttons beside "you can", and the bar below with the reason why one is off."""
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from console.domain.records import AllowedAction, Certainty, CheckState, CreditCheckView
+from console.views.seat import Seat
+from console.views.widgets.base import Words
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.chrome import ActionBar
+from console.views.widgets.record import FactForm
+
+_KEYS = {"probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B"}
+
+
+class RecordActions(QObject):
+    """Keeps the buttons true to what the service says.
+
+    Signals:
+        wanted(str): do that.
+    """
+
+    wanted = Signal(str)
+
+    def __init__(self, seat: Seat) -> None:
+        super().__init__()
+        self._seat = seat
+        self._buttons = {name: self._make(name) for name in ("probe", "refetch", "resolve", "renew")}
+        left = [self._buttons[name] for name in ("probe", "refetch", "resolve")]
+        self.bar = ActionBar(left, [self._buttons["renew"]])
+        self.setParent(self.bar)
+        self._offered: tuple[object, ...] = ()
+
+    def button(self, name: str) -> KeyButton | None:
+        return self._buttons.get(name)
+
+    def _make(self, name: str, kind: str = "default") -> KeyButton:
+        word = self._seat.say(f"action.{name}")
+        button = KeyButton(word, _KEYS.get(name, ""), kind, binds=False)  # type: ignore[arg-type]  # a kind
+        button.setProperty("act", name)
+        button.clicked.connect(self._pressed)
+        return button
+
+    @Slot()
+    def _pressed(self) -> None:
+        self.wanted.emit(str(self.sender().property("act")))
+
+    def show_view(self, view: CreditCheckView, form: FactForm) -> None:
+        """Every button on, or off with its reason; and the few that help most beside "you can"."""
+        allowed = {action.action: action for action in view.actions}
+        for name, button in self._buttons.items():
+            action = allowed.get(name)
+            if action is None or action.allowed:
+                button.set_on()
+            else:
+                button.set_off(self._reason(action))
+        self._offer(view, allowed, form)
+
+    def _reason(self, action: AllowedAction) -> str:
+        """Why it is off, with the people who may where a role is missing."""
+        needed = action.facts.get("needs")
+        if action.reason == "reason.role" and isinstance(needed, tuple):
+            people = [person.name for person in self._seat.people if person.roles & set(needed)]
+            if people:
+                return self._seat.say("reason.role_people", needs=needed[:1], people=people)
+        return self._seat.say(action.reason or "reason.role", **action.facts)
+
+    def _offer(self, view: CreditCheckView, allowed: dict[str, AllowedAction], form: FactForm) -> None:
+        names = [name for name in offered(view) if name not in allowed or allowed[name].allowed]
+        key = (*names, view.explanation.next_step.code)
+        if key == self._offered:
+            return  # the same buttons stay, and with them the focus
+        self._offered = key
+        if names:
+            form.set_actions(
+                *(self._make(name, "default" if place else "primary") for place, name in enumerate(names))
+            )
+        else:
+            form.set_actions(Words(self._seat.say("record.nothing_to_press"), "body", "muted"))
+
+    def proposer(self, view: CreditCheckView) -> str | None:
+        """Who proposed what now waits for the second person."""
+        if not view.awaiting:
+            return None
+        proposals = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]
+        return proposals[-1].who if proposals else None
+
+
+def offered(view: CreditCheckView) -> tuple[str, ...]:
+    """What helps most in this state, the best first; at most three."""
+    record = view.record
+    if record.superseded or record.duplicate_of is not None:
+        return ("successor",)
+    if record.certainty is Certainty.UNKNOWN:
+        return ("resolve", "probe")
+    if record.state is CheckState.PENDING:
+        return ("probe",)
+    if record.state is CheckState.ERROR:
+        return ("purchase",)
+    if record.incomplete and not record.viewing_over:
+        return ("refetch", "probe")
+    renewable = any(action.action == "renew" and action.allowed for action in view.actions)
+    return ("renew", "probe") if renewable else ("open_pdf", "probe")

@@ -1,0 +1,74 @@
+"""A desk full of invented records on a sandbox that knows them too, for whole windows and pictures of them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from console.app import Console, open_console
+from console.domain.clock import SystemClock
+from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
+from console.domain.records import CheckReport, Person
+from console.sandbox import content, pdf
+from console.sandbox.server import Sandbox
+from console.services.samples import CLIENTS, Sample, generate
+from console.settings import Settings
+from tests.support.desks import environment
+
+SEED = 20261120
+TEAM = (
+    Person("op-a", frozenset({OPERATOR}), may_buy=True),
+    Person("op-c", frozenset({OPERATOR}), may_buy=False),
+    Person("lead-b", frozenset({APPROVER}), may_buy=True),
+    Person("aud-e", frozenset({AUDITOR}), may_buy=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Furnished:
+    """An open console, its sandbox, and what was put into both."""
+
+    console: Console
+    sandbox: Sandbox
+    samples: tuple[Sample, ...]
+
+    def of(self, kind: str) -> list[Sample]:
+        """The samples of one kind, oldest first."""
+        return [sample for sample in self.samples if sample.kind == kind]
+
+
+@contextmanager
+def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str) -> Iterator[Furnished]:
+    """A desk on `home`, closed at the end; `extra` are settings without their `CONSOLE_`."""
+    with Sandbox() as sandbox:
+        told = environment(home, sandbox.url, CLIENTS=",".join(CLIENTS), **extra)
+        used = clock or SystemClock()
+        with open_console(Settings.load(told), used) as console:
+            samples = _furnish(console, sandbox, used.now(), count)
+            yield Furnished(console, sandbox, samples)
+
+
+def _furnish(console: Console, sandbox: Sandbox, now: datetime, count: int) -> tuple[Sample, ...]:
+    samples = generate(SEED, now, lambda number: (content.company_name(number), content.verdict(number)), count)
+    console.add_samples(samples, TEAM, _render)
+    sandbox.control.know(*(_known(sample, sample.report) for sample in samples if sample.report))
+    return samples
+
+
+def _render(report: CheckReport, revision: int) -> bytes:
+    bought = report.purchase_date.isoformat() if report.purchase_date else ""
+    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, bought, str(report.result))
+
+
+def _known(sample: Sample, report: CheckReport) -> dict[str, Any]:
+    return {
+        "credit_check_id": report.credit_check_id,
+        "corporation_number": report.corporation_number,
+        "corporation_name": report.company_name,
+        "result": report.result,
+        "purchase_date": report.purchase_date.isoformat() if report.purchase_date else None,
+        "expiration_date": report.expiration_date.isoformat() if report.expiration_date else None,
+        "revision": sample.revisions,
+    }
