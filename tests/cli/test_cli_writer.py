@@ -29,7 +29,7 @@ def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFix
     """The object said that it was ready; a later failure is told on stderr and by the status."""
     out = io.StringIO()
     writer = Writer(out, Voice(), as_json=True)
-    writer.ready(lambda: {"url": "u"}, lambda: [])
+    writer.ready(lambda: {"url": "u"}, list)
     writer.refuse(ConsoleError("internal_error", {"support_code": "ABC"}))
     assert (writer.status, len(out.getvalue().splitlines())) == (70, 1)
     assert "ABC" in capsys.readouterr().err
