@@ -151,10 +151,10 @@ class CreditChecks:
     def _refuse_hopeless(self, conn: Connection, request: PurchaseRequest, asked_at: datetime) -> None:
         """What can't succeed: a live row, a renewal too early or overtaken, a claim that only this desk remembers."""
         client, number = request.client_id, request.corporation_number
-        lapsed = journal.lapsed_subjects(conn)
-        live = credit_checks.live(conn, client, number, lapsed)
+        live = credit_checks.live(conn, client, number)
         if live is not None:
-            self._refuse_live(live, request.renew, asked_at)
+            seen = credit_checks.find(conn, live.id, journal.lapsed_subjects(conn)) or live
+            self._refuse_live(seen, request.renew, asked_at)
         for intent in self._desk.spool.standing(self._desk.database_id, client, number):
             if credit_checks.of_operation(conn, number, intent.operation_id) is None:
                 detail = {"source": "desk", "operation_id": intent.operation_id, "operator": intent.operator}
@@ -173,7 +173,7 @@ class CreditChecks:
         """The row that the unique index admits once; a renewal first takes the claim from the old one."""
         desk, now = self._desk, self._desk.now()
         client, number = request.client_id, request.corporation_number
-        old = credit_checks.live(tx.conn, client, number)
+        old = credit_checks.live(tx.conn, client, number) if request.renew else None
         if old is not None:
             credit_checks.change(tx.conn, old, now, superseded_at=leases.naive(now))
         record_id = credit_checks.insert_pending(tx.conn, client, number, operation_id, now, old.id if old else None)
