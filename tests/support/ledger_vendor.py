@@ -148,7 +148,12 @@ class OpenTransactions:
 
     def __init__(self, database: Database) -> None:
         self._here = threading.local()
+        self._database = database
         database.observer = self._moved
+
+    def of(self, database: Database) -> bool:
+        """Whether it is this database that is watched."""
+        return self._database is database
 
     def _moved(self, step: int) -> None:
         self._here.count = self.count + step

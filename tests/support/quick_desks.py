@@ -71,14 +71,19 @@ def _template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
     return folder, home / "console.db"
 
 
+def template() -> Path:
+    """An empty database, to be copied."""
+    return _template()[1]
+
+
 def quick_desk(home: Path, vendor: CreditVendor, clock: HandClock | None = None, **extra: str) -> Console:
     """A console on `home`, which gets a database if it has none. Close it.
 
     A vendor that keeps a ledger fails every call that is made inside a transaction of this console.
     """
     home.mkdir(exist_ok=True)
-    if not (home / "console.db").exists():
-        shutil.copy(_template()[1], home / "console.db")
+    if not (home / "console.db").exists() and "DATABASE_URL" not in extra:
+        shutil.copy(template(), home / "console.db")
     console = open_console(Settings.load(environment(home, NOWHERE, **extra)), clock, vendor)
     if isinstance(vendor, LedgerVendor):
         vendor.watched.append(OpenTransactions(console.database))

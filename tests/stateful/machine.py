@@ -1,0 +1,284 @@
+"""Random interleavings of everything people, processes and providers do, with the truth checked after each step."""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import ClassVar
+
+import hypothesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.services.failpoints import NAMES
+from tests.stateful.world import PEOPLE, World
+from tests.support import truth
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
+
+STEPS = 50
+NUMBERS = numbers(5, seed=24)
+CLIENTS = ("1", "2")
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    "answers", "answers", "answers", "answers", "answers", "answers", "silent_after_charge", "silent_after_charge", "silent_before_charge",
+    "other_number", "bad_id", "refuses", "unauthorised", "too_fast", "unreachable",
+)  # fmt: skip
+SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
+desks = st.integers(0, 1)
+crashes = st.none() | st.none() | st.sampled_from(NAMES)
+Meanwhile = Callable[[Console], object]
+
+
+class Desk(RuleBasedStateMachine):
+    """What may happen at two desks; how often it did is counted in `counts`."""
+
+    counts: ClassVar[Counter[str]] = Counter()
+
+    @initialize(finds=st.booleans())
+    def open(self, finds: bool) -> None:
+        self.world = World(LedgerVendor(finds=finds))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        try:
+            self._settle()
+        finally:
+            self.counts.update(world.tally)
+            self.counts.update(charges=len(world.vendor.charges))
+            world.close()
+
+    def _settle(self) -> None:
+        """At the end nothing hangs: after the leases have run out, due tasks leave no call open."""
+        world = self.world
+        world.vendor.readable = True
+        world.clock.at += timedelta(minutes=5)
+        for which in (0, 1):
+            world.do(which, lambda console: console.recovery.run_due())
+        world.check()
+        for seat in world.seats:
+            truth.check_queues(seat.console)
+            assert truth.still_calling(seat.console.database) == 0
+            seat.console.audit.verify()
+
+    # Buying
+
+    @rule(
+        desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS), renew=st.booleans(),
+        behaviour=st.sampled_from(BEHAVIOURS), crash=crashes,
+    )  # fmt: skip
+    def buy(self, desk: int, number: str, client: str, renew: bool, behaviour: Behaviour, crash: str | None) -> None:
+        self._buy(desk, PurchaseRequest(number, client, renew=renew), behaviour, crash)
+
+    @rule(
+        desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS),
+        behaviour=st.sampled_from(BEHAVIOURS), after_charge=st.booleans(),
+    )  # fmt: skip
+    def die_in_the_call(
+        self, desk: int, number: str, client: str, behaviour: Behaviour, after_charge: bool
+    ) -> None:
+        seat = self.world.seats[desk]
+        where = "during" if after_charge else "before"
+        setattr(self.world.vendor, where, lambda: self.world.kill(seat))
+        self._buy(desk, PurchaseRequest(number, client), behaviour, None)
+
+    @rule(
+        desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS),
+        behaviour=st.sampled_from(BEHAVIOURS),
+    )  # fmt: skip
+    def lose_the_database_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
+        database = self.world.seats[desk].console.database
+
+        def broken() -> None:
+            raise ConsoleError("database_locked")
+
+        def lose() -> None:
+            database.write = broken  # type: ignore[method-assign, assignment]  # until the call is over
+
+        self.world.vendor.during = lose
+        self._buy(desk, PurchaseRequest(number, client), behaviour, None)
+        database.__dict__.pop("write", None)
+
+    @rule(
+        desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS),
+        behaviour=st.sampled_from(BEHAVIOURS), decide=st.booleans(), span=st.sampled_from(SPANS),
+    )  # fmt: skip
+    def sleep_in_the_call(
+        self, desk: int, number: str, client: str, behaviour: Behaviour, decide: bool, span: timedelta
+    ) -> None:
+        """The process is stopped; at the other desk time passes, due tasks run, and perhaps people decide."""
+        world, other = self.world, 1 - desk
+
+        def meanwhile() -> None:
+            world.vendor.during = lambda: None
+            world.clock.at += span
+            world.do(other, lambda console: console.recovery.run_due())
+            if decide:
+                for record in self._records():
+                    self._decide_honestly(other, record)
+
+        world.vendor.during = meanwhile
+        self._buy(desk, PurchaseRequest(number, client), behaviour, None)
+
+    def _buy(self, desk: int, request: PurchaseRequest, behaviour: Behaviour, crash: str | None) -> None:
+        vendor = self.world.vendor
+        vendor.behaviour = behaviour
+        asked = vendor.asked["check"]
+        told = self.world.do(desk, lambda console: console.credit_checks.purchase(request), crash)
+        vendor.before = vendor.during = lambda: None
+        if isinstance(told, CreditCheck):
+            self.world.tally["bought"] += 1
+            assert behaviour == "answers"
+            assert vendor.asked["check"] == asked + 1
+            charge = vendor.charges[-1]
+            assert (told.id, told.credit_check_id or charge.id) == (charge.record_id, charge.id)
+
+    # Late effects
+
+    @rule(desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS))
+    def charge_later(self, desk: int, number: str, client: str) -> None:
+        """No answer, and the charge comes some time afterwards."""
+        world = self.world
+        before = set(world.asked)
+        self._buy(desk, PurchaseRequest(number, client), "silent_before_charge", None)
+        world.late += [(number, client, record_id) for record_id in set(world.asked) - before]
+
+    @precondition(lambda self: bool(self.world.late))
+    @rule()
+    def late_effect(self) -> None:
+        world = self.world
+        number, client, record_id = world.late.pop(0)
+        if record_id not in world.decided:
+            charges = world.vendor.charges
+            charges.append(Charge(len(charges) + 1, number, client, world.clock.today(), record_id))
+
+    # Repairing
+
+    def _records(self) -> list[int]:
+        return [row.id for row in self.world.rows()]
+
+    @precondition(lambda self: bool(self._records()))
+    @rule(desk=desks, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crashes)
+    def refetch(self, desk: int, data: st.DataObject, detail: bool, pdf: bool, crash: str | None) -> None:
+        record = data.draw(st.sampled_from(self._records()))
+        asked = self.world.vendor.asked["check"]
+        both = not (detail or pdf)
+        self.world.do(
+            desk,
+            lambda console: console.credit_checks.refetch(record, detail=detail or both, pdf=pdf or both),
+            crash,
+        )
+        assert self.world.vendor.asked["check"] == asked, "a re-fetch bought something"
+
+    @precondition(lambda self: bool(self._records()))
+    @rule(desk=desks, data=st.data(), crash=crashes)
+    def probe(self, desk: int, data: st.DataObject, crash: str | None) -> None:
+        record = data.draw(st.sampled_from(self._records()))
+        self.world.do(desk, lambda console: console.credit_checks.probe(record), crash)
+
+    @precondition(lambda self: bool(self._records()))
+    @rule(desk=desks, data=st.data(), provider_id=st.integers(1, 6), crash=crashes)
+    def resolve_by_any_id(self, desk: int, data: st.DataObject, provider_id: int, crash: str | None) -> None:
+        """A person who may be wrong: only an id that was charged for this very record can be right... or looks so."""
+        record = data.draw(st.sampled_from(self._records()))
+        charge = next((one for one in self.world.vendor.charges if one.id == provider_id), None)
+        if charge is not None and charge.record_id != record and not self._told_apart(charge, record):
+            return
+        self.world.do(
+            desk,
+            lambda console: console.recovery.resolve("credit-check", record, "success", "their screen", provider_id),
+            crash,
+        )
+
+    def _told_apart(self, charge: Charge, record_id: int) -> bool:
+        """Whether the desk can see by itself that this id belongs elsewhere: another number, or a record has it."""
+        found = {row.id: row for row in self.world.rows()}
+        return charge.number != found[record_id].number or any(row.provider_id == charge.id for row in found.values())
+
+    @precondition(lambda self: bool(self._unknown()))
+    @rule(desk=desks, data=st.data(), crash=crashes)
+    def resolve_truly(self, desk: int, data: st.DataObject, crash: str | None) -> None:
+        """A person who has looked at the provider's screen."""
+        record = data.draw(st.sampled_from(self._unknown()))
+        charge = self.world.charge_of(record)
+        if charge is not None:
+            self.world.do(
+                desk, lambda console: console.recovery.resolve("credit-check", record, "success", "seen", charge), crash
+            )
+
+    def _unknown(self) -> list[int]:
+        return [row.id for row in self.world.rows() if row.certainty == "unknown"]
+
+    @precondition(lambda self: bool(self._records()))
+    @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crashes)
+    def resolve_as_error(self, desk: int, data: st.DataObject, person: str, crash: str | None) -> None:
+        """People who have looked: they never say so of what was charged, or is being charged."""
+        record = data.draw(st.sampled_from(self._records()))
+        self._say_not_bought(desk, record, person, crash)
+
+    def _decide_honestly(self, desk: int, record: int) -> None:
+        for person in PEOPLE[:2]:
+            self._say_not_bought(desk, record, person, None)
+
+    def _say_not_bought(self, desk: int, record: int, person: str, crash: str | None) -> None:
+        world = self.world
+        if world.charge_of(record) is not None or any(late[2] == record for late in world.late):
+            return
+
+        def act(console: Console) -> object:
+            with console.acting(person):
+                return console.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
+
+        world.do(desk, act, crash)
+        if any(row.id == record and row.status == "error" for row in world.rows()):
+            world.decided.add(record)
+
+    @rule(desk=desks, crash=crashes)
+    def due(self, desk: int, crash: str | None) -> None:
+        asked = self.world.vendor.asked["check"]
+        self.world.do(desk, lambda console: console.recovery.run_due(), crash)
+        assert self.world.vendor.asked["check"] == asked, "a due task bought something"
+
+    # The world around
+
+    @rule(span=st.sampled_from(SPANS))
+    def time_passes(self, span: timedelta) -> None:
+        self.world.clock.at += span
+
+    @rule(readable=st.booleans())
+    def reading_works(self, readable: bool) -> None:
+        self.world.vendor.readable = readable
+
+    @rule(desk=desks)
+    def look_around(self, desk: int) -> None:
+        truth.check_queues(self.world.seats[desk].console)
+
+    @invariant()
+    def holds(self) -> None:
+        if hasattr(self, "world"):
+            self.counts["steps"] += 1
+            self.world.check()
+
+
+def run(seed: int, examples: int, steps: int = STEPS) -> Counter[str]:
+    """So many runs of so many steps; the same seed finds the same failure again."""
+    machine = type("Desk", (Desk,), {"counts": Counter()})
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
+        hypothesis.seed(seed)(machine),
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),  # fmt: skip
+    )
+    return machine.counts

@@ -1,0 +1,22 @@
+"""Demand 24: whatever happens in whatever order, money and records agree after each step."""
+
+import logging
+import random
+
+import pytest
+
+from tests.stateful import machine
+
+EXAMPLES = 20
+
+
+@pytest.mark.expects_log("every kind of failure is provoked")
+def test_random_interleavings(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
+    """At most one live claim; no charge without a record; nothing charged is called error; no unknown is re-sent."""
+    caplog.set_level(logging.CRITICAL)
+    seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
+    print(f"demand 24: seed {seed}")
+    counts = machine.run(seed, EXAMPLES)
+    told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
+    print(f"demand 24: {EXAMPLES} runs of up to {machine.STEPS} steps, {told}, 0 violations")
+    assert counts["bought"]

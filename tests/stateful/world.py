@@ -1,0 +1,193 @@
+"""Two desks on one database before one provider, where processes die, answers get lost and time passes.
+
+The provider keeps a ledger in memory; a crash is a BaseException after which that desk's process can't write any
+more, and the desk is opened anew. All clocks are moved by hand.
+"""
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.services.failpoints import Failpoints
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder, template
+from tests.support.truth import Row, check_claims
+
+T = TypeVar("T")
+PEOPLE = ("op-a", "lead-b", "lead-c")
+_ROWS = (
+    "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
+    " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
+)
+NAMED = frozenset((
+    "already_purchased", "not_expired", "in_progress", "outcome_unknown", "provider_refused", "provider_auth",
+    "rate_limited", "provider_unreachable", "provider_answer_unusable", "viewing_period_over", "not_refetchable",
+    "nothing_to_resolve", "evidence_mismatch", "same_person", "stale_view", "database_locked",
+))  # fmt: skip
+
+
+class Crash(BaseException):
+    """The process is gone: nothing catches it, and nothing is written on the way out."""
+
+
+class CrashPoints(Failpoints):
+    """Ends the process at the nth passing of one step."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.die: Callable[[], NoReturn] | None = None
+        self.at: str | None = None
+
+    def reach(self, name: str) -> None:
+        if self.die is not None and name == self.at:
+            self.at = None
+            self.die()
+
+
+@dataclass
+class Seat:
+    """One desk: its home, and the process that runs at it."""
+
+    home: Path
+    console: Console
+    points: CrashPoints
+    dead: bool = False
+
+
+@dataclass
+class World:
+    """Everything, and what must be true of it after each step."""
+
+    vendor: LedgerVendor
+    clock: HandClock = field(default_factory=HandClock)
+    tally: Counter[str] = field(default_factory=Counter)
+    asked: Counter[int] = field(default_factory=Counter)
+    decided: set[int] = field(default_factory=set)  # records that two people called not bought
+    late: list[tuple[str, str, int]] = field(default_factory=list)  # charges on their way
+
+    def __post_init__(self) -> None:
+        self._open = ExitStack()
+        self.folder = self._open.enter_context(quick_folder())
+        self._open.enter_context(lease_clock(self.clock))
+        self.vendor.today = self.clock.today
+        self.vendor.witness = self._witness
+        self.database = self.folder / "console.db"
+        shutil.copy(template(), self.database)
+        self._look = sqlite3.connect(self.database, isolation_level=None)
+        self.seats = [self._seat(self.folder / f"desk-{i}") for i in range(2)]
+
+    def close(self) -> None:
+        for seat in self.seats:
+            self._leave(seat)
+        self._look.close()
+        self._open.close()
+
+    # Desks
+
+    def _seat(self, home: Path) -> Seat:
+        console = quick_desk(home, self.vendor, self.clock, DATABASE_URL=f"sqlite:///{self.database}")
+        points = CrashPoints()
+        console._desk.failpoints = points
+        seat = Seat(home, console, points)
+        points.die = lambda: self.kill(seat)
+        return seat
+
+    def kill(self, seat: Seat) -> NoReturn:
+        """As kill -9: from here on this process writes nothing, whatever its code tries on the way out."""
+
+        def gone(*_: object, **__: object) -> NoReturn:
+            raise Crash
+
+        seat.dead = True
+        console = seat.console
+        console.database.write = gone  # type: ignore[method-assign, assignment]  # a dead process writes nothing
+        for name in ("intent", "answered", "ended", "delivered", "anchor"):
+            setattr(console._desk.spool, name, gone)
+        raise Crash
+
+    def _leave(self, seat: Seat) -> None:
+        seat.console._machinery._heartbeat.close()
+        if not seat.dead:
+            seat.console._machinery.reads.flush()
+        seat.console._desk.spool.close()
+        seat.console.database.close()
+        self.vendor.watched = [one for one in self.vendor.watched if not one.of(seat.console.database)]
+
+    def do(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
+        """Let somebody act at a desk: the value, the code of a refusal, or None when the process died.
+
+        A refusal without a stable name, or any other exception, is a failure.
+        """
+        seat = self.seats[which]
+        seat.points.at = crash_at
+        try:
+            return act(seat.console)
+        except ConsoleError as refusal:
+            self.tally[refusal.code] += 1
+            assert refusal.code in NAMED, f"{refusal.code}: {refusal.detail}"
+            return refusal.code
+        except Crash:
+            self.tally["crashes"] += 1
+            return None
+        finally:
+            seat.points.at = None
+            if seat.dead:
+                self._leave(seat)
+                self.seats[which] = self._seat(seat.home)
+
+    # The truth
+
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(Row(*row) for row in self._look.execute(_ROWS))
+
+    def _witness(self, request: PurchaseRequest) -> int:
+        """What another process sees at the moment of the call: one committed claim, one journal row, one intent."""
+        number, client = request.corporation_number, int(request.client_id)
+        held = [row for row in self.rows() if row.number == number and row.client_id == client and row.claim]
+        assert len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}"
+        (row,) = held
+        assert row.status == "pending", f"asked to buy for {row}"
+        calling = self._look.execute("SELECT state FROM operations WHERE id = ?", (row.operation_id,)).fetchall()
+        assert calling == [("calling",)], f"journal says {calling} while the provider is asked"
+        if row.renews is not None:
+            self._must_have_expired(row.renews)
+        self.asked[row.id] += 1
+        assert self.asked[row.id] == 1, f"sent again: {row}"
+        return row.id
+
+    def _must_have_expired(self, record_id: int) -> None:
+        expired = "SELECT expired_at <= ? FROM hansha_alarmbox_credit_checks WHERE id = ?"
+        now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
+        assert self._look.execute(expired, (now, record_id)).fetchone() == (1,), f"{record_id} renewed too early"
+
+    def check(self) -> None:
+        """What must hold whatever happened."""
+        found = self.rows()
+        check_claims(found)
+        by_id = {row.id: row for row in found}
+        charged = Counter(charge.record_id for charge in self.vendor.charges)
+        assert max(charged.values(), default=0) <= 1, f"charged twice: {charged}"
+        for charge in self.vendor.charges:
+            row = by_id.get(charge.record_id or 0)
+            assert row is not None, f"a charge without a record: {charge}"
+            if row.status == "error":
+                assert row.id in self.decided, f"called error, but charged: {row}"
+            if row.status == "success":
+                assert row.provider_id == charge.id, f"another's id: {row} instead of {charge}"
+        for row in found:
+            if row.status == "success":
+                assert charged[row.id] == 1, f"called bought, but never charged: {row}"
+
+    def charge_of(self, record_id: int) -> int | None:
+        """The provider's id of what was charged for a record."""
+        return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
+
+
