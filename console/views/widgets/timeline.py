@@ -14,7 +14,7 @@ from console.views.look.theme import look
 from console.views.look.tokens import Tone
 
 Index = QModelIndex | QPersistentModelIndex
-_TIME, _WHO = 76, 84  # widths in px at text size 1
+_TIME, _WHO = 76, 84  # least width of the times and width of the names, in px at text size 1
 _SIGN = 14
 
 
@@ -74,6 +74,11 @@ class TimelineList(QListView):
     def show_happenings(self, items: Sequence[Happening]) -> None:
         self._items.show_items(items)
 
+    def time_width(self) -> int:
+        """What the longest time needs, in px: days stand before the times of earlier days."""
+        longest = max((item.time for item in self._items.items), key=len, default="")
+        return max(round(_TIME * look().scale), round(look().metrics("data").horizontalAdvance(longest)) + 16)
+
     def happening(self, row: int) -> Happening:
         return self._items.items[row]
 
@@ -92,7 +97,7 @@ class _LineDelegate(QStyledItemDelegate):
         scale, left = look().scale, rect.left() + self._view.margin
         painter.setPen(colour("muted"))
         draw_runs(painter, left, baseline, ((item.time, True),))
-        left += round(_TIME * scale)
+        left += self._view.time_width()
         self._sign(painter, rect, left, item, last=index.row() == self._view.model().rowCount() - 1)
         left += round((_SIGN + 4) * scale)
         painter.setPen(colour("muted"))
