@@ -55,7 +55,7 @@ SELECT i, 1 + n % 3, digit || base,
   printf('00000000-0000-4000-8000-%012x', i),
   '2026-04-01 03:00:00.000000', '2026-04-01 03:00:00.000000', '2026-04-01 03:00:02.000000', 2
 FROM summed
-"""  # noqa: S608  # put together from constants only
+"""
 
 
 def number_of(row: int) -> str:
@@ -109,8 +109,8 @@ def _fill(file: Path, rows: int) -> None:
 
 
 _OPERATION = """
-INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator, desk, host,
-  process, session, started_at, lease_clock, lease_expires)
+INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator, desk,
+  host, process, session, started_at, lease_clock, lease_expires)
 VALUES (?, 'credit-check.purchase', 'credit-check', ?, 'calling', ?, '', 'op-a', '', '', 0, '',
   '2026-11-20 03:00:00.000000', ?, ?)
 """

@@ -51,7 +51,7 @@ def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> I
         with _failing_desk(console, countdown):
             yield countdown
         return
-    engine = console.database._read
+    engine = console.database.engine
     factory = _connections(countdown)
 
     def choose(_dialect: object, _record: object, _args: object, wanted: dict[str, Any]) -> None:

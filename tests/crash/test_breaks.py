@@ -184,7 +184,7 @@ def test_locked_between_call_and_record(holder: Child, console: Console, vendor:
 @contextlib.contextmanager
 def told_to_each_connection(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
     """Every connection is opened anew and gets these PRAGMAs."""
-    engine = console.database._read
+    engine = console.database.engine
 
     def tell(dbapi: sqlite3.Connection, _record: object) -> None:
         for pragma in pragmas:
