@@ -30,7 +30,7 @@ STEPS = 50
 NUMBERS = numbers(5, seed=24)
 CLIENTS = ("1", "2")
 BEHAVIOURS: tuple[Behaviour, ...] = (
-    "answers", "answers", "answers", "answers", "answers", "answers", "silent_after_charge", "silent_after_charge", "silent_before_charge",
+    *(("answers",) * 6), "silent_after_charge", "silent_after_charge", "silent_before_charge",
     "other_number", "bad_id", "refuses", "unauthorised", "too_fast", "unreachable",
 )  # fmt: skip
 SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
@@ -214,7 +214,9 @@ class Desk(RuleBasedStateMachine):
         charge = self.world.charge_of(record)
         if charge is not None:
             self.world.do(
-                desk, lambda console: console.recovery.resolve("credit-check", record, "success", "seen", charge), crash
+                desk,
+                lambda console: console.recovery.resolve("credit-check", record, "success", "seen", charge),
+                crash,
             )
 
     def _unknown(self) -> list[int]:
@@ -273,12 +275,19 @@ class Desk(RuleBasedStateMachine):
 
 def run(seed: int, examples: int, steps: int = STEPS) -> Counter[str]:
     """So many runs of so many steps; the same seed finds the same failure again."""
-    machine = type("Desk", (Desk,), {"counts": Counter()})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it untyped
-        hypothesis.seed(seed)(machine),
+
+    class Seeded(Desk):
+        counts: ClassVar[Counter[str]] = Counter()
+
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(Seeded),
         settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, database=None, print_blob=True,
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            database=None,
+            print_blob=True,
             suppress_health_check=list(HealthCheck),
-        ),  # fmt: skip
+        ),
     )
-    return machine.counts
+    return Seeded.counts
