@@ -1,5 +1,6 @@
 """Detail and PDF of a bought check: after the purchase, by hand, and by themselves. Can't reach the buying call."""
 
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +14,17 @@ from console.services import refusals, settling
 from console.services.desk import Desk
 from console.services.guarded import Guard, Guarded, Progress, Subject
 from console.services.heartbeat import Heartbeat
-from console.services.parts import DETAIL, PDF, Part, Parts, part_code
+from console.services.parts import DETAIL, PDF, Part, Parts, broken_off, part_code
 from console.store import credit_checks, evidence, journal, leases
 from console.store.engine import Transaction
 from console.store.leases import Lease
 
 ACTION = "credit-check.refetch"
+_log = logging.getLogger("console.guard")
 _FIELDS = ("company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
 _WORST_FIRST = (
     "viewing_period_over", "provider_auth", "rate_limited", "provider_answer_unusable", "provider_refused",
-    "provider_unreachable",
+    "provider_unreachable", "storage_full",
 )  # fmt: skip
 
 
@@ -96,6 +98,9 @@ class Completion:
         before = self._record(record_id)
         with refusals.audited(self._desk, ACTION, record_id):
             self._desk.require("refetch")
+            with self._desk.database.read() as conn:
+                self._refuse_hopeless(conn, record_id, saw)
+            self._parts.require_provider()
             self._guard.run(self._guarded(record_id, names, saw, parts, progress), progress)
         return self._result(before, parts)
 
@@ -137,9 +142,14 @@ class Completion:
     ) -> Outcome[None]:
         record = self._record(record_id)
         for name in names:
-            progress(name)
-            parts.append(self._parts.fetch(record, name))
-            self._desk.failpoints.reach(f"after_{name}")
+            try:
+                progress(name)
+                parts.append(self._parts.fetch(record, name))
+                self._desk.failpoints.reach(f"after_{name}")
+            except Exception as trouble:
+                _log.warning("%s of credit check %s broke off", name, record_id, exc_info=True)
+                if all(part.name != name for part in parts):
+                    parts.append(broken_off(name, trouble))
         failed = next((part.outcome for part in parts if not part.got), None)
         if failed is None:
             return Outcome(OutcomeClass.SUCCEEDED, "fetched", Sent.YES)

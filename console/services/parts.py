@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, Work, WorkState
 from console.domain.schedules import INCOMPLETE_REFETCHES, next_at
 from console.providers.protocol import CreditReader, PdfAnswer
@@ -15,6 +16,8 @@ from console.store.engine import Transaction
 
 DETAIL, PDF = "detail", "pdf"
 _CONTRADICTIONS = ("other_number", "http_404")
+_OURS = ("storage_full",)
+_BROKE_OFF = "broke_off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Parts:
     def __init__(self, desk: Desk, reader: Callable[[], CreditReader]) -> None:
         self._desk = desk
         self._reader = reader
+
+    def require_provider(self) -> None:
+        """Raises bad_profile, before anything is written or sent, where nobody can be asked."""
+        self._reader()
 
     def fetch(self, record: CreditCheck, name: str) -> Part:
         """Ask the provider, no transaction open; a PDF is stored by its content before any row points to it."""
@@ -113,9 +120,17 @@ def part_code(outcome: Outcome[object]) -> str:
         return "rate_limited"
     if outcome.status == 403 and outcome.kind is OutcomeClass.FAILED_DEFINITE:
         return "viewing_period_over"
-    if outcome.status is None:
+    if outcome.reason in _OURS:
+        return outcome.reason
+    if outcome.status is None and outcome.reason != _BROKE_OFF:
         return "provider_unreachable"
     return "provider_answer_unusable"
+
+
+def broken_off(name: str, trouble: Exception) -> Part:
+    """A reading that ended on our side: no room for its file, or something nobody foresaw."""
+    code = trouble.code if isinstance(trouble, ConsoleError) else _BROKE_OFF
+    return Part(name, Outcome(OutcomeClass.UNKNOWN, code, Sent.MAYBE))
 
 
 def _fitting(record: CreditCheck, part: Part) -> Part:
