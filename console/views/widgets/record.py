@@ -50,7 +50,7 @@ class SidePanel(Surface):
         self._source = Words("", "small", "muted")
         first = row(self._sign, self._word, self._own, None, self._amount, gap=6)
         self._last = row(self._source, None, gap=6)
-        self._box = column(self._name, first, self._fact, self._last, gap=0)
+        self._box = column(self._name, first, self._fact, self._last, None, gap=0)
         self.setLayout(self._box)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.show_side(side)
@@ -68,6 +68,7 @@ class SidePanel(Surface):
         self._amount.say(side.amount)
         self._fact.say(side.fact)
         self._source.say(side.source)
+        self._source.setVisible(bool(side.source))
         set_property(self, "differs", side.differs)
         self._pad(framed=side.differs)
 
