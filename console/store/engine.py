@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -79,16 +79,14 @@ class Database:
         name = self.url.database
         return Path(name) if self.dialect == "sqlite" and name and name != ":memory:" else None
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         """A read transaction: one consistent moment, blocks no writer."""
-        with translated(), self._begun("BEGIN DEFERRED") as conn:
-            yield conn
+        return self._begun("BEGIN DEFERRED")
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """A write transaction that owns the write lock from its first line; COMMIT has returned when it ends."""
-        with translated(), self._turnstile.turn(), self._begun("BEGIN IMMEDIATE") as conn:
+        with self._turnstile.turn(), self._begun("BEGIN IMMEDIATE") as conn:
             tx = Transaction(conn)
             yield tx
             self._require_same_file()
@@ -107,6 +105,9 @@ class Database:
                 if self._identity is None:
                     self._require_same_file()
                 yield conn
+        except DBAPIError as trouble:
+            _translate(trouble)
+            raise
         finally:
             self._observe(-1)
 
@@ -150,15 +151,10 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn what a database says into what it means for a person; our own refusals pass through."""
-    try:
-        yield
-    except DBAPIError as trouble:
-        code = trouble_code(trouble)
-        if code is None:
-            raise
+def _translate(trouble: DBAPIError) -> None:
+    """Raise what it means for a person, if the database's words are known."""
+    code = trouble_code(trouble)
+    if code is not None:
         raise ConsoleError(code, {"problem": str(trouble.orig)}) from trouble
 
 

@@ -67,6 +67,7 @@ class Subject:
     def core_lookup(self) -> object:
         """The service's statements through Core, each with all its rows, in one transaction."""
         with self._held.begin():
+            self._held.exec_driver_sql("BEGIN DEFERRED")
             self._held.execute(people._ONE, {"of": OPERATOR}).all()
             self._held.execute(journal._LAPSED_SUBJECTS, leases.clock_now()).all()
             return self._held.execute(credit_checks._BY_NUMBER, {"number": next(self._numbers)}).all()
