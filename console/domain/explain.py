@@ -70,6 +70,9 @@ def _next_of_unknown(record: CreditCheck, facts: Mapping[str, object], awaiting:
 
 
 def _explain_pending(record: CreditCheck, facts: Mapping[str, object]) -> Explanation:
+    if record.work.reason == "number_unreadable":
+        step = NextStep("next.have_it_corrected", facts, f"support-console show credit-check {record.id}")
+        return Explanation("verdict.pending_by_other", "why.number_unreadable", step, facts, PERSON_DECIDES)
     if record.work.state is WorkState.NEEDS_REVIEW:
         step = NextStep("next.ask_the_writer", facts, f"support-console show credit-check {record.id}")
         return Explanation("verdict.pending_by_other", "why.written_by_other", step, facts, PERSON_DECIDES)
