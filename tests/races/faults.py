@@ -1,0 +1,102 @@
+"""Purchases through everything that can go wrong on the wire, at a provider that deduplicates nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from tests.support import truth
+from tests.support.desks import MovedClock, opened
+from tests.support.invented import numbers
+
+THREADS = 8
+SCALE = "100"
+_KEPT_OUT = {"token_revoked"}  # only a new authorisation by a person helps: everything after it would be refused
+_ARGUMENTS = {"status": ("400", "429", "500", "503"), "status_after_charge": ("408", "500", "503")}
+
+
+def run(folder: Path, purchases: int, seed: int) -> Counter[str]:
+    """Buy that many numbers from several threads, settle what is unknown as people and probes would, compare."""
+    clock = MovedClock()
+    extra = {"TIME_SCALE": SCALE, "ALARMBOX_FIND_PURCHASES": "1"}
+    with Sandbox() as sandbox, opened(folder, sandbox, clock, **extra) as console:
+        sandbox.control.config(list_call=True)
+        # The first call brings the token, so that the threads don't begin by waiting for one another.
+        console.credit_checks.purchase(PurchaseRequest(numbers(1, seed=-1)[0], "99"))
+        for call, rate in (("purchase", 0.6), ("list", 0.2)):
+            rule = {"call": call, "seconds": 0.05, "size": 2 * 1024 * 1024}
+            sandbox.control.random_faults(*_faults(sandbox, call), seed=seed, rate=rate, **rule)
+        names = numbers(purchases, seed)
+        with ThreadPoolExecutor(THREADS) as threads:
+            endings = Counter(threads.map(lambda i: _buy(console, names[i], str(i % THREADS + 1)), range(purchases)))
+        sandbox.control.release()
+        tally = Counter(purchases=purchases, faults=_met(sandbox)) + endings
+        _check(console, sandbox, names)
+        _settle(console, sandbox, clock, tally)
+        _check(console, sandbox, names)
+        tally["left"] = sum(row.certainty == "unknown" for row in truth.rows(console.database))
+        tally["calling"] = truth.still_calling(console.database)
+        console.audit.verify()
+        return tally
+
+
+def _faults(sandbox: Sandbox, call: str) -> list[str]:
+    """Every fault of the catalogue that a call can meet, with its arguments."""
+    kinds = [kind for kind in sandbox.control.catalogue() if not kind["calls"] or call in kind["calls"]]
+    names = [kind["name"] for kind in kinds if kind["name"] not in _KEPT_OUT]
+    return [f"{name}:{argument}" if argument else name for name in names for argument in _ARGUMENTS.get(name, ("",))]
+
+
+def _met(sandbox: Sandbox) -> int:
+    return sum(entry["fault"] is not None for entry in sandbox.control.requests("purchase"))
+
+
+def _buy(console: Console, number: str, client: str) -> str:
+    try:
+        console.credit_checks.purchase(PurchaseRequest(number, client))
+    except ConsoleError as refusal:
+        return refusal.code
+    return "bought"
+
+
+def _check(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
+    charged = sandbox.ledger.by_number()
+    doubles = [number for number in names if charged.get(number, 0) > 1]
+    assert not doubles, f"charged twice: {doubles}"
+    found = truth.rows(console.database)
+    truth.check_claims(found)
+    truth.check_charges(found, charged)
+
+
+def _settle(console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counter[str]) -> None:
+    """Probes first, then people: success by the provider's id, error by two of them where nothing was charged."""
+    sandbox.control.clear_faults()
+    clock.offset += timedelta(minutes=2)
+    console.recovery.run_due()
+    cursor = None
+    while True:
+        page = console.recovery.queue("unknown", 200, cursor)
+        for item in page.items:
+            assert item.explanation.next_step.code, f"unknown and unexplained: {item.record}"
+            _decide(console, sandbox, item.record)
+            tally["by people"] += 1
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _decide(console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+    charges = sandbox.ledger.charges(record.corporation_number)
+    if charges:
+        settled = console.recovery.resolve("credit-check", record.id, "success", "their screen", charges[0].id).record
+    else:
+        console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
+        with console.acting("lead-b"):
+            settled = console.recovery.resolve("credit-check", record.id, "error", "not on the bill").record
+    assert isinstance(settled, CreditCheck)
+    assert settled.certainty is Certainty.KNOWN
