@@ -1,0 +1,52 @@
+"""Read-modify-write by many processes on one row: nothing may be lost, and nobody may wait for long."""
+
+import time
+from collections import Counter
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from sqlalchemy import text
+
+from console.store import migrate
+from console.store.engine import Database
+from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+
+PROCESSES = 16
+_READ = text("SELECT value FROM console_meta WHERE name = 'sum'")
+_WRITE = text("UPDATE console_meta SET value = :value WHERE name = 'sum'")
+
+
+def run(folder: Path, turns: int, *, queue: bool = True) -> Counter[str]:
+    """So many turns each of 16 processes, with and without the courtesy queue; lost ones, longest wait in ms."""
+    url = f"sqlite:///{folder / 'console.db'}"
+    database = Database(url)
+    migrate.ensure(database)
+    if not queue:
+        (folder / "console.db-turn").unlink(missing_ok=True)
+        (folder / "console.db-turn").mkdir()
+    with database.write() as tx:
+        migrate.remember(tx.conn, "sum", "0")
+    barrier = context().Barrier(PROCESSES)
+    with crowd(add_up, [(url, turns, barrier)] * PROCESSES) as children:
+        waits = [int(child.report()) for child in children]
+    with database.read() as conn:
+        total = int(conn.scalar(_READ) or 0)
+    database.close()
+    return Counter(turns=turns * PROCESSES, lost=turns * PROCESSES - total, longest_ms=max(waits))
+
+
+def add_up(pipe: Pipe, url: str, turns: int, barrier: Barrier) -> None:
+    """One process; tells its longest turn in milliseconds."""
+    database = Database(url)
+    with database.read() as conn:
+        conn.scalar(_READ)
+    barrier.wait(PATIENCE_SECONDS)
+    longest = 0.0
+    for _ in range(turns):
+        begun = time.monotonic()
+        with database.write() as tx:
+            value = int(tx.conn.scalar(_READ) or 0)
+            tx.conn.execute(_WRITE, {"value": str(value + 1)})
+        longest = max(longest, time.monotonic() - begun)
+    pipe.send(int(longest * 1000))
+    database.close()
