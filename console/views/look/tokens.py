@@ -1,10 +1,12 @@
-"""The values of the look (colours, type, sizes, badges), read once from `resources/style/tokens.json`."""
+"""The values of the look (colours, type, sizes, badges), read once from `resources/style/tokens.json`.
+
+The first frame waits for this module: named tuples, because making one dataclass takes as long as reading the file.
+"""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from console.paths import resources_dir
 
@@ -27,8 +29,7 @@ Role = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class TypeRole:
+class TypeRole(NamedTuple):
     """One kind of text: family by its job, height of the letters and of the line in px, weight 400 or 700."""
 
     font: Literal["text", "figures"]
@@ -37,8 +38,7 @@ class TypeRole:
     weight: int
 
 
-@dataclass(frozen=True, slots=True)
-class BadgeLook:
+class BadgeLook(NamedTuple):
     """How one state is shown everywhere: its words in both languages, the name of its shape, its tone."""
 
     ja: str

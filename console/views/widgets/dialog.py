@@ -2,10 +2,17 @@
 
 from typing import Literal
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QKeyEvent, QShowEvent
+from PySide6.QtCore import QRectF, Qt, QTimer, Slot
+from PySide6.QtGui import (
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from console.views.look.painting import draw_frame
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.widgets.base import Surface, Words, column
@@ -37,6 +44,8 @@ class DialogFrame(QDialog):
     ) -> None:
         """`act` is the verb on the acting button ("" for a dialog that only tells); `hint` stands at its left."""
         super().__init__(parent)
+        self.setWindowFlag(Qt.WindowType.FramelessWindowHint)  # title and close button are ours
+        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)  # for the round corners alone
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._veil = Veil(parent.window()) if parent is not None else None
@@ -86,7 +95,7 @@ class DialogFrame(QDialog):
         box.addWidget(self.cancel_button)
         box.addWidget(self.act_button)
         whole = QVBoxLayout(self)
-        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setContentsMargins(1, 1, 1, 1)
         whole.setSpacing(0)
         whole.addLayout(head)
         whole.addLayout(self._area)
@@ -178,6 +187,15 @@ class DialogFrame(QDialog):
         self._ready = True
         if not self._off_reason and not self._busy:
             self.act_button.set_on()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        radius = tokens().px("radii", "dialog")
+        draw_frame(QPainter(self), QRectF(self.rect()), radius, look().colour("border"), look().colour("base"))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """The window system has no title bar to move it by, so all of it is one."""
+        if event.button() == Qt.MouseButton.LeftButton and self.windowHandle() is not None:
+            self.windowHandle().startSystemMove()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):

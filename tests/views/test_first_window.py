@@ -1,0 +1,62 @@
+"""The first frame: there at once, with nothing heavy before it."""
+
+import subprocess
+import sys
+
+import pytest
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.first_window import FirstWindow
+from console.views.look.tokens import ThemeName, tokens
+
+_PROGRAM = """
+import sys
+from PySide6.QtWidgets import QApplication
+app = QApplication([])
+before = set(sys.modules)
+from console.views.first_window import FirstWindow
+window = FirstWindow("production")
+window.painted.connect(app.quit)
+window.show()
+app.exec()
+print("\\n".join(sorted(set(sys.modules) - before)))
+"""
+_LIGHT = {"console", "json", "_json", "typing", "functools", "string", "pathlib"}
+
+
+def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
+    """Until the first frame is painted, only tokens and their reader are loaded besides Qt."""
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=30)
+    loaded = done.stdout.split()
+    assert "console.views.look.tokens" in loaded
+    assert {name.partition(".")[0] for name in loaded} <= _LIGHT
+    assert len([name for name in loaded if name.startswith("console")]) <= 6
+
+
+@pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
+def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: ThemeName) -> None:
+    """Edge, bars and page lie where they will be and have their colours, so that nothing jumps."""
+    window, values = FirstWindow("test", theme), tokens().colours(theme)
+    qtbot.addWidget(window)
+    with qtbot.waitSignal(window.painted):
+        window.show()
+    image = window.grab().toImage()
+    seen = {
+        "env_test": (1, 450),
+        "raised": (100, 20),
+        "base": (800, 450),
+    }
+    for name, (x, y) in seen.items():
+        assert image.pixelColor(x, y).name().upper() == values[name], name
+
+
+def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
+    """With the real contents, the sheet of the first frame is gone."""
+    window, contents = FirstWindow("production", "light"), QWidget()
+    qtbot.addWidget(window)
+    with qtbot.waitSignal(window.painted):
+        window.show()
+    window.setCentralWidget(contents)
+    assert window.centralWidget() is contents
+    assert window.styleSheet() == ""
