@@ -1,0 +1,20 @@
+"""Every control can be drawn in every theme, also with larger text."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QColor, QImage
+
+from console.views.look.tokens import ThemeName, tokens
+from tests.views.gallery import render
+
+
+@pytest.mark.parametrize(("theme", "scale"), [("light", 1.0), ("dark", 1.5), ("high_contrast", 1.0)])
+def test_the_gallery_is_drawn(tmp_path: Path, theme: ThemeName, scale: float) -> None:
+    """The picture has the theme's ground, and each tone of it somewhere."""
+    image = QImage(str(render(theme, tmp_path, scale))).convertToFormat(QImage.Format.Format_RGB32)
+    values = tokens().colours(theme)
+    pixels = bytes(image.constBits())
+    assert image.pixelColor(1, 1).name().upper() == values["base"]
+    for name in ("good", "care", "bad", "unknown", "progress", "border", "line"):
+        assert QColor(values[name]).rgb().to_bytes(4, "little") in pixels, name

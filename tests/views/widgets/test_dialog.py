@@ -1,0 +1,103 @@
+"""The frame of every dialog: what Enter, Esc and haste can't do."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QDialog, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.widgets.base import Words
+from console.views.widgets.dialog import DialogFrame
+
+
+def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
+    """A window with an open dialog, the outcomes it has, the presses of its acting button."""
+    window = QWidget()
+    window.resize(900, 600)
+    qtbot.addWidget(window)
+    window.show()
+    dialog = DialogFrame("Buy a credit check?", "Client 42", act="Buy one credit check", parent=window)
+    dialog.show_content(Words("This costs money."))
+    outcomes: list[int] = []
+    pressed: list[str] = []
+    dialog.finished.connect(outcomes.append)
+    dialog.act_button.clicked.connect(lambda: pressed.append("act"))
+    dialog.open()
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.cancel_button.hasFocus)
+    return window, dialog, outcomes, pressed
+
+
+def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
+    """Whoever answers a dialog without reading has changed nothing."""
+    _, dialog, outcomes, pressed = opened(qtbot)
+    QTest.keyClick(dialog.cancel_button, Qt.Key.Key_Return)
+    assert outcomes == [QDialog.DialogCode.Rejected.value]
+    assert pressed == []
+
+
+def test_escape_cancels(qtbot: QtBot) -> None:
+    """Esc is Cancel."""
+    _, dialog, outcomes, _ = opened(qtbot)
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert outcomes == [QDialog.DialogCode.Rejected.value]
+
+
+def test_haste_decides_nothing(qtbot: QtBot) -> None:
+    """The acting button is off while the dialog has just appeared, and on after that."""
+    _, dialog, _, pressed = opened(qtbot)
+    assert not dialog.act_button.isEnabled()
+    QTest.mouseClick(dialog.act_button, Qt.MouseButton.LeftButton)
+    assert pressed == []
+    qtbot.waitUntil(dialog.act_button.isEnabled)
+    dialog.act_button.setFocus()
+    QTest.keyClick(dialog.act_button, Qt.Key.Key_Return)
+    assert pressed == ["act"]
+
+
+def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
+    """A reason against acting outlives the pause, and is told in words."""
+    _, dialog, _, _ = opened(qtbot)
+    dialog.set_act_off("Choose a client")
+    dialog._allow()
+    assert not dialog.act_button.isEnabled()
+    assert dialog.hint.plain == "Choose a client"
+    dialog.set_act_on()
+    assert dialog.act_button.isEnabled()
+
+
+def test_it_stays_open_until_the_answer(qtbot: QtBot) -> None:
+    """While asking, neither Esc nor a second press does anything; the answer takes the question's place."""
+    _, dialog, outcomes, pressed = opened(qtbot)
+    dialog._allow()
+    dialog.act_button.click()
+    dialog.set_busy("Asking...")
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    dialog.act_button.click()
+    assert outcomes == []
+    assert pressed == ["act"]
+    dialog.show_outcome("Bought", "Check 17", Words("Detail complete, PDF missing"), close="Close", act="Open record")
+    dialog.act_button.click()
+    assert pressed == ["act"]  # the old meaning is gone with the old words
+    assert dialog.windowTitle() == "Bought"
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert len(outcomes) == 1
+
+
+def test_what_takes_long_can_be_left(qtbot: QtBot) -> None:
+    """When the service goes on by itself, the dialog may be closed."""
+    _, dialog, outcomes, _ = opened(qtbot)
+    dialog.set_busy("Asking...")
+    dialog.let_go("Close", "No answer yet. It is being watched.")
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert len(outcomes) == 1
+
+
+def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
+    """What can't be used is veiled, and unveiled when the dialog has gone."""
+    window, dialog, _, _ = opened(qtbot)
+    veil = dialog._veil
+    assert veil is not None
+    assert veil.isVisible()
+    assert veil.geometry() == window.rect()
+    with qtbot.waitSignal(veil.destroyed):
+        dialog.reject()

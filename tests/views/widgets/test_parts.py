@@ -1,0 +1,201 @@
+"""The other controls: what they say, keep and announce."""
+
+from collections.abc import Callable
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.look.theme import Look
+from console.views.widgets.bars import Toast, Toasts
+from console.views.widgets.base import ElidedWords, Words
+from console.views.widgets.buttons import KeyButton
+from console.views.widgets.empty import ReadingNote
+from console.views.widgets.inputs import Field
+from console.views.widgets.omnibox import Omnibox
+from console.views.widgets.omnilist import OmniEntry, OmniGroup
+from console.views.widgets.record import Side, Strip
+from console.views.widgets.ring import FocusRing
+from console.views.widgets.sidebar import Place, SideBar
+from console.views.widgets.tabs import Tabs
+
+Shown = Callable[[QWidget], QWidget]
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> Shown:
+    def show(widget: QWidget) -> QWidget:
+        qtbot.addWidget(widget)
+        widget.show()
+        widget.activateWindow()
+        qtbot.waitUntil(widget.isActiveWindow)
+        return widget
+
+    return show
+
+
+def test_at_most_three_toasts(shown: Shown) -> None:
+    """A fourth one takes the place of the oldest; they stand above each other inside the window."""
+    window = QWidget()
+    window.resize(800, 600)
+    shown(window)
+    toasts = Toasts(window)
+    made = [Toast(f"Copied {number}") for number in range(4)]
+    for toast in made:
+        toasts.show_toast(toast)
+    assert toasts.shown == tuple(made[1:])
+    bottoms = [toast.geometry().bottom() for toast in toasts.shown]
+    assert bottoms == sorted(bottoms)
+    assert all(window.rect().contains(toast.geometry()) for toast in toasts.shown)
+    made[3].closed.emit()
+    assert toasts.shown == tuple(made[1:3])
+
+
+def test_the_side_bar_goes_by_key_and_by_arrow(shown: Shown, qtbot: QtBot) -> None:
+    """Alt+2 goes to the second place from anywhere; arrows only walk, Enter goes."""
+    bar = SideBar(
+        [Place("home", "home", "Home", "Alt+1"), Place("queues", "list", "Queues", "Alt+2", "12")], "Screens"
+    )
+    shown(bar)
+    gone: list[str] = []
+    bar.chosen.connect(gone.append)
+    QTest.keyClick(bar, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    QTest.keyClick(bar, Qt.Key.Key_Up)
+    assert gone == ["queues"]
+    QTest.keyClick(bar, Qt.Key.Key_Return)
+    assert gone == ["queues", "home"]
+    spoken = bar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
+    assert spoken == "Queues, 12, Alt+2"
+
+
+def test_the_ring_goes_with_the_focus(shown: Shown, qtbot: QtBot) -> None:
+    """There is one ring, around the button that has the focus; a text field has none but that of an error."""
+    window = QWidget()
+    button, field = KeyButton("Probe", parent=window), Field("Reason", parent=window)
+    button.move(20, 20)
+    field.move(20, 80)
+    window.resize(300, 200)
+    shown(window)
+    button.setFocus()
+    rings = window.findChildren(FocusRing)
+    assert [ring.geometry() for ring in rings if ring.isVisible()] == [button.geometry().adjusted(-4, -4, 4, 4)]
+    field.edit.setFocus()
+    assert not any(ring.isVisible() for ring in window.findChildren(FocusRing))
+    field.show_error("Say why")
+    assert any(ring.isVisible() for ring in window.findChildren(FocusRing))
+
+
+def test_an_error_stands_at_its_field() -> None:
+    """What is wrong is said below the field and to a screen reader, and taken back when it is put right."""
+    field = Field("Corporation number")
+    field.show_error("This number has a wrong or swapped digit.")
+    assert field.edit.property("error") is True
+    assert field.edit.accessibleDescription() == "This number has a wrong or swapped digit."
+    field.show_error("")
+    assert field.edit.property("error") is False
+    assert field.label.buddy() is field.edit
+
+
+def test_a_differing_side_is_read_out() -> None:
+    """The frame of a difference is words too, and turning it on moves nothing by more than its own line."""
+    agree = Side("Order", "Unpaid", "ring", "text", amount="¥12,000")
+    differs = Side("Order", "Unpaid", "ring", "text", amount="¥12,000", differs=True, differs_word="differs")
+    strip = Strip([agree], "Sides")
+    before = strip.sizeHint()
+    strip.show_sides([differs])
+    assert strip.panels[0].accessibleName() == "Order, differs, Unpaid, ¥12,000"
+    assert strip.sizeHint().height() == before.height()
+
+
+def test_tabs_carry_their_counts() -> None:
+    """A count is part of the tab's name and can change without the tab being made anew."""
+    tabs = Tabs("Views")
+    tabs.add("Unknown", "5", data="unknown")
+    tabs.set_count(0, "1,000+")
+    assert tabs.accessibleTabName(0) == "Unknown 1,000+"
+    assert tabs.data(0) == "unknown"
+
+
+def test_cut_words_are_whole_in_the_name() -> None:
+    """A company name that is cut on the screen is given in full in tooltip and accessible name, never as markup."""
+    words = ElidedWords("<b>A very long company name</b>")
+    assert words.accessibleName() == "<b>A very long company name</b>"
+    assert "<b>" not in words.toolTip()
+
+
+def test_words_grow_with_the_text_size(the_look: Look) -> None:
+    """A label that stands already follows a change of the text size."""
+    words = Words("14:58:03 に確認", wrap=True)
+    small = words.sizeHint().height()
+    the_look.set_scale(2.0)
+    QApplication.processEvents()
+    assert words.font().pixelSize() == 26
+    assert words.sizeHint().height() >= 1.8 * small
+
+
+def test_a_short_reading_shows_no_words(qtbot: QtBot) -> None:
+    """The note that something is being read appears after a second, not before, and never after the end."""
+    note = ReadingNote("Reading...", "Cancel")
+    qtbot.addWidget(note)
+    note.begin()
+    assert not note.isVisible()
+    note.end()
+    assert not note._timer.isActive()
+
+
+def search(window: QWidget) -> Omnibox:
+    box = Omnibox(window, "Search")
+    box.open()
+    box.show_groups(
+        [
+            OmniGroup("Commands", (OmniEntry("buy", "plus", "Buy", off_reason="already bought"),)),
+            OmniGroup("Checks", (OmniEntry(17, "document", "Check 17"), OmniEntry(18, "document", "Check 18"))),
+        ]
+    )
+    return box
+
+
+def test_search_takes_the_focus_and_gives_it_back(shown: Shown, qtbot: QtBot) -> None:
+    """Esc closes the search; the focus is where it was."""
+    window = QWidget()
+    window.resize(900, 700)
+    button = KeyButton("Probe", parent=window)
+    shown(window)
+    button.setFocus()
+    box = search(window)
+    assert box.input.hasFocus()
+    with qtbot.waitSignal(box.closed):
+        QTest.keyClick(box.input, Qt.Key.Key_Escape)
+    assert button.hasFocus()
+    assert not box.veil.isVisible()
+
+
+def test_arrows_walk_the_answers_while_typing(shown: Shown, qtbot: QtBot) -> None:
+    """Down leads to the next answer that can be opened, past headings and what is off; Enter opens it."""
+    window = QWidget()
+    window.resize(900, 700)
+    shown(window)
+    box = search(window)
+    assert box.list.current_key() == 17
+    QTest.keyClick(box.input, Qt.Key.Key_Down)
+    assert box.list.current_key() == 18
+    QTest.keyClick(box.input, Qt.Key.Key_Up)
+    QTest.keyClick(box.input, Qt.Key.Key_Up)
+    assert box.list.current_key() == 17
+    with qtbot.waitSignal(box.picked) as picked:
+        QTest.keyClick(box.input, Qt.Key.Key_Return)
+    assert picked.args == [17]
+    assert not box.visible
+
+
+def test_answers_keep_their_place_when_more_come(shown: Shown) -> None:
+    """The current answer stays current while the answers below it change."""
+    window = QWidget()
+    window.resize(900, 700)
+    shown(window)
+    box = search(window)
+    QTest.keyClick(box.input, Qt.Key.Key_Down)
+    box.show_groups([OmniGroup("Checks", tuple(OmniEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
+    assert box.list.current_key() == 18
