@@ -19,8 +19,8 @@ derived, never a state.
 """
 
 
-_RENEWAL = """A renewal supersedes the old row and restores it when it ends in `error`. A pending row whose outcome nobody
-knows stays `pending` with certainty `unknown`, and goes on holding the claim.
+_RENEWAL = """A renewal supersedes the old row and restores it when it ends in `error`. A pending row whose outcome
+nobody knows stays `pending` with certainty `unknown`, and goes on holding the claim.
 """
 _LAPSE = "A `calling` operation whose lease ran out is read as `unknown` by every command at once.\n"
 _SCHEDULES = """## Schedules
