@@ -1,0 +1,166 @@
+"""Goals 11 and 12: many processes on one database; some are killed again and again, none may starve."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+from console.app import open_console
+from console.domain.errors import ConsoleError
+from console.domain.outcomes import Outcome
+from console.domain.records import CheckReport, PurchaseRequest
+from console.settings import Settings
+from console.store import credit_checks
+from console.store.engine import Database
+from console.store.turnstile import Turnstile
+from tests.bench.figures import Row, span
+from tests.bench.purchases import InstantVendor, bench_folder, without_follow_up
+from tests.support.children import Child, Pipe, crowd
+from tests.support.desks import environment
+from tests.support.invented import numbers
+from tests.support.quick_desks import quick_folder
+
+PROCESSES = 8
+_KILL_EVERY_SECONDS = 1.0
+_WRITING_SECONDS = 10.0
+_REPORT_EVERY = 20
+
+
+def rows(wanted: frozenset[int], keys: int) -> Iterator[Row]:
+    if 11 in wanted:
+        yield _extra_purchases(keys)
+    if 12 in wanted:
+        yield from _fairness()
+
+
+# 11: each number is bought once, whoever dies
+
+
+class Ledger(InstantVendor):
+    """Sells at once, and keeps a line for each sale in a file that survives every buyer."""
+
+    def __init__(self, file: Path, first_id: int) -> None:
+        super().__init__()
+        self._file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._ids = count(first_id)
+
+    def check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
+        os.write(self._file, f"{request.corporation_number}\n".encode())
+        return super().check(request)
+
+
+def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -> None:
+    """One buyer: every number from `begin` on; says now and then how far it is."""
+    settings, first_id = Settings.load(told), 1 + os.getpid() * 10_000 % 2_000_000_000
+    with open_console(settings, vendor=Ledger(ledger, first_id)) as console:
+        without_follow_up(console)
+        for place, number in enumerate(numbers(keys)[begin:], begin):
+            with suppress(ConsoleError):
+                console.credit_checks.purchase(PurchaseRequest(number, "1"))
+            if place % _REPORT_EVERY == 0:
+                pipe.send(place)
+        pipe.send(keys)
+
+
+def _extra_purchases(keys: int) -> Row:
+    """Leases are off, so that the database alone must hold; in memory, because nobody pulls a plug here."""
+    with quick_folder() as folder:
+        told = environment(folder / "desk", "http://127.0.0.1:9", LEASES="off")
+        with open_console(Settings.load(told)):
+            pass
+        ledger = folder / "ledger"
+        began = time.monotonic()
+        kills = _run_buyers(told, ledger, keys)
+        sold = Counter(ledger.read_text().split())
+        with open_console(Settings.load(told)) as console:
+            rows = console.audit.verify()
+    extra = sum(sold.values()) - len(sold)
+    what = f"extra purchases, {PROCESSES} processes × {keys:,} keys, {kills} kills"
+    figure = f"{extra} of {len(sold):,} in {span(time.monotonic() - began)}"
+    return Row("11", what, figure, "0", f"audit trail holds, {rows:,} rows", "–", "0", extra == 0)
+
+
+def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
+    """Let them buy; every second one of them is killed and another goes on from where it was. Returns the kills."""
+    reached = dict.fromkeys(range(PROCESSES), 0)
+    kills = 0
+    with crowd(buy, [(told, ledger, keys, 0)] * PROCESSES) as buyers:
+        while any(place < keys for place in reached.values()):
+            time.sleep(_KILL_EVERY_SECONDS)
+            for seat, buyer in enumerate(buyers):
+                reached[seat] = _heard(buyer, reached[seat])
+            seat = kills % PROCESSES
+            if reached[seat] < keys:
+                buyers[seat].kill()
+                buyers[seat] = Child(buy, told, ledger, keys, reached[seat])
+            kills += 1
+    return kills
+
+
+def _heard(buyer: Child, before: int) -> int:
+    """The last place that a buyer told of."""
+    with suppress(EOFError):
+        while buyer.pipe.poll():
+            before = int(buyer.pipe.recv())
+    return before
+
+
+# 12: nobody waits long for the right to write
+
+
+def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
+    """One writer: short transactions, one after another. Says how many there were and the longest wait for one."""
+    database = Database(f"sqlite:///{file}")
+    if not courteous:
+        database._turnstile = Turnstile(None)
+    pipe.send("ready")
+    pipe.recv()
+    written, longest, until = 0, 0.0, time.monotonic() + seconds
+    while (asked := time.monotonic()) < until:
+        try:
+            with database.write() as tx:
+                longest = max(longest, time.monotonic() - asked)
+                credit_checks.announce(tx.conn, written, datetime.now(UTC))
+            written += 1
+        except ConsoleError:
+            longest = max(longest, time.monotonic() - asked)
+    database.close()
+    pipe.send((written, longest))
+
+
+def _fairness() -> Iterator[Row]:
+    """In turn, not at once: with the queue in front of the lock, and with SQLite's own waiting alone."""
+    kept, alone = _written(courteous=True), _written(courteous=False)
+    for goal, figure, peer, met in (
+        ("≤ 1 s", span(kept.longest), span(alone.longest), kept.longest <= 1),
+        ("≥ 0.3", f"{kept.share:.2f}", f"{alone.share:.2f}", kept.share >= 0.3),
+    ):
+        what = "longest wait" if goal == "≤ 1 s" else "smallest share of the largest"
+        yield Row("12", f"{PROCESSES} writers: {what}", figure, "–", f"SQLite's own waiting {peer}", "–", goal, met)
+
+
+class Written:
+    """What all writers said."""
+
+    def __init__(self, said: Sequence[tuple[int, float]]) -> None:
+        counts = [written for written, _ in said]
+        self.longest = max(longest for _, longest in said)
+        self.share = min(counts) / max(counts)
+        self.each_second = sum(counts) / _WRITING_SECONDS
+
+
+def _written(*, courteous: bool) -> Written:
+    with bench_folder() as folder:
+        file = folder / "console.db"
+        with open_console(Settings.load(environment(folder, "http://127.0.0.1:9"))):
+            pass
+        with crowd(write, [(file, courteous, _WRITING_SECONDS)] * PROCESSES) as writers:
+            for writer in writers:
+                writer.report()
+            for writer in writers:
+                writer.pipe.send("go")
+            return Written([writer.report() for writer in writers])
