@@ -56,7 +56,6 @@ class Look(QObject):
         self._theme: ThemeName = "light"
         self.scale = 1.0
         self.density: Density = "comfortable"
-        self.moves = True
         self._colours: dict[str, QColor] = {}
         self._fonts: dict[tuple[Role, bool, bool | None], QFont] = {}
         self._metrics: dict[tuple[Role, bool, bool | None], QFontMetricsF] = {}
@@ -178,8 +177,7 @@ def parse_colour(text: str) -> QColor:
 def system_theme(app: QApplication) -> ThemeName:
     """What the system asks for. A high contrast wish beats light and dark where Qt can tell."""
     hints = app.styleHints()
-    accessibility = getattr(hints, "accessibility", None)  # Qt 6.10 and later
-    if accessibility and accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast:
+    if hints.accessibility().contrastPreference() == Qt.ContrastPreference.HighContrast:
         return "high_contrast"
     return "dark" if hints.colorScheme() == Qt.ColorScheme.Dark else "light"
 
@@ -209,4 +207,5 @@ def install(
     made.scale, made.density = min(2.0, max(1.0, scale)), density
     made.choose(theme)
     app.styleHints().colorSchemeChanged.connect(made.follow_system)
+    app.styleHints().accessibility().contrastPreferenceChanged.connect(made.follow_system)
     return made

@@ -48,10 +48,6 @@ class BookModel(QAbstractTableModel):
         entry = self.entry(row)
         return None if isinstance(entry, Group) else entry
 
-    def group_at(self, row: int) -> Group | None:
-        entry = self.entry(row)
-        return entry if isinstance(entry, Group) else None
-
     def find(self, key: Hashable) -> int | None:
         """Where the row with that key is, among the pages that are here."""
         for number, page in enumerate(self._book.slots):

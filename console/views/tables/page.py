@@ -5,6 +5,7 @@ from PySide6.QtCore import (
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
+    QRectF,
     Qt,
     Signal,
     Slot,
@@ -12,6 +13,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from console.views.look.painting import draw_frame
 from console.views.look.theme import look
 from console.views.look.tokens import Tone, tokens
 from console.views.tables.delegates import DELEGATES
@@ -228,6 +230,9 @@ class RecordTable(QTableView):
         painter = QPainter(self.viewport())
         for exposed in event.region():  # type: ignore[attr-defined]  # the stubs forget that it iterates
             self._painter.paint(painter, exposed)
+        if self.hasFocus() and self.current_row < 0:  # no row to show that the focus is here
+            wide = tokens().px("borders", "focus")
+            draw_frame(painter, QRectF(self.viewport().rect()), 0, look().colour("focus"), None, wide)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QFocusEvent, QPainter
 from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from console.views.look.painting import draw_frame, put_shape
@@ -78,6 +78,11 @@ class TimelineList(QListView):
         """What the longest time needs, in px: days stand before the times of earlier days."""
         longest = max((item.time for item in self._items.items), key=len, default="")
         return max(round(_TIME * look().scale), round(look().metrics("data").horizontalAdvance(longest)) + 16)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        super().focusInEvent(event)
+        if not self.currentIndex().isValid():
+            self.setCurrentIndex(self._items.index(0))
 
     def happening(self, row: int) -> Happening:
         return self._items.items[row]
