@@ -30,7 +30,7 @@ _LEAST = (960, 600)
 
 
 class Frame(QObject):
-    """Fills a window; wires bars and pages. Pages are made by `make_page` when they are first needed; said anew in another language.
+    """Fills a window; wires bars and pages, which `make_page` makes when they are first needed.
 
     Signals:
         leaving: the window closes for good.

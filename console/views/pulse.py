@@ -18,7 +18,7 @@ Feed = tuple[int, tuple[tuple[str, int], ...]]
 
 
 class Pulse(QObject):
-    """Begins when the services have arrived. One reading of a kind at a time: a slow one is waited for, not piled on."""
+    """Begins when the services have arrived. One reading of a kind at a time: a slow one is waited for."""
 
     def __init__(self, seat: Seat, parent: QObject) -> None:
         super().__init__(parent)

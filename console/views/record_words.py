@@ -7,7 +7,7 @@ from console import wording
 from console.domain.records import Certainty, CheckState, CreditCheck, Explanation, NextStep, TimelineEntry, WorkState
 from console.views.look.tokens import Language, Tone, tokens
 from console.views.seat import Seat
-from console.views.tables.columns import AgeCell, StateCell
+from console.views.tables.columns import AgeCell, Cell, StateCell
 from console.views.widgets.timeline import Happening
 
 PROVIDER = "AlarmBox"
@@ -79,10 +79,10 @@ def longest_word(family: str, language: Language, *names: str) -> str:
     return max((tokens().badges[f"{family}.{name}"].word(language) for name in names), key=len)
 
 
-def age_cell(at: datetime | None, seat: Seat) -> AgeCell:
+def age_cell(at: datetime | None, seat: Seat) -> Cell:
     """How long ago, for a column; the moment in full for tooltip and screen reader."""
     if at is None:
-        return AgeCell("", "")
+        return ""
     number, unit = wording.age_parts(wording.age_since(at, seat.now()))
     return AgeCell(str(number), seat.say(unit), wording.format_instant(at))
 

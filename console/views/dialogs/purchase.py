@@ -59,6 +59,7 @@ class PurchaseDialog(DialogFrame):
         seat, request, told = self._seat, self.form.request(), self._steps.told
         self.set_busy(seat.say("dialog.purchase.busy"))
         self.hint.say("")
+        self.say_title(seat.say("dialog.purchase.asking_title"), self._whose())
         self.show_content(StepList(seat, self._steps))
         self._patience.start()
         seat.act(
@@ -100,17 +101,16 @@ class PurchaseDialog(DialogFrame):
         self._patience.stop()
         self._record = record
         act = say("action.open_record") if record is not None else ""
-        client = say("record.client", client=self.form_client)
-        subtitle = say("dialog.purchase.subtitle", company=company_of(self._plan) or None,
-                       number=self._plan.corporation_number, client=client)  # fmt: skip
-        self.show_outcome(title, subtitle, content, close=say("action.close"), act=act)
+        self.show_outcome(title, self._whose(), content, close=say("action.close"), act=act)
         if record is not None:
             self.act_button.clicked.connect(self._open_record)
             self.act_button.setFocus()
 
-    @property
-    def form_client(self) -> str:
-        return self._client
+    def _whose(self) -> str:
+        """Company, number and client, as asked for."""
+        company, number = company_of(self._plan) or None, self._plan.corporation_number
+        client = self._seat.say("record.client", client=self._client)
+        return self._seat.say("dialog.purchase.subtitle", company=company, number=number, client=client)
 
     def set_busy(self, words: str) -> None:
         self._client = self.form.client_id  # the form goes when the asking begins

@@ -101,5 +101,5 @@ def _lines(seat: Seat, steps: Steps, more: list[Happening]) -> QWidget:
 
 def _stack(*parts: QWidget) -> QWidget:
     holder = QWidget()
-    holder.setLayout(column(*parts, gap=12))
+    holder.setLayout(column(*parts, None, gap=12))
     return holder

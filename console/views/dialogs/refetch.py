@@ -55,7 +55,7 @@ class RefetchDialog(DialogFrame):
         facts.add(say("dialog.refetch.kept_label"), Words(say("dialog.refetch.old_copy")))
         form = QWidget()
         free = Bar(say("dialog.refetch.free_lead"), say("dialog.refetch.free"), tone="good", shape="check")
-        form.setLayout(column(free, facts, row(self.detail, self.pdf, None, gap=24), gap=14))
+        form.setLayout(column(free, facts, row(self.detail, self.pdf, None, gap=24), None, gap=14))
         return form
 
     @Slot()
@@ -73,6 +73,7 @@ class RefetchDialog(DialogFrame):
         detail, pdf, told = self.detail.isChecked(), self.pdf.isChecked(), self._steps.told
         self.set_busy(seat.say("dialog.refetch.busy"))
         self.hint.say("")
+        self.say_title(seat.say("dialog.refetch.asking_title"), seat.say("record.title", id=record.id))
         self.show_content(StepList(seat, self._steps))
         self._patience.start()
         seat.act(
@@ -156,5 +157,5 @@ def _line(text: str) -> Words:
 
 def _stack(*parts: QWidget) -> QWidget:
     holder = QWidget()
-    holder.setLayout(column(*parts, gap=10))
+    holder.setLayout(column(*parts, None, gap=10))
     return holder

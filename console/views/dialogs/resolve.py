@@ -17,7 +17,7 @@ from console.views.widgets.dialog import DialogFrame
 
 
 class ResolveDialog(DialogFrame):
-    """Evidence first; without it there is no result to choose. A stale view shows the difference and decides nothing."""
+    """Evidence first; without it no result can be chosen. A stale view shows the difference and decides nothing."""
 
     def __init__(self, seat: Seat, record: CreditCheck | Operation, proposer: str | None, parent: QWidget) -> None:
         say = seat.say

@@ -1,14 +1,14 @@
 """Unfinished work and who holds which lease: everything begun and not ended."""
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QStackedLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console import wording
 from console.domain.records import LeaseHolder, UnfinishedWork
 from console.views import record_words as words
 from console.views.desk_api import Desk
 from console.views.frame import Frame
-from console.views.pages.static_table import StaticTable
+from console.views.pages.static_table import StaticTable, TableOrNothing
 from console.views.routes import OperationRoute, RecordRoute
 from console.views.seat import Seat
 from console.views.tables.columns import Column, StateCell
@@ -18,8 +18,7 @@ from console.views.widgets.base import Words, column
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.empty import EmptyState
 
-_WIDE = 900
-_LINES = 7
+_WIDE = 1080
 Both = tuple[tuple[UnfinishedWork, ...], tuple[LeaseHolder, ...]]
 
 
@@ -42,32 +41,20 @@ class UnfinishedDialog(DialogFrame):
         )
         self.works.opened.connect(self._open)
         self.act_button.clicked.connect(self._open_current)
-        self._none = EmptyState(say("dialog.unfinished.empty"))
-        self._nobody = EmptyState(say("dialog.holders.empty"))
-        self._failed = QWidget()
+        self._works = TableOrNothing(self.works, EmptyState(say("dialog.unfinished.empty")))
+        self._holders = TableOrNothing(self.holders, EmptyState(say("dialog.holders.empty")))
+        self._works.setFixedHeight(self.works.height_for(7))
+        self._holders.setFixedHeight(self.holders.height_for(4))
+        self._told = QVBoxLayout()
+        title = Words(say("dialog.holders.title"), bold=True)
+        hint = Words(say("dialog.holders.hint"), "small", "muted")
         content = QWidget()
-        content.setLayout(
-            column(
-                self._failed,
-                self._layered(self.works, self._none, _LINES),
-                column(Words(say("dialog.holders.title"), bold=True), Words(say("dialog.holders.hint"), "small", "muted"), gap=0),
-                self._layered(self.holders, self._nobody, 4),
-                gap=10,
-            )
-        )  # fmt: skip
+        content.setLayout(column(self._told, self._works, column(title, hint, gap=0), self._holders, gap=10))
         self.show_content(content)
         self.set_act_off("")
         seat.standing_changed.connect(self.read)
         self.works.rows.arrived.connect(self._focus_first)
         self.read()
-
-    def _layered(self, table: StaticTable, empty: EmptyState, lines: int) -> QWidget:
-        holder = QWidget()
-        stack = QStackedLayout(holder)
-        stack.addWidget(table)
-        stack.addWidget(empty)
-        holder.setFixedHeight(28 + lines * 32)
-        return holder
 
     @Slot()
     def read(self) -> None:
@@ -80,10 +67,8 @@ class UnfinishedDialog(DialogFrame):
         works, holders = both
         mine = [work for work in works if work.operation.operator == self._seat.operator]
         others = [work for work in works if work.operation.operator != self._seat.operator]
-        self.works.show_rows([*mine, *others])
-        self.holders.show_rows(holders)
-        _show(self.works if works else self._none)
-        _show(self.holders if holders else self._nobody)
+        self._works.show_rows([*mine, *others])
+        self._holders.show_rows(holders)
         if works:
             self.set_act_on()
         else:
@@ -96,7 +81,7 @@ class UnfinishedDialog(DialogFrame):
             self.works.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _refused(self, failure: Failure) -> None:
-        self._failed.setLayout(column(Bar("", self._seat.message(failure), tone="bad", shape="cross")))
+        self._told.addWidget(Bar("", self._seat.message(failure), tone="bad", shape="cross"))
 
     @Slot()
     def _open_current(self) -> None:
@@ -120,15 +105,11 @@ def open_unfinished(frame: Frame) -> UnfinishedDialog:
     return dialog
 
 
-def _show(widget: QWidget) -> None:
-    holder = widget.parentWidget()
-    stack = holder.layout() if holder else None
-    if isinstance(stack, QStackedLayout):
-        stack.setCurrentWidget(widget)
-
-
 def _work_columns(seat: Seat) -> list[Column]:
     say = seat.say
+
+    def since(work: UnfinishedWork) -> str:
+        return wording.format_instant(work.operation.started_at, "short")
 
     def state(work: UnfinishedWork) -> StateCell:
         known = {"calling": ("half_disc", "progress"), "unknown": ("question", "unknown")}
@@ -141,23 +122,33 @@ def _work_columns(seat: Seat) -> list[Column]:
     def number(work: UnfinishedWork) -> str:
         return wording.format_number(work.operation.corporation_number or "")
 
+    def following(work: UnfinishedWork) -> str:
+        return words.next_words(work.next_step, seat)
+
     return [
-        Column("since", say("column.since"), 116, lambda work: wording.format_instant(work.operation.started_at, "short"), "data"),
-        Column("what", say("column.what"), 180, lambda work: say(f"operation.{work.operation.action}")),
-        Column("record", say("column.record"), 120, record),
-        Column("number", say("column.number"), 136, number, "data"),
-        Column("state", say("column.state"), 112, state, "state"),
+        Column("since", say("column.since"), 112, since, "data"),
+        Column("record", say("column.record"), 108, record),
+        Column("number", say("column.number_short"), 128, number, "data"),
+        Column("state", say("column.state"), 104, state, "state"),
         Column("who", say("column.who"), 80, lambda work: words.who(work.operation.operator, seat)),
-        Column("next", say("column.next_step"), 200, lambda work: words.next_words(work.next_step, seat), stretches=True),
-    ]  # fmt: skip
+        Column("next", say("column.next_step"), 300, following, stretches=True),
+    ]
 
 
 def _holder_columns(seat: Seat) -> list[Column]:
     say = seat.say
+
+    def desk(holder: LeaseHolder) -> str:
+        return say("dialog.holders.at", host=holder.host, process=holder.process)
+
     return [
         Column("lease", say("column.lease"), 240, lambda holder: holder.name, "data"),
         Column("who", say("column.who"), 104, lambda holder: words.who(holder.operator, seat)),
-        Column("desk", say("column.desk"), 160, lambda holder: say("dialog.holders.at", host=holder.host, process=holder.process), stretches=True),
-        Column("since", say("column.since"), 104, lambda holder: wording.format_instant(holder.since, "clock"), "data"),
-        Column("until", say("column.until"), 104, lambda holder: wording.format_instant(holder.until, "clock"), "data"),
-    ]  # fmt: skip
+        Column("desk", say("column.desk"), 160, desk, stretches=True),
+        Column(
+            "since", say("column.since"), 96, lambda holder: wording.format_instant(holder.since, "clock"), "data"
+        ),
+        Column(
+            "until", say("column.until"), 96, lambda holder: wording.format_instant(holder.until, "clock"), "data"
+        ),
+    ]

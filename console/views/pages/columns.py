@@ -49,16 +49,28 @@ def _corporation(seat: Seat, of: Of) -> Column:
     )  # fmt: skip
 
 
+def _company(seat: Seat, of: Of) -> Column:
+    """The name, or the number where no column beside it says that."""
+    title = seat.say("column.corporation")
+    return Column("company", title, 150, lambda item: words.name_of(of(item), seat), stretches=True)
+
+
 def _number(seat: Seat, of: Of) -> Column:
     def shown(item: Any) -> str:
         return wording.format_number(of(item).corporation_number)
 
-    return Column("number", seat.say("column.number"), 132, shown, "data")
+    title = seat.say("column.number_short")
+    return Column("number", title, wide("8 8888 8888 8888", _PAD - 4), shown, "data")
 
 
 def _record(seat: Seat, of: Of) -> Column:
     title = seat.say("column.record")
-    return Column("record", title, 72, lambda item: seat.say("record.short", id=of(item).id))
+    return Column(
+        "record",
+        title,
+        wide(seat.say("record.short", id=88_888)),
+        lambda item: seat.say("record.short", id=of(item).id),
+    )
 
 
 def _client(seat: Seat, of: Of) -> Column:
@@ -95,7 +107,7 @@ def _work(seat: Seat, of: Of) -> Column:
 
 
 def _cause(seat: Seat, of: Of) -> Column:
-    return Column("cause", seat.say("column.cause"), least("cause") + 8, lambda item: words.cause(of(item), seat))
+    return Column("cause", seat.say("column.cause"), least("cause") + 24, lambda item: words.cause(of(item), seat))
 
 
 def _why(seat: Seat, of: Of) -> Column:
@@ -133,7 +145,8 @@ def _until(seat: Seat, of: Of) -> Column:
 
 
 _MAKERS: dict[str, Callable[[Seat, Of], Column]] = {
-    "corporation": _corporation, "number": _number, "record": _record, "client": _client, "provider": _provider,
+    "corporation": _corporation, "company": _company, "number": _number, "record": _record, "client": _client,
+    "provider": _provider,
     "state": _state, "certainty": _certainty, "work": _work, "cause": _cause, "why": _why, "next": _next,
     "day": _day, "result": _result, "document": _document, "until": _until,
 }  # fmt: skip

@@ -1,5 +1,7 @@
 """Everything we have for one corporation: open matters first, its credit checks, the live one beside them."""
 
+from dataclasses import replace
+
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
@@ -13,6 +15,7 @@ from console.views.pages.live_panel import LivePanel
 from console.views.pages.matters import MatterList
 from console.views.pages.static_table import StaticTable
 from console.views.seat import Seat
+from console.views.tables.columns import Column
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.copyable import CopyableId
@@ -38,7 +41,7 @@ class CompanyView(QWidget):
         self.number = ""
         self.records: tuple[CreditCheck, ...] = ()
         self.matters = MatterList(seat)
-        self.table = StaticTable(seat, check_columns(seat, _COLUMNS, _same), _id, seat.say("lookup.checks"))
+        self.table = StaticTable(seat, _columns(seat), _id, seat.say("lookup.checks"), spare=("age", "next"))
         self.panel = LivePanel(seat)
         self._empty = QStackedWidget()
         whole = QVBoxLayout(self)
@@ -183,6 +186,12 @@ def is_open(record: CreditCheck) -> bool:
     lacking = bool(record.incomplete) and record.state is CheckState.SUCCESS
     waiting = record.certainty is Certainty.UNKNOWN or record.work.state is WorkState.NEEDS_REVIEW
     return lacking or waiting or record.state is CheckState.PENDING
+
+
+def _columns(seat: Seat) -> list[Column]:
+    """The last axis takes the room that is left."""
+    columns = check_columns(seat, _COLUMNS, _same)
+    return [replace(column, stretches=column.key == "work") for column in columns]
 
 
 def _same(record: CreditCheck) -> CreditCheck:

@@ -14,6 +14,7 @@ from console.views.desk_api import Desk
 from console.views.look.tokens import tokens
 from console.views.pages.columns import check_columns
 from console.views.pages.counts import CountPanel, Line
+from console.views.pages.fitted_table import FittedTable
 from console.views.pages.page import Page, PageHead
 from console.views.pages.recent import RecentPanel
 from console.views.record_words import PROVIDER
@@ -21,7 +22,6 @@ from console.views.routes import QueuesRoute, RecordRoute
 from console.views.seat import Seat
 from console.views.status import provider_cell, service_cell
 from console.views.tables.book import Page as Rows
-from console.views.tables.page import RecordTable
 from console.views.tables.paging import PagedModel
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Surface, Words, column, row
@@ -34,7 +34,7 @@ _QUEUES = (
     ("pending", "half_disc", "progress"),
     ("error", "cross", "bad"),
 )
-_COLUMNS = ("age", "corporation", "record", "client", "state", "certainty", "why")
+_COLUMNS = ("age", "company", "record", "client", "state", "certainty", "why")
 
 
 class HomePage(Page):
@@ -82,7 +82,7 @@ class HomePage(Page):
     def _lower(self) -> QWidget:
         seat = self.seat
         self.rows = PagedModel(check_columns(seat, _COLUMNS, _record_of, _since), _key, seat.runner, parent=self)
-        self.table = RecordTable(self.rows, seat.say("home.oldest"))
+        self.table = FittedTable(self.rows, seat.say("home.oldest"), spare=("client", "record"))
         self.table.opened.connect(self._open)
         self.rows.failed.connect(self.reading_failed)
         self.rows.arrived.connect(self.reading_done)
@@ -248,5 +248,5 @@ def _unfinished_words(seat: Seat, work: UnfinishedWork) -> str:
         number=work.operation.corporation_number,
         id=record.id if record else None,
         since=work.operation.started_at,
-        next=seat.say(work.next_step.code, **work.next_step.facts),
+        state=work.operation.state.value,
     )

@@ -51,6 +51,7 @@ class LookupPage(Page):
         self.add(self.content, 1)
         self.add_hints()
         self.number.wanted.connect(self._look_up)
+        self.number.edit.textEdited.connect(self._other_number)
         self.company.opened.connect(self._open)
         self.company.counted.connect(self.hint_bar.count.say)
         acts = {"B": self.company.buy, "F": self.company.refetch, "P": self.company.probe}
@@ -77,6 +78,13 @@ class LookupPage(Page):
 
     def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
         return bool(self._wanted) and self.company.concerned(changes)
+
+    @Slot(str)
+    def _other_number(self, text: str) -> None:
+        """Another number is being typed: what was found for the last one goes."""
+        if text != self._wanted and self._wanted:
+            self._wanted = ""
+            self._replace_first(QWidget())
 
     # -- looking up
 

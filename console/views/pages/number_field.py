@@ -27,7 +27,7 @@ class NumberField(QWidget):
         super().__init__()
         self._seat = seat
         self.field = Field(seat.say("field.corporation_number"), role="data")
-        self.field.setFixedWidth(360)
+        self.field.setFixedWidth(440)
         self.button = KeyButton(seat.say("action.look_up"), "Enter", "primary", binds=False)
         self.button.clicked.connect(self._want)
         self.edit.textChanged.connect(self._typed)

@@ -31,7 +31,7 @@ class PageHead(Surface):
         self.read_at = Words("", "small", "muted")
         margin = tokens().px("spacing", "page_margin")
         beside = (button,) if button else ()
-        box = row(self.title, 8, self.sentence, 8, self.read_at, *beside, gap=4, margins=(margin, 12, margin, 12))
+        box = row(self.title, 8, self.sentence, 8, self.read_at, 4, *beside, gap=4, margins=(margin, 12, margin, 12))
         box.setStretch(2, 1)
         self.setLayout(box)
 

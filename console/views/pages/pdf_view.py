@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QScrollArea, QWidget
 
 from console.domain.pages import Box, PageImage
@@ -26,7 +26,8 @@ class PdfView(QScrollArea):
         self.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.setAccessibleName(name)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.viewport().setAutoFillBackground(False)
+        self.setBackgroundRole(QPalette.ColorRole.AlternateBase)
+        self.setProperty("raised", True)
 
     def show_page(
         self, image: PageImage, width: int, boxes: Sequence[Box], current: Sequence[Box], name: str

@@ -36,16 +36,16 @@ def record_of(row: QueueRow) -> CreditCheck:
     return row.item.record
 
 
-def columns(seat: Seat, queue: str, *, preview: bool) -> list[Column]:
-    """A list grouped by an axis drops that column; beside the preview Next is said there."""
+SPARE = ("provider", "client")
+"""Columns that go where there is no room. The three axes always stay."""
+
+
+def columns(seat: Seat, queue: str) -> list[Column]:
+    """A list grouped by an axis drops that column."""
     names = ["age", "corporation", "number", "client", "provider", "state", "certainty"]
     if queue not in GROUPED:
         names.append("work")
-    names.append("cause")
-    if not preview:
-        names.append("next")
-    if preview and queue not in GROUPED:
-        names.remove("provider")
+    names += ["cause", "next"]
     return check_columns(seat, names, record_of, lambda row: row.item.since)
 
 

@@ -1,23 +1,21 @@
 """The queues: what waits, why, what happens next; worked through by keyboard."""
 
-from collections.abc import Iterable
-
 from PySide6.QtCore import Qt, QTimer, Slot
 from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
 from console.domain.records import QueueItem
-from console.views.desk_api import Desk
 from console.views.look.tokens import tokens
 from console.views.pages import queue_rows
 from console.views.pages.acts import Acts
+from console.views.pages.fitted_table import FittedTable
 from console.views.pages.page import Page, PageHead
 from console.views.pages.preview import Preview
+from console.views.pages.queue_news import QueueNews
 from console.views.pages.queue_rows import QUEUES, QueueRow
 from console.views.routes import QueuesRoute, RecordRoute
 from console.views.seat import Seat
-from console.views.tables.page import RecordTable
 from console.views.tables.paging import PagedModel
 from console.views.widgets.base import Sign, Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton
@@ -25,7 +23,6 @@ from console.views.widgets.empty import EmptyState
 from console.views.widgets.inputs import Edit
 from console.views.widgets.tabs import Tabs
 
-_LOOK = 200
 _FILTER_AFTER_MS = 200
 
 
@@ -47,18 +44,17 @@ class QueuesPage(Page):
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
         self.queue = "review"
-        self._fresh: dict[int, QueueItem] = {}
         self.acts = Acts(seat, self)
         self._build_head()
         self.add_bars()
         self.preview = Preview(seat)
-        self._lists: dict[tuple[str, bool], RecordTable] = {}
+        self._lists: dict[str, FittedTable] = {}
         self.list = QStackedWidget()
         self.empty = QWidget()
         self.list.addWidget(self.empty)
-        self.new = self._new_button()
+        self.news = QueueNews(seat, self)
         left = QWidget()
-        left.setLayout(column(self.list, row(self.new, None, margins=(12, 0, 0, 0)), gap=0))
+        left.setLayout(column(self.list, row(self.news.button, None, margins=(12, 0, 0, 0)), gap=0))
         middle = row(left, self.preview, gap=0)
         middle.setStretch(0, 1)
         self.add(middle, 1)
@@ -95,12 +91,6 @@ class QueuesPage(Page):
         self.add(tabs)
         self.add(line)
 
-    def _new_button(self) -> KeyButton:
-        button = KeyButton("", kind="tool", icon="arrow_right")
-        button.clicked.connect(self.show_new)
-        button.hide()
-        return button
-
     def _connect(self) -> None:
         self.tabs.currentChanged.connect(self._tab)
         self.seat.standing_changed.connect(self._show_counts)
@@ -108,6 +98,8 @@ class QueuesPage(Page):
         self._filter_timer.timeout.connect(self._ask)
         self.filter.textEdited.connect(self._filter_timer.start)
         self.filter.installEventFilter(self)
+        self.news.wanted.connect(self.show_new)
+        self.news.renewed.connect(self._show_renewed)
         self.preview.opened.connect(self.open_current)
         self.preview.copied.connect(self.acts.tell_copied)
         acts = {"P": self._probe, "F": self._refetch, "E": self._resolve}
@@ -131,11 +123,10 @@ class QueuesPage(Page):
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     @property
-    def table(self) -> RecordTable:
-        key = (self.queue, self._has_preview())
-        if key not in self._lists:
-            self._lists[key] = self._make_table(*key)
-        return self._lists[key]
+    def table(self) -> FittedTable:
+        if self.queue not in self._lists:
+            self._lists[self.queue] = self._make_table(self.queue)
+        return self._lists[self.queue]
 
     @property
     def rows(self) -> PagedModel:
@@ -146,12 +137,17 @@ class QueuesPage(Page):
         row_ = self.table.current
         return row_.item if isinstance(row_, QueueRow) else None
 
-    def _make_table(self, queue: str, preview: bool) -> RecordTable:
+    def _unwanted(self) -> frozenset[str]:
+        """Beside the preview Next is said there."""
+        return frozenset({"next"} if self._has_preview() else ())
+
+    def _make_table(self, queue: str) -> FittedTable:
         seat = self.seat
         group = queue_rows.group_maker(seat) if queue in queue_rows.GROUPED else None
-        columns = queue_rows.columns(seat, queue, preview=preview)
+        columns = queue_rows.columns(seat, queue)
         model = PagedModel(columns, queue_rows.key_of, seat.runner, group_of=group, parent=self)
-        table = RecordTable(model, seat.say(f"queue.{queue}.title"))
+        table = FittedTable(model, seat.say(f"queue.{queue}.title"), spare=queue_rows.SPARE)
+        table.unwanted = self._unwanted()
         table.opened.connect(self.open_current)
         table.current_changed.connect(self._show_current)
         model.arrived.connect(self._arrived_rows)
@@ -162,13 +158,12 @@ class QueuesPage(Page):
     @Slot(int)
     def _tab(self, number: int) -> None:
         self.queue = QUEUES[number]
-        self._fresh.clear()
+        self.news.forget()
         self._show_list()
 
     def _show_list(self) -> None:
         self.head.sentence.say(self.seat.say(f"queue.{self.queue}.hint"))
         self.list.setCurrentWidget(self.table)
-        self.new.setVisible(bool(self._fresh))
         self._ask()
 
     @Slot()
@@ -181,12 +176,12 @@ class QueuesPage(Page):
 
     def read(self, reason: str) -> None:
         if reason == "changed":
-            self._look_for_news()
+            if not self.filter.text():
+                self.news.look(self.queue, self.table)
         elif reason in ("arrived", "person") or self.rows.rowCount() == 0:
             self._show_list()
         else:
-            self._fresh.clear()
-            self.new.hide()
+            self.news.forget()
             self.rows.re_read()
 
     @Slot()
@@ -222,66 +217,22 @@ class QueuesPage(Page):
         self.list.addWidget(shown)
         self.list.setCurrentWidget(shown)
 
-    # -- news, without moving a row
-
-    def _look_for_news(self) -> None:
-        queue = self.queue
-
-        def look(desk: Desk) -> tuple[QueueItem, ...]:
-            return desk.recovery.queue(queue, _LOOK).items
-
-        self.seat.read(look, lambda items: self._take_news(queue, items), self.reading_failed, owner=self, key=self)
-
-    def _take_news(self, queue: str, items: Iterable[QueueItem]) -> None:
-        if queue != self.queue or self.filter.text():
-            return
-        items = list(items)
-        here = {item.record.id: item for item in items}
-        for item in items:
-            place = self.rows.find(item.record.id)
-            if place is None:
-                self._fresh[item.record.id] = item
-            else:
-                self._renew(place, item)
-        self._mark_gone(set(here), whole=len(items) < _LOOK)
-        if self.rows.row_count == 0 and self._fresh:
-            self.show_new()
-        else:
-            self._say_new()
-
-    def _renew(self, place: int, item: QueueItem) -> None:
-        row_ = self.rows.row_at(place)
-        if isinstance(row_, QueueRow) and row_.item != item:
-            self.rows.replace(QueueRow(item, row_.in_group))
-            self._show_current(self.table.current)
-
-    def _mark_gone(self, here: set[int], *, whole: bool) -> None:
-        """What has left the queue stays where it is, marked, until somebody reads the list again."""
-        if not whole:
-            return
-        for place in range(self.rows.rowCount()):
-            row_ = self.rows.row_at(place)
-            if isinstance(row_, QueueRow):
-                self.table.mark(row_.item.record.id, None if row_.item.record.id in here else "care")
-
-    def _say_new(self) -> None:
-        words = self.seat.say("queue.new_arrivals_show", n=len(self._fresh))
-        self.new.say(words)
-        self.new.setVisible(bool(self._fresh))
-
     @Slot()
     def show_new(self) -> None:
         """Take the new ones in."""
-        self._fresh.clear()
-        self.new.hide()
+        self.news.forget()
         self.rows.re_read()
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    @Slot()
+    def _show_renewed(self) -> None:
+        self._show_current(self.table.current)
 
     # -- what is current
 
     @Slot(object)
     def _show_current(self, row_: object) -> None:
-        if self.sender() is not None and isinstance(self.sender(), RecordTable) and self.sender() is not self.table:
+        if self.sender() is not None and isinstance(self.sender(), FittedTable) and self.sender() is not self.table:
             return
         self.preview.show_item(row_.item if isinstance(row_, QueueRow) else None)
         self._say_position()
@@ -359,8 +310,7 @@ class QueuesPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        wide = self._has_preview()
-        if wide != self.preview.isVisibleTo(self):
-            self.preview.setVisible(wide)
-            if self._lists:
-                self._show_list()
+        self.preview.setVisible(self._has_preview())
+        for table in self._lists.values():
+            table.unwanted = self._unwanted()
+            table.fit()

@@ -156,9 +156,8 @@ class RecordPage(Page):
         """On the provider's side: its number to copy, and the way to its answers. Made once, then kept true."""
         if not hasattr(self, "_provider_id"):
             say = self.seat.say
-            self._provider_id = CopyableId(
-                "", "", say("field.provider_id"), copy_word=say("action.copy"), role="small_data"
-            )
+            name, copy = say("field.provider_id"), say("action.copy")
+            self._provider_id = CopyableId("", "", name, copy_word=copy, role="small", tone="muted")
             self._provider_id.copied.connect(self.acts.tell_copied)
             raw = LinkButton(say("action.open_raw"), chevron=True, role="small")
             raw.clicked.connect(self._show_answers)
@@ -166,7 +165,7 @@ class RecordPage(Page):
                 self.strip.panels[1].add_tool(tool)
         number = self.view.record.credit_check_id if self.view else None
         self._provider_id.setVisible(number is not None)
-        self._provider_id.show_id("", str(number or ""))
+        self._provider_id.show_id(self.seat.say("record.side.number", credit_check_id=number), str(number or ""))
 
     def _show_pdf_button(self, view: CreditCheckView) -> None:
         if view.record.pdf_file_path:

@@ -52,10 +52,8 @@ def _providers(view: CreditCheckView, seat: Seat) -> Side:
     fact = ""
     if asked is not None:
         fact = seat.say("record.side.asked_age", at=moment(asked.at, seat), age=seat.age(asked.at))
-    number = record.credit_check_id
     return Side(
         seat.say("record.side.provider"), word, shape, tone, own_word=own, fact=fact,
-        source=seat.say("record.side.number", credit_check_id=number) if number else "",
         differs=record.work.reason == "contradicted", differs_word=seat.say("record.side.differs"),
     )  # fmt: skip
 

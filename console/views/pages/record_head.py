@@ -1,6 +1,8 @@
 """The head of a record: which one, whose, its three badges, and where it stands in the list it came from."""
 
 from PySide6.QtCore import Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
 from console import wording
 from console.domain.records import CreditCheckView
@@ -15,7 +17,7 @@ from console.views.widgets.copyable import CopyableId
 
 
 class RecordHead(Surface):
-    """Title and badges.
+    """Title and badges; whose it is stands beside the title, or below it where there is no room.
 
     Signals:
         stepped(int): to the previous (-1) or next (1) record.
@@ -30,46 +32,78 @@ class RecordHead(Surface):
     def __init__(self, seat: Seat) -> None:
         super().__init__()
         self._seat = seat
-        say = seat.say
-        self.title = Words("", "title")
-        self.id = CopyableId("", "", say("column.record"), copy_word=say("action.copy"))
-        self.company = ElidedWords("")
-        self.number = CopyableId("", "", say("field.corporation_number"), copy_word=say("action.copy"), tone="muted")
-        self.client = Words("", "body", "muted")
-        self.all = LinkButton(say("record.company"), chevron=True, role="small")
-        self.all.clicked.connect(self.company_wanted)
-        self.badges: list[Badge] = []
-        self._badge_box = row(gap=8)
-        for copyable in (self.id, self.number):
+        copy = seat.say("action.copy")
+        self.title = CopyableId("", "", seat.say("column.record"), copy_word=copy, role="title")
+        self.number = CopyableId("", "", seat.say("field.corporation_number"), copy_word=copy, tone="muted")
+        for copyable in (self.title, self.number):
             copyable.copied.connect(self.copied)
-        self._build_trail()
-        self._build()
+        self.badges: list[Badge] = []
+        self._badge_box = QHBoxLayout()
+        self._badge_box.setSpacing(8)
+        self._identity = self._build_identity()
+        self._right = self._build_right()
+        self._grid = QGridLayout(self)
+        margin = tokens().px("spacing", "page_margin")
+        self._grid.setContentsMargins(margin, 10, margin, 10)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(4)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.addWidget(self.title, 0, 0)
+        self._grid.addWidget(self._right, 0, 2)
+        self._low: bool | None = None
+        self._place(low=False)
 
-    def _build_trail(self) -> None:
+    def _build_identity(self) -> QWidget:
+        self.company = ElidedWords("")
+        self.client = Words("", "body", "muted")
+        self.all = LinkButton(self._seat.say("record.company"), chevron=True, role="small")
+        self.all.clicked.connect(self.company_wanted)
+        holder = QWidget()
+        holder.setLayout(row(self.company, self.number, self.client, self.all, None, gap=8))
+        return holder
+
+    def _build_right(self) -> QWidget:
+        """The badges, and the way along the list."""
         self.previous = IconButton("arrow_up", self._seat.say("action.previous"))
         self.next = IconButton("arrow_down", self._seat.say("action.next"))
         self.position = Words("", "small_data", "muted")
         self.previous.clicked.connect(self._back)
         self.next.clicked.connect(self._on)
         self._trail = Surface(edge="left")
-        self._trail.setLayout(
-            row(KeyCap("["), self.previous, self.position, self.next, KeyCap("]"), gap=4, margins=(12, 0, 0, 0))
-        )
-
-    def _build(self) -> None:
-        margin = tokens().px("spacing", "page_margin")
-        box = row(
-            self.title, self.id, 4, self.company, self.number, self.client, self.all, None, gap=8,
-            margins=(margin, 10, margin, 10),
-        )  # fmt: skip
+        steps = row(KeyCap("["), self.previous, self.position, self.next, KeyCap("]"), gap=4, margins=(12, 0, 0, 0))
+        self._trail.setLayout(steps)
+        holder = QWidget()
+        box = row(gap=12)
         box.addLayout(self._badge_box)
         box.addWidget(self._trail)
-        self.setLayout(box)
+        holder.setLayout(box)
+        return holder
+
+    def _place(self, *, low: bool) -> None:
+        """Whose it is: beside the title, or `low`, in a line of its own."""
+        if low == self._low:
+            return
+        self._low = low
+        self._grid.removeWidget(self._identity)
+        if low:
+            self._grid.addWidget(self._identity, 1, 0, 1, 3)
+        else:
+            self._grid.addWidget(self._identity, 0, 1)
+
+    def _fit(self) -> None:
+        margins = 2 * tokens().px("spacing", "page_margin") + 2 * self._grid.horizontalSpacing()
+        parts = (self.title, self._identity, self._right)
+        self._place(low=sum(part.sizeHint().width() for part in parts) + margins > self.width())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    # -- showing
 
     def show_reading(self, id: int) -> None:
         """The record isn't here yet: only its number is known."""
-        self.title.say(self._seat.say("record.title", id=id))
-        self.id.show_id("", str(id))
+        self.title.show_id(self._seat.say("record.title", id=id), str(id))
         self.company.say("")
         self.client.say("")
         for widget in (self.number, self.all):
@@ -89,15 +123,14 @@ class RecordHead(Surface):
 
     def show_view(self, view: CreditCheckView) -> None:
         seat, record = self._seat, view.record
-        self.show_number(record.corporation_number)
+        number = record.corporation_number
+        self.number.show_id(wording.format_number(number), number)
+        self.number.show()
         self.company.say(record.company_name or seat.say("record.no_name"))
         self.client.say(seat.say("record.client", client=record.client_id))
         self.all.show()
         self._show_badges(facts.badges(view))
-
-    def show_number(self, number: str) -> None:
-        self.number.show_id(wording.format_number(number), number)
-        self.number.show()
+        self._fit()
 
     def _show_badges(self, keys: tuple[str, ...]) -> None:
         for badge in self.badges:
@@ -107,6 +140,7 @@ class RecordHead(Surface):
         self.badges = [Badge.of(key, self._seat.language) for key in keys]
         for badge in self.badges:
             self._badge_box.addWidget(badge)
+            badge.show()  # hidden ones take no room, and it is measured next
 
     @Slot()
     def _back(self) -> None:

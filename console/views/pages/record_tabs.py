@@ -11,10 +11,11 @@ from console.domain.records import CreditCheck, CreditCheckView, Document, Evide
 from console.views import record_words as words
 from console.views.pages.columns import check_columns
 from console.views.pages.record_facts import moment
-from console.views.pages.static_table import StaticTable
+from console.views.pages.static_table import StaticTable, TableOrNothing
 from console.views.seat import Seat
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.empty import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import Happening, TimelineList
 
@@ -56,6 +57,7 @@ class RecordTabs(QWidget):
             seat, check_columns(seat, _HISTORY, lambda record: record), lambda record: record.id,
             seat.say("record.tab.history"),
         )  # fmt: skip
+        self._past = TableOrNothing(self._history, EmptyState(seat.say("record.no_history"), shape="dash"))
         self._evidence = _EvidenceView(seat)
         self._audit = _audit_table(seat)
         for name, content in zip(_NAMES, self._contents(), strict=True):
@@ -69,13 +71,12 @@ class RecordTabs(QWidget):
         self.setLayout(column(head, self._stack, gap=0))
 
     def _contents(self) -> tuple[QWidget, ...]:
-        return self._timeline, self._documents(), self._history, self._evidence, self._audit
+        return self._timeline, self._documents(), self._past, self._evidence, self._audit
 
     def _documents(self) -> QWidget:
         holder = QWidget()
         title = Words(self._seat.say("record.attempts"), "panel_title", "muted")
         title.setContentsMargins(24, 12, 24, 0)
-        self._papers.setFixedHeight(28 + 4 * 32)
         holder.setLayout(column(self._papers, title, self._attempts, gap=0))
         return holder
 
@@ -87,10 +88,11 @@ class RecordTabs(QWidget):
         self._timeline.show_happenings(lines)
         papers = _papers(view, self._seat)
         self._papers.show_rows(papers)
+        self._papers.setFixedHeight(self._papers.height_for(min(len(papers), 4)))
         attempts = [entry for entry in reversed(told) if entry.what.removeprefix("credit-check.") in _READING]
         self._attempts.show_happenings([*planned, *(words.happening(entry, self._seat) for entry in attempts)])
         history = [record for record in view.history if record.id != view.record.id]
-        self._history.show_rows(history)
+        self._past.show_rows(history)
         self._evidence.show_items(list(reversed(view.evidence)))
         self._audit.show_rows(list(enumerate(reversed(view.timeline))))
         counts = (len(lines), len(view.documents), len(history), len(view.evidence), len(view.timeline))

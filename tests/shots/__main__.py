@@ -1,0 +1,65 @@
+"""Photographs every screen and dialog, light and dark, in Japanese and English, into `shots/`.
+
+python -m tests.shots [--only SCENE …] [--into FOLDER] [--quick]
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+from PySide6.QtCore import QtMsgType, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from tests.shots.scenes import MAIN, REST
+from tests.shots.stage import Sight, staged
+
+SIGHTS = (
+    Sight("ja", "light", 1280, 800),
+    Sight("en", "dark", 1280, 800),
+    Sight("ja", "dark", 1280, 800, "compact"),
+    Sight("en", "light", 1440, 900),
+    Sight("ja", "light", 1920, 1080),
+    Sight("en", "dark", 1920, 1080),
+    Sight("ja", "high_contrast", 1280, 800, "compact"),
+    Sight("en", "light", 1280, 800, scale=2.0),
+)
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(prog="python -m tests.shots")
+    options.add_argument("--only", nargs="*", default=[])
+    options.add_argument("--into", type=Path, default=Path("shots"))
+    options.add_argument("--quick", action="store_true", help="one language and theme")
+    asked = options.parse_args()
+    qInstallMessageHandler(_quiet)
+    app = QApplication(sys.argv[:1])
+    for sight in SIGHTS[:1] if asked.quick else SIGHTS:
+        shoot(sight, asked.into, asked.only)
+    del app
+    return 0
+
+
+def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
+    """All scenes in one sight; the dialogs at the smaller sizes alone."""
+    scenes = {**MAIN, **({} if sight.width > 1600 else REST)}
+    chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
+    with (
+        tempfile.TemporaryDirectory(prefix="console-shots-") as home,
+        staged(Path(home, "desk"), sight, folder) as on,
+    ):
+        for name, scene in chosen.items():
+            print(f"{sight.name}: {name}", flush=True)
+            scene(on)
+
+
+def _quiet(kind: QtMsgType, _where: object, text: str) -> None:
+    if "propagateSizeHints" not in text:
+        sys.stderr.write(f"{kind.name}: {text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

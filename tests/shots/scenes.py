@@ -1,0 +1,213 @@
+"""What is photographed: one function per screen or dialog."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from console.domain.corporation_number import check_digit
+from console.views.dialogs.help import open_help
+from console.views.dialogs.keys import open_keys
+from console.views.dialogs.purchase import PurchaseDialog
+from console.views.dialogs.refetch import RefetchDialog
+from console.views.dialogs.resolve import ResolveDialog
+from console.views.dialogs.unfinished import UnfinishedDialog, open_unfinished
+from console.views.pages.audit import AuditPage
+from console.views.pages.lookup import LookupPage
+from console.views.pages.pdf import PdfPage
+from console.views.pages.record import RecordPage
+from console.views.routes import AuditRoute, HomeRoute, LookupRoute, PdfRoute, QueuesRoute, RecordRoute
+from console.views.widgets.dialog import DialogFrame
+from console.views.widgets.inputs import Choice
+from tests.shots.stage import Stage
+
+Scene = Callable[[Stage], None]
+
+
+def home(stage: Stage) -> None:
+    for sample in (*stage.desk.of("incomplete")[:2], *stage.desk.of("unknown")[:2], *stage.desk.of("complete")[:3]):
+        stage.go(RecordRoute(sample.id))
+    stage.go(HomeRoute())
+    stage.shoot("home")
+
+
+def queues(stage: Stage) -> None:
+    for queue in ("review", "unknown", "incomplete", "error"):
+        stage.go(QueuesRoute(queue))
+        stage.shoot(f"queue-{queue}")
+
+
+def company(stage: Stage) -> None:
+    stage.go(LookupRoute(stage.desk.of("several_clients")[0].number))
+    stage.shoot("company")
+    stage.go(LookupRoute(next(s for s in stage.desk.of("incomplete") if s.values.get("work_at")).number))
+    stage.shoot("company-open-matters")
+    stage.go(LookupRoute(free_number(7)))
+    stage.shoot("company-none")
+    page = stage.find(LookupPage)
+    known = stage.desk.of("complete")[0].number
+    page.number.edit.setText(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
+    stage.shoot("lookup-wrong-digit")
+
+
+def records(stage: Stage) -> None:
+    kinds = {
+        "complete": stage.desk.of("complete")[-1].id,
+        "incomplete": next(s for s in stage.desk.of("incomplete") if s.missing == ("pdf",)).id,
+        "unknown": stage.desk.of("unknown")[0].id,
+        "second-person": stage.desk.of("half_decided")[0].id,
+        "error": stage.desk.of("error")[0].id,
+        "renewed": stage.desk.of("superseded")[0].id,
+        "contradicted": stage.desk.of("contradicted")[0].id,
+        "running": stage.desk.of("running")[0].id,
+    }
+    trail = tuple(kinds.values())
+    for name, id in kinds.items():
+        stage.go(RecordRoute(id, trail, "queues"))
+        stage.shoot(f"record-{name}")
+
+
+def record_tabs(stage: Stage) -> None:
+    stage.go(RecordRoute(stage.desk.of("two_reports")[0].id))
+    page = stage.find(RecordPage)
+    for name in ("documents", "history", "evidence", "audit"):
+        page.tabs.show_tab(name)
+        stage.shoot(f"record-tab-{name}")
+    page.tabs.show_tab("timeline")
+
+
+def pdf(stage: Stage) -> None:
+    stage.go(PdfRoute(stage.desk.of("complete")[0].id))
+    page = stage.find(PdfPage)
+    stage.until(lambda: page.canvas.has_page)
+    page.search.setText("credit check")
+    QTest.keyClick(page.search, Qt.Key.Key_Return)
+    stage.settle()
+    stage.shoot("pdf")
+
+
+def audit(stage: Stage) -> None:
+    stage.go(AuditRoute())
+    stage.find(AuditPage).verify.click()
+    stage.settle()
+    stage.shoot("audit")
+
+
+def search(stage: Stage) -> None:
+    stage.go(QueuesRoute("unknown"))
+    assert stage.opening.shell is not None
+    stage.opening.shell.finder.open()
+    box = stage.opening.shell.finder.box
+    number = stage.desk.of("several_clients")[0].number
+    wide = "".join(chr(ord(digit) + 0xFEE0) for digit in number)
+    box.input.insert(f"{wide[:5]}-{wide[5:9]}-{wide[9:]}")
+    stage.settle()
+    stage.shoot("search")
+    box.close()
+
+
+def menu(stage: Stage) -> None:
+    assert stage.opening.shell is not None
+    menu = stage.opening.shell.menu.build()
+    menu.popup(stage.window.mapToGlobal(QPoint(0, 0)))
+    stage.shoot_over("person-menu", menu, stage.window.width() - menu.width() - 8, 44)
+    menu.close()
+
+
+def dialogs(stage: Stage) -> None:
+    assert stage.opening.shell is not None
+    stage.go(QueuesRoute("unknown"))
+    _show(stage, open_unfinished(stage.frame), "dialog-unfinished")
+    _show(stage, open_keys(stage.frame, stage.frame.page), "dialog-keys")
+    _show(stage, open_help(stage.frame, stage.frame.page), "dialog-help")
+
+
+def purchase(stage: Stage) -> None:
+    """Before; bought; bought with something missing; refused; no answer."""
+    control = stage.desk.sandbox.control
+    endings = {"bought": None, "incomplete": ("pdf_missing", "pdf"), "refused": ("status:422", "purchase"),
+               "unknown": ("reset_after_charge", "purchase"), "asking": ("hang", "purchase")}  # fmt: skip
+    for place, (name, fault) in enumerate(endings.items()):
+        number = free_number(20 + place)
+        if fault:
+            control.fault(fault[0], call=fault[1], number=number, times="always")
+        stage.go(LookupRoute(number, buy=True))
+        dialog = stage.find(PurchaseDialog)
+        if name == "bought":
+            stage.shoot("dialog-purchase-choose")
+        choice = dialog.form.client
+        assert isinstance(choice, Choice)
+        choice.setCurrentIndex(1)
+        dialog.form.purposes[0].setChecked(True)
+        stage.until(dialog.act_button.isEnabled)
+        if name == "bought":
+            stage.shoot("dialog-purchase")
+        dialog.act_button.click()
+        if name == "asking":
+            stage.until(lambda number=number: control.state()["held"] != [])  # type: ignore[misc]  # of this turn
+            stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
+            stage.shoot("dialog-purchase-asking")
+            del stage.opening.runner.is_idle
+            control.release()
+        stage.until(lambda dialog=dialog: not dialog.busy)  # type: ignore[misc]  # of this turn
+        if name != "asking":
+            stage.shoot(f"dialog-purchase-{name}")
+        dialog.cancel_button.click()
+        stage.settle()
+
+
+def refetch(stage: Stage) -> None:
+    stage.go(RecordRoute(next(s for s in stage.desk.of("incomplete") if s.missing == ("pdf",)).id))
+    page = stage.find(RecordPage)
+    assert page.view is not None
+    page.acts.refetch(page.view.record)
+    dialog = stage.find(RefetchDialog)
+    stage.until(dialog.act_button.isEnabled)
+    stage.shoot("dialog-refetch")
+    dialog.act_button.click()
+    stage.until(lambda: not dialog.busy)
+    stage.shoot("dialog-refetch-done")
+    dialog.cancel_button.click()
+
+
+def resolve(stage: Stage) -> None:
+    stage.go(RecordRoute(stage.desk.of("unknown")[1].id))
+    page = stage.find(RecordPage)
+    assert page.view is not None
+    page.acts.resolve(page.view.record)
+    dialog = stage.find(ResolveDialog)
+    stage.shoot("dialog-resolve-empty")
+    dialog.form.kinds["file"].setChecked(True)
+    evidence = Path(__file__)
+    dialog.form.file.edit.setText(str(evidence))  # type: ignore[union-attr]  # a line
+    dialog.form.unbought.setChecked(True)
+    stage.until(dialog.act_button.isEnabled)
+    stage.shoot("dialog-resolve")
+    dialog.act_button.click()
+    stage.until(lambda: not dialog.busy)
+    stage.shoot("dialog-resolve-awaiting")
+    dialog.cancel_button.click()
+
+
+def _show(stage: Stage, dialog: DialogFrame, name: str) -> None:
+    if isinstance(dialog, UnfinishedDialog):
+        stage.settle()
+    stage.shoot(name)
+    dialog.reject()
+    stage.settle()
+
+
+def free_number(serial: int) -> str:
+    """Well-formed, and of no sample."""
+    base = f"97{serial:010d}"
+    return check_digit(base) + base
+
+
+MAIN: Mapping[str, Scene] = {
+    "home": home, "queues": queues, "company": company, "records": records, "pdf": pdf, "audit": audit,
+}  # fmt: skip
+REST: Mapping[str, Scene] = {
+    "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,
+    "refetch": refetch, "resolve": resolve,
+}  # fmt: skip

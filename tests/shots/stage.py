@@ -1,0 +1,138 @@
+"""A window on a desk full of invented records, led from screen to screen and photographed."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
+
+from console.views.frame import Frame
+from console.views.look.theme import look
+from console.views.look.tokens import Density, ThemeName
+from console.views.main import Opening
+from tests.support.furnished import Furnished, furnished
+
+W = TypeVar("W", bound=QWidget)
+_PATIENCE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """How the window is looked at: language, theme, size in px, density, text size."""
+
+    language: str
+    theme: ThemeName
+    width: int
+    height: int
+    density: Density = "comfortable"
+    scale: float = 1.0
+
+    @property
+    def name(self) -> str:
+        extra = "-compact" if self.density == "compact" else ""
+        extra += f"-{round(self.scale * 100)}" if self.scale != 1 else ""
+        return f"{self.language}-{self.theme}-{self.width}x{self.height}{extra}"
+
+
+class Stage:
+    """One window; `shoot` writes what it shows."""
+
+    def __init__(self, desk: Furnished, sight: Sight, folder: Path) -> None:
+        self.desk, self.sight = desk, sight
+        self._folder = folder / sight.name
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.opening = Opening(desk.console.settings, lambda: desk.console)
+        self.window = self.opening.window
+        self.window.resize(sight.width, sight.height)
+        self.window.show()
+        self.until(lambda: self.opening.shell is not None)
+        look().set_density(sight.density)
+        look().set_scale(sight.scale)
+        look().choose(sight.theme)
+        self.settle()
+
+    @property
+    def frame(self) -> Frame:
+        return self.opening.frame
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Let the window live until it is true."""
+        deadline = time.monotonic() + _PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("the window did not get there")
+            _live()
+
+    def settle(self) -> None:
+        """Until nothing is read any more and everything is painted."""
+        for _ in range(3):
+            self.until(self.opening.runner.is_idle)
+            for _ in range(10):
+                _live()
+
+    def go(self, route: object) -> None:
+        self.frame.go(route)  # type: ignore[arg-type]  # a Route
+        self.settle()
+
+    def find(self, kind: type[W]) -> W:
+        """The visible widget of that kind."""
+        self.until(lambda: any(found.isVisible() for found in self.window.findChildren(kind)))
+        return next(found for found in self.window.findChildren(kind) if found.isVisible())
+
+    def shoot(self, name: str) -> Path:
+        """The window as it is now, a dialog over it included."""
+        self.settle()
+        picture = self.window.grab()
+        for dialog in QApplication.topLevelWidgets():
+            if dialog.isVisible() and dialog is not self.window and dialog.parentWidget() is not None:
+                self._paste(picture, dialog)
+        target = self._folder / f"{name}.png"
+        picture.save(str(target))
+        return target
+
+    def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
+        """The window with a part at a place in it: where a screen of any size would show it."""
+        self.settle()
+        picture = self.window.grab()
+        painter = QPainter(picture)
+        painter.drawPixmap(left, top, part.grab())
+        painter.end()
+        picture.save(str(self._folder / f"{name}.png"))
+
+    def _paste(self, picture: QPixmap, dialog: QWidget) -> None:
+        """Dialogs are windows of their own: put where they stand, over the middle of the window."""
+        if not isinstance(dialog, QMenu):
+            painter = QPainter(picture)
+            place = dialog.rect()
+            place.moveCenter(self.window.rect().center())
+            painter.drawPixmap(place.topLeft(), dialog.grab())
+            painter.end()
+
+    def close(self) -> None:
+        self.window.close()
+        self.opening.close()
+        self.window.deleteLater()
+        _live()
+
+
+def _live() -> None:
+    """One turn of the event loop; without a running loop Qt keeps what is to be deleted."""
+    QApplication.processEvents()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    time.sleep(0.005)
+
+
+@contextmanager
+def staged(home: Path, sight: Sight, folder: Path) -> Iterator[Stage]:
+    """A stage on a desk of its own."""
+    with furnished(home, LANGUAGE=sight.language) as desk:
+        stage = Stage(desk, sight, folder)
+        try:
+            yield stage
+        finally:
+            stage.close()
