@@ -1,0 +1,40 @@
+"""A table that hides the columns it can spare where there is no room for all; the others keep their words whole."""
+
+from collections.abc import Sequence
+
+from PySide6.QtGui import QResizeEvent
+
+from console.views.look.theme import look
+from console.views.tables.page import RecordTable
+from console.views.tables.paging import PagedModel
+
+
+class FittedTable(RecordTable):
+    """`spare` are the keys of columns that may go, the first one first; `unwanted` are gone anyway."""
+
+    def __init__(self, rows: PagedModel, name: str, *, spare: Sequence[str] = (), margin: int | None = None) -> None:
+        self._spare = tuple(spare)
+        self.unwanted: frozenset[str] = frozenset()
+        super().__init__(rows, name, margin=margin)
+
+    def fit(self) -> None:
+        """Show what there is room for."""
+        widths = {column.key: self._wide(place) for place, column in enumerate(self.rows.columns)}
+        hidden = set(self.unwanted)
+        for key in self._spare:
+            if sum(wide for name, wide in widths.items() if name not in hidden) <= self.viewport().width():
+                break
+            hidden.add(key)
+        for place, column in enumerate(self.rows.columns):
+            self.setColumnHidden(place, column.key in hidden)
+            if column.key not in hidden:
+                self.last_column = place
+
+    def _wide(self, place: int) -> int:
+        """What a column asks for; one that stretches has no less."""
+        column = self.rows.columns[place]
+        return round(column.width * look().scale)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
