@@ -50,7 +50,7 @@ class ResolveDialog(DialogFrame):
             self.set_act_off(why_not)
         else:
             self.set_act_on(say("dialog.resolve.nothing_yet") if key == "act" else say("dialog.enter_cancels"))
-        self.adjustSize()
+        self.fit()
 
     @Slot()
     def _ask(self) -> None:

@@ -7,13 +7,14 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from console import wording
+from console.views.look.theme import look
 from console.views.seat import Seat
 from console.views.widgets.base import Words, column
 from console.views.widgets.timeline import Happening, TimelineList
 
 LET_GO_SECONDS = 10
 _LOOK_MS = 200
-_MOST = 8
+_MOST = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class StepList(QWidget):
         self._began = seat.monotonic()
         self._shown = -1
         self._list = TimelineList(seat.say("dialog.steps"), margin=0)
-        self._list.setFixedHeight(_MOST * 24 + 8)
+        self._list.setFixedHeight(_MOST * look().row() + 4)
         self.elapsed = Words("", "small", "muted")
         self.setLayout(column(self._list, self.elapsed, gap=4))
         self._timer = QTimer(self, interval=_LOOK_MS)

@@ -125,8 +125,7 @@ class LivePanel(Surface):
 
     def _earlier(self, records: Sequence[CreditCheck]) -> QWidget:
         seat = self._seat
-        title = Words(seat.say("lookup.earlier"), "small", "muted")
-        title.setContentsMargins(_PAD, 0, _PAD, 0)
+        title = row(Words(seat.say("lookup.earlier"), "small", "muted"), margins=(_PAD, 0, _PAD, 0))
         lines = []
         for record in records[:6]:
             badge = words.cell(words.state_key(record), seat.language)

@@ -28,8 +28,7 @@ class RecentPanel(Surface):
         head.setLayout(row(Words(seat.say("home.recent"), "panel_title"), None, margins=(16, 9, 16, 9)))
         self._box.addWidget(head)
         self._empty = Words(seat.say("home.recent_empty"), "small", "muted", wrap=True)
-        self._empty.setContentsMargins(16, 12, 16, 12)
-        self._box.addWidget(self._empty)
+        self._box.addLayout(row(self._empty, margins=(16, 12, 16, 0)))
         self._box.addStretch(1)
         self._lines: list[LineButton] = []
         self.setMinimumWidth(tokens().px("layout", "approval_list"))

@@ -75,8 +75,7 @@ class RecordTabs(QWidget):
 
     def _documents(self) -> QWidget:
         holder = QWidget()
-        title = Words(self._seat.say("record.attempts"), "panel_title", "muted")
-        title.setContentsMargins(24, 12, 24, 0)
+        title = row(Words(self._seat.say("record.attempts"), "panel_title", "muted"), margins=(24, 12, 24, 0))
         holder.setLayout(column(self._papers, title, self._attempts, gap=0))
         return holder
 

@@ -118,7 +118,14 @@ class DialogFrame(QDialog):
         self._content = content
         self._area.addWidget(content)
         content.show()
-        self.adjustSize()
+        self.fit()
+
+    def fit(self) -> None:
+        """Take the height that the content needs at this width; Qt's adjustSize measures at another one."""
+        box = self.layout()
+        if box is not None:
+            box.activate()
+            self.resize(self.width(), box.totalHeightForWidth(self.width()))
 
     def set_act_off(self, reason: str) -> None:
         """The act isn't possible (yet): the reason stands at the left of the footer."""

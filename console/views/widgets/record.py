@@ -197,7 +197,11 @@ class FactForm(QWidget):
                 widget.deleteLater()
         for widget in widgets:
             self._actions.addWidget(widget)
+            widget.show()
         self._actions.addStretch(1)
+        form = self.layout()
+        if form is not None:
+            form.invalidate()  # QFormLayout keeps the height of what stood there before
 
 
 def _form_label(text: str, *, beside_buttons: bool = False) -> Words:
