@@ -1,6 +1,6 @@
 """What every page stands on: the services once they are here, who acts, the language, and whom to tell."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from console import wording
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
-from console.domain.permissions import may
+from console.domain.permissions import ROLES_FOR, WORKER, may
 from console.domain.records import CreditCheck, Person, QueueCount, UnfinishedWork
 from console.views.desk_api import Desk, Settings
 from console.views.look.tokens import Language, ThemeName, Tone
@@ -220,6 +220,20 @@ class Seat(QObject):
         if language != self.language:
             self.language = language
             self.language_changed.emit()
+
+    def why_not(self, right: str) -> str:
+        """Why the person may not do that, with who may; "" when nothing speaks against it. The service decides."""
+        person = next((one for one in self.people if one.name == self.operator), None)
+        if not self.people or (person is not None and may(person, right)):
+            return ""
+        return self.needs(ROLES_FOR[right], self.others_who(right))
+
+    def needs(self, roles: Collection[str], people: Sequence[str]) -> str:
+        """Which role it takes, and who has it as far as that is known."""
+        known = [role for role in sorted(roles) if role != WORKER]
+        if people:
+            return self.say("reason.role_people", needs=known, people=people)
+        return self.say("reason.role", needs=known)
 
     def others_who(self, right: str) -> list[str]:
         """The other people whose role admits that, by name."""

@@ -17,7 +17,7 @@ from console.views.pages.static_table import StaticTable
 from console.views.seat import Seat
 from console.views.tables.columns import Column
 from console.views.widgets.base import Surface, Words, column, row
-from console.views.widgets.buttons import KeyButton
+from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.copyable import CopyableId
 from console.views.widgets.empty import EmptyState
 
@@ -53,6 +53,9 @@ class CompanyView(QWidget):
         middle.setStretch(0, 1)
         whole.addLayout(middle, 1)
         self._connect()
+        seat.people_changed.connect(self._show_rights)
+        seat.person_changed.connect(self._show_rights)
+        self._show_rights()
 
     def _head(self) -> QWidget:
         say = self._seat.say
@@ -68,6 +71,7 @@ class CompanyView(QWidget):
         numbers = row(label, self.copyable, 8, self.facts, 8, self.read_at, None, gap=8)
         both = row(margins=(24, 12, 24, 14))
         both.addLayout(column(self.name, numbers, gap=2), 1)
+        both.addWidget(ReasonLabel(self.buy_button))
         both.addWidget(self.buy_button)
         head.setLayout(both)
         return head
@@ -75,9 +79,7 @@ class CompanyView(QWidget):
     def _list(self) -> QWidget:
         self.lists = QStackedWidget()
         say = self._seat.say
-        button = KeyButton(say("action.purchase"), "B", binds=False)
-        button.clicked.connect(self.buy)
-        self.none = EmptyState(say("lookup.none_title"), say("lookup.none"), shape="search", button=button)
+        self.none = EmptyState(say("lookup.none_title"), say("lookup.none"), shape="search")
         self.lists.addWidget(self.table)
         self.lists.addWidget(self.none)
         return self.lists
@@ -135,6 +137,15 @@ class CompanyView(QWidget):
     def trail(self) -> tuple[int, ...]:
         return tuple(record.id for record in self.records)
 
+    @Slot()
+    def _show_rights(self) -> None:
+        """Buying is off, with the reason, for who may not."""
+        why_not = self._seat.why_not("purchase")
+        if why_not:
+            self.buy_button.set_off(why_not)
+        else:
+            self.buy_button.set_on()
+
     # -- acting
 
     @property
@@ -144,7 +155,7 @@ class CompanyView(QWidget):
 
     @Slot()
     def buy(self) -> None:
-        if self.number:
+        if self.number and self.buy_button.isEnabled():
             self._acts.purchase(self.number)
 
     @Slot()

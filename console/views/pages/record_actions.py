@@ -59,9 +59,8 @@ class RecordActions(QObject):
         """Why it is off, with the people who may where a role is missing."""
         needed = action.facts.get("needs")
         if action.reason == "reason.role" and isinstance(needed, tuple):
-            people = [person.name for person in self._seat.people if person.roles & set(needed)]
-            if people:
-                return self._seat.say("reason.role_people", needs=needed[:1], people=people)
+            right = {"renew": "purchase"}.get(action.action, action.action)
+            return self._seat.needs(needed, self._seat.others_who(right))
         return self._seat.say(action.reason or "reason.role", **action.facts)
 
     def _offer(self, view: CreditCheckView, allowed: dict[str, AllowedAction], form: FactForm) -> None:

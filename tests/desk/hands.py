@@ -1,0 +1,173 @@
+"""A person at the window: keys that go where the focus is, or controls found by name as a screen reader finds them."""
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from PySide6.QtGui import QAccessible, QAccessibleActionInterface, QAccessibleInterface, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.domain.clock import Clock
+from console.views.desk_api import Desk, Settings
+from console.views.frame import Frame
+from console.views.main import Opening
+from console.views.pages.page import Page
+from console.views.widgets.dialog import DialogFrame
+
+P = TypeVar("P", bound=Page)
+D = TypeVar("D", bound=DialogFrame)
+PATIENCE_MS = 20_000
+_MOST_TABS = 40
+
+
+class Person:
+    """Works at one open window."""
+
+    def __init__(self, bot: QtBot, desk: Desk, settings: Settings, clock: Clock | None = None) -> None:
+        self._bot = bot
+        self.opening = Opening(settings, lambda: desk, clock)
+        self.window = self.opening.window
+        self.window.resize(1440, 900)
+        self.window.show()
+        self.window.activateWindow()
+        bot.waitActive(self.window, timeout=PATIENCE_MS)
+        self.until(lambda: self.opening.shell is not None and self.frame.page is not None)
+        self.rest()
+
+    @property
+    def frame(self) -> Frame:
+        return self.opening.frame
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        self._bot.waitUntil(condition, timeout=PATIENCE_MS)
+
+    def rest(self) -> None:
+        """Until nothing is being read."""
+        self.until(self.opening.runner.is_idle)
+
+    # -- by keyboard
+
+    def press(self, keys: str, times: int = 1) -> None:
+        """Keys as on their caps, sent to the active window: Qt decides who gets them."""
+        pressed = QKeySequence(keys)[0]
+        for _ in range(times):
+            handle = self._active().windowHandle()
+            QTest.keyClick(handle, pressed.key(), pressed.keyboardModifiers())
+
+    def type_in(self, text: str) -> None:
+        for character in text:
+            QTest.keyClick(self._active().windowHandle(), character)
+
+    def tab_to(self, name: str) -> None:
+        """Tab on until the control of that name has the focus."""
+        for _ in range(_MOST_TABS):
+            focus = QApplication.focusWidget()
+            if focus is not None and name_of(focus).startswith(name):
+                return
+            self.press("Tab")
+        raise AssertionError(f"no way by Tab to {name!r}")
+
+    @staticmethod
+    def _active() -> QWidget:
+        active = QApplication.activeWindow()
+        assert active is not None
+        return active
+
+    # -- what is in sight
+
+    def page(self, kind: type[P]) -> P:
+        """The page in sight once it is of that kind."""
+        self.until(lambda: isinstance(self.frame.page, kind))
+        assert isinstance(self.frame.page, kind)
+        return self.frame.page
+
+    def dialog(self, kind: type[D]) -> D:
+        """The dialog of that kind once it is open."""
+
+        def found() -> D | None:
+            return next((one for one in self.window.findChildren(kind) if one.isVisible()), None)
+
+        self.until(lambda: found() is not None)
+        dialog = found()
+        assert dialog is not None
+        self._bot.waitActive(dialog, timeout=PATIENCE_MS)
+        return dialog
+
+    def no_dialog(self) -> None:
+        self.until(lambda: not self.window.findChildren(DialogFrame))
+        self.window.activateWindow()  # a window manager would; the offscreen platform has none
+        self._bot.waitActive(self.window, timeout=PATIENCE_MS)
+
+    # -- through the accessibility tree
+
+    def control(self, name: str, root: QWidget | None = None, role: QAccessible.Role | None = None) -> "Control":
+        """The visible, enabled control of that name, once it is there."""
+
+        def found() -> QAccessibleInterface | None:
+            return next(_named(root or self.window, name, role), None)
+
+        self.until(lambda: found() is not None)
+        interface = found()
+        assert interface is not None
+        return Control(interface)
+
+    def close(self) -> None:
+        self.window.close()
+        self.until(lambda: not self.window.isVisible())
+        self.opening.close()
+        self.window.deleteLater()
+
+
+class Control:
+    """One control as assistive technology sees it."""
+
+    def __init__(self, interface: QAccessibleInterface) -> None:
+        self._interface = interface
+
+    def press(self) -> None:
+        """Its press action: what a screen reader's user does with it."""
+        actions = self._interface.actionInterface()
+        assert actions is not None, "nothing to press"
+        actions.doAction(QAccessibleActionInterface.pressAction())
+
+    def toggle(self) -> None:
+        actions = self._interface.actionInterface()
+        assert actions is not None, "nothing to toggle"
+        actions.doAction(QAccessibleActionInterface.toggleAction())
+
+    def write(self, text: str) -> None:
+        """Put a text in, as dictation does."""
+        editing = self._interface.editableTextInterface()
+        assert editing is not None, "nothing to write into"
+        editing.insertText(0, text)
+
+    @property
+    def text(self) -> str:
+        return self._interface.text(QAccessible.Text.Name)
+
+
+def _named(root: QWidget, name: str, role: QAccessible.Role | None) -> Iterator[QAccessibleInterface]:
+    for interface in walk(QAccessible.queryAccessibleInterface(root)):
+        state = interface.state()
+        if state.invisible or state.disabled or (role is not None and interface.role() != role):
+            continue
+        if interface.text(QAccessible.Text.Name).startswith(name):
+            yield interface
+
+
+def name_of(widget: QWidget) -> str:
+    """What a screen reader calls it."""
+    interface = QAccessible.queryAccessibleInterface(widget)
+    return interface.text(QAccessible.Text.Name) if interface is not None else ""
+
+
+def walk(interface: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
+    """An accessible object and all below it; rows of tables and lists are left to their table."""
+    if interface is None or not interface.isValid():
+        return
+    yield interface
+    if interface.role() in (QAccessible.Role.Table, QAccessible.Role.List):
+        return
+    for place in range(interface.childCount()):
+        yield from walk(interface.child(place))

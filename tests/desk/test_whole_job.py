@@ -1,0 +1,125 @@
+"""The whole job of a support person through the window: look up, open, fetch a PDF again, settle an unknown."""
+
+from PySide6.QtGui import QAccessible
+
+from console.app import Console
+from console.domain.records import CreditCheckView
+from console.sandbox.server import Sandbox
+from console.views.dialogs.refetch import RefetchDialog
+from console.views.dialogs.resolve import ResolveDialog
+from console.views.pages.lookup import LookupPage
+from console.views.pages.pdf import PdfPage
+from console.views.pages.queues import QueuesPage
+from console.views.pages.record import RecordPage
+from tests.desk.conftest import Sit, buy_unknown, buy_without_pdf, provider_id
+from tests.support.desks import NUMBERS
+
+LACKING, UNANSWERED = NUMBERS[0], NUMBERS[1]
+
+
+def shown(console: Console, id: int) -> CreditCheckView:
+    view = console.credit_checks.show(id)
+    assert isinstance(view, CreditCheckView)
+    return view
+
+
+def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """From the call to the settled record without a mouse."""
+    lacking = buy_without_pdf(console, sandbox, LACKING)
+    unknown = buy_unknown(console, sandbox, UNANSWERED)
+    person = sit()
+
+    person.press("Alt+3")
+    person.type_in(LACKING)
+    person.press("Return")
+    lookup = person.page(LookupPage)
+    person.until(lambda: lookup.company.current is not None)
+    person.press("Return")
+    record = person.page(RecordPage)
+    person.until(lambda: record.view is not None)
+
+    person.press("F")
+    fetching = person.dialog(RefetchDialog)
+    person.until(fetching.act_button.isEnabled)
+    person.tab_to("Re-fetch")
+    person.press("Return")
+    person.until(lambda: not fetching.busy and fetching.windowTitle() == "Fetched again")
+    person.press("Esc")
+    person.no_dialog()
+    assert shown(console, lacking.id).record.incomplete == ()
+
+    person.until(record.pdf_button.isEnabled)
+    person.press("O")
+    pdf = person.page(PdfPage)
+    person.until(lambda: pdf.canvas.has_page)
+    person.press("PgDown")
+    assert pdf.index == 1
+    person.press("Esc")
+    person.page(RecordPage)
+
+    person.press("Alt+2")
+    queues = person.page(QueuesPage)
+    person.until(lambda: queues.current is not None and queues.current.record.id == unknown.id)
+    person.press("E")
+    settling = person.dialog(ResolveDialog)
+    person.tab_to("AlarmBox's number")
+    person.press("Space")
+    person.press("Tab")
+    person.type_in(str(provider_id(sandbox, UNANSWERED)))
+    person.tab_to("It was bought")
+    person.press("Space")
+    person.until(settling.act_button.isEnabled)
+    person.tab_to("Resolve")
+    person.press("Return")
+    person.until(lambda: settling.windowTitle() == "Resolved")
+    person.press("Esc")
+    person.no_dialog()
+    settled = shown(console, unknown.id).record
+    assert (settled.state, settled.certainty) == ("success", "known")
+    assert sandbox.control.charges() == 2
+
+
+def test_through_the_accessibility_tree(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Every control on the way is found by its name and does its work by its own action."""
+    lacking = buy_without_pdf(console, sandbox, LACKING)
+    unknown = buy_unknown(console, sandbox, UNANSWERED)
+    person = sit()
+    button = QAccessible.Role.Button
+
+    person.press("Alt+3")
+    person.control("Corporation number", role=QAccessible.Role.EditableText).write(LACKING)
+    person.control("Look up").press()
+    person.control("Open the record").press()
+    record = person.page(RecordPage)
+    person.until(lambda: record.view is not None)
+    person.control("Re-fetch...").press()
+    fetching = person.dialog(RefetchDialog)
+    person.until(fetching.act_button.isEnabled)
+    person.control("Re-fetch", fetching, button).press()
+    person.until(lambda: fetching.windowTitle() == "Fetched again")
+    person.control("Close", fetching, button).press()
+    person.no_dialog()
+    assert shown(console, lacking.id).record.incomplete == ()
+    person.until(record.pdf_button.isEnabled)
+    person.control("Open PDF", role=button).press()
+    pdf = person.page(PdfPage)
+    person.until(lambda: pdf.canvas.has_page)
+
+    person.press("Alt+1")
+    person.control("Needs a person").press()
+    queues = person.page(QueuesPage)
+    person.until(lambda: queues.current is not None)
+    person.control("Open", queues.preview).press()
+    person.until(lambda: person.page(RecordPage).view is not None and person.page(RecordPage).route.id == unknown.id)
+    person.control("Resolve with evidence...").press()
+    settling = person.dialog(ResolveDialog)
+    person.control("AlarmBox's number", settling, QAccessible.Role.RadioButton).toggle()
+    entry = QAccessible.Role.EditableText
+    person.control("AlarmBox's number", settling, entry).write(str(provider_id(sandbox, UNANSWERED)))
+    person.control("It was bought", settling, QAccessible.Role.RadioButton).toggle()
+    person.until(settling.act_button.isEnabled)
+    person.control("Resolve", settling, button).press()
+    person.until(lambda: settling.windowTitle() == "Resolved")
+    person.control("Close", settling, button).press()
+    person.no_dialog()
+    assert shown(console, unknown.id).record.certainty == "known"
