@@ -66,5 +66,7 @@ def _three(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def met_word(met: bool | None) -> str:
-    return {True: "met", False: "not met", None: "–"}[met]
+def cells(row: Row) -> list[str]:
+    """The row as it is printed."""
+    met = {True: "met", False: "NOT MET", None: "not measured"}[row.met]
+    return [row.number, row.what, row.figure, row.floor, row.peer, row.ratio, row.goal, met]

@@ -108,6 +108,8 @@ def subject(rows: int) -> Iterator[Subject]:
 
 def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     """The goals of reading, at `large` rows beside a million."""
+    if not wanted:
+        return
     with subject(SMALL) as small, subject(large) as big:
         if 3 in wanted:
             yield _lookup(big)
@@ -162,15 +164,7 @@ def _growth(small: Subject, big: Subject) -> Iterator[Row]:
 
 def _depth(small: Subject, big: Subject) -> Row:
     """The queue that fares worst."""
-    worst = (0.0, "", 0.0, 0.0)
-    for queue in _QUEUES:
-        deep = big.cursor(queue, 0.9)
-        took = side_by_side(
-            {"deep": lambda q=queue, at=deep: big.page(q, at), "first": lambda q=queue: small.page(q, None)}, 200
-        )
-        at_depth, first = median(took["deep"]), median(took["first"])
-        worst = max(worst, (at_depth / first, queue, at_depth, first))
-    ratio, queue, at_depth, first = worst
+    ratio, queue, at_depth, first = max(_at_depth(small, big, queue) for queue in _QUEUES)
     return Row(
         "6",
         f"page of {_PAGE} at 90 % of {_size(big.rows)}, worst queue ({queue})",
@@ -181,6 +175,13 @@ def _depth(small: Subject, big: Subject) -> Row:
         "≤ 1.15×",
         ratio <= 1.15,
     )
+
+
+def _at_depth(small: Subject, big: Subject, queue: str) -> tuple[float, str, float, float]:
+    deep = big.cursor(queue, 0.9)
+    took = side_by_side({"deep": lambda: big.page(queue, deep), "first": lambda: small.page(queue, None)}, 200)
+    at_depth, first = median(took["deep"]), median(took["first"])
+    return at_depth / first, queue, at_depth, first
 
 
 def _counts(big: Subject) -> Row:

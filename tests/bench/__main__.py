@@ -1,0 +1,72 @@
+"""`python -m tests.bench`: measures, prints the table, asserts nothing. A goal that is not met says so."""
+
+import argparse
+import os
+import platform
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+
+from tests.bench import crowds, purchases, reads, starts, windows
+from tests.bench.figures import HEADINGS, Row, cells
+from tests.support.environment import isolate
+
+GOALS = (1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17)
+LARGE, KEYS = 10_000_000, 10_000
+
+
+def main(words: Sequence[str]) -> int:
+    told = _arguments(words)
+    home = isolate()
+    began = time.monotonic()
+    found = []
+    for row in _rows(told):
+        print(" · ".join(cells(row)), flush=True)
+        found.append(row)
+    home.cleanup()
+    print(f"\n{_table(sorted(found, key=lambda row: int(row.number)))}\n")
+    print(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
+    print(f"load {os.getloadavg()[0]:.1f} at the end; medians of interleaved runs")
+    return 0
+
+
+def _arguments(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", help="goals, separated by commas: 3,5", default=",".join(map(str, GOALS)))
+    parser.add_argument("--rows", type=int, default=LARGE, help="of the large table (%(default)s)")
+    parser.add_argument("--keys", type=int, default=KEYS, help="of goal 11 (%(default)s)")
+    told = parser.parse_args(words)
+    told.wanted = frozenset(int(number) for number in told.only.split(","))
+    if not told.wanted <= set(GOALS):
+        parser.error(f"goals are {', '.join(map(str, GOALS))}")
+    return told
+
+
+def _rows(told: argparse.Namespace) -> Iterator[Row]:
+    wanted: frozenset[int] = told.wanted
+    yield from starts.rows(wanted & {1, 2, 8})
+    yield from reads.rows(told.rows, wanted & {3, 5, 6, 7})
+    yield from purchases.rows(wanted & {9, 13})
+    yield from windows.rows(told.rows, wanted & {15, 16, 17})
+    yield from crowds.rows(wanted & {11, 12}, told.keys)
+
+
+def _table(found: Sequence[Row]) -> str:
+    lines = [cells(HEADINGS)[:-1] + ["met"], *map(cells, found)]
+    widths = [max(map(_wide, column)) for column in zip(*lines, strict=True)]
+    ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
+    return "\n".join(_line(line, widths) for line in ruled)
+
+
+def _line(line: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell + " " * (width - _wide(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _wide(text: str) -> int:
+    """Columns that a terminal needs for it."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,132 @@
+"""Goals 1, 2 and 8: from the start of a process to its first frame, or to its answer."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench.big_table import OPERATOR, big_table, number_of
+from tests.bench.figures import Row, median, side_by_side, span, times
+from tests.bench.reads import SMALL
+from tests.support.desks import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+_WARM_STARTS, _COLD_STARTS, _COMMANDS = 15, 5, 15
+_MEGABYTE = 1_000_000
+_MOST_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Seconds since the start of the process, and bytes in use, when something was on the screen."""
+
+    seconds: float
+    resident: int
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    if not wanted:
+        return
+    with TemporaryDirectory(prefix="console-bench-") as home:
+        url = f"sqlite:///{big_table(SMALL)}"
+        told = environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
+        env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+        if wanted & {1, 2}:
+            yield from _windows(env, wanted)
+        if 8 in wanted:
+            yield _command(env)
+
+
+# The window
+
+
+def start(program: str, env: Mapping[str, str]) -> dict[str, Seen]:
+    """Run `first_frame.py` and return what it saw."""
+    command = [sys.executable, str(Path(__file__).with_name("first_frame.py")), program]
+    began = time.monotonic()
+    done = subprocess.run(
+        command, env={**env, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        timeout=_MOST_SECONDS, check=False,
+    )  # fmt: skip
+    lines = [line.split() for line in done.stdout.splitlines()]
+    return {what: Seen(float(at) - began, int(resident)) for what, at, resident in lines}
+
+
+def evict() -> None:
+    """Ask the system to forget the files that a start reads. What other processes use at present stays."""
+    for folder in {ROOT / "console", ROOT / "resources", Path(sys.prefix), Path(os.__file__).parent}:
+        for file in folder.rglob("*"):
+            if file.is_file():
+                handle = os.open(file, os.O_RDONLY)
+                os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+                os.close(handle)
+
+
+def _windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator[Row]:
+    bare, ours = _pairs(env, _WARM_STARTS, cold=False)
+    if 1 in wanted:
+        yield _first_frame("warm", bare, ours, 1.25)
+        yield _first_frame("cold", *_pairs(env, _COLD_STARTS, cold=True), 1.3)
+        later = median([one["rows"].seconds - one["frame"].seconds for one in ours])
+        shown = "first rows after the first frame, 1 M records"
+        yield Row("1", shown, span(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
+    if 2 in wanted:
+        empty = median([one["frame"].resident for one in bare])
+        frame, full = (median([one[what].resident for one in ours]) for what in ("frame", "rows"))
+        peer = f"bare window {empty / _MEGABYTE:.0f} MB"
+        yield Row(
+            "2", "memory at the first frame", f"{frame / _MEGABYTE:.0f} MB", "–", peer, times(frame / empty),
+            "≤ 1.25×", frame <= 1.25 * empty,
+        )  # fmt: skip
+        more = (full - empty) / _MEGABYTE
+        yield Row(
+            "2", "memory with the first rows", f"{full / _MEGABYTE:.0f} MB", "–", peer, f"+ {more:.0f} MB",
+            "≤ + 45 MB", more <= 45,
+        )  # fmt: skip
+
+
+def _pairs(env: Mapping[str, str], rounds: int, *, cold: bool) -> tuple[list[dict[str, Seen]], list[dict[str, Seen]]]:
+    """Starts of the bare window and of the console, in turn."""
+    seen: dict[str, list[dict[str, Seen]]] = {"bare": [], "console": []}
+    for number in range(-1, rounds):
+        for program in ("bare", "console"):
+            if cold:
+                evict()
+            saw = start(program, env)
+            if number >= 0:
+                seen[program].append(saw)
+    return seen["bare"], seen["console"]
+
+
+def _first_frame(cache: str, bare: list[dict[str, Seen]], ours: list[dict[str, Seen]], goal: float) -> Row:
+    floor, figure = (median([one["frame"].seconds for one in each]) for each in (bare, ours))
+    return Row(
+        "1", f"first painted frame, {cache} cache", span(figure), "–", f"bare window {span(floor)}",
+        times(figure / floor), f"≤ {goal}×", figure <= goal * floor,
+    )  # fmt: skip
+
+
+# The terminal
+
+
+def _command(env: Mapping[str, str]) -> Row:
+    def run(*words: str) -> None:
+        subprocess.run([sys.executable, *words], env=dict(env), stdout=subprocess.DEVNULL, check=True, cwd=ROOT)
+
+    took = side_by_side(
+        {
+            "lookup": lambda: run("-m", "console", "lookup", number_of(77)),
+            "import": lambda: run("-c", "import sqlalchemy"),
+            "python": lambda: run("-c", "pass"),
+        },
+        _COMMANDS,
+    )
+    lookup, peer = median(took["lookup"]), median(took["import"])
+    return Row(
+        "8", "`lookup` as a whole process", span(lookup), f"python {span(median(took['python']))}",
+        f"`import sqlalchemy` {span(peer)}", times(lookup / peer), "≤ 1.5×", lookup <= 1.5 * peer,
+    )  # fmt: skip

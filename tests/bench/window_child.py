@@ -1,0 +1,290 @@
+"""Parts of the window in a process of their own, which says as JSON what it saw: table …, frames, or gaps."""
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QEventLoop, QObject, Qt, QTimer
+from PySide6.QtGui import QPaintEvent
+from PySide6.QtWidgets import QApplication, QTableWidget, QTableWidgetItem
+
+from console.app import Console, open_console
+from console.domain.clock import SystemClock
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.settings import Settings
+from console.store import credit_checks
+from console.store.schema import credit_checks as table_of_checks
+from console.views.desk_api import Desk
+from console.views.look.theme import install, look
+from console.views.pages.columns import check_columns
+from console.views.seat import Seat
+from console.views.tables.book import Page
+from console.views.tables.page import RecordTable
+from console.views.tables.paging import PagedModel
+from console.views.task_runner import TaskRunner
+from tests.bench.figures import centile, median
+from tests.support.invented import numbers
+
+_WIDTH, _HEIGHT = 1200, 800
+_COLUMNS = ("age", "corporation", "number", "client", "state", "certainty", "work", "cause", "next")
+_PATIENCE_MS = 20_000
+_SHOWS, _SCROLLS, _FRAMES = 15, 600, 600
+_STEP = 40  # px of a notch of the wheel, about
+_IDLE_SECONDS = 3.0
+
+
+class Stage:
+    """An application with a seat at a desk, as the product has them."""
+
+    def __init__(self) -> None:
+        self.app = QApplication(sys.argv[:1])
+        install(self.app, theme="light")
+        self._left = ExitStack()
+        settings = Settings.load()
+        self.console: Console = self._left.enter_context(open_console(settings))
+        self.runner = TaskRunner()
+        self.seat = Seat(settings, self.runner, SystemClock())
+        self.seat.take(self.console)
+
+    def beside(self, url: str) -> Console:
+        """Another database, open until the end."""
+        told = {**os.environ, "CONSOLE_DATABASE_URL": url}
+        return self._left.enter_context(open_console(Settings.load(told)))
+
+    def table(self, rows: int, console: Console | None = None) -> "Shown":
+        """The first `rows` credit checks by id, shown from the first."""
+        return Shown(self, rows, console or self.console)
+
+    def close(self) -> None:
+        self.runner.close()
+        self._left.close()
+
+
+class WatchedTable(RecordTable):
+    """Tells when it has painted."""
+
+    on_painted: Callable[[], None] = staticmethod(lambda: None)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        self.on_painted()
+
+
+class Shown:
+    """A table that was built and shown; `seconds` until its rows, or that there are none, were painted."""
+
+    def __init__(self, stage: Stage, rows: int, console: Console) -> None:
+        self._last = rows
+        self._database = console.database
+        began = time.perf_counter()
+        columns = check_columns(stage.seat, _COLUMNS, lambda record: record)
+        self.model = PagedModel(columns, lambda record: record.id, stage.runner)
+        self.table = WatchedTable(self.model, "records")
+        self.table.resize(_WIDTH, _HEIGHT)
+        loop = QEventLoop()
+        self.table.on_painted = lambda: None if self.model.loading else loop.quit()
+        self.model.arrived.connect(self.table.viewport().update)
+        self.model.read(stage.seat.fetch(self._fetch))
+        self.table.show()
+        _run(loop)
+        self.seconds = time.perf_counter() - began
+        self.table.on_painted = lambda: None
+
+    def _fetch(self, _desk: Desk, cursor: Any, limit: int) -> Page:
+        """A page by id, of everything: no queue of the desk has a million rows."""
+        after = int(cursor or 0)
+        by_id = table_of_checks.c.id
+        query = credit_checks.all_records().where(by_id > after, by_id <= self._last).order_by(by_id).limit(limit)
+        with self._database.read() as conn:
+            found: Sequence[CreditCheck] = credit_checks.select_records(conn, query)
+        return Page(found, found[-1].id if len(found) == limit else None)
+
+    def scroll_on(self) -> None:
+        """A page further, once its rows are here."""
+        bar = self.table.verticalScrollBar()
+        bar.setValue(bar.value() + bar.pageStep())
+        last = self.table.rowAt(self.table.viewport().height() - 1)
+        while self.model.row_at(last if last >= 0 else self.model.rowCount() - 1) is None:
+            loop = QEventLoop()
+            self.model.arrived.connect(loop.quit)
+            _run(loop)
+        self.table.viewport().repaint()
+
+    def close(self) -> None:
+        self.table.close()
+        self.table.deleteLater()
+        self.model.deleteLater()
+        QApplication.sendPostedEvents(None, 0)
+        QApplication.processEvents()
+
+
+def _run(loop: QEventLoop) -> None:
+    QTimer.singleShot(_PATIENCE_MS, loop, loop.quit)
+    loop.exec()
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+# 15
+
+
+def table(rows: int, large: int, large_url: str) -> dict[str, Any]:
+    """Median seconds to show no rows, `rows` rows and `large` rows of another database, in turn; bytes that 600 pages
+    of scrolling cost there, and the row that they reached.
+    """
+    stage = Stage()
+    beside = stage.beside(large_url)
+    took: dict[str, list[float]] = {"empty": [], "small": [], "large": []}
+    for number in range(-2, _SHOWS):
+        for name, count, console in (("empty", 0, None), ("small", rows, None), ("large", large, beside)):
+            shown = stage.table(count, console)
+            if number >= 0:
+                took[name].append(shown.seconds)
+            shown.close()
+    grown, reached = _scroll(stage.table(large, beside))
+    stage.close()
+    return {name: median(seconds) for name, seconds in took.items()} | {"grown": grown, "reached": reached}
+
+
+def _scroll(shown: Shown) -> tuple[int, int]:
+    gc.collect()
+    before = _resident()
+    for _ in range(_SCROLLS):
+        shown.scroll_on()
+    gc.collect()
+    grown, reached = _resident() - before, shown.table.rowAt(0)
+    shown.close()
+    return grown, reached
+
+
+# 16
+
+
+def frames() -> dict[str, Any]:
+    """Sorted seconds of scrolling on by a notch and painting: the console's table, and Qt's own items in C++."""
+    stage = Stage()
+    shown = stage.table(1_000)
+    items = _items(shown)
+    took: dict[str, list[float]] = {"ours": [], "items": []}
+    for number in range(-50, _FRAMES):
+        for name, view in (("ours", shown.table), ("items", items)):
+            bar = view.verticalScrollBar()
+            # Back and forth over rows that are here: reading pages is not what is measured.
+            place = (number % 100) * _STEP
+            began = time.perf_counter()
+            bar.setValue(place)
+            view.viewport().repaint()
+            if number >= 0:
+                took[name].append(time.perf_counter() - began)
+    found = {name: sorted(seconds) for name, seconds in took.items()}
+    shown.close()
+    items.close()
+    stage.close()
+    return {
+        name: {"p50": median(seconds), "p99": centile(seconds, 0.99), "max": seconds[-1]}
+        for name, seconds in found.items()
+    }
+
+
+def _items(shown: Shown) -> QTableWidget:
+    """The same words in the same places, as QTableWidgetItem and Qt's own delegate."""
+    model = shown.model
+    count = 200
+    items = QTableWidget(count, len(model.columns))
+    items.resize(_WIDTH, _HEIGHT)
+    items.setFont(look().font("body"))
+    items.setShowGrid(False)
+    items.setWordWrap(False)
+    items.setVerticalScrollMode(QTableWidget.ScrollMode.ScrollPerPixel)
+    items.verticalHeader().hide()
+    items.verticalHeader().setDefaultSectionSize(look().row())
+    for place, column in enumerate(model.columns):
+        items.setColumnWidth(place, shown.table.columnWidth(place))
+        for row in range(count):
+            record = model.row_at(row)
+            cell = QTableWidgetItem(column.text(record))
+            cell.setTextAlignment(Qt.AlignmentFlag.AlignVCenter)
+            items.setItem(row, place, cell)
+    items.show()
+    QApplication.processEvents()
+    return items
+
+
+# 17
+
+
+class Gaps(QObject):
+    """The longest time between two turns of the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.longest, self._last = 0.0, time.perf_counter()
+        self._timer = QTimer(self, interval=1)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._turn)
+        self._timer.start()
+
+    def _turn(self) -> None:
+        now = time.perf_counter()
+        self.longest, self._last = max(self.longest, now - self._last), now
+
+    def take(self) -> float:
+        longest, self.longest = self.longest, 0.0
+        return longest
+
+
+def gaps() -> dict[str, Any]:
+    """The longest gap while nothing happens; while four workers ask slow providers, one of them for a big PDF."""
+    stage = Stage()
+    checks = stage.console.credit_checks
+    first, *others = numbers(4)
+    bought = checks.purchase(PurchaseRequest(first, "1"))
+    shown = stage.table(1_000)
+    watch = Gaps()
+    idle, _ = _longest(watch, stage, [])
+    calls: list[Callable[[], object]] = [partial(checks.refetch, bought.id, detail=False)]
+    calls += [partial(checks.purchase, PurchaseRequest(number, "1")) for number in others]
+    began = time.perf_counter()
+    busy, ended = _longest(watch, stage, calls)
+    seconds = time.perf_counter() - began
+    shown.close()
+    stage.close()
+    return {"idle": idle, "busy": busy, "seconds": seconds, "ended": ended}
+
+
+def _longest(watch: Gaps, stage: Stage, calls: Sequence[Callable[[], object]]) -> tuple[float, list[str]]:
+    """Until all calls have ended, or for a while if there are none; and how each ended."""
+    loop, ended = QEventLoop(), list[str]()
+
+    def end(how: str) -> None:
+        ended.append(how)
+        if len(ended) == len(calls):
+            loop.quit()
+
+    watch.take()
+    for call in calls:
+        stage.runner.run(
+            call, lambda _: end("done"), lambda failure: end(failure.code), owner=watch, label="call", lane="slow"
+        )
+    QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS * 1000), loop, loop.quit)
+    loop.exec()
+    return watch.take(), ended
+
+
+def main(words: Sequence[str]) -> None:
+    mode, *rest = words
+    found = {"table": lambda: table(int(rest[0]), int(rest[1]), rest[2]), "frames": frames, "gaps": gaps}[mode]()
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,101 @@
+"""Goals 15, 16 and 17: long lists, frames and the event loop, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from console.sandbox.client import SandboxControl
+from tests.bench.big_table import OPERATOR, big_table
+from tests.bench.figures import Row, span, times
+from tests.bench.reads import SMALL
+from tests.support.desks import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+_NOWHERE = "http://127.0.0.1:9"
+_HANG_SECONDS = 10
+_PDF_BYTES = 16_500_000
+"""As Base64 in JSON these are 22 MB."""
+
+Found = dict[str, Any]
+
+
+def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
+    if 15 in wanted:
+        found = _child(SMALL, "table", str(SMALL), str(large), f"sqlite:///{big_table(large)}")
+        yield from _list(found, large)
+    if 16 in wanted:
+        yield from _frames(_child(SMALL, "frames"))
+    if 17 in wanted:
+        yield _gaps()
+
+
+def _child(rows: int, *words: str) -> Found:
+    """What a part of the window saw on the database with so many records."""
+    with TemporaryDirectory(prefix="console-bench-") as home:
+        url = f"sqlite:///{big_table(rows)}"
+        return _run(environment(Path(home), _NOWHERE, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
+
+
+def _run(told: Mapping[str, str], *words: str) -> Found:
+    env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
+    command = [sys.executable, "-m", "tests.bench.window_child", *words]
+    done = subprocess.run(command, env=env, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    found: Found = json.loads(done.stdout)
+    return found
+
+
+def _list(found: Found, large: int) -> Iterator[Row]:
+    empty, small, big, grown = found["empty"], found["small"], found["large"], found["grown"] / 1e6
+    size = f"{large // 1_000_000} M"
+    yield Row(
+        "15", "list of 1 M rows: time to show", span(small), "–", f"empty list {span(empty)}", times(small / empty),
+        "≤ 2× + 5 ms", small <= 2 * empty + 5e-3,
+    )  # fmt: skip
+    yield Row(
+        "15", f"memory after 600 pages of {size} (row {found['reached']:,})", f"+ {grown:.1f} MB", "–", "–", "–",
+        "≤ + 16 MB", grown <= 16,
+    )  # fmt: skip
+    yield Row(
+        "15", f"list of {size} rows: time to show", span(big), "–", f"1 M {span(small)}", times(big / small),
+        "≤ 1.1×", big <= 1.1 * small,
+    )  # fmt: skip
+
+
+def _frames(found: Found) -> Iterator[Row]:
+    ours, items = found["ours"], found["items"]
+    ratio = ours["p50"] / items["p50"]
+    peer = f"C++ items {span(items['p50'])}, p99 {span(items['p99'])}"
+    yield Row("16", "scroll frame, p50", span(ours["p50"]), "–", peer, times(ratio), "≤ 1.2×", ratio <= 1.2)
+    longest = f"{span(ours['p99'])}, max {span(ours['max'])}"
+    yield Row("16", "scroll frame, p99", longest, "–", peer, "–", "≤ 10 ms", ours["p99"] <= 10e-3)
+
+
+def _gaps() -> Row:
+    with TemporaryDirectory(prefix="console-bench-") as home, _slow_provider() as url:
+        # As fast as the provider: what is measured is a busy line, not the pauses between calls.
+        found = _run(environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps")
+    what = f"largest event-loop gap in {span(found['seconds'])}, calls: {', '.join(sorted(found['ended']))}"
+    idle, busy = found["idle"], found["busy"]
+    return Row("17", what, span(busy), f"idle {span(idle)}", "–", times(busy / idle), "≤ 33 ms", busy <= 33e-3)
+
+
+@contextmanager
+def _slow_provider() -> Iterator[str]:
+    """A sandbox in a process of its own: every purchase but the first hangs, every PDF but the first is big."""
+    command = [sys.executable, "-m", "console", "--json", "sandbox"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = str(json.loads(server.stdout.readline())["data"]["url"])
+            slow = {"action": "hang", "call": "purchase", "nth": 2, "times": "always", "seconds": _HANG_SECONDS}
+            big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_BYTES}
+            SandboxControl(url).faults(slow, big)
+            yield url
+        finally:
+            server.terminate()
