@@ -112,12 +112,11 @@ class DueTasks:
             if record is None:
                 return
             now = desk.now()
-            clash = raw != number and not credit_checks.may_claim(tx.conn, record, number)
-            spelled = {} if clash else {"corporation_number": number}
-            work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=clash)
-            credit_checks.change(
-                tx.conn, record, now, status=record.state, **spelled, **credit_checks.work_values(work)
-            )
+            first = credit_checks.holder_before(tx.conn, record, number) if raw != number else None
+            kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
+            work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=first is not None)
+            kept |= {"status": record.state, "corporation_number": number, **credit_checks.work_values(work)}
+            credit_checks.change(tx.conn, record, now, **kept)
             if work.reason in ("number_unreadable", "duplicate"):
                 cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
             desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, exists, func, insert, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain import states
@@ -30,6 +30,12 @@ _ALL = select(*_COLUMNS)
 _GET = _ALL.where(_t.id == bindparam("of"))
 _BY_NUMBER = _ALL.where(_t.number_key == bindparam("number")).order_by(_t.id.desc())
 _LIVE = _ALL.where(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
+_STRAY_IDS = select(_t.id).where(_t.work_state.is_(None)).order_by(_t.work_at, _t.id).limit(200).subquery()
+_STRAYS = (
+    _ALL.join_from(_STRAY_IDS, credit_checks, _t.id == _STRAY_IDS.c.id)
+    .where(func.length(_t.number_key) != LENGTH)
+    .order_by(_t.id)
+)
 _RENEWAL = credit_checks.alias("renewal")
 _RENEWED_BY = _ALL.join_from(_RENEWAL, credit_checks, _t.id == _RENEWAL.c.renews).where(
     _RENEWAL.c.id == bindparam("of"), _t.superseded_by == bindparam("of")
@@ -50,13 +56,25 @@ def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset(
 
 def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
     """All records of a corporation number, newest first."""
-    return tuple([to_record(row, lapsed) for row in conn.execute(_BY_NUMBER, {"number": number})])
+    found = [to_record(row, lapsed) for row in conn.execute(_BY_NUMBER, {"number": number})]
+    strays = _strays(conn, number)
+    return tuple(sorted((*found, *strays), key=lambda record: -record.id) if strays else found)
+
+
+def _strays(conn: Connection, number: str) -> tuple[CreditCheck, ...]:
+    """Rows of this number by others in a spelling that SQL doesn't know, oldest first. They are few, and looked
+    through, because no index finds them until a due task puts them right."""
+    strays = (to_record(row, frozenset()) for row in conn.execute(_STRAYS))
+    return tuple([record for record in strays if record.corporation_number == number])
 
 
 def live(conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
-    """The one record that holds the claim on (client, number)."""
+    """The one record that holds the claim on (client, number); the index knows it, or it is a stray."""
     row = conn.execute(_LIVE, {"client": int(client_id), "number": number}).first()
-    return to_record(row, lapsed) if row else None
+    if row:
+        return to_record(row, lapsed)
+    strays = _strays(conn, number)
+    return next((record for record in strays if record.live and record.client_id == client_id), None)
 
 
 def of_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
@@ -128,8 +146,11 @@ def insert_pending(
 
 
 def change(conn: Connection, record: CreditCheck, now: datetime, **values: object) -> None:
-    """Write `values` if the row is still as `record` was read; raises Stale, or ForbiddenTransition for a bug."""
-    target = values.get("status")
+    """Write `values` if the row is still as `record` was read; raises Stale, or ForbiddenTransition for a bug.
+
+    Whoever writes the work axis makes the row ours, so the state that was derived until then is written with it.
+    """
+    target = values.get("status", record.state if "work_state" in values else None)
     if target is not None:
         states.require_check(record.state, CheckState(str(target)))
         values["status"] = CheckState(str(target)).value
@@ -164,10 +185,10 @@ def work_values(work: Work) -> dict[str, object]:
     }
 
 
-def may_claim(conn: Connection, record: CreditCheck, number: str) -> bool:
-    """Whether `number` may be written into the row without a clash with the one that holds its claim."""
+def holder_before(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:
+    """The other record that holds the claim on `number` which this one, of the same client, would need."""
     holder = live(conn, record.client_id, number) if record.live else None
-    return holder is None or holder.id == record.id
+    return None if holder is None or holder.id == record.id else holder
 
 
 def renewed_by(conn: Connection, record_id: int) -> CreditCheck | None:
@@ -228,6 +249,8 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
     ) = row
     state = CheckState(status)
     work = Work(WorkState(work_state), _at(work_at), work_reason, attempts)
+    if state is CheckState.PENDING and provider_id is not None:  # its writer has bought it meanwhile
+        state, work = CheckState.SUCCESS, Work()
     if own_work is None and work.state is WorkState.NEEDS_REVIEW:
         work = Work(WorkState.NEEDS_REVIEW, reason="written_by_other")
     if record_id in lapsed and state is CheckState.PENDING:

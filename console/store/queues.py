@@ -99,14 +99,14 @@ def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[
 
 
 def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
-    """Rows with the original columns only, not yet put right: id, number as written, number_key."""
-    query = (
-        select(_t.id, _t.corporation_number, _t.number_key)
-        .where(_t.work_state.is_(None))
-        .order_by(_t.work_at, _t.id)  # as the index has them
-        .limit(limit)
-    )
-    return tuple((int(i), str(raw), str(key)) for i, raw, key in conn.execute(query))
+    """Rows with the original columns only, not yet put right, or given their purchase by their writer since:
+    id, number as written, number_key.
+    """
+    rows = select(_t.id, _t.corporation_number, _t.number_key).limit(limit)
+    new = rows.where(_t.work_state.is_(None)).order_by(_t.work_at, _t.id)  # as the index has them
+    bought = rows.where(_PENDING, _t.work_state.is_not(None), _t.credit_check_id.is_not(None))
+    found = (*conn.execute(new), *conn.execute(bought))
+    return tuple((int(i), str(raw), str(key)) for i, raw, key in found)
 
 
 def key_of(record: CreditCheck, lapsed: AbstractSet[int]) -> tuple[str, int]:

@@ -1,11 +1,16 @@
 """The tables as SQLAlchemy Core sees them; migrations build them, a test keeps both in step."""
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Computed,
     DateTime,
+    Dialect,
     Index,
     Integer,
     MetaData,
@@ -15,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects import sqlite
 
 from console.store import claim_sql
 
@@ -22,6 +28,24 @@ HEAD = "0001"
 """The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
 
 metadata = MetaData()
+
+
+class _LenientInstant(sqlite.DATETIME):
+    """SQLite keeps whatever another application writes into its columns: what is no time is read as missing."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        strict = super().result_processor(dialect, coltype)
+
+        def read(value: Any) -> datetime | None:
+            try:
+                return strict(value) if strict else value
+            except (TypeError, ValueError):
+                return None
+
+        return read
+
+
+_ByOthers = DateTime().with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -41,8 +65,8 @@ credit_checks = Table(
     Column("corporation_number", String(64), nullable=False),
     Column("credit_check_id", Integer),
     Column("company_name", String(255)),
-    Column("purchased_at", DateTime),
-    Column("expired_at", DateTime),
+    Column("purchased_at", _ByOthers),
+    Column("expired_at", _ByOthers),
     Column("result", String(20)),
     Column("pdf_file_path", String(255)),
     # Ours. A row whose work_state is NULL was written by somebody else and is read with derived states.
