@@ -53,7 +53,7 @@ def _rows(told: argparse.Namespace) -> Iterator[Row]:
 
 
 def _table(found: Sequence[Row]) -> str:
-    lines = [cells(HEADINGS)[:-1] + ["met"], *map(cells, found)]
+    lines = [[*cells(HEADINGS)[:-1], "met"], *map(cells, found)]
     widths = [max(map(_wide, column)) for column in zip(*lines, strict=True)]
     ruled = [lines[0], ["-" * width for width in widths], *lines[1:]]
     return "\n".join(_line(line, widths) for line in ruled)

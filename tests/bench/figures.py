@@ -1,5 +1,6 @@
 """What is measured side by side, and the rows that come of it."""
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -26,14 +27,13 @@ HEADINGS = Row("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
 
 
 def side_by_side(works: Mapping[str, Work], rounds: int, warm: int = 3) -> dict[str, list[float]]:
-    """Seconds of each, sorted: in every round each runs once, in an order that turns, so that whatever disturbs the
-    machine disturbs all alike.
+    """Seconds of each, sorted: in every round each runs once, in an order of its own, so that whatever disturbs the
+    machine disturbs all alike, and none always finds what another has just warmed.
     """
     took: dict[str, list[float]] = {name: [] for name in works}
-    names = list(works)
+    chance = random.Random(0)
     for number in range(-warm, rounds):
-        turn = number % len(names)
-        for name in names[turn:] + names[:turn]:
+        for name in chance.sample(list(works), len(works)):
             began = time.perf_counter()
             works[name]()
             if number >= 0:

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, event
 
 from console.app import Console, open_console
 from console.settings import Settings
-from console.store import credit_checks, journal, leases, people
 from tests.bench.big_table import OPERATOR, big_table, number_of
 from tests.bench.figures import Row, Work, centile, median, side_by_side, span, times
 from tests.support.desks import environment
@@ -33,51 +32,67 @@ def desk(file: Path) -> Iterator[Console]:
 
 
 class Subject:
-    """One database with the three ways to read it: the service, Core on a held connection, the bare driver."""
+    """One database with the three ways to read it: the service, Core on a held connection, the bare driver.
+
+    Core and the driver repeat what the service was heard to ask, so that all three ask the same.
+    """
 
     def __init__(self, console: Console, file: Path, rows: int) -> None:
         self.console, self.rows = console, rows
         self._numbers = itertools.cycle([number_of(1 + i * (rows - 1) // 997) for i in range(997)])
         self._held = console.database.engine.connect()
         self._driver = sqlite3.connect(file, isolation_level=None)
-        self._lookup_sql = self._spoken(lambda: console.lookup.find(next(self._numbers)))
+        self._number = next(self._numbers)
+        self._lookup_core = self._heard("before_execute", lambda: console.lookup.find(self._number))
+        self._lookup_sql = self._heard("before_cursor_execute", lambda: console.lookup.find(self._number))
         self._depth = self.cursor("incomplete", 0.5)
-        self._page_sql = self._spoken(lambda: console.recovery.queue("incomplete", _PAGE, self._depth))
+        self._page_sql = self._heard("before_cursor_execute", self.half_page)
 
     def close(self) -> None:
         self._held.close()
         self._driver.close()
 
-    def _spoken(self, work: Work) -> list[tuple[str, Any]]:
-        """The statements, with their parameters, that `work` sends to the driver."""
-        said: list[tuple[str, Any]] = []
+    def _heard(self, when: Literal["before_execute", "before_cursor_execute"], work: Work) -> list[tuple[Any, Any]]:
+        """The statements, with their parameters, that `work` asks: of Core, or of the driver."""
+        heard: list[tuple[Any, Any]] = []
 
-        def listen(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
-            said.append((sql, values))
+        def listen(_conn: Connection, *said: Any) -> None:
+            statement, values = (said[0], said[2]) if when == "before_execute" else (said[1], said[2])
+            if not str(statement).startswith("BEGIN"):
+                heard.append((statement, values))
 
         engine = self.console.database.engine
-        event.listen(engine, "before_cursor_execute", listen)
+        event.listen(engine, when, listen)
         work()
-        event.remove(engine, "before_cursor_execute", listen)
-        return [(sql, values) for sql, values in said if not sql.startswith("BEGIN")]
+        event.remove(engine, when, listen)
+        return heard
 
     def lookup(self) -> object:
         return self.console.lookup.find(next(self._numbers))
 
     def core_lookup(self) -> object:
-        """The service's statements through Core, each with all its rows, in one transaction."""
+        """Each with all its rows, in one transaction."""
+        number = next(self._numbers)
         with self._held.begin():
             self._held.exec_driver_sql("BEGIN DEFERRED")
-            self._held.execute(people._ONE, {"of": OPERATOR}).all()
-            self._held.execute(journal._LAPSED_SUBJECTS, leases.clock_now()).all()
-            return self._held.execute(credit_checks._BY_NUMBER, {"number": next(self._numbers)}).all()
+            return [
+                self._held.execute(
+                    asked, {name: self._asked_for(number, value) for name, value in values.items()}
+                ).all()
+                for asked, values in self._lookup_core
+            ]
 
     def driver_lookup(self) -> object:
-        *others, (sql, _) = self._lookup_sql
-        return self._drive([*others, (sql, (next(self._numbers),))])
+        number = next(self._numbers)
+        return self._drive(
+            [(sql, [self._asked_for(number, one) for one in values]) for sql, values in self._lookup_sql]
+        )
 
     def driver_page(self) -> object:
         return self._drive(self._page_sql)
+
+    def _asked_for(self, number: str, value: object) -> object:
+        return number if value == self._number else value
 
     def _drive(self, statements: Sequence[tuple[str, Any]]) -> object:
         self._driver.execute("BEGIN")
