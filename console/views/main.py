@@ -96,6 +96,10 @@ class Opening(QObject):
         again.setFocus()
 
     def close(self) -> None:
-        """Wait a moment for what still runs, then let the threads go."""
+        """Wait a moment for what still runs, let the threads go, and take the window down in good order."""
+        import shiboken6
+
         if hasattr(self, "runner"):
             self.runner.close(CLOSING_SECONDS)
+        if shiboken6.isValid(self.window):
+            shiboken6.delete(self.window)

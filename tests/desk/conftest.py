@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -50,8 +51,8 @@ def sit(qtbot: QtBot, qapp: QApplication, console: Console, clock: MovedClock) -
 
     yield down
     for person in people:
-        if person.window.isVisible():
-            person.close()
+        if shiboken6.isValid(person.window):
+            person.opening.close()
     look().choose("light")
 
 

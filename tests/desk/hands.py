@@ -68,8 +68,15 @@ class Person:
             self.press("Tab")
         raise AssertionError(f"no way by Tab to {name!r}")
 
-    @staticmethod
-    def _active() -> QWidget:
+    def _active(self) -> QWidget:
+        """The window that has the keyboard; when a dialog has gone, a window manager gives it back to ours."""
+
+        def somebody_has() -> bool:
+            if QApplication.activeWindow() is None:
+                self.window.activateWindow()
+            return QApplication.activeWindow() is not None
+
+        self.until(somebody_has)
         active = QApplication.activeWindow()
         assert active is not None
         return active
@@ -96,8 +103,6 @@ class Person:
 
     def no_dialog(self) -> None:
         self.until(lambda: not self.window.findChildren(DialogFrame))
-        self.window.activateWindow()  # a window manager would; the offscreen platform has none
-        self._bot.waitActive(self.window, timeout=PATIENCE_MS)
 
     # -- through the accessibility tree
 
@@ -116,7 +121,6 @@ class Person:
         self.window.close()
         self.until(lambda: not self.window.isVisible())
         self.opening.close()
-        self.window.deleteLater()
 
 
 class Control:

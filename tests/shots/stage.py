@@ -116,7 +116,6 @@ class Stage:
     def close(self) -> None:
         self.window.close()
         self.opening.close()
-        self.window.deleteLater()
         _live()
 
 
