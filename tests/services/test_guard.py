@@ -13,7 +13,7 @@ from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.store.engine import Transaction
 from tests.support.invented import numbers
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
 from tests.support.truth import rows
 
@@ -293,6 +293,30 @@ def test_a_restored_claim_is_nothing_to_deliver(
     assert console._desk.spool.undelivered(console._desk.database_id) == ()
 
 
+# A process that goes away
+
+
+@pytest.mark.parametrize("where", ["before", "during"])
+def test_a_call_that_nobody_ends_becomes_unknown(
+    console: Console, vendor: LedgerVendor, clock: HandClock, where: str
+) -> None:
+    """Its lease runs out: every reader sees unknown at once, the next due tasks write it down; error it never is."""
+
+    def gone() -> None:
+        raise KeyboardInterrupt
+
+    setattr(vendor, where, gone)
+    with pytest.raises(KeyboardInterrupt):
+        buy(console)
+    assert (only(console).state, only(console).certainty) == ("pending", "known")
+    clock.at += timedelta(minutes=5)
+    assert (only(console).state, only(console).certainty) == ("pending", "unknown")
+    console.recovery.run_due()
+    assert [(row.status, row.certainty, row.work_state) for row in rows(console.database)] == [
+        ("pending", "unknown", "needs_review")
+    ]
+
+
 # Never guessing
 
 
@@ -376,6 +400,22 @@ def _deliver(console: Console, record: CreditCheck, answer: Outcome[CheckReport]
 
 
 # Renewal
+
+
+@pytest.mark.parametrize("behaviour", ["refuses", "unauthorised", "too_fast", "unreachable"])
+def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
+    console: Console, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour
+) -> None:
+    """Certainly not bought: what it was to replace lives again, and can be renewed."""
+    old = buy(console)
+    clock.at += timedelta(days=400)
+    vendor.behaviour = behaviour
+    assert refusal(lambda: buy(console, renew=True)).exit_status in (5, 6)
+    newest, restored = console.lookup.find(ONE).credit_checks
+    assert (newest.state, restored.id, restored.live) == ("error", old.id, True)
+    assert refusal(lambda: buy(console)).code == "already_purchased"
+    vendor.behaviour = "answers"
+    assert buy(console, renew=True).state == "success"
 
 
 def test_who_loses_a_renewal_race_is_told_that_it_was_bought(

@@ -118,12 +118,11 @@ def test_a_time_out_is_never_sent_again(home: Path) -> None:
         assert vendor.asked["check"] == TIMEOUTS
 
 
-def _try_everything(console: Console, clock: HandClock, number: str) -> None:
+def _try_everything(console: Console, clock: HandClock, number: str, *, renew: bool = True) -> None:
     (record,) = console.lookup.find(number).credit_checks
-    request = PurchaseRequest(number, "1")
     attempts: tuple[Callable[[], object], ...] = (
-        lambda: console.credit_checks.purchase(request),
-        lambda: console.credit_checks.purchase(PurchaseRequest(number, "1", renew=True)),
+        lambda: console.credit_checks.purchase(PurchaseRequest(number, "1")),
+        lambda: console.credit_checks.purchase(PurchaseRequest(number, "1", renew=renew)),
         lambda: console.credit_checks.probe(record.id),
         lambda: console.credit_checks.refetch(record.id),
         lambda: console.recovery.probe("operation", record.operation_id or ""),
@@ -133,6 +132,19 @@ def _try_everything(console: Console, clock: HandClock, number: str) -> None:
         clock.at += timedelta(days=2)
         with suppress(ConsoleError):
             attempt()
+
+
+def test_nothing_but_a_purchase_buys(home: Path) -> None:
+    """Whatever else is done with a bought check, in whatever part, the buying call is not made again."""
+    clock, vendor = HandClock(), LedgerVendor(finds=True)
+    with lease_clock(clock), quick_desk(home, vendor, clock) as console:
+        console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
+        for detail, pdf in ((True, True), (True, False), (False, True)):
+            with suppress(ConsoleError):
+                console.credit_checks.refetch(1, detail=detail, pdf=pdf)
+        _try_everything(console, clock, ONE, renew=False)
+        assert vendor.asked["check"] == 1
+        assert not hasattr(vendor.reader(), "check")
 
 
 def test_a_release_takes_two_persons_and_evidence(home: Path) -> None:

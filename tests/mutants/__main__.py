@@ -1,0 +1,118 @@
+"""Break the source one way at a time, in a copy, and see that a test notices.
+
+    python -m tests.mutants [part of a name …]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.mutants.catalogue import MUTANTS, Change, Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+COPIED = ("console", "tests")
+LINKED = ("resources", "scripts", "Makefile", "README.md", "docs")
+PATIENCE_SECONDS = 300
+RED, GREEN = 1, 0
+# One seed, so that what is drawn at random finds a mutant every time or never.
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "--randomly-seed=1")
+
+
+class Unfit(Exception):
+    """The source no longer reads as the catalogue says."""
+
+
+def main(words: Sequence[str]) -> int:
+    """Exit status 0 when every chosen mutant was caught, and the unbroken copy passes the same tests."""
+    chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
+    begun = time.monotonic()
+    with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
+        sound = pool.submit(run_unbroken, sorted({test for mutant in chosen for test in mutant.tests}))
+        caught = sum(pool.map(tell, chosen))
+    status, output = sound.result()
+    if status != GREEN:
+        print(f"without any mutant the tests do not pass:\n{output}")
+    print(f"demand 4: {caught} of {len(chosen)} mutants caught in {time.monotonic() - begun:.0f} s")
+    return 0 if caught == len(chosen) and status == GREEN else 1
+
+
+def tell(mutant: Mutant) -> bool:
+    """Run one and print how it went, at once; whether it was caught."""
+    begun = time.monotonic()
+    caught, why = run(mutant)
+    print(f"{'caught ' if caught else 'ESCAPED'} {time.monotonic() - begun:4.0f} s  {mutant.name}  {why}", flush=True)
+    return caught
+
+
+def run(mutant: Mutant) -> tuple[bool, str]:
+    """Whether one of its tests turned red, and which; the tests run in turn until one does."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as name:
+        copy = copied(Path(name))
+        for change in mutant.changes:
+            apply(change, copy)
+        said = ""
+        for test in mutant.tests:
+            status, output = run_tests(copy, [test])
+            if status == RED:
+                return True, first_failure(output)
+            said = f"{test} ended with {status}"
+    return False, said
+
+
+def run_unbroken(tests: Sequence[str]) -> tuple[int, str]:
+    """The positive control: without a change all these tests pass, in a copy just the same."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as name:
+        return run_tests(copied(Path(name)), tests)
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the source in which no bytecode of the original can be picked up."""
+    for part in COPIED:
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for part in LINKED:
+        if (ROOT / part).exists():
+            (folder / part).symlink_to(ROOT / part)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    return folder
+
+
+def apply(change: Change, folder: Path) -> None:
+    """Raises Unfit unless the text stands there exactly once."""
+    file = folder / change.file
+    source = file.read_text(encoding="utf-8")
+    if source.count(change.old) != 1:
+        raise Unfit(f"{change.file}: found {source.count(change.old)} times: {change.old!r}")
+    file.write_text(source.replace(change.old, change.new), encoding="utf-8")
+
+
+def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
+    """pytest's exit status and words, in that folder and with its packages."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", *tests, *OPTIONS]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True
+    ) as running:
+        try:
+            output, _ = running.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            return -1, "took too long"
+    return running.returncode, output
+
+
+def first_failure(output: str) -> str:
+    """The name of the test that noticed."""
+    failed = [line for line in output.splitlines() if line.startswith("FAILED")]
+    return failed[0].removeprefix("FAILED ").split(" - ")[0] if failed else "an error"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
