@@ -38,7 +38,7 @@ class Queues:
             records = queues.page(conn, name, _read_cursor(after), limit, lapsed)
             items = tuple(self._item(conn, record) for record in records)
         more = len(records) == limit
-        return QueuePage(name, items, _cursor(queues.key_of(records[-1], lapsed)) if more else None)
+        return QueuePage(name, items, _cursor(queues.key_of(records[-1])) if more else None)
 
     def _item(self, conn: Connection, record: CreditCheck) -> QueueItem:
         waiting = approvals.open_proposal(conn, credit_checks.KIND, str(record.id)) if _undecided(record) else None

@@ -253,7 +253,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         state, work = CheckState.SUCCESS, Work()
     if own_work is None and work.state is WorkState.NEEDS_REVIEW:
         work = Work(WorkState.NEEDS_REVIEW, reason="written_by_other")
-    if record_id in lapsed and state is CheckState.PENDING:
+    if record_id in lapsed and state is CheckState.PENDING and certainty == Certainty.KNOWN:
         certainty, work = Certainty.UNKNOWN, Work(WorkState.NEEDS_REVIEW, reason="lapsed")
     return CreditCheck(
         id=record_id,

@@ -36,7 +36,7 @@ def page(
     found = _walk(conn, _without(name, lapsed), after, limit, lapsed)
     if name in _JOINED_BY_LAPSE and lapsed:
         gone = credit_checks.select_records(conn, credit_checks.all_records().where(_lapsed_rows(lapsed)), lapsed)
-        joined = {key_of(record, lapsed): record for record in (*found, *gone)}
+        joined = {key_of(record): record for record in (*found, *gone)}
         found = [joined[key] for key in sorted(joined) if after is None or key > after][:limit]
     return tuple(found)
 
@@ -109,6 +109,6 @@ def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     return tuple((int(i), str(raw), str(key)) for i, raw, key in found)
 
 
-def key_of(record: CreditCheck, lapsed: AbstractSet[int]) -> tuple[str, int]:
-    """The row's place in the page order, as the database sorts it."""
-    return ("none" if record.id in lapsed else record.work.state.value, record.id)
+def key_of(record: CreditCheck) -> tuple[str, int]:
+    """The row's place in the page order, as the database sorts it: there a lapsed call has no work yet."""
+    return ("none" if record.work.reason == "lapsed" else record.work.state.value, record.id)
