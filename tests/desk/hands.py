@@ -1,4 +1,4 @@
-"""A person at the window: keys that go where the focus is, or controls found by name as a screen reader finds them."""
+"""A person at the window: keys that go where the focus is, or controls found by name as a screen reader does."""
 
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -50,14 +50,15 @@ class Person:
 
     def press(self, keys: str, times: int = 1) -> None:
         """Keys as on their caps, sent to the active window: Qt decides who gets them."""
-        pressed = QKeySequence(keys)[0]
+        pressed = QKeySequence(keys)[0]  # type: ignore[index]  # a sequence is; the stubs don't say so
         for _ in range(times):
             handle = self._active().windowHandle()
             QTest.keyClick(handle, pressed.key(), pressed.keyboardModifiers())
 
     def type_in(self, text: str) -> None:
         for character in text:
-            QTest.keyClick(self._active().windowHandle(), character)
+            handle = self._active().windowHandle()
+            QTest.keyClick(handle, character)  # type: ignore[call-overload]  # a character will do; the stubs lack it
 
     def tab_to(self, name: str) -> None:
         """Tab on until the control of that name has the focus."""
@@ -163,7 +164,7 @@ def _named(root: QWidget, name: str, role: QAccessible.Role | None) -> Iterator[
 def name_of(widget: QWidget) -> str:
     """What a screen reader calls it."""
     interface = QAccessible.queryAccessibleInterface(widget)
-    return interface.text(QAccessible.Text.Name) if interface is not None else ""
+    return interface.text(QAccessible.Text.Name)
 
 
 def walk(interface: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:

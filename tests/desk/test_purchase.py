@@ -1,4 +1,4 @@
-"""Buying through the window: once whatever is clicked, fluid whatever the provider does, honest whatever comes back."""
+"""Buying through the window: once whatever is clicked, fluid and honest whatever the provider does."""
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest

@@ -1,0 +1,232 @@
+"""A record on the screen while others work on it too: what changed, who may, and what a decision was based on."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.views.dialogs.resolve import ResolveDialog
+from console.views.pages.lookup import LookupPage
+from console.views.pages.queues import QueuesPage
+from console.views.pages.record import RecordPage
+from console.views.routes import LookupRoute, QueuesRoute, RecordRoute
+from console.views.widgets.bars import Bar
+from console.views.widgets.base import Words
+from console.views.widgets.inputs import Edit
+from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf, provider_id
+from tests.desk.hands import Person
+from tests.support.desks import NUMBERS
+
+NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
+
+
+def opened(person: Person, id: int, trail: tuple[int, ...] = ()) -> RecordPage:
+    person.frame.go(RecordRoute(id, trail, "queues"))
+    page = person.page(RecordPage)
+    person.until(lambda: page.view is not None and page.view.record.id == id)
+    return page
+
+
+def bars(page: RecordPage | LookupPage) -> list[str]:
+    return [bar.accessibleName() for bar in page.findChildren(Bar) if bar.isVisible()]
+
+
+def read(console: Console, id: int) -> CreditCheck:
+    return console.credit_checks.show(id).record
+
+
+def prepare_error(dialog: ResolveDialog, words: str) -> None:
+    """Evidence in words, and that it was not bought."""
+    dialog.form.kinds["text"].setChecked(True)
+    dialog.form.text.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
+    dialog.form.unbought.setChecked(True)
+
+
+def test_what_somebody_else_changed_is_said(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """A bar names who and what, the screen shows the new state, the difference is one press away."""
+    record = buy_without_pdf(console, sandbox, NUMBER)
+    person = sit()
+    page = opened(person, record.id)
+    with console.acting("lead-b"):
+        console.credit_checks.refetch(record.id)
+    person.until(lambda: "changed" in page.bar_names())
+    assert bars(page)[0].startswith("Changed Changed by lead-b")
+    assert page.pdf_button.isEnabled()
+    person.control("Show difference").press()
+    person.until(lambda: "PDF: – →" in bars(page)[0])
+
+
+def test_a_decision_on_an_old_view_decides_nothing(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The version that the person saw goes with the decision; the refusal shows what has changed."""
+    record = buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    opened(person, record.id)
+    person.press("E")
+    dialog = person.dialog(ResolveDialog)
+    prepare_error(dialog, "not on their list")
+    person.until(dialog.act_button.isEnabled)
+    with console.database.write() as tx:  # another desk
+        changed = {"id": record.id, "name": "架空商事"}
+        update = "UPDATE hansha_alarmbox_credit_checks SET version = version + 1, company_name = :name WHERE id = :id"
+        tx.conn.execute(text(update), changed)
+    dialog.act_button.click()
+    person.until(lambda: not dialog.busy)
+    assert dialog.windowTitle() == "The record changed meanwhile"
+    assert any("架空商事" in words.plain for words in dialog.findChildren(Words))
+    assert read(console, record.id).certainty == "unknown"
+
+
+def test_only_what_the_evidence_carries_can_be_chosen(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Without evidence no result; a file can't show that it was bought; each greyed result says why."""
+    record = buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    opened(person, record.id)
+    person.press("E")
+    form = person.dialog(ResolveDialog).form
+    assert not form.bought.isEnabled()
+    assert not form.unbought.isEnabled()
+    assert form.bought.accessibleDescription() == "Add evidence first."
+    form.kinds["text"].setChecked(True)
+    form.text.edit.setPlainText("they wrote: no purchase")  # type: ignore[union-attr]  # an area
+    assert form.unbought.isEnabled()
+    assert not form.bought.isEnabled()
+    form.unbought.setChecked(True)
+    assert "lead-b" in form.second.plain
+    form.kinds["number"].setChecked(True)
+    assert form.outcome == "", "a result that the evidence can't carry stayed chosen"
+
+
+def test_not_bought_takes_two_people(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+    """The first one asks, with a file; another person, signed in at the same window, decides."""
+    record = buy_unknown(console, sandbox, NUMBER)
+    proof = tmp_path / "screen.txt"
+    proof.write_text("no such purchase", encoding="utf-8")
+    person = sit()
+    page = opened(person, record.id)
+    person.press("E")
+    first = person.dialog(ResolveDialog)
+    first.form.kinds["file"].setChecked(True)
+    assert isinstance(first.form.file.edit, Edit)
+    first.form.file.edit.setText(str(proof))
+    first.form.unbought.setChecked(True)
+    person.until(first.act_button.isEnabled)
+    first.act_button.click()
+    person.until(lambda: first.windowTitle() == "Asked to resolve")
+    person.press("Esc")
+    person.no_dialog()
+
+    person.opening.seat.become("lead-b")
+    person.until(lambda: page.view is not None and page.view.awaiting is not None)
+    person.rest()
+    person.press("E")
+    second = person.dialog(ResolveDialog)
+    prepare_error(second, "checked by phone")
+    assert "op-a" in second.form.second.plain
+    person.until(second.act_button.isEnabled)
+    second.act_button.click()
+    person.until(lambda: second.windowTitle() == "Resolved")
+    assert read(console, record.id).state == "error"
+
+
+def test_who_has_no_right_sees_why(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """An auditor looks at everything and can press nothing; beside each button stands who can."""
+    record = buy_without_pdf(console, sandbox, NUMBER)
+    person = sit()
+    person.opening.seat.become("aud-e")
+    page = opened(person, record.id)
+    button = page.verbs.button("refetch")
+    assert button is not None
+    person.until(lambda: not button.isEnabled())
+    assert "op-a" in button.reason
+    assert "lead-b" in button.reason
+    person.press("F")
+    assert not person.window.findChildren(ResolveDialog)
+
+    person.frame.go(LookupRoute(NUMBER))
+    lookup = person.page(LookupPage)
+    person.until(lambda: lookup.company.current is not None)
+    assert not lookup.company.buy_button.isEnabled()
+    assert "operator" in lookup.company.buy_button.reason
+    with pytest.raises(ConsoleError, match="not_allowed"), console.acting("aud-e"):
+        console.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
+
+
+def test_probe_changes_nothing_and_says_what_it_found(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Known: no change. Unknown without a list call: a bar that says so, and nothing was bought."""
+    bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    person = sit()
+    page = opened(person, bought.id)
+    person.press("P")
+    person.until(lambda: len(person.frame.toasts.shown) == 1)
+    page = opened(person, unknown.id)
+    person.press("P")
+    person.until(lambda: any("still unknown" in words for words in bars(page)))
+    assert sandbox.control.charges() == 2
+
+
+def test_previous_and_next_walk_the_list_it_came_from(sit: Sit, console: Console) -> None:
+    """[ and ] stay within the list; Esc leads back to it at once."""
+    ids = tuple(buy(console, number).id for number in NUMBERS[:3])
+    person = sit()
+    person.frame.go(QueuesRoute("error"))
+    page = opened(person, ids[1], ids)
+    person.press("]")
+    person.until(lambda: page.view is not None and page.view.record.id == ids[2])
+    person.press("]")
+    assert page.route.id == ids[2]
+    person.press("[", times=2)
+    person.until(lambda: page.view is not None and page.view.record.id == ids[0])
+    person.press("Esc")
+    person.page(QueuesPage)
+
+
+def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """They wait behind a button; the current row stays under the person's eyes."""
+    first = buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    person.frame.go(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.current is not None)
+    late = buy_unknown(console, sandbox, OTHER)
+    person.until(page.news.button.isVisible)
+    assert page.rows.row_count == 1
+    assert page.news.button.text() == "Show 1 new"
+    person.control("Show 1 new").press()
+    person.until(lambda: page.rows.row_count == 2)
+    assert page.current is not None
+    assert page.current.record.id == first.id
+    assert page.rows.find(late.id) is not None
+
+
+def test_what_was_settled_elsewhere_is_marked_not_removed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """A row that has left the queue keeps its place until the list is read again."""
+    record = buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    person.frame.go(QueuesRoute("unknown"))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.current is not None)
+    with console.acting("lead-b"):
+        proof = "seen on their screen"
+        console.recovery.resolve("credit-check", record.id, "success", proof, provider_id(sandbox, NUMBER))
+    place = page.rows.find(record.id)
+    assert place is not None
+    person.until(lambda: page.table.mark_of(place) == "care")
+    person.press("F5")
+    person.until(lambda: page.rows.row_count == 0)
+
+
+def test_single_letters_are_letters_in_a_field(sit: Sit, console: Console) -> None:
+    """P, F, E and B act in a list, never in a text field."""
+    buy(console, NUMBER)
+    person = sit()
+    person.frame.go(LookupRoute(NUMBER))
+    page = person.page(LookupPage)
+    person.until(lambda: page.company.current is not None)
+    person.press("Ctrl+F")
+    person.type_in("bpf")
+    assert page.number.text == "bpf"
+    assert not person.window.findChildren(ResolveDialog)

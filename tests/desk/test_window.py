@@ -1,0 +1,270 @@
+"""The window as a whole: every control has a name, words change at once, a lost database is told."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAccessible
+from PySide6.QtWidgets import QApplication, QMenu, QWidget
+from sqlalchemy import text
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.sandbox.server import Sandbox
+from console.views.dialogs.help import open_help
+from console.views.dialogs.keys import open_keys
+from console.views.dialogs.purchase import PurchaseDialog
+from console.views.dialogs.refetch import RefetchDialog
+from console.views.dialogs.resolve import ResolveDialog
+from console.views.dialogs.unfinished import open_unfinished
+from console.views.look.theme import look
+from console.views.main import Opening
+from console.views.pages.home import HomePage
+from console.views.pages.lookup import LookupPage
+from console.views.pages.queues import QueuesPage
+from console.views.pages.record import RecordPage
+from console.views.routes import (
+    AuditRoute,
+    HomeRoute,
+    LookupRoute,
+    OperationRoute,
+    PdfRoute,
+    QueuesRoute,
+    RecordRoute,
+    Route,
+)
+from console.views.widgets.bars import Bar
+from tests.desk.conftest import Sit, buy, buy_unknown, buy_without_pdf
+from tests.desk.hands import Person, name_of
+from tests.support.desks import NUMBERS
+
+NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
+
+
+def nameless(root: QWidget) -> list[str]:
+    """Controls that can have the focus and that a screen reader couldn't call anything."""
+    widgets = [root, *root.findChildren(QWidget)]
+    reachable = [
+        widget
+        for widget in widgets
+        if widget.isVisible()
+        and widget.focusPolicy() != Qt.FocusPolicy.NoFocus
+        and widget.focusProxy() is None
+        and QAccessible.queryAccessibleInterface(widget) is not None
+    ]
+    return [
+        f"{type(widget).__name__} in {type(widget.parent()).__name__}" for widget in reachable if not name_of(widget)
+    ]
+
+
+def test_every_control_on_every_page_has_a_name(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Whatever Tab can reach has a name, on each page and in both languages."""
+    bought, unknown = buy(console, NUMBER), buy_unknown(console, sandbox, OTHER)
+    routes: list[Route] = [
+        HomeRoute(), QueuesRoute("unknown"), LookupRoute(NUMBER), RecordRoute(bought.id, (bought.id, unknown.id)),
+        RecordRoute(unknown.id), OperationRoute(unknown.operation_id or ""), PdfRoute(bought.id), AuditRoute(),
+    ]  # fmt: skip
+    person = sit()
+    for language in ("en", "ja"):
+        person.opening.seat.speak(language)
+        for route in routes:
+            person.frame.go(route)
+            person.rest()
+            assert nameless(person.window) == [], (language, route)
+
+
+def test_every_control_in_every_dialog_has_a_name(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The same for the dialogs."""
+    lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
+    person = sit()
+    seat, window = person.opening.seat, person.window
+    dialogs = [
+        open_unfinished(person.frame), open_keys(person.frame, person.frame.page),
+        open_help(person.frame, person.frame.page), RefetchDialog(seat, lacking, window),
+        ResolveDialog(seat, unknown, None, window),
+        PurchaseDialog(seat, console.credit_checks.plan(NUMBERS[2]), None, window),
+    ]  # fmt: skip
+    for dialog in dialogs:
+        dialog.show()
+        person.rest()
+        assert nameless(dialog) == []
+        dialog.reject()
+
+
+def test_another_language_at_once(sit: Sit, console: Console) -> None:
+    """Every word changes, the place and the way back stay."""
+    record = buy(console, NUMBER)
+    person = sit()
+    person.frame.go(LookupRoute(NUMBER))
+    person.frame.go(RecordRoute(record.id))
+    page = person.page(RecordPage)
+    person.until(lambda: page.view is not None)
+    person.opening.seat.speak("ja")
+    person.until(lambda: person.page(RecordPage).view is not None)
+    assert person.page(RecordPage).head.title.accessibleName() == f"記録 与信チェック {record.id}"
+    assert person.frame.side.place(0).word == "ホーム"
+    person.press("Esc")
+    lookup = person.page(LookupPage)
+    person.until(lambda: lookup.company.number == NUMBER)
+
+
+def test_another_theme_and_text_size_at_once(sit: Sit) -> None:
+    """Dark, high contrast, twice the text: nothing has to be opened again."""
+    person = sit()
+    before = person.frame.top.height()
+    for theme in ("dark", "high_contrast"):
+        look().choose(theme)
+        person.rest()
+        assert look().theme == theme
+    look().set_scale(2.0)
+    person.rest()
+    assert person.frame.top.height() > before
+    look().set_scale(1.0)
+
+
+def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: Sit) -> None:
+    """On a test desk everybody is there; whom one chooses acts from then on."""
+    person = sit()
+    assert person.opening.shell is not None
+    menu: QMenu = person.opening.shell.menu.build()
+    names = [action.data()[1] for action in menu.actions() if action.data() and action.data()[0] == "person"]
+    assert names == ["aud-e", "lead-b", "op-a", "op-c"]
+    next(action for action in menu.actions() if action.data() == ("person", "lead-b")).trigger()
+    assert person.opening.seat.operator == "lead-b"
+    assert name_of(person.frame.top.operator) == "lead-b"
+
+
+def test_search_goes_anywhere(sit: Sit, console: Console) -> None:
+    """Ctrl+K, a number, Enter: the company. Full width is read; a wrong digit is told while typing."""
+    buy(console, NUMBER)
+    person = sit()
+    assert person.opening.shell is not None
+    box = person.opening.shell.finder.box
+    person.press("Ctrl+K")
+    person.until(lambda: box.visible)
+    box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER))
+    person.until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.current_key(),)))
+    person.rest()
+    person.press("Return")
+    page = person.page(LookupPage)
+    person.until(lambda: page.company.number == NUMBER and page.company.current is not None)
+
+
+def test_a_wrong_digit_is_told_while_typing(sit: Sit, console: Console) -> None:
+    """What one slip explains is offered, from records we have; a well-formed number is no proof."""
+    buy(console, NUMBER)
+    person = sit()
+    person.frame.go(LookupRoute())
+    page = person.page(LookupPage)
+    person.press("Ctrl+F")
+    person.type_in(NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10))
+    person.until(lambda: page.number.edit.accessibleDescription().startswith("This number has a wrong"))
+    person.control("1 1803 0101 8771").press()
+    person.until(lambda: page.company.number == NUMBER)
+    assert "doesn't say that the corporation exists" in page.number.edit.accessibleDescription()
+
+
+def test_a_database_that_is_lost_is_told_and_comes_back(
+    sit: Sit, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is shown stays, marked as old; when it answers again the mark goes by itself."""
+    person = sit()
+
+    def lost(_after: int | None = None) -> object:
+        raise ConsoleError("database_unreachable")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(console.recovery, "changes", lost)
+        person.until(lambda: person.opening.seat.reach.lost_since is not None)
+        assert any("Not connected" in words for words in _visible_bars(person))
+    person.until(lambda: person.opening.seat.reach.lost_since is None)
+    assert _visible_bars(person) == []
+
+
+def test_a_row_written_elsewhere_shows_up(sit: Sit, console: Console) -> None:
+    """The window reads the feed of changes: counts follow without anybody asking."""
+    person = sit()
+    assert person.opening.seat.standing.count("error") is not None
+    before = person.opening.seat.standing.count("pending")
+    with console.database.write() as tx:
+        tx.conn.execute(
+            text("INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status)"
+                 " VALUES (7, '架空商事', 'pending')")
+        )  # fmt: skip
+    assert person.opening.shell is not None
+    person.opening.shell.pulse.run_due()
+    person.until(lambda: person.opening.seat.standing.count("review") != before)
+
+
+def test_home_leads_to_the_queues(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """A line of counts opens its list."""
+    buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    home = person.page(HomePage)
+    person.until(lambda: any(line.line.figure == "1" for line in home.team.findChildren(type(home.team._buttons[0]))))
+    person.control("Unknown").press()
+    assert person.page(QueuesPage).queue == "unknown"
+
+
+def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
+    qtbot: object, console: Console, qapp: QApplication
+) -> None:
+    """The message, and a way to try again that works once the cause is gone."""
+    trouble = [ConsoleError("database_locked")]
+
+    def open_desk() -> Console:
+        if trouble:
+            raise trouble.pop()
+        return console
+
+    opening = Opening(console.settings, open_desk)
+    opening.window.show()
+    wait = qtbot.waitUntil  # type: ignore[attr-defined]  # pytest-qt's
+    wait(lambda: hasattr(opening, "frame") and opening.frame.bars.count() == 1, timeout=10_000)
+    bar = opening.window.findChildren(Bar)[0]
+    assert "stayed busy" in bar.accessibleName()
+    assert bar.button is not None
+    bar.button.click()
+    wait(lambda: opening.shell is not None and opening.runner.is_idle(), timeout=10_000)
+    opening.close()
+
+
+def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> None:
+    """The window paints first; services, database and words come after."""
+    script = textwrap.dedent("""
+        import sys
+        from dataclasses import dataclass
+        from pathlib import Path
+        from PySide6.QtWidgets import QApplication
+        app = QApplication(sys.argv[:1])
+        from console.views.main import Opening
+
+        @dataclass
+        class Told:
+            home: Path = Path(sys.argv[1])
+            language: str = "en"
+            operator: str = "op-a"
+            environment_word: str = "test"
+
+        heavy = ("sqlalchemy", "requests", "alembic", "console.services", "console.app", "console.wording")
+        def look():
+            print([name for name in heavy if name in sys.modules])
+            app.exit(0)
+
+        opening = Opening(Told(), lambda: None)
+        opening.window.painted.disconnect()
+        opening.window.painted.connect(look)
+        opening.window.show()
+        sys.exit(app.exec())
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, timeout=50, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def _visible_bars(person: Person) -> list[str]:
+    return [bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible()]
