@@ -10,6 +10,7 @@ from tests.stateful import machine
 EXAMPLES = 20
 
 
+@pytest.mark.timeout(240)  # a failure is made small before it is told
 @pytest.mark.expects_log("every kind of failure is provoked")
 def test_random_interleavings(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
     """At most one live claim; no charge without a record; nothing charged is called error; no unknown is re-sent."""

@@ -17,7 +17,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.services.failpoints import Failpoints
-from tests.support.ledger_vendor import LedgerVendor
+from tests.support.ledger_vendor import LedgerVendor, demand
 from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder, template
 from tests.support.truth import Row, check_claims
 
@@ -153,21 +153,22 @@ class World:
         """What another process sees at the moment of the call: one committed claim, one journal row, one intent."""
         number, client = request.corporation_number, int(request.client_id)
         held = [row for row in self.rows() if row.number == number and row.client_id == client and row.claim]
-        assert len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}"
+        demand(len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}")
         (row,) = held
-        assert row.status == "pending", f"asked to buy for {row}"
+        demand(row.status == "pending", f"asked to buy for {row}")
         calling = self._look.execute("SELECT state FROM operations WHERE id = ?", (row.operation_id,)).fetchall()
-        assert calling == [("calling",)], f"journal says {calling} while the provider is asked"
+        demand(calling == [("calling",)], f"journal says {calling} while the provider is asked")
         if row.renews is not None:
             self._must_have_expired(row.renews)
         self.asked[row.id] += 1
-        assert self.asked[row.id] == 1, f"sent again: {row}"
+        demand(self.asked[row.id] == 1, f"sent again: {row}")
         return row.id
 
     def _must_have_expired(self, record_id: int) -> None:
         expired = "SELECT expired_at <= ? FROM hansha_alarmbox_credit_checks WHERE id = ?"
         now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
-        assert self._look.execute(expired, (now, record_id)).fetchone() == (1,), f"{record_id} renewed too early"
+        over = self._look.execute(expired, (now, record_id)).fetchone()
+        demand(over == (1,), f"{record_id} renewed too early")
 
     def check(self) -> None:
         """What must hold whatever happened."""
