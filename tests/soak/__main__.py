@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.support.environment import isolate
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = ROOT / "soak" / "results.jsonl"
+KEPT = ROOT / ".soak" / "results.jsonl"
 MINUTES = 90.0
 LONGEST_SHARD_SECONDS = 1_800
 

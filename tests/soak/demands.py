@@ -118,10 +118,10 @@ def _command(*words: str) -> Counter[str]:
 
 
 DEMANDS: tuple[Demand, ...] = (
-    Demand("1", 20, race, "{numbers} numbers × 16 processes with faults, {calls} calls: {charged} charged, 0 doubles"),
+    Demand("1", 20, race, "{numbers} numbers × 16 processes, faults, {calls} calls: {charged} charged, 0 doubles"),
     Demand("1 good", 2, good_race, "{numbers} numbers × 16 processes, no faults: {charged} charged, 0 doubles"),
     Demand("1 renewal", 4, renewals, "{numbers} renewals × 16 processes: {charged} charged, 0 doubles, sound chains"),
-    Demand("2", 20, wire, "{purchases} purchases, {faults} met a fault: 0 doubles, {calling} calling, {left} unknown"),
+    Demand("2", 20, wire, "{purchases} purchases, {faults} met a fault: 0 doubles, {calling} calling, {left} left"),
     Demand("3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost records, recovery ≤ 5 s"),
     Demand("3 statements", len(_STATEMENTS), broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
     Demand("4", 1, mutants, "mutants, see above"),
