@@ -14,6 +14,7 @@ from console.domain.records import Certainty, CheckState, CreditCheck, PurchaseR
 from console.sandbox.server import Sandbox
 from console.services.failpoints import NAMES
 from console.settings import Settings
+from console.store import journal
 from tests.crash.actors import CLIENT, act
 from tests.support import truth
 from tests.support.children import Child, crowd
@@ -182,11 +183,8 @@ def _recover(case: Case, sandbox: Sandbox) -> Counter[str]:
 
 def _running(console: Console) -> bool:
     """Whether a call still counts as running: its process may be dead, but its lease is not over."""
-    return any(
-        work.record is not None and work.record.certainty is Certainty.KNOWN and work.operation.state == "calling"
-        for work in console.recovery.unfinished()
-        if work.operation.action == "credit-check.purchase"
-    )
+    with console.database.read() as conn:
+        return len(journal.lapsed(conn)) < truth.still_calling(console.database)
 
 
 def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
