@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,7 +13,7 @@ from typing import Any
 
 from console.sandbox.client import SandboxControl
 from tests.bench.big_table import OPERATOR, big_table
-from tests.bench.figures import Row, span, times
+from tests.bench.figures import Row, median, span, times
 from tests.bench.reads import SMALL
 from tests.support.desks import environment
 
@@ -80,9 +81,17 @@ def _gaps() -> Row:
     with TemporaryDirectory(prefix="console-bench-") as home, _slow_provider() as url:
         # As fast as the provider: what is measured is a busy line, not the pauses between calls.
         found = _run(environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps")
-    what = f"largest event-loop gap in {span(found['seconds'])}, calls: {', '.join(sorted(found['ended']))}"
-    idle, busy = found["idle"], found["busy"]
-    return Row("17", what, span(busy), f"idle {span(idle)}", "–", times(busy / idle), "≤ 33 ms", busy <= 33e-3)
+    ended = ", ".join(f"{count} {how}" for how, count in Counter[str](found["ended"]).items())
+    idle, busy = median(found["idle"]), median(found["busy"])
+    return Row(
+        "17", f"largest event-loop gap of 10 s, 4 workers, calls: {ended}", _rounds(found["busy"]),
+        f"idle {_rounds(found['idle'])}", "–", times(busy / idle), "≤ 33 ms", busy <= 33e-3,
+    )  # fmt: skip
+
+
+def _rounds(gaps: Sequence[float]) -> str:
+    """The middle round, and the worst: what else the machine does shows in single gaps."""
+    return f"{span(median(gaps))}, max {span(max(gaps))}"
 
 
 @contextmanager
