@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -102,4 +104,23 @@ def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox
     assert {run["task"]: run["count"] for run in ran["ran"]}["spool_delivery"] == 1
     status, found = terminal.run("lookup", NUMBER)
     assert [(one["state"], one["certainty"]) for one in found["credit_checks"]] == [("success", "known")]
+    assert sandbox.control.charges(NUMBER) == 1
+
+
+def test_a_vanished_claim(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
+    """Row and journal deleted after the purchase: refused from the desk's spool, and `resolve operation` heals it."""
+    status, bought = terminal.run("purchase", NUMBER, "--client", "1")
+    assert (status, bought["state"]) == (0, "success")
+    with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as file:
+        file.execute("DELETE FROM hansha_alarmbox_credit_checks")
+        file.execute("DELETE FROM operations")
+    status, error = terminal.run("purchase", NUMBER, "--client", "1")
+    assert (status, error["code"], error["detail"]["source"]) == (3, "already_purchased", "desk")
+    operation = error["detail"]["operation_id"]
+    status, shown = terminal.run("show", "operation", operation)
+    assert (status, shown["kind"], shown["state"]) == (0, "operation", "unknown")
+    assert shown["next_step"]["text"]
+    proof = ("--evidence", "seen on their screen", "--provider-id", str(bought["credit_check_id"]))
+    status, healed = terminal.run("resolve", "operation", operation, "--as", "success", *proof)
+    assert (status, healed["id"], healed["state"]) == (0, bought["id"], "success")
     assert sandbox.control.charges(NUMBER) == 1
