@@ -1,0 +1,104 @@
+"""Waiting for one's turn: who is waited for, how long, and what a waiter is told."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.sandbox.server import Sandbox
+from tests.support.desks import NUMBERS, opened
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+
+FIRST, SECOND = NUMBERS[:2]
+
+
+def request(number: str, client: str = "1") -> PurchaseRequest:
+    return PurchaseRequest(number, client)
+
+
+@contextmanager
+def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
+    """Inside the block somebody's purchase of FIRST hangs at the provider, alive."""
+    sandbox.control.fault("hang", call="purchase", number=FIRST)
+    with ThreadPoolExecutor(1) as thread:
+        buying = thread.submit(console.credit_checks.purchase, request(FIRST))
+        assert sandbox.control.wait(held=1)
+        try:
+            yield buying
+        finally:
+            sandbox.control.release()
+
+
+@pytest.fixture
+def busy(tmp_path: Path, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
+    """In real time, so that it hangs for longer than any test takes."""
+    with opened(tmp_path, sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
+        yield buying
+
+
+def test_a_waiter_is_told_who_and_since_when(busy: Future[CreditCheck], tmp_path: Path, sandbox: Sandbox) -> None:
+    """Another number of the same client waits for its turn; after its time it is refused by name, nothing written."""
+    steps: list[str] = []
+    with opened(tmp_path, sandbox, TIME_SCALE="100", OPERATOR="op-b") as other:
+        with pytest.raises(ConsoleError) as caught:
+            other.credit_checks.purchase(request(SECOND), steps.append)
+        assert (caught.value.code, caught.value.exit_status) == ("lease_timeout", 3)
+        holder = caught.value.detail["holder"]
+        assert isinstance(holder, dict)
+        assert holder["operator"] == "op-a"
+        assert caught.value.detail["since"] is not None
+        assert other.lookup.find(SECOND).credit_checks == ()
+    assert set(steps) == {"waiting"}
+    assert sandbox.control.charges(SECOND) == 0
+
+
+def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], tmp_path: Path, sandbox: Sandbox) -> None:
+    """As soon as the one before it is done."""
+    with opened(tmp_path, sandbox, OPERATOR="op-b") as other:
+
+        def progress(step: str) -> None:
+            if step == "waiting":
+                sandbox.control.release()
+
+        assert other.credit_checks.purchase(request(SECOND), progress).state == "success"
+        assert busy.result(10).state == "success"
+
+
+@pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
+def test_who_need_not_wait(
+    busy: Future[CreditCheck], tmp_path: Path, sandbox: Sandbox, extra: dict[str, str]
+) -> None:  # fmt: skip
+    """Without leases, or for another client, a hanging call delays nobody; its own number stays refused."""
+    client = "1" if extra else "2"
+    with opened(tmp_path, sandbox, None, OPERATOR="op-b", **extra) as other:
+        assert other.credit_checks.purchase(request(SECOND, client)).state == "success"
+        with pytest.raises(ConsoleError) as caught:
+            other.credit_checks.purchase(request(FIRST))
+        assert caught.value.code == "already_purchased"
+        assert not busy.done()
+
+
+@pytest.mark.parametrize("skew", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(hours=-1)])
+def test_wall_clocks_judge_no_lease(skew: timedelta) -> None:
+    """Demand 25: a desk whose wall clock is wrong takes nothing over from one that is alive."""
+    right, wrong = HandClock(), HandClock()
+    wrong.at += skew
+    with quick_folder() as home, lease_clock(right):
+        vendor = LedgerVendor()
+        with quick_desk(home, vendor, right) as console, quick_desk(home, vendor, wrong) as other:
+            looked: list[str] = []
+
+            def meanwhile() -> None:
+                other.recovery.run_due()
+                looked.append(other.lookup.find(FIRST).credit_checks[0].certainty)
+
+            vendor.during = meanwhile
+            assert console.credit_checks.purchase(request(FIRST)).state == "success"
+    assert looked == ["known"]
