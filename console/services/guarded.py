@@ -117,7 +117,8 @@ class Guard:
         try:
             self._prepare(operation, claimed, progress)
             outcome = self._ask(operation, claimed)
-            _tell(progress, "answered")
+            if outcome.kind is not OutcomeClass.UNKNOWN:
+                _tell(progress, "answered")
             self._record(operation, claimed, outcome)
         finally:
             self._heartbeat.remove(beat)
