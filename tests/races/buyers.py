@@ -26,6 +26,10 @@ FAULTS = (
 """With and without an effect, some of them before the answer, some in the middle, one after it."""
 
 
+WITHOUT_RECORD = ("lease_timeout", "database_locked")
+"""Refusals before there is a record; every other one names the record that it is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Race:
     """What runs: how many processes, which numbers; `seed` draws faults, None for a good provider."""
@@ -71,7 +75,8 @@ def _buy(console: Console, number: str, renew: bool) -> Ending:
     try:
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT, renew=renew))
     except ConsoleError as refusal:
-        return Ending(number, refusal.code)
+        clear = refusal.code in WITHOUT_RECORD or "record" in refusal.detail
+        return Ending(number, refusal.code if clear else f"unhandled: {refusal.code} without the record")
     except Exception as bug:
         return Ending(number, f"unhandled {bug!r}")
     if record.state is not CheckState.SUCCESS:

@@ -41,7 +41,7 @@ def race(shard: int, folder: Path) -> Counter[str]:
 def good_race(shard: int, folder: Path) -> Counter[str]:
     """The same without faults: everything is charged, once."""
     tally = buyers.run(buyers.Race(numbers(200, 100 + shard), leases=shard % 2 == 0), folder)
-    assert tally["charged"] == tally["bought"] == 200, tally
+    assert tally["charged"] == 200, tally
     return tally
 
 
