@@ -10,6 +10,7 @@ from console import wording
 from console.views.first_window import FirstWindow
 from console.views.look.tokens import tokens
 from console.views.pages.page import Page
+from console.views.pages.sheet import PageSheet
 from console.views.routes import AuditRoute, HomeRoute, LookupRoute, QueuesRoute, Route
 from console.views.seat import Note, Seat
 from console.views.status import StatusCells
@@ -44,6 +45,7 @@ class Frame(QObject):
         self.may_close: Callable[[], bool] = lambda: True
         self.make_page: Callable[[Route], Page] | None = None
         self._pages: dict[type, Page] = {}
+        self._sheets: dict[Page, PageSheet] = {}
         self._way: list[Route] = []
         self.toasts = Toasts(window)
         window.setMinimumSize(*_LEAST)
@@ -117,9 +119,8 @@ class Frame(QObject):
     @Slot()
     def rebuild(self) -> None:
         """Say everything anew: other language. The place and the way back stay."""
-        for page in self._pages.values():
-            page.deleteLater()
         self._pages.clear()
+        self._sheets.clear()
         self._build()
         if self._way:
             self._show(self._way[-1])
@@ -155,13 +156,14 @@ class Frame(QObject):
     def page(self) -> Page | None:
         """The page in sight; None before there are services."""
         shown = self.stack.currentWidget()
-        return shown if isinstance(shown, Page) else None
+        page = shown.widget() if isinstance(shown, PageSheet) else None
+        return page if isinstance(page, Page) else None
 
     def _show(self, route: Route) -> None:
         page = self._page_for(route)
         if page is None:
             return
-        self.stack.setCurrentWidget(page)
+        self.stack.setCurrentWidget(self._sheets[page])
         page.enter(route)
         self.side.show_current(page.place)
         page.entered()
@@ -169,8 +171,9 @@ class Frame(QObject):
     def _page_for(self, route: Route) -> Page | None:
         kind = type(route)
         if kind not in self._pages and self.make_page is not None:
-            self._pages[kind] = self.make_page(route)
-            self.stack.addWidget(self._pages[kind])
+            page = self._pages[kind] = self.make_page(route)
+            self._sheets[page] = PageSheet(page)
+            self.stack.addWidget(self._sheets[page])
         return self._pages.get(kind)
 
     @Slot(str)
@@ -243,3 +246,4 @@ class Frame(QObject):
             return False
         event.ignore()
         return True
+

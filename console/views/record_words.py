@@ -110,9 +110,9 @@ def next_short(record: CreditCheck, now: datetime) -> str:
 
 def cause(record: CreditCheck, seat: Seat) -> str:
     """The short cause for a list: what the provider or the network did, else why it waits."""
-    for family, code in (("cause", record.error_code), ("work.reason", record.work.reason)):
-        if code and wording.has(f"{family}.{code}"):
-            return seat.say(f"{family}.{code}")
+    for family, code in (("cause.", record.error_code), ("work.reason.", record.work.reason)):
+        if code and wording.has(f"{family}{code}"):
+            return seat.say(f"{family}{code}")
     return record.error_code or ""
 
 

@@ -2,11 +2,14 @@
 
 from PySide6.QtCore import QObject, Slot
 
+from console.views.look.theme import look
 from console.views.record_words import clock
 from console.views.seat import Seat
 from console.views.widgets.chrome import Status, StatusBar
 
 SLOW_SECONDS = 3.0
+LARGE_TEXT = 1.4
+"""From this text size on, what is only nice to know gives its room away."""
 
 
 class StatusCells(QObject):
@@ -27,7 +30,7 @@ class StatusCells(QObject):
         seat = self._seat
         unfinished = seat.say("status.unfinished", count=len(seat.standing.unfinished))
         cells = [Status(unfinished, key="unfinished")]
-        if seat.due_at is not None:
+        if seat.due_at is not None and look().scale < LARGE_TEXT:
             cells.insert(0, Status(seat.say("status.due_tasks", at=seat.due_at), tone="muted"))
         lost = seat.reach.lost_since
         if lost is not None:

@@ -9,11 +9,11 @@ from console.views.widgets.base import Words, column
 from console.views.widgets.dialog import DialogFrame
 
 _WORDS = (
-    "credit_check.success",
-    "certainty.unknown",
-    "work.scheduled",
-    "work.needs_review",
-    "credit_check.incomplete",
+    ("credit_check", "success"),
+    ("certainty", "unknown"),
+    ("work", "scheduled"),
+    ("work", "needs_review"),
+    ("credit_check", "incomplete"),
 )
 
 
@@ -29,9 +29,9 @@ def open_help(frame: Frame, page: Page | None) -> DialogFrame:
     glossary = QGridLayout()
     glossary.setHorizontalSpacing(12)
     glossary.setColumnStretch(1, 1)
-    for line, key in enumerate(_WORDS):
-        glossary.addWidget(Badge.of(key, seat.language), line, 0)
-        glossary.addWidget(Words(seat.say(f"glossary.{key}"), wrap=True), line, 1)
+    for line, (axis, state) in enumerate(_WORDS):
+        glossary.addWidget(Badge.of(f"{axis}.{state}", seat.language), line, 0)
+        glossary.addWidget(Words(seat.say(f"glossary.{axis}.{state}"), wrap=True), line, 1)
     content = QWidget()
     about = Words(seat.say(page.help_key if page else "help.home"), wrap=True)
     title = Words(seat.say("help.words"), "panel_title", "muted")

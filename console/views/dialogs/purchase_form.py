@@ -8,6 +8,7 @@ from console.views.seat import Seat
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import LinkButton
+from console.views.widgets.flow import flowing
 from console.views.widgets.inputs import CheckBox, Choice, Edit, Field
 from console.views.widgets.record import FactList
 
@@ -71,7 +72,7 @@ class PurchaseForm(QWidget):
         both = row(client, labelled(say("field.deal"), self.deal), gap=16)
         both.setStretch(0, 1)
         both.setStretch(1, 1)
-        purposes = column(Words(say("field.purpose"), "small", "muted"), row(*self.purposes, None, gap=14), gap=2)
+        purposes = column(Words(say("field.purpose"), "small", "muted"), flowing(*self.purposes, gap=14), gap=2)
         here = Surface(edge="all")
         here.setLayout(column(self._here(), margins=(12, 8, 12, 8)))
         title = Words(say("dialog.purchase.here"), "small", "muted")

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QWidget
+from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
 from console.domain.records import CheckState, CreditCheck, Operation
 from console.views.look.painting import draw_frame
@@ -45,6 +45,7 @@ class ResolveForm(QWidget):
         self._why = {name: Words("", "small", "muted", wrap=True) for name in ("bought", "unbought")}
         self.effect = Words("", wrap=True)
         self.second = Words("", wrap=True)
+        self.file.label.hide()  # the radio button above says it
         self._groups = [self._group(*self.kinds.values()), self._group(self.bought, self.unbought)]
         self._build()
         self._connect()
@@ -60,7 +61,7 @@ class ResolveForm(QWidget):
         say = self._seat.say
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
+        grid.setHorizontalSpacing(0)
         grid.setVerticalSpacing(0)
         steps = (
             ("evidence", self._evidence()),
@@ -71,7 +72,7 @@ class ResolveForm(QWidget):
             line = Surface(edge="top")
             line.setLayout(content)
             title = Surface(edge="top")
-            title.setMinimumWidth(112)
+            title.setMinimumWidth(round(124 * look().scale))
             words = Words(say(f"dialog.resolve.step_{name}"), bold=True)
             title.setLayout(column(row(StepNumber(number + 1), words, None, gap=8), None, margins=(0, 12, 0, 12)))
             grid.addWidget(title, number, 0)
@@ -207,12 +208,15 @@ class StepNumber(Painted):
     def __init__(self, number: int) -> None:
         super().__init__()
         self._number = number
-        self.setFixedSize(22, 22)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(look().icon_px(22), look().icon_px(22))
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
         box = QRectF(self.rect()).adjusted(1, 1, -1, -1)
-        draw_frame(painter, box, 10, look().colour("border"), None)
+        draw_frame(painter, box, box.height() / 2, look().colour("border"), None)
         painter.setFont(look().font("small"))
         painter.setPen(look().colour("text"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, str(self._number))

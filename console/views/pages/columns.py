@@ -123,11 +123,11 @@ def _day(seat: Seat, of: Of) -> Column:
     def shown(item: Any) -> str:
         return wording.format_instant(of(item).created_at or of(item).purchased_at, "day")
 
-    return Column("day", seat.say("column.bought_on"), least("day"), shown, "data")
+    return Column("day", seat.say("column.bought_on"), 104, shown, "data")
 
 
 def _result(seat: Seat, of: Of) -> Column:
-    return Column("result", seat.say("column.result"), 92, lambda item: words.result_word(of(item), seat))
+    return Column("result", seat.say("column.result"), 84, lambda item: words.result_word(of(item), seat))
 
 
 def _document(seat: Seat, of: Of) -> Column:

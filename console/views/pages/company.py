@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console import wording
 from console.domain.records import Certainty, CheckState, CreditCheck, LookupResult, WorkState
+from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.pages.acts import Acts
 from console.views.pages.columns import check_columns
@@ -20,7 +21,9 @@ from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.copyable import CopyableId
 from console.views.widgets.empty import EmptyState
+from console.views.widgets.flow import flowing
 
+_ROOM_FOR_PANEL = 900  # px at text size 1
 _COLUMNS = ("day", "record", "client", "state", "certainty", "result", "work", "next", "age")
 
 
@@ -39,6 +42,7 @@ class CompanyView(QWidget):
         super().__init__()
         self._seat, self._acts = seat, acts
         self.number = ""
+        self._has_room = True
         self.records: tuple[CreditCheck, ...] = ()
         self.matters = MatterList(seat)
         self.table = StaticTable(seat, _columns(seat), _id, seat.say("lookup.checks"), spare=("age", "next"))
@@ -68,7 +72,7 @@ class CompanyView(QWidget):
         self.buy_button.clicked.connect(self.buy)
         label = Words(say("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
-        numbers = row(label, self.copyable, 8, self.facts, 8, self.read_at, None, gap=8)
+        numbers = flowing(label, self.copyable, self.facts, self.read_at, gap=12)
         both = row(margins=(24, 12, 24, 14))
         both.addLayout(column(self.name, numbers, gap=2), 1)
         both.addWidget(ReasonLabel(self.buy_button))
@@ -108,7 +112,7 @@ class CompanyView(QWidget):
         self.matters.show_matters([record for record in self.records if is_open(record)])
         self.table.show_rows(self.records)
         self.lists.setCurrentWidget(self.table if self.records else self.none)
-        self.panel.setVisible(bool(self.records))
+        self.panel.setVisible(self._has_room and bool(self.records))
         self._show_current(self.table.current)
 
     @Slot()
@@ -186,6 +190,8 @@ class CompanyView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._has_room = self.width() >= _ROOM_FOR_PANEL * look().scale
+        self.panel.setVisible(self._has_room and bool(self.records))
         wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.panel.setFixedWidth(tokens().px("layout", "company_side_panel" if wide else "approval_list"))
 

@@ -94,14 +94,14 @@ class LineButton(PaintedButton):
             put_shape(painter, line.shape, left, (box.height() - side) / 2, side, look().colour(line.tone))
             left += side + 8
         painter.setPen(look().colour(word_tone(line.tone)))
-        if not line.detail and runs_width(split_runs(line.word)) > right - left - 12:
+        if runs_width(split_runs(line.word)) > right - left - 12:
             draw_runs(painter, left, baseline, ((elided(line.word, right - left - 12), False),))
         else:
             draw_runs(painter, left, baseline, split_runs(line.word))
-        if line.detail:
-            runs = split_runs(line.detail)
+        runs = split_runs(line.detail)
+        at = min(right, box.right() - _PAD - 48 * look().scale) - 12 - runs_width(runs, "small")
+        if line.detail and at > left + runs_width(split_runs(line.word)) + 8:
             painter.setPen(look().colour("muted"))
-            at = min(right, box.right() - _PAD - 48 * look().scale) - 12 - runs_width(runs, "small")
             draw_runs(painter, at, baseline, runs, "small")
 
 

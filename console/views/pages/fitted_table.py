@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHeaderView
 
 from console.views.look.theme import look
 from console.views.tables.page import RecordTable
@@ -25,10 +26,20 @@ class FittedTable(RecordTable):
             if sum(wide for name, wide in widths.items() if name not in hidden) <= self.viewport().width():
                 break
             hidden.add(key)
+        crowded = sum(wide for name, wide in widths.items() if name not in hidden) > self.viewport().width()
         for place, column in enumerate(self.rows.columns):
             self.setColumnHidden(place, column.key in hidden)
             if column.key not in hidden:
                 self.last_column = place
+            if column.stretches:
+                self._stretch(place, crowded=crowded)
+
+    def _stretch(self, place: int, *, crowded: bool) -> None:
+        """Where there is too little room for all, the table scrolls rather than leave nothing of a column."""
+        mode = QHeaderView.ResizeMode.Interactive if crowded else QHeaderView.ResizeMode.Stretch
+        if self.horizontalHeader().sectionResizeMode(place) != mode:
+            self.horizontalHeader().setSectionResizeMode(place, mode)
+            self.setColumnWidth(place, self._wide(place))
 
     def _wide(self, place: int) -> int:
         """What a column asks for; one that stretches has no less."""

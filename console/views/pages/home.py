@@ -5,12 +5,13 @@ from datetime import datetime
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from console import wording
 from console.domain.dates import JST
 from console.domain.records import CreditCheck, QueueItem, UnfinishedWork
 from console.views.desk_api import Desk
+from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.pages.columns import check_columns
 from console.views.pages.counts import CountPanel, Line
@@ -34,6 +35,7 @@ _QUEUES = (
     ("pending", "half_disc", "progress"),
     ("error", "cross", "bad"),
 )
+_PANEL = 280  # least width of a panel in px at text size 1
 _COLUMNS = ("age", "company", "record", "client", "state", "certainty", "why")
 
 
@@ -74,7 +76,7 @@ class HomePage(Page):
 
     def _panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
-        box = row(self.mine, self.team, self.providers, gap=16, margins=(margin, 0, margin, 20))
+        box = self._panel_box = row(self.mine, self.team, self.providers, gap=16, margins=(margin, 0, margin, 20))
         for place in range(3):
             box.setStretch(place, 1)
         return box
@@ -172,6 +174,10 @@ class HomePage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        beside = self.width() >= _PANEL * 3 * look().scale
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._panel_box.setDirection(across if beside else down)
+        self.recent.setVisible(self.width() >= _PANEL * 3 * look().scale)
         wide = self.window().width() >= tokens().px("layout", "preview_hidden_below_width")
         self.recent.setFixedWidth(tokens().px("layout", "preview_width" if wide else "approval_list"))
 

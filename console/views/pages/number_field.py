@@ -1,10 +1,11 @@
 """The field for a corporation number: whether the check digit fits, while it is typed, and what one slip explains."""
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QTimer, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
 from console import wording
 from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
+from console.views.look.theme import look
 from console.views.seat import Seat
 from console.views.widgets.base import Words, column, row
 from console.views.widgets.buttons import KeyButton, LinkButton
@@ -37,13 +38,24 @@ class NumberField(QWidget):
         for offer in self._offers:
             offer.clicked.connect(self._take_offer)
         line = row(self.field, gap=8)
-        line.addLayout(column(20, self.button, None, gap=0))
+        self._drop = column(self.button, None, gap=0)
+        line.addLayout(self._drop)
         line.addStretch(1)
         self.setLayout(column(line, row(self._label, *self._offers, None, gap=12), gap=4))
         self._timer = QTimer(self, singleShot=True, interval=_ASK_AFTER_MS)
         self._timer.timeout.connect(self._ask)
         self._offer(())
         self._typed()
+        self._align()
+
+    def _align(self) -> None:
+        """The button stands beside the field, not beside its label."""
+        self._drop.setContentsMargins(0, look().line("small") + 4, 0, 0)
+
+    def changeEvent(self, event: QEvent) -> None:
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.StyleChange and hasattr(self, "_drop"):
+            self._align()
 
     @property
     def edit(self) -> Edit:

@@ -4,19 +4,21 @@ import logging
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QKeySequence, QShortcut, QShowEvent
-from PySide6.QtWidgets import QLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
+from PySide6.QtWidgets import QGridLayout, QLayout, QVBoxLayout, QWidget
 
+from console.views.look.theme import look
 from console.views.look.tokens import tokens
+from console.views.pages.hints import Hints
 from console.views.routes import Route
 from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Surface, Words, row
 from console.views.widgets.buttons import KeyButton
-from console.views.widgets.chrome import HintBar
 
 log = logging.getLogger("console.views")
+_HEAD_GAPS = 88  # margins and spaces between the parts of a head, in px
 Hint = tuple[Sequence[str], str]
 """The keys of one hint and the wording key of what they do."""
 
@@ -31,9 +33,37 @@ class PageHead(Surface):
         self.read_at = Words("", "small", "muted")
         margin = tokens().px("spacing", "page_margin")
         beside = (button,) if button else ()
-        box = row(self.title, 8, self.sentence, 8, self.read_at, 4, *beside, gap=4, margins=(margin, 12, margin, 12))
-        box.setStretch(2, 1)
-        self.setLayout(box)
+        self._right = QWidget()
+        self._right.setLayout(row(self.read_at, *beside, gap=8))
+        self._grid = QGridLayout(self)
+        self._grid.setContentsMargins(margin, 12, margin, 12)
+        self._grid.setHorizontalSpacing(12)
+        self._grid.setVerticalSpacing(2)
+        self._grid.setColumnStretch(1, 1)
+        self._grid.addWidget(self.title, 0, 0)
+        self._grid.addWidget(self._right, 0, 2)
+        self._below: bool | None = None
+        self._place(below=False)
+
+    def _place(self, *, below: bool) -> None:
+        """The sentence beside the title, or in a line of its own where it doesn't fit."""
+        if below != self._below:
+            self._below = below
+            self._grid.removeWidget(self.sentence)
+            if below:
+                self._grid.addWidget(self.sentence, 1, 0, 1, 3)
+            else:
+                self._grid.addWidget(self.sentence, 0, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
+
+    def fit(self) -> None:
+        """Look again at whether the sentence fits beside the title."""
+        words = look().metrics("body").horizontalAdvance(self.sentence.plain)
+        others = self.title.sizeHint().width() + self._right.sizeHint().width()
+        self._place(below=others + words + _HEAD_GAPS > self.width())
 
 
 class Page(QWidget):
@@ -56,7 +86,7 @@ class Page(QWidget):
         self._whole.setSpacing(0)
         self._bars = QVBoxLayout()
         self._bars.setSpacing(8)
-        self.hint_bar = HintBar([(keys, seat.say(words)) for keys, words in self.hints])
+        self.hint_bar = Hints([(keys, seat.say(words)) for keys, words in self.hints])
         seat.changed.connect(self._see_changes)
         seat.arrived.connect(self._arrived)
         seat.person_changed.connect(self._other_person)

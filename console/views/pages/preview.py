@@ -13,6 +13,7 @@ from console.views.widgets.bars import Bar
 from console.views.widgets.base import ElidedWords, Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.copyable import CopyableId
+from console.views.widgets.flow import flowing
 from console.views.widgets.record import FactList
 
 _PAD = 16
@@ -103,7 +104,7 @@ class Preview(Surface):
         if unknown:
             buttons.append(_button(say("action.resolve"), "E", self.resolved))
         buttons.append(_button(say("action.probe"), "P", self.probed))
-        return column(row(*buttons, None, gap=8))
+        return column(flowing(*buttons, gap=8))
 
     def _sides(self, record: CreditCheck) -> QWidget:
         seat = self._seat

@@ -163,6 +163,7 @@ class QueuesPage(Page):
 
     def _show_list(self) -> None:
         self.head.sentence.say(self.seat.say(f"queue.{self.queue}.hint"))
+        self.head.fit()
         self.list.setCurrentWidget(self.table)
         self._ask()
 

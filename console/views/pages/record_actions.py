@@ -1,12 +1,13 @@
 """What can be done with a record: the buttons beside "you can", and the bar below with the reason why one is off."""
 
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QWidget
 
 from console.domain.records import AllowedAction, Certainty, CheckState, CreditCheckView
 from console.views.seat import Seat
-from console.views.widgets.base import Words
-from console.views.widgets.buttons import KeyButton
-from console.views.widgets.chrome import ActionBar
+from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.buttons import KeyButton, ReasonLabel
+from console.views.widgets.flow import flowing
 from console.views.widgets.record import FactForm
 
 _KEYS = {"probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B"}
@@ -25,10 +26,17 @@ class RecordActions(QObject):
         super().__init__()
         self._seat = seat
         self._buttons = {name: self._make(name) for name in ("probe", "refetch", "resolve", "renew")}
-        left = [self._buttons[name] for name in ("probe", "refetch", "resolve")]
-        self.bar = ActionBar(left, [self._buttons["renew"]])
+        self.bar = Surface(raised=True, edge="top")
+        pairs = [self._with_reason(button) for button in self._buttons.values()]
+        self.bar.setLayout(column(flowing(*pairs, gap=16, line_gap=8), margins=(24, 8, 24, 8)))
         self.setParent(self.bar)
         self._offered: tuple[object, ...] = ()
+
+    @staticmethod
+    def _with_reason(button: KeyButton) -> QWidget:
+        pair = QWidget()
+        pair.setLayout(row(button, ReasonLabel(button), gap=8))
+        return pair
 
     def button(self, name: str) -> KeyButton | None:
         return self._buttons.get(name)

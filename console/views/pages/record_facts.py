@@ -9,6 +9,7 @@ from console.views.look.tokens import Tone
 from console.views.seat import Seat
 from console.views.widgets.record import DocumentPart, Side
 
+_AWAITING = "waiting_for_approval"
 _COMPARED = ("state", "certainty", "company_name", "result", "purchased_at", "expired_at", "pdf_file_path")
 _OUTCOMES = ("SUCCEEDED", "NOT_FOUND", "FAILED_DEFINITE", "AUTH", "RATE_LIMITED", "PENDING", "UNKNOWN")
 
@@ -16,7 +17,7 @@ _OUTCOMES = ("SUCCEEDED", "NOT_FOUND", "FAILED_DEFINITE", "AUTH", "RATE_LIMITED"
 def badges(view: CreditCheckView) -> tuple[str, str, str]:
     """The keys of the three badges; a proposal waits for its second person."""
     record = view.record
-    work = "work.waiting_for_approval" if view.awaiting else words.work_key(record)
+    work = f"work.{_AWAITING}" if view.awaiting else words.work_key(record)
     return words.state_key(record, derived=False), words.certainty_key(record), work
 
 

@@ -49,9 +49,8 @@ class RecordHead(Surface):
         self._grid.setVerticalSpacing(4)
         self._grid.setColumnStretch(1, 1)
         self._grid.addWidget(self.title, 0, 0)
-        self._grid.addWidget(self._right, 0, 2)
-        self._low: bool | None = None
-        self._place(low=False)
+        self._shape: tuple[bool, bool] | None = None
+        self._place(identity_below=False, badges_below=False)
 
     def _build_identity(self) -> QWidget:
         self.company = ElidedWords("")
@@ -79,21 +78,20 @@ class RecordHead(Surface):
         holder.setLayout(box)
         return holder
 
-    def _place(self, *, low: bool) -> None:
-        """Whose it is: beside the title, or `low`, in a line of its own."""
-        if low == self._low:
+    def _place(self, *, identity_below: bool, badges_below: bool) -> None:
+        """Whose it is, and then the badges too, go to lines of their own where there is no room."""
+        if self._shape == (identity_below, badges_below):
             return
-        self._low = low
-        self._grid.removeWidget(self._identity)
-        if low:
-            self._grid.addWidget(self._identity, 1, 0, 1, 3)
-        else:
-            self._grid.addWidget(self._identity, 0, 1)
+        self._shape = identity_below, badges_below
+        for part in (self._identity, self._right):
+            self._grid.removeWidget(part)
+        self._grid.addWidget(self._identity, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)))
+        self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
     def _fit(self) -> None:
-        margins = 2 * tokens().px("spacing", "page_margin") + 2 * self._grid.horizontalSpacing()
-        parts = (self.title, self._identity, self._right)
-        self._place(low=sum(part.sizeHint().width() for part in parts) + margins > self.width())
+        room = self.width() - 2 * tokens().px("spacing", "page_margin") - 2 * self._grid.horizontalSpacing()
+        title, identity, right = (part.sizeHint().width() for part in (self.title, self._identity, self._right))
+        self._place(identity_below=title + identity + right > room, badges_below=title + right > room)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -7,8 +7,9 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
 from console import wording
-from console.domain.records import CreditCheck, CreditCheckView, Document, EvidenceItem, TimelineEntry
+from console.domain.records import CreditCheck, CreditCheckView, Document, EvidenceItem, TimelineEntry, WorkState
 from console.views import record_words as words
+from console.views.look.theme import look
 from console.views.pages.columns import check_columns
 from console.views.pages.record_facts import moment
 from console.views.pages.static_table import StaticTable, TableOrNothing
@@ -19,6 +20,7 @@ from console.views.widgets.empty import EmptyState
 from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import Happening, TimelineList
 
+_LEAST_ROWS = 4
 _NAMES = ("timeline", "documents", "history", "evidence", "audit")
 _HISTORY = ("day", "record", "client", "state", "certainty", "result", "until", "work")
 _READING = ("pdf_stored", "pdf_failed", "detail_stored", "detail_failed", "refetch.started")
@@ -69,6 +71,7 @@ class RecordTabs(QWidget):
         head = Surface(edge="bottom")
         head.setLayout(row(self.tabs, None))
         self.setLayout(column(head, self._stack, gap=0))
+        self._stack.setMinimumHeight(_LEAST_ROWS * look().row())
 
     def _contents(self) -> tuple[QWidget, ...]:
         return self._timeline, self._documents(), self._past, self._evidence, self._audit
@@ -135,7 +138,7 @@ def _papers(view: CreditCheckView, seat: Seat) -> list[Paper]:
     ]
     if not any(document.current for document in view.documents):
         gone = StateCell(seat.say("record.document.missing_word"), "cross", "bad")
-        later = words.cell("work.none", language) if record.state != "success" else gone
+        later = words.cell(f"work.{WorkState.NONE.value}", language) if record.state != "success" else gone
         rows.insert(0, Paper("", name, gone if record.state == "success" else later))
     return rows
 

@@ -10,7 +10,7 @@ from PySide6.QtGui import (
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from console.views.look.painting import draw_frame
 from console.views.look.theme import look
@@ -20,6 +20,7 @@ from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.veil import Veil
 
 _MARGIN = 20
+_LEAST = 96
 
 
 class DialogFrame(QDialog):
@@ -63,9 +64,10 @@ class DialogFrame(QDialog):
         self.act_button = KeyButton(act, kind=kind)
         self.act_button.setVisible(bool(act))
         self.hint = Words(hint, "small", "muted", wrap=True)
-        self._area = QVBoxLayout()
-        self._area.setContentsMargins(_MARGIN, 16, _MARGIN, 16)
-        self._content: QWidget | None = None
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._build(close_name)
         self.setFixedWidth(self._width())
 
@@ -98,7 +100,7 @@ class DialogFrame(QDialog):
         whole.setContentsMargins(1, 1, 1, 1)
         whole.setSpacing(0)
         whole.addLayout(head)
-        whole.addLayout(self._area)
+        whole.addWidget(self._area)
         whole.addWidget(footer)
         QWidget.setTabOrder(self.cancel_button, self.act_button)
 
@@ -111,21 +113,30 @@ class DialogFrame(QDialog):
 
     def show_content(self, content: QWidget) -> None:
         """Put this in the middle, in place of what was there; the window keeps its place and takes its height."""
-        if self._content is not None:
-            self._area.removeWidget(self._content)
-            self._content.hide()
-            self._content.deleteLater()
-        self._content = content
-        self._area.addWidget(content)
-        content.show()
+        holder = QWidget()
+        holder.setLayout(column(content, margins=(_MARGIN, 16, _MARGIN, 16)))
+        before = self._area.takeWidget()
+        if before is not None:
+            before.deleteLater()
+        self._area.setWidget(holder)
         self.fit()
 
     def fit(self) -> None:
-        """Take the height that the content needs at this width; Qt's adjustSize measures at another one."""
-        box = self.layout()
-        if box is not None:
-            box.activate()
-            self.resize(self.width(), box.totalHeightForWidth(self.width()))
+        """Take the height that the content needs at this width; what the window below is too low for scrolls."""
+        box, holder = self.layout(), self._area.widget()
+        inner = holder.layout() if holder is not None else None
+        if box is None or inner is None:
+            return
+        inner.activate()
+        wanted = inner.totalHeightForWidth(self.width() - 2)
+        self._area.setFixedHeight(0)
+        box.activate()
+        around = box.totalHeightForWidth(self.width())
+        below = self.parentWidget()
+        room = below.window().height() - 2 * _MARGIN - around if below is not None else wanted
+        self._area.setFixedHeight(max(_LEAST, min(wanted, room)))
+        box.activate()
+        self.resize(self.width(), around + self._area.height())
 
     def set_act_off(self, reason: str) -> None:
         """The act isn't possible (yet): the reason stands at the left of the footer."""

@@ -46,7 +46,7 @@ class SidePanel(Surface):
         self._word = Words("", "section")
         self._own = ElidedWords("", "small_data", "muted")
         self._amount = Words("", "figure", bold=True)
-        self._fact = Words("", "small", "muted")
+        self._fact = Words("", "small", "muted", wrap=True)
         self._source = Words("", "small", "muted")
         first = row(self._sign, self._word, self._own, None, self._amount, gap=6)
         self._last = row(self._source, None, gap=6)
