@@ -1,6 +1,6 @@
 """Every demand at full count: `make soak`. What was done is remembered, so it can be stopped and taken up again.
 
-    python -m tests.soak [--minutes 90] [--fresh] [demand …]
+    python -m tests.soak [--minutes 90] [--workers 2] [--fresh] [demand …]
     python -m tests.soak --shard DEMAND NUMBER     one shard, here and now
 """
 
@@ -44,7 +44,7 @@ def main(words: Sequence[str]) -> int:
     shards = [shard for shard in all_shards() if not asked.demands or shard.demand in asked.demands]
     waiting = [shard for shard in shards if not results.has(shard)]
     print(f"{len(waiting)} of {len(shards)} shards to do, at most {asked.minutes:.0f} minutes", flush=True)
-    with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(asked.workers) as pool:
         for _ in pool.map(lambda shard: results.add(shard, *run(shard, deadline)), waiting):
             pass
     return tell(shards, results)
@@ -54,6 +54,7 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak")
     parser.add_argument("demands", nargs="*", help="only these, such as 1 24 '3 statements'")
     parser.add_argument("--minutes", type=float, default=MINUTES)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="shards at the same time")
     parser.add_argument("--fresh", action="store_true", help="forget what was done before")
     parser.add_argument("--shard", nargs=2, metavar=("DEMAND", "NUMBER"), help="run one shard in this process")
     return parser.parse_args(words)
