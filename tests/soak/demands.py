@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.crash import kills, statements, stops
 from tests.crash.broken_statements import Trouble
-from tests.races import buyers, faults, writers
+from tests.races import buyers, faults, repairers, writers
 from tests.services.test_provider_calls import time_outs
 from tests.stateful import machine
 from tests.support.invented import numbers
@@ -49,6 +49,10 @@ def renewals(shard: int, folder: Path) -> Counter[str]:
     """Renewals at once, with and without faults, leases on and off."""
     seed = shard if shard >= 2 else None
     return buyers.run(buyers.Race(numbers(50, shard), seed=seed, leases=shard % 2 == 0, renew=True), folder)
+
+
+def repairs(shard: int, folder: Path) -> Counter[str]:
+    return repairers.run(folder, 60, shard) + Counter(repairs=60 * repairers.PROCESSES)
 
 
 def wire(shard: int, folder: Path) -> Counter[str]:
@@ -121,6 +125,7 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("1", 20, race, "{numbers} numbers × 16 processes, faults, {calls} calls: {charged} charged, 0 doubles"),
     Demand("1 good", 2, good_race, "{numbers} numbers × 16 processes, no faults: {charged} charged, 0 doubles"),
     Demand("1 renewal", 4, renewals, "{numbers} renewals × 16 processes: {charged} charged, 0 doubles, sound chains"),
+    Demand("1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
     Demand("2", 20, wire, "{purchases} purchases, {faults} met a fault: 0 doubles, {calling} calling, {left} left"),
     Demand("3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost records, recovery ≤ 5 s"),
     Demand("3 statements", len(_STATEMENTS), broken, "{places} failing statements: 0 doubles, 0 untrue endings"),

@@ -1,0 +1,95 @@
+"""Many processes that repair the same records at once: re-fetch, probe, resolve and due tasks in each other's way."""
+
+import random
+from collections import Counter
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, CheckState, PurchaseRequest
+from console.sandbox.server import Sandbox
+from console.settings import Settings
+from tests.support import truth
+from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.desks import environment, opened
+from tests.support.invented import numbers
+
+PROCESSES = 8
+PEOPLE = ("op-a", "lead-b", "lead-c")
+
+
+def run(folder: Path, rounds: int, seed: int) -> Counter[str]:
+    """Half of the records are unknown, half incomplete; at the end all are bought and complete, and nothing more
+    was charged.
+    """
+    names = numbers(6, seed)
+    with Sandbox() as sandbox, opened(folder, sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
+        sandbox.control.config(list_call=True)
+        for i, number in enumerate(names):
+            fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
+            sandbox.control.fault(fault, call=call, number=number)
+            _quietly(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
+        charges = {charge.number: charge.id for charge in sandbox.ledger.charges()}
+        ids = [(console.lookup.find(number).credit_checks[0].id, charges[number]) for number in names]
+        told = environment(folder, sandbox.url, ALARMBOX_FIND_PURCHASES="1")
+        barrier = context().Barrier(PROCESSES)
+        with crowd(repair, [(told, ids, rounds, seed + i, barrier) for i in range(PROCESSES)]) as children:
+            endings = Counter(code for child in children for code in child.report())
+        odd = [code for code in endings if code.startswith("unhandled")]
+        assert not odd, odd
+        _finish(console, ids)
+        found = truth.rows(console.database)
+        truth.check_claims(found)
+        truth.check_charges(found, sandbox.ledger.by_number())
+        assert sandbox.ledger.by_number() == dict.fromkeys(names, 1)
+        assert [row.status for row in found] == ["success"] * len(names)
+        console.audit.verify()
+        return endings
+
+
+def repair(
+    pipe: Pipe, told: dict[str, str], ids: list[tuple[int, int]], rounds: int, seed: int, barrier: Barrier
+) -> None:
+    """One process: each round all begin at the same moment, at the same record, whatever each of them does."""
+    which, chance = random.Random(rounds), random.Random(seed)
+    endings: list[str] = []
+    with open_console(Settings.load(told)) as console:
+        for _ in range(rounds):
+            record, charge = which.choice(ids)
+            barrier.wait(PATIENCE_SECONDS)
+            endings.append(_act(console, record, charge, chance))
+    pipe.send(endings)
+
+
+def _act(console: Console, record: int, charge: int, chance: random.Random) -> str:
+    acts = (
+        lambda: console.credit_checks.refetch(record),
+        lambda: console.credit_checks.probe(record),
+        lambda: console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge),
+        lambda: console.recovery.run_due(),
+        lambda: console.credit_checks.show(record),
+    )
+    with console.acting(chance.choice(PEOPLE)):
+        return _quietly(chance.choice(acts))
+
+
+def _quietly(act: object) -> str:
+    try:
+        act()  # type: ignore[operator]  # a lambda
+    except ConsoleError as refusal:
+        return refusal.code
+    except Exception as bug:
+        return f"unhandled {bug!r}"
+    return "done"
+
+
+def _finish(console: Console, ids: list[tuple[int, int]]) -> None:
+    """What the crowd has left over."""
+    for record, charge in ids:
+        if console.credit_checks.show(record).record.certainty is Certainty.UNKNOWN:
+            console.recovery.resolve("credit-check", record, "success", "seen on their screen", charge)
+        if console.credit_checks.show(record).record.incomplete:
+            console.credit_checks.refetch(record)
+        settled = console.credit_checks.show(record).record
+        assert (settled.state, settled.credit_check_id, settled.incomplete) == (CheckState.SUCCESS, charge, ())
