@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, Update, and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain import states
@@ -28,14 +28,15 @@ _COLUMNS = (
 )  # fmt: skip
 _ALL = select(*_COLUMNS)
 _GET = _ALL.where(_t.id == bindparam("of"))
-_BY_NUMBER = _ALL.where(_t.number_key == bindparam("number")).order_by(_t.id.desc())
-_LIVE = _ALL.where(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
-_STRAY_IDS = select(_t.id).where(_t.work_state.is_(None)).order_by(_t.work_at, _t.id).limit(200).subquery()
-_STRAYS = (
-    _ALL.join_from(_STRAY_IDS, credit_checks, _t.id == _STRAY_IDS.c.id)
-    .where(func.length(_t.number_key) != LENGTH)
-    .order_by(_t.id)
-)
+# Rows by others in a spelling that SQL doesn't know are few, and looked through, because no index finds them until
+# a due task puts them right.
+_other = credit_checks.alias("other").c
+_OTHERS = select(_other.id, _other.number_key).where(_other.work_state.is_(None)).order_by(_other.work_at, _other.id)
+_looked_through = _OTHERS.limit(200).subquery().c
+_STRAY = _t.id.in_(select(_looked_through.id).where(func.length(_looked_through.number_key) != LENGTH))
+_BY_NUMBER = _ALL.where(or_(_t.number_key == bindparam("number"), _STRAY)).order_by(_t.id.desc())
+_CLAIMED = and_(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
+_LIVE = _ALL.where(or_(_CLAIMED, _STRAY)).order_by(_t.claim_number.is_(None), _t.id)
 _RENEWAL = credit_checks.alias("renewal")
 _RENEWED_BY = _ALL.join_from(_RENEWAL, credit_checks, _t.id == _RENEWAL.c.renews).where(
     _RENEWAL.c.id == bindparam("of"), _t.superseded_by == bindparam("of")
@@ -57,24 +58,15 @@ def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset(
 def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
     """All records of a corporation number, newest first."""
     found = [to_record(row, lapsed) for row in conn.execute(_BY_NUMBER, {"number": number})]
-    strays = _strays(conn, number)
-    return tuple(sorted((*found, *strays), key=lambda record: -record.id) if strays else found)
-
-
-def _strays(conn: Connection, number: str) -> tuple[CreditCheck, ...]:
-    """Rows of this number by others in a spelling that SQL doesn't know, oldest first. They are few, and looked
-    through, because no index finds them until a due task puts them right."""
-    strays = (to_record(row, frozenset()) for row in conn.execute(_STRAYS))
-    return tuple([record for record in strays if record.corporation_number == number])
+    return tuple([record for record in found if record.corporation_number == number])
 
 
 def live(conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
-    """The one record that holds the claim on (client, number); the index knows it, or it is a stray."""
-    row = conn.execute(_LIVE, {"client": int(client_id), "number": number}).first()
-    if row:
-        return to_record(row, lapsed)
-    strays = _strays(conn, number)
-    return next((record for record in strays if record.live and record.client_id == client_id), None)
+    """The one record that holds the claim on (client, number): the index knows it, or it is the oldest stray."""
+    pair = (int(client_id), number)
+    rows = conn.execute(_LIVE, {"client": pair[0], "number": number})
+    found = [record for record in (to_record(row, lapsed) for row in rows) if record.live]
+    return next((one for one in found if (int(one.client_id), one.corporation_number) == pair), None)
 
 
 def of_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
