@@ -9,16 +9,8 @@ from sqlalchemy import Connection
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.permissions import may, same_person
-from console.domain.records import (
-    CheckReport,
-    CreditCheck,
-    Explanation,
-    NextStep,
-    Operation,
-    OperationState,
-    OperationView,
-    ResolveResult,
-)
+from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
+from console.domain.results import Explanation, NextStep, OperationView, ResolveResult
 from console.providers.protocol import CreditReader
 from console.services import settling
 from console.services.desk import Desk
@@ -93,7 +85,7 @@ class Operations:
         report = outcome.found
         placeholder = _operation(entry)
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
-            raise unconfirmed(placeholder, outcome)
+            raise unconfirmed(placeholder, outcome, deciding=bool(proof))
         if report.corporation_number != intent.corporation_number:
             raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "other_number"})
         with desk.database.write() as tx:

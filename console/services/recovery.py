@@ -7,14 +7,8 @@ from pathlib import Path
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.permissions import may, same_person
-from console.domain.records import (
-    Certainty,
-    CheckReport,
-    CreditCheck,
-    Operation,
-    OperationState,
-    ResolveResult,
-)
+from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState
+from console.domain.results import ResolveResult
 from console.providers.protocol import Capabilities, CreditReader
 from console.services import refusals, settling
 from console.services.completion import lease_name, stale_view
@@ -208,15 +202,19 @@ def _who(desk: Desk) -> str:
     return desk.holder().operator
 
 
-def unconfirmed(record: CreditCheck | Operation, outcome: Outcome[CheckReport]) -> ConsoleError:
-    """The provider's read did not confirm what a person says."""
+def unconfirmed(
+    record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, deciding: bool = True
+) -> ConsoleError:
+    """The provider's read did not confirm what a person says (or, not `deciding`, what a probe asked).
+
+    Whoever decides is told that nothing is known yet, whatever kept the provider from answering.
+    """
     detail = {"record": record, "reason": outcome.reason, "status": outcome.status}
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return ConsoleError("evidence_mismatch", detail)
     code = part_code(outcome)
-    if code in ("provider_unreachable", "provider_auth", "rate_limited"):
-        return ConsoleError(code, detail)
-    return ConsoleError("outcome_unknown", detail)
+    told = ("provider_unreachable",) if deciding else ("provider_unreachable", "provider_auth", "rate_limited")
+    return ConsoleError(code if code in told else "outcome_unknown", detail)
 
 
 def read_proof(proof: str | Path) -> bytes:

@@ -65,6 +65,17 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
     assert console.credit_checks.show(record.id).record.certainty == "unknown"
 
 
+@pytest.mark.parametrize("fault", ["status:429", "status:500", "status:400"])
+def test_resolve_with_an_unread_id_knows_nothing(console: Console, sandbox: Sandbox, fault: str) -> None:
+    """While the provider doesn't tell, the outcome stays unknown: 4, whatever keeps it from answering."""
+    record = make_unknown(console, sandbox)
+    sandbox.control.fault(fault, call="detail", number=NUMBER)
+    with pytest.raises(ConsoleError) as caught:
+        console.recovery.resolve("credit-check", record.id, "success", "x", charged_id(sandbox))
+    assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
+    assert console.credit_checks.show(record.id).record.certainty == "unknown"
+
+
 def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox) -> None:
     """The first half waits; the same person again is refused under any spelling; the second frees the number."""
     record = make_unknown(console, sandbox, "status:500")
