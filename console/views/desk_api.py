@@ -6,18 +6,13 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from console.domain.pages import PageHit, PageImage
-from console.domain.records import (
-    AuditEntry,
-    CreditCheck,
+from console.domain.records import AuditEntry, CreditCheck, LeaseHolder, Operation, Person, PurchaseRequest
+from console.domain.results import (
     CreditCheckView,
     HealthCheck,
-    LeaseHolder,
     LookupResult,
-    Operation,
     OperationView,
-    Person,
     PurchasePlan,
-    PurchaseRequest,
     QueueCount,
     QueuePage,
     RefetchResult,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from console.domain.records import TaskRun
+from console.domain.results import TaskRun
 from console.views.desk_api import Desk
 from console.views.seat import Seat, Standing
 from console.views.tasks import Failure

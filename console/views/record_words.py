@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from console import wording
-from console.domain.records import Certainty, CheckState, CreditCheck, Explanation, NextStep, TimelineEntry, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, TimelineEntry, WorkState
+from console.domain.results import Explanation, NextStep
 from console.views.look.tokens import Language, Tone, tokens
 from console.views.seat import Seat
 from console.views.tables.columns import AgeCell, Cell, StateCell

@@ -12,7 +12,8 @@ from console import wording
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
 from console.domain.permissions import ROLES_FOR, WORKER, may
-from console.domain.records import CreditCheck, Person, QueueCount, UnfinishedWork
+from console.domain.records import CreditCheck, Person
+from console.domain.results import QueueCount, UnfinishedWork
 from console.views.desk_api import Desk, Settings
 from console.views.look.tokens import Language, ThemeName, Tone
 from console.views.routes import Route
@@ -222,7 +223,9 @@ class Seat(QObject):
             self.language_changed.emit()
 
     def why_not(self, right: str) -> str:
-        """Why the person may not do that, with who may; "" when nothing speaks against it. The service decides."""
+        """Why the person can't do that now, with who may; "" when nothing speaks against it. The service decides."""
+        if self.reach.lost_since is not None:
+            return self.say("reason.not_connected", since=self.reach.lost_since)
         person = next((one for one in self.people if one.name == self.operator), None)
         if not self.people or (person is not None and may(person, right)):
             return ""

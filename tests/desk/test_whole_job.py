@@ -3,7 +3,7 @@
 from PySide6.QtGui import QAccessible
 
 from console.app import Console
-from console.domain.records import CreditCheckView
+from console.domain.results import CreditCheckView
 from console.sandbox.server import Sandbox
 from console.views.dialogs.refetch import RefetchDialog
 from console.views.dialogs.resolve import ResolveDialog

@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
@@ -109,6 +110,41 @@ def test_another_language_at_once(sit: Sit, console: Console) -> None:
     person.press("Esc")
     lookup = person.page(LookupPage)
     person.until(lambda: lookup.company.number == NUMBER)
+
+
+def test_what_spoke_the_other_language_is_gone(sit: Sit, console: Console) -> None:
+    """Pages of the old language don't live on behind the window, reading and counting."""
+    buy(console, NUMBER)
+    person = sit()
+    person.frame.go(LookupRoute(NUMBER))
+    old = person.page(LookupPage)
+    person.until(lambda: old.company.current is not None)
+    for language in ("ja", "en", "ja"):
+        person.opening.seat.speak(language)
+        person.rest()
+    person.until(lambda: not shiboken6.isValid(old))
+    assert len(person.window.findChildren(LookupPage)) == 1
+
+
+def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
+    """From the title over strips and tabs to the content and the actions, then round again."""
+    record = buy(console, NUMBER)
+    person = sit()
+    person.frame.go(RecordRoute(record.id))
+    page = person.page(RecordPage)
+    person.until(lambda: page.view is not None)
+    page.head.title.setFocus()
+    names = []
+    for _ in range(13):
+        focus = QApplication.focusWidget()
+        assert focus is not None
+        names.append(name_of(focus))
+        person.press("Tab")
+    title = ["Record Credit check 1", "Corporation number 1 1803 0101 8771", "Corporation"]
+    sides = [f"AlarmBox's number no. {record.credit_check_id}", "Raw answer"]
+    offered = ["Open PDF", "Probe", "Open PDF"]
+    content = ["Timeline 4", "Timeline"]
+    assert names == [*title, *sides, *offered, *content, "Probe", "Re-fetch...", "Search or command"]
 
 
 def test_another_theme_and_text_size_at_once(sit: Sit) -> None:

@@ -3,7 +3,8 @@
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.records import CreditCheck, Operation, PurchasePlan
+from console.domain.records import CreditCheck, Operation
+from console.domain.results import PurchasePlan
 from console.views.dialogs import purchase_outcome as outcome
 from console.views.dialogs.purchase_form import PurchaseForm
 from console.views.dialogs.steps import LET_GO_SECONDS, StepList, Steps

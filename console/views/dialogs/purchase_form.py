@@ -3,7 +3,8 @@
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QLayout, QWidget
 
-from console.domain.records import CreditCheck, PurchasePlan, PurchaseRequest
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.results import PurchasePlan
 from console.views.seat import Seat
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Surface, Words, column, row

@@ -4,7 +4,8 @@ from PySide6.QtWidgets import QWidget
 
 from console import wording
 from console.domain.errors import EXIT_STATUS
-from console.domain.records import CreditCheck, Operation, PurchasePlan
+from console.domain.records import CreditCheck, Operation
+from console.domain.results import PurchasePlan
 from console.views import record_words as words
 from console.views.dialogs.steps import Steps, happenings
 from console.views.seat import Seat

@@ -4,7 +4,8 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from console import wording
-from console.domain.records import CreditCheck, RefetchResult
+from console.domain.records import CreditCheck
+from console.domain.results import RefetchResult
 from console.views import record_words as words
 from console.views.dialogs.steps import LET_GO_SECONDS, StepList, Steps
 from console.views.routes import PdfRoute

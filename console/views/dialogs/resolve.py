@@ -3,7 +3,8 @@
 from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.records import CreditCheck, Operation, ResolveResult
+from console.domain.records import CreditCheck, Operation
+from console.domain.results import ResolveResult
 from console.views import record_words as words
 from console.views.dialogs.resolve_form import ResolveForm
 from console.views.pages import record_facts

@@ -4,7 +4,8 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console import wording
-from console.domain.records import LeaseHolder, UnfinishedWork
+from console.domain.records import LeaseHolder
+from console.domain.results import UnfinishedWork
 from console.views import record_words as words
 from console.views.desk_api import Desk
 from console.views.frame import Frame

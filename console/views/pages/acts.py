@@ -14,7 +14,7 @@ from console.views.widgets.bars import Bar
 from console.views.widgets.buttons import KeyButton
 
 if TYPE_CHECKING:
-    from console.domain.records import PurchasePlan
+    from console.domain.results import PurchasePlan
 
 _SETTLED = "credit-check"
 
@@ -34,7 +34,7 @@ class Acts(QObject):
         self.probe_any(_SETTLED, record.id)
 
     def probe_any(self, kind: str, id: int | str) -> None:
-        if id in self._probing:
+        if id in self._probing or self._off("probe"):
             return
         seat = self._seat
         self._probing.add(id)
@@ -64,11 +64,9 @@ class Acts(QObject):
         """A refusal that needs reading stays in a bar."""
         seat = self._seat
         unknown = failure.code == "outcome_unknown"
-        close = KeyButton(seat.say("action.close"), kind="inline")
-        close.clicked.connect(self._close_bar)
         lead = seat.say("dialog.probe.still_unknown") if unknown else seat.say("act.refused")
         tone, shape = ("unknown", "question") if unknown else ("bad", "square_bang")
-        self._page.show_bar("act", Bar(lead, seat.message(failure), tone=tone, shape=shape, button=close))  # type: ignore[arg-type]  # a tone
+        self._page.show_bar("act", Bar(lead, seat.message(failure), tone=tone, shape=shape, button=self._closing()))  # type: ignore[arg-type]  # a tone
 
     @Slot()
     def _close_bar(self) -> None:
@@ -76,12 +74,29 @@ class Acts(QObject):
 
     # -- dialogs; imported when first opened
 
+    def _off(self, right: str) -> bool:
+        """Whether the person can't, told in a bar: a key has no reason beside it."""
+        why_not = self._seat.why_not(right)
+        if why_not:
+            lead = self._seat.say("act.refused")
+            self._page.show_bar("act", Bar(lead, why_not, tone="care", shape="square_bang", button=self._closing()))
+        return bool(why_not)
+
+    def _closing(self) -> KeyButton:
+        close = KeyButton(self._seat.say("action.close"), kind="inline")
+        close.clicked.connect(self._close_bar)
+        return close
+
     def refetch(self, record: CreditCheck) -> None:
+        if self._off("refetch"):
+            return
         from console.views.dialogs.refetch import RefetchDialog
 
         RefetchDialog(self._seat, record, self._page.window()).open()
 
     def resolve(self, record: CreditCheck, awaiting_from: str | None = None) -> None:
+        if self._off("resolve"):
+            return
         from console.views.dialogs.resolve import ResolveDialog
 
         if record.certainty is Certainty.UNKNOWN:
@@ -92,6 +107,8 @@ class Acts(QObject):
     def purchase(self, number: str, client: str | None = None) -> None:
         """Read the plan of this moment, then show it."""
         seat = self._seat
+        if self._off("purchase"):
+            return
         seat.read(
             lambda desk: desk.credit_checks.plan(number),
             lambda plan: self._show_plan(plan, client),

@@ -7,13 +7,15 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from console import wording
-from console.domain.records import Certainty, CheckState, CreditCheck, LookupResult, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
+from console.domain.results import LookupResult
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.pages.acts import Acts
 from console.views.pages.columns import check_columns
 from console.views.pages.live_panel import LivePanel
 from console.views.pages.matters import MatterList
+from console.views.pages.page import in_order
 from console.views.pages.static_table import StaticTable
 from console.views.seat import Seat
 from console.views.tables.columns import Column
@@ -59,6 +61,7 @@ class CompanyView(QWidget):
         self._connect()
         seat.people_changed.connect(self._show_rights)
         seat.person_changed.connect(self._show_rights)
+        seat.reach_changed.connect(self._show_rights)
         self._show_rights()
 
     def _head(self) -> QWidget:
@@ -114,6 +117,7 @@ class CompanyView(QWidget):
         self.lists.setCurrentWidget(self.table if self.records else self.none)
         self.panel.setVisible(self._has_room and bool(self.records))
         self._show_current(self.table.current)
+        in_order(self.copyable, self.buy_button, *self.matters.stops, self.table, *self.panel.stops)
 
     @Slot()
     def _first(self) -> None:

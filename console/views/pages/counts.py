@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QVBoxLayout
+from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.look.painting import draw_frame, put_shape
 from console.views.look.runs import baseline_in, draw_runs, elided, runs_width, split_runs
@@ -133,6 +133,11 @@ class CountPanel(Surface):
         for button, line in zip(self._buttons, lines, strict=False):
             button.show_line(line)
         self._foot.say(foot)
+
+    @property
+    def stops(self) -> list[QWidget]:
+        """Where Tab stops, in order."""
+        return [*self._buttons]
 
     def _add(self, line: Line) -> None:
         button = LineButton(line)

@@ -9,14 +9,15 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from console import wording
 from console.domain.dates import JST
-from console.domain.records import CreditCheck, QueueItem, UnfinishedWork
+from console.domain.records import CreditCheck
+from console.domain.results import QueueItem, UnfinishedWork
 from console.views.desk_api import Desk
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.pages.columns import check_columns
 from console.views.pages.counts import CountPanel, Line
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.page import Page, PageHead
+from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.recent import RecentPanel
 from console.views.record_words import PROVIDER
 from console.views.routes import QueuesRoute, RecordRoute
@@ -73,6 +74,7 @@ class HomePage(Page):
         for signal in (seat.standing_changed, seat.reach_changed):
             signal.connect(self._show_standing)
         self._show_standing()
+        in_order(*self.head.stops, *self.mine.stops, *self.team.stops, self.link, self.table)
 
     def _panels(self) -> QHBoxLayout:
         margin = tokens().px("spacing", "page_margin")
@@ -89,7 +91,7 @@ class HomePage(Page):
         self.rows.failed.connect(self.reading_failed)
         self.rows.arrived.connect(self.reading_done)
         self._waiting = Words("", "small_data", "muted")
-        link = LinkButton(seat.say("home.open_queue"))
+        link = self.link = LinkButton(seat.say("home.open_queue"))
         link.clicked.connect(self._open_review)
         margin = tokens().px("spacing", "page_margin")
         title = row(

@@ -12,7 +12,7 @@ from console.views.pages.counts import Line, LineButton
 from console.views.seat import Seat
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import Sign, Surface, Words, column, row
-from console.views.widgets.buttons import KeyButton, LinkButton
+from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.record import FactList
 
 _PAD = 16
@@ -62,6 +62,11 @@ class LivePanel(Surface):
             parts.append(self._earlier(earlier))
         content.setLayout(column(*parts, None, gap=0))
         self._area.setWidget(content)
+
+    @property
+    def stops(self) -> list[QWidget]:
+        """Where Tab stops, in order."""
+        return [*self._area.findChildren(PaintedButton)]
 
     def _head(self, live: CreditCheck | None, client: str | None) -> QWidget:
         say = self._seat.say

@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from console.domain.records import LookupResult
+from console.domain.results import LookupResult
 from console.views.look.tokens import tokens
 from console.views.pages.acts import Acts
 from console.views.pages.company import CompanyView

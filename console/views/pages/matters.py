@@ -51,6 +51,11 @@ class MatterList(QWidget):
         self._count.say(str(len(records)))
         self.setVisible(bool(records))
 
+    @property
+    def stops(self) -> list[QWidget]:
+        """Where Tab stops, in order."""
+        return [*self._box.findChildren(KeyButton)]
+
     def _line(self, record: CreditCheck, *, last: bool) -> QWidget:
         seat = self._seat
         badge = words.cell(words.most_telling(record), seat.language)

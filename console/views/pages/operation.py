@@ -3,7 +3,7 @@
 from PySide6.QtCore import Qt, Slot
 
 from console import wording
-from console.domain.records import CreditCheckView, OperationView
+from console.domain.results import CreditCheckView, OperationView
 from console.views import record_words as words
 from console.views.look.tokens import tokens
 from console.views.pages.acts import Acts

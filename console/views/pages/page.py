@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut, QShowEvent
@@ -23,6 +24,12 @@ Hint = tuple[Sequence[str], str]
 """The keys of one hint and the wording key of what they do."""
 
 
+def in_order(*stops: QWidget) -> None:
+    """Tab goes from one to the next in this order."""
+    for before, after in pairwise(stops):
+        QWidget.setTabOrder(before, after)
+
+
 class PageHead(Surface):
     """Title, a sentence on what this is, when it was read, and reading again."""
 
@@ -32,7 +39,8 @@ class PageHead(Surface):
         self.sentence = Words(sentence, "body", "muted", wrap=True)
         self.read_at = Words("", "small", "muted")
         margin = tokens().px("spacing", "page_margin")
-        beside = (button,) if button else ()
+        self.stops: tuple[QWidget, ...] = (button,) if button else ()
+        beside = self.stops
         self._right = QWidget()
         self._right.setLayout(row(self.read_at, *beside, gap=8))
         self._grid = QGridLayout(self)

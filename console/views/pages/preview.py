@@ -4,7 +4,8 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from console import wording
-from console.domain.records import Certainty, CreditCheck, QueueItem
+from console.domain.records import Certainty, CreditCheck
+from console.domain.results import QueueItem
 from console.views import record_words as words
 from console.views.look.tokens import tokens
 from console.views.seat import Seat

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from PySide6.QtCore import QObject, Signal
 
-from console.domain.records import QueueItem
+from console.domain.results import QueueItem
 from console.views.desk_api import Desk
 from console.views.pages.queue_rows import QueueRow
 from console.views.seat import Seat

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from console import wording
-from console.domain.records import CreditCheck, QueueItem
+from console.domain.records import CreditCheck
+from console.domain.results import QueueItem
 from console.views import record_words as words
 from console.views.desk_api import Desk
 from console.views.look.tokens import tokens

@@ -5,12 +5,12 @@ from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
-from console.domain.records import QueueItem
+from console.domain.results import QueueItem
 from console.views.look.tokens import tokens
 from console.views.pages import queue_rows
 from console.views.pages.acts import Acts
 from console.views.pages.fitted_table import FittedTable
-from console.views.pages.page import Page, PageHead
+from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.preview import Preview
 from console.views.pages.queue_news import QueueNews
 from console.views.pages.queue_rows import QUEUES, QueueRow
@@ -153,6 +153,7 @@ class QueuesPage(Page):
         model.arrived.connect(self._arrived_rows)
         model.failed.connect(self.reading_failed)
         self.list.addWidget(table)
+        in_order(*self.head.stops, self.tabs, self.filter, table, self.news.button)
         return table
 
     @Slot(int)

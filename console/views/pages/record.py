@@ -6,12 +6,13 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console import wording
-from console.domain.records import CreditCheck, CreditCheckView, OperationView
+from console.domain.records import CreditCheck
+from console.domain.results import CreditCheckView, OperationView
 from console.views import record_words as words
 from console.views.look.tokens import tokens
 from console.views.pages import record_facts as facts
 from console.views.pages.acts import Acts
-from console.views.pages.page import Page
+from console.views.pages.page import Page, in_order
 from console.views.pages.record_actions import RecordActions
 from console.views.pages.record_head import RecordHead
 from console.views.pages.record_tabs import RecordTabs
@@ -20,7 +21,7 @@ from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import column
-from console.views.widgets.buttons import KeyButton, LinkButton, ReasonLabel
+from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton, ReasonLabel
 from console.views.widgets.copyable import CopyableId
 from console.views.widgets.record import DocumentStrip, FactForm, Strip
 
@@ -85,6 +86,7 @@ class RecordPage(Page):
             self.key(key, partial(self._act_by_key, name))
         self.key("[", partial(self._step, -1))
         self.key("]", partial(self._step, 1))
+        self.seat.reach_changed.connect(self._reach_changed)
         self.key("Ctrl+C", self._copy_number)
         self.key("Ctrl+Shift+C", self._copy_summary)
 
@@ -151,6 +153,18 @@ class RecordPage(Page):
         self.verbs.show_view(view, self.form)
         self._show_pdf_button(view)
         self._show_holder(view)
+        self._order()
+
+    def _order(self) -> None:
+        """Tab goes from the title over the strips and tabs to the content and the actions."""
+        in_order(
+            *self.head.stops,
+            *self.strip.panels[1].findChildren(PaintedButton),
+            *self.form.findChildren(KeyButton),
+            self.pdf_button,
+            *self.tabs.stops,
+            *self.verbs.bar.findChildren(KeyButton),
+        )
 
     def _add_side_tools(self) -> None:
         """On the provider's side: its number to copy, and the way to its answers. Made once, then kept true."""
@@ -172,6 +186,12 @@ class RecordPage(Page):
             self.pdf_button.set_on()
         else:
             self.pdf_button.set_off(self.seat.say("record.document.nothing_stored"))
+
+    @Slot()
+    def _reach_changed(self) -> None:
+        """The database went away or came back: what acts goes off and on with it."""
+        if self.view is not None:
+            self.verbs.show_view(self.view, self.form)
 
     def _show_holder(self, view: CreditCheckView) -> None:
         holder = view.holder

@@ -3,7 +3,8 @@
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
-from console.domain.records import AllowedAction, Certainty, CheckState, CreditCheckView
+from console.domain.records import Certainty, CheckState
+from console.domain.results import AllowedAction, CreditCheckView
 from console.views.seat import Seat
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
@@ -57,11 +58,17 @@ class RecordActions(QObject):
         allowed = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
             action = allowed.get(name)
-            if action is None or action.allowed:
-                button.set_on()
+            why_not = self._reason(action) if action and not action.allowed else self._unreachable()
+            if why_not:
+                button.set_off(why_not)
             else:
-                button.set_off(self._reason(action))
+                button.set_on()
         self._offer(view, allowed, form)
+
+    def _unreachable(self) -> str:
+        """While the database is away there is reading only."""
+        lost = self._seat.reach.lost_since
+        return self._seat.say("reason.not_connected", since=lost) if lost is not None else ""
 
     def _reason(self, action: AllowedAction) -> str:
         """Why it is off, with the people who may where a role is missing."""

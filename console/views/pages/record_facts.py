@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from console import wording
-from console.domain.records import CheckState, CreditCheck, CreditCheckView, EvidenceItem
+from console.domain.records import CheckState, CreditCheck, EvidenceItem
+from console.domain.results import CreditCheckView
 from console.views import record_words as words
 from console.views.look.tokens import Tone
 from console.views.seat import Seat

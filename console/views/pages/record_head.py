@@ -5,7 +5,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
 from console import wording
-from console.domain.records import CreditCheckView
+from console.domain.results import CreditCheckView
 from console.views.look.tokens import tokens
 from console.views.pages import record_facts as facts
 from console.views.routes import RecordRoute
@@ -51,6 +51,11 @@ class RecordHead(Surface):
         self._grid.addWidget(self.title, 0, 0)
         self._shape: tuple[bool, bool] | None = None
         self._place(identity_below=False, badges_below=False)
+
+    @property
+    def stops(self) -> tuple[QWidget, ...]:
+        """Where Tab stops, in order."""
+        return self.title, self.number, self.all, self.previous, self.next
 
     def _build_identity(self) -> QWidget:
         self.company = ElidedWords("")

@@ -7,7 +7,8 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
 
 from console import wording
-from console.domain.records import CreditCheck, CreditCheckView, Document, EvidenceItem, TimelineEntry, WorkState
+from console.domain.records import CreditCheck, Document, EvidenceItem, TimelineEntry, WorkState
+from console.domain.results import CreditCheckView
 from console.views import record_words as words
 from console.views.look.theme import look
 from console.views.pages.columns import check_columns
@@ -100,6 +101,19 @@ class RecordTabs(QWidget):
         counts = (len(lines), len(view.documents), len(history), len(view.evidence), len(view.timeline))
         for number, count in enumerate(counts):
             self.tabs.set_count(number, wording.format_count(count))
+
+    @property
+    def stops(self) -> tuple[QWidget, ...]:
+        """Where Tab stops, in order."""
+        return (
+            self.tabs,
+            self._timeline,
+            self._papers,
+            self._attempts,
+            self._history,
+            *self._evidence.stops,
+            self._audit,
+        )
 
     def show_tab(self, name: str) -> None:
         self.tabs.setCurrentIndex(_NAMES.index(name))
@@ -218,6 +232,10 @@ class _EvidenceView(QWidget):
         self.setLayout(halves)
         self.setFocusProxy(self._table)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    @property
+    def stops(self) -> tuple[QWidget, ...]:
+        return self._table, self._text
 
     def show_items(self, items: Sequence[EvidenceItem]) -> None:
         self._table.show_rows(items)
