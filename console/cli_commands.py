@@ -12,15 +12,12 @@ from console.cli_json import Exported, Object, Say
 from console.cli_servers import Demo, SandboxAlone
 from console.cli_writer import Lines, Voice, Writer
 from console.domain.errors import ConsoleError
-from console.domain.records import (
-    AuditEntry,
-    CreditCheck,
+from console.domain.records import AuditEntry, CreditCheck, Operation, PurchaseRequest
+from console.domain.results import (
     CreditCheckView,
     HealthCheck,
     LookupResult,
-    Operation,
     OperationView,
-    PurchaseRequest,
     QueuePage,
     RefetchResult,
     ResolveResult,

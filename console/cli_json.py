@@ -8,25 +8,19 @@ from enum import Enum
 from typing import Any
 
 from console.domain.dates import instant_text
-from console.domain.records import (
-    AuditEntry,
-    CreditCheck,
+from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
+from console.domain.results import (
     CreditCheckView,
-    Document,
-    EvidenceItem,
     Explanation,
     HealthCheck,
     LookupResult,
     NextStep,
-    Operation,
     OperationView,
     QueueItem,
     QueuePage,
     RefetchResult,
     ResolveResult,
     TaskRun,
-    TimelineEntry,
-    Work,
 )
 
 Object = dict[str, Any]

@@ -6,23 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from console import wording
 from console.cli_json import Exported
 from console.cli_writer import Lines, Voice
-from console.domain.records import (
-    AuditEntry,
-    CreditCheck,
+from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, Operation, TimelineEntry
+from console.domain.results import (
     CreditCheckView,
-    Document,
-    EvidenceItem,
     Explanation,
     HealthCheck,
     LookupResult,
-    Operation,
     OperationView,
     QueueItem,
     QueuePage,
     RefetchResult,
     ResolveResult,
     TaskRun,
-    TimelineEntry,
 )
 
 Row = Sequence[str]

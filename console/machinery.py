@@ -4,14 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from console.domain.errors import ConsoleError
-from console.domain.records import (
-    CreditCheck,
+from console.domain.records import CreditCheck, LeaseHolder, Operation, PurchaseRequest
+from console.domain.results import (
     CreditCheckView,
-    LeaseHolder,
-    Operation,
     OperationView,
     PurchasePlan,
-    PurchaseRequest,
     QueueCount,
     QueuePage,
     RefetchResult,

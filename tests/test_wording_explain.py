@@ -7,7 +7,8 @@ import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.explain import explain
-from console.domain.records import Certainty, CheckState, CreditCheck, Explanation, Work, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.domain.results import Explanation
 from console.wording import LANGUAGES, NOTHING, message, say
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)

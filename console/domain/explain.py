@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from console.domain.permissions import ROLES_FOR
-from console.domain.records import Certainty, CheckState, CreditCheck, Explanation, NextStep, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
+from console.domain.results import Explanation, NextStep
 from console.domain.schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES
 
 PERSON_DECIDES = ("approver", "operator")

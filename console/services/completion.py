@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.records import CheckState, CreditCheck, Document, RefetchResult
+from console.domain.records import CheckState, CreditCheck, Document
+from console.domain.results import RefetchResult
 from console.services import refusals, settling
 from console.services.desk import Desk
 from console.services.guarded import Guard, Guarded, Progress, Subject

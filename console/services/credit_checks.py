@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from console.domain.corporation_number import InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.records import CheckReport, CreditCheck, PurchasePlan, PurchaseRequest, RefetchResult
+from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from console.domain.results import PurchasePlan, RefetchResult
 from console.services import refusals, remembered, settling
 from console.services.completion import Completion
 from console.services.desk import Desk

@@ -6,7 +6,8 @@ from contextlib import contextmanager, suppress
 
 from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, TaskRun, Work, WorkState
+from console.domain.records import CreditCheck, Work, WorkState
+from console.domain.results import TaskRun
 from console.providers.protocol import Capabilities
 from console.services import settling
 from console.services.completion import Completion

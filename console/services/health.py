@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable
 
 from console.domain.errors import ConsoleError
-from console.domain.records import HealthCheck
+from console.domain.results import HealthCheck
 from console.services.failpoints import NAMES
 from console.settings import Settings
 from console.store import boot_clock, migrate

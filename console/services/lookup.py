@@ -1,7 +1,8 @@
 """Finding records by corporation number, by the beginning of a number or name, or by id."""
 
 from console.domain.corporation_number import InvalidCorporationNumber, one_slip, parse
-from console.domain.records import CreditCheck, LookupResult
+from console.domain.records import CreditCheck
+from console.domain.results import LookupResult
 from console.services.desk import Desk
 from console.store import credit_checks, journal
 

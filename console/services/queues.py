@@ -6,15 +6,8 @@ from sqlalchemy import Connection
 
 from console.domain.errors import ConsoleError
 from console.domain.explain import explain
-from console.domain.records import (
-    CreditCheck,
-    LeaseHolder,
-    NextStep,
-    QueueCount,
-    QueueItem,
-    QueuePage,
-    UnfinishedWork,
-)
+from console.domain.records import CreditCheck, LeaseHolder
+from console.domain.results import NextStep, QueueCount, QueueItem, QueuePage, UnfinishedWork
 from console.services.desk import Desk
 from console.store import approvals, credit_checks, feed, journal, leases, queues
 

@@ -9,16 +9,15 @@ from console.domain.errors import ConsoleError
 from console.domain.explain import explain
 from console.domain.permissions import ROLES_FOR, may
 from console.domain.records import (
-    AllowedAction,
     Certainty,
     CheckState,
     CreditCheck,
-    CreditCheckView,
     EvidenceItem,
     LeaseHolder,
     Person,
     TimelineEntry,
 )
+from console.domain.results import AllowedAction, CreditCheckView
 from console.services.completion import lease_name
 from console.services.desk import Desk
 from console.services.reads import ReadLog

@@ -6,6 +6,7 @@ from typing import Any
 
 from console import cli_json
 from console.domain import records as r
+from console.domain import results
 
 AT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
 TEXT = "2026-11-20T03:20:01Z"
@@ -36,8 +37,8 @@ CHECK = r.CreditCheck(
 OPERATION = r.Operation(
     "op-1", "credit-check.purchase", "credit-check", 17, r.OperationState.CALLING, "op-a", "desk-1", AT, None
 )
-NEXT = r.NextStep("next.c", {"at": AT}, "show credit-check 17")
-EXPLAINED = r.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
+NEXT = results.NextStep("next.c", {"at": AT}, "show credit-check 17")
+EXPLAINED = results.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
 
 
 def through_json(value: dict[str, Any]) -> dict[str, Any]:
@@ -78,13 +79,13 @@ def test_an_operation_has_the_promised_fields() -> None:
 
 def test_show_adds_history_and_next_step() -> None:
     """`show` is the record with timeline, evidence and a next step that is text."""
-    seen = r.CreditCheckView(
+    seen = results.CreditCheckView(
         CHECK,
         EXPLAINED,
         (r.TimelineEntry(AT, "op-a", "purchase", {"before": None, "at": AT}),),
         (r.EvidenceItem(1, AT, "alarmbox", "ab" * 32, "HTTP 200", body="secret", who="op-a"),),
         (r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True),),
-        (r.AllowedAction("refetch", False, "role", {"needs": ["operator"]}),),
+        (results.AllowedAction("refetch", False, "role", {"needs": ["operator"]}),),
         r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, AT, AT),
         history=(CHECK,),
     )
@@ -101,7 +102,7 @@ def test_show_adds_history_and_next_step() -> None:
 
 def test_a_lookup_lists_all_four_kinds() -> None:
     """Orders, payments and refunds are there, empty, whatever is found."""
-    encoded = through_json(cli_json.lookup(r.LookupResult("1180301018771", (CHECK,)), say))
+    encoded = through_json(cli_json.lookup(results.LookupResult("1180301018771", (CHECK,)), say))
     assert encoded["corporation_number"] == "1180301018771"
     assert [record["id"] for record in encoded["credit_checks"]] == [17]
     assert (encoded["orders"], encoded["payments"], encoded["refunds"]) == ([], [], [])
@@ -109,7 +110,7 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 
 def test_a_queue_page_says_why_and_since_when() -> None:
     """Items are records with why, next step and since; the cursor is null at the end."""
-    page = r.QueuePage("incomplete", (r.QueueItem(CHECK, EXPLAINED, AT),), None)
+    page = results.QueuePage("incomplete", (results.QueueItem(CHECK, EXPLAINED, AT),), None)
     encoded = through_json(cli_json.queue_page(page, say))
     (item,) = encoded["items"]
     assert (encoded["queue"], encoded["next_cursor"]) == ("incomplete", None)
@@ -120,7 +121,7 @@ def test_a_queue_page_says_why_and_since_when() -> None:
 def test_refetch_and_resolve_are_records_with_more() -> None:
     """`changed` and `documents`, and `awaiting`, stand beside the record's own fields."""
     document = r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True)
-    refetched = through_json(cli_json.refetched(r.RefetchResult(CHECK, ("pdf",), (document,)), say))
+    refetched = through_json(cli_json.refetched(results.RefetchResult(CHECK, ("pdf",), (document,)), say))
     assert (refetched["id"], refetched["changed"]) == (17, ["pdf"])
     stored = refetched["documents"][0]
     assert (stored["path"], stored["sha256"], stored["bytes"], stored["current"]) == (
@@ -129,7 +130,7 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
         700,
         True,
     )
-    resolved = through_json(cli_json.resolved(r.ResolveResult(CHECK, "second_person"), say))
+    resolved = through_json(cli_json.resolved(results.ResolveResult(CHECK, "second_person"), say))
     assert resolved["awaiting"] == "second_person"
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, Operation, OperationView, PurchaseRequest
+from console.domain.records import CreditCheck, Operation, PurchaseRequest
+from console.domain.results import OperationView
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder

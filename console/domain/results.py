@@ -1,0 +1,167 @@
+"""What services answer: records with their explanation, pages of queues, plans and results of acts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from console.domain.records import (
+    CreditCheck,
+    Document,
+    EvidenceItem,
+    LeaseHolder,
+    Operation,
+    TimelineEntry,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """What happens next, as a code with facts, and the terminal command that a person may run, if any."""
+
+    code: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Verdict, why and next of a record, each a wording code with facts; `may_act` names the roles."""
+
+    verdict: str
+    why: str
+    next_step: NextStep
+    facts: Mapping[str, object] = field(default_factory=dict)
+    may_act: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedAction:
+    """Whether the reader may act now: `reason` is a wording code with facts where not."""
+
+    action: str
+    allowed: bool
+    reason: str | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CreditCheckView:
+    """Everything that one record's screen or `show` needs, read in one call."""
+
+    record: CreditCheck
+    explanation: Explanation
+    timeline: tuple[TimelineEntry, ...]
+    evidence: tuple[EvidenceItem, ...]
+    documents: tuple[Document, ...]
+    actions: tuple[AllowedAction, ...]
+    holder: LeaseHolder | None = None
+    awaiting: str | None = None
+    asked_at: datetime | None = None
+    history: tuple[CreditCheck, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """One journal entry with its history."""
+
+    record: Operation
+    explanation: Explanation
+    timeline: tuple[TimelineEntry, ...]
+    evidence: tuple[EvidenceItem, ...]
+    awaiting: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookupResult:
+    """All we have for one corporation number, newest first."""
+
+    corporation_number: str
+    credit_checks: tuple[CreditCheck, ...]
+    stripped_prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """A record in a queue with why it is there, since when and what happens next."""
+
+    record: CreditCheck
+    explanation: Explanation
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePage:
+    """A keyset page; `next_cursor` is opaque text, None at the end."""
+
+    queue: str
+    items: tuple[QueueItem, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCount:
+    """How many wait, capped at 1,000 (`capped`), and since when the oldest does."""
+
+    queue: str
+    count: int
+    capped: bool
+    oldest: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PurchasePlan:
+    """What the purchase dialog shows before asking: facts of this moment, nothing reserved."""
+
+    corporation_number: str
+    clients: tuple[str, ...]
+    live: tuple[CreditCheck, ...]
+    last: CreditCheck | None
+    running: LeaseHolder | None
+    renewal: bool
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RefetchResult:
+    """What a re-fetch brought: names of changed fields and the record's documents."""
+
+    record: CreditCheck
+    changed: tuple[str, ...]
+    documents: tuple[Document, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveResult:
+    """The record after a decision; `awaiting` is "second_person" while one more is needed."""
+
+    record: CreditCheck | Operation
+    awaiting: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One line of `doctor`: what was looked at, whether it is well, and what to do next if not."""
+
+    name: str
+    ok: bool
+    message: str
+    next: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UnfinishedWork:
+    """Something begun and not ended, for the list shown after a crash."""
+
+    operation: Operation
+    record: CreditCheck | None
+    next_step: NextStep
+    holder: LeaseHolder | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """How often a due task did something in this run."""
+
+    task: str
+    count: int
