@@ -81,10 +81,13 @@ class Claimed:
 
 
 class Unrecorded(ConsoleError):
-    """The call was made and its outcome could not be written: nobody knows it until the answer is delivered."""
+    """The call was made and its outcome could not be written: nobody knows it until the answer is delivered, or,
+    not even `kept` on the desk, until people decide; the provider's id, if it named one, helps them.
+    """
 
-    def __init__(self, claimed: Claimed) -> None:
-        super().__init__("outcome_unknown", {"reason": "not_recorded", "operation_id": claimed.operation_id})
+    def __init__(self, claimed: Claimed, *, kept: bool, provider_id: int | None) -> None:
+        facts = {"reason": "not_recorded" if kept else "not_kept", "operation_id": claimed.operation_id}
+        super().__init__("outcome_unknown", {**facts, "provider_id": provider_id})
         self.claimed = claimed
 
 
@@ -243,8 +246,8 @@ class Guard:
         except Exception as trouble:
             if not operation.effect:
                 raise
-            self._keep_answer(claimed, outcome)
-            raise Unrecorded(claimed) from trouble
+            kept = self._keep_answer(claimed, outcome)
+            raise Unrecorded(claimed, kept=kept, provider_id=_provider_id(outcome)) from trouble
         if mine and operation.effect:
             self._end_intent(claimed, outcome)
         if outcome.kind is OutcomeClass.SUCCEEDED:
@@ -264,7 +267,7 @@ class Guard:
                 leases.release(tx.conn, claimed.lease)
         return mine
 
-    def _keep_answer(self, claimed: Claimed, outcome: Outcome[T]) -> None:
+    def _keep_answer(self, claimed: Claimed, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
         found = outcome.found if isinstance(outcome.found, CheckReport) else None
         answer: Outcome[CheckReport] = replace(outcome, found=found)  # type: ignore[assignment]  # narrowed
@@ -272,15 +275,16 @@ class Guard:
             self._desk.spool.answered(claimed.operation_id, answer)
         except Exception:
             _log.exception("operation %s: the answer could not be kept on the desk either", claimed.operation_id)
+            return False
+        return True
 
     def _end_intent(self, claimed: Claimed, outcome: Outcome[T]) -> None:
         """Tell the spool that the database has the end; an unknown one goes on holding the claim there."""
         if outcome.kind is OutcomeClass.UNKNOWN:
             return
-        provider_id = outcome.found.credit_check_id if isinstance(outcome.found, CheckReport) else None
         bought = outcome.kind is OutcomeClass.SUCCEEDED
         try:
-            self._desk.spool.ended(claimed.operation_id, holds_claim=bought, provider_id=provider_id)
+            self._desk.spool.ended(claimed.operation_id, holds_claim=bought, provider_id=_provider_id(outcome))
         except Exception:
             _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id, exc_info=True)
 
@@ -298,6 +302,10 @@ def _tell(progress: Progress, step: str) -> None:
         progress(step)
     except Exception:
         _log.warning("a listener failed at %r", step, exc_info=True)
+
+
+def _provider_id(outcome: Outcome[T]) -> int | None:
+    return outcome.found.credit_check_id if isinstance(outcome.found, CheckReport) else None
 
 
 def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:

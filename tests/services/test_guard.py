@@ -145,6 +145,26 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     assert (only(console).state, only(console).credit_check_id, len(vendor.charges)) == ("success", 1, 1)
 
 
+@pytest.mark.expects_log("the disk is full")
+def test_an_answer_that_nothing_can_keep_is_told_as_such(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No room anywhere: nobody promises a delivery, and the provider's id is named for the one who decides."""
+
+    def full() -> None:
+        lose_writes(monkeypatch, console)
+        monkeypatch.setattr("console.store.spool.Spool.answered", no_room)
+
+    def no_room(*_: object) -> None:
+        raise ConsoleError("storage_full")
+
+    vendor.during = full
+    lost = refusal(lambda: buy(console))
+    assert (lost.exit_status, lost.detail["reason"], lost.detail["provider_id"]) == (4, "not_kept", 1)
+    monkeypatch.undo()
+    assert refusal(lambda: buy(console)).code == "already_purchased"
+
+
 @pytest.mark.expects_log("the database is taken away")
 def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
