@@ -44,10 +44,9 @@ class Pulse(QObject):
     def _begin(self) -> None:
         for timer in self._timers:
             timer.start()
-        self.read_feed()
-        self.read_standing()
-        self._read_people()
-        QTimer.singleShot(2_000, self, self.run_due)
+        # The first page's rows come first; each of these has time.
+        for wait, act in ((50, self.read_standing), (400, self._read_people), (2_000, self.run_due)):
+            QTimer.singleShot(wait, self, act)
 
     def stop(self) -> None:
         for timer in self._timers:

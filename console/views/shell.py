@@ -1,25 +1,15 @@
 """What belongs to the whole window once there are services: pages, global keys, search, menus, closing."""
 
 from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication
 
-from console.views.dialogs.keys import open_keys
-from console.views.dialogs.leaving import open_leaving
-from console.views.dialogs.unfinished import open_unfinished
-from console.views.finder import Finder
 from console.views.frame import Frame
-from console.views.pages.audit import AuditPage
-from console.views.pages.home import HomePage
-from console.views.pages.lookup import LookupPage
-from console.views.pages.operation import OperationPage
 from console.views.pages.page import Page
-from console.views.pages.pdf import PdfPage
-from console.views.pages.queues import QueuesPage
-from console.views.pages.record import RecordPage
-from console.views.person_menu import PersonMenu
 from console.views.pulse import Pulse
 from console.views.routes import (
     AuditRoute,
@@ -35,15 +25,27 @@ from console.views.seat import Seat
 from console.views.widgets.bars import Bar
 from console.views.widgets.ring import FocusRings
 
-_PAGES: dict[type, Callable[[Seat], Page]] = {
-    HomeRoute: HomePage,
-    QueuesRoute: QueuesPage,
-    LookupRoute: LookupPage,
-    AuditRoute: AuditPage,
-    RecordRoute: RecordPage,
-    OperationRoute: OperationPage,
-    PdfRoute: PdfPage,
+if TYPE_CHECKING:
+    from console.views.finder import Finder
+    from console.views.person_menu import PersonMenu
+
+# By name: a page's module is imported when somebody goes there.
+_PAGES: dict[type, tuple[str, str]] = {
+    HomeRoute: ("home", "HomePage"),
+    QueuesRoute: ("queues", "QueuesPage"),
+    LookupRoute: ("lookup", "LookupPage"),
+    AuditRoute: ("audit", "AuditPage"),
+    RecordRoute: ("record", "RecordPage"),
+    OperationRoute: ("operation", "OperationPage"),
+    PdfRoute: ("pdf", "PdfPage"),
 }
+
+
+def page_of(route: Route) -> Callable[[Seat], Page]:
+    """What makes the page for a place."""
+    module, name = _PAGES[type(route)]
+    made: Callable[[Seat], Page] = getattr(import_module(f"console.views.pages.{module}"), name)
+    return made
 
 
 class Shell(QObject):
@@ -67,15 +69,37 @@ class Shell(QObject):
         self._furnish()
 
     def _make_page(self, route: Route) -> Page:
-        return _PAGES[type(route)](self.seat)
+        return page_of(route)(self.seat)
 
     def _furnish(self) -> None:
         """What speaks a language and hangs on the window's bars."""
-        self.finder = Finder(self.frame)
-        self.menu = PersonMenu(self.frame)
-        self.frame.top.search_wanted.connect(self.finder.open)
-        self.frame.top.operator_wanted.connect(self.menu.open)
+        self._finder: Finder | None = None
+        self._menu: PersonMenu | None = None
+        self.frame.top.search_wanted.connect(self._search)
+        self.frame.top.operator_wanted.connect(self._open_menu)
         self.frame.status.wanted.connect(self._status_wanted)
+
+    @property
+    def finder(self) -> "Finder":
+        """The search, made when it is first wanted."""
+        from console.views.finder import Finder
+
+        if self._finder is None:
+            self._finder = Finder(self.frame)
+        return self._finder
+
+    @property
+    def menu(self) -> "PersonMenu":
+        """The menu behind the person's name, likewise."""
+        from console.views.person_menu import PersonMenu
+
+        if self._menu is None:
+            self._menu = PersonMenu(self.frame)
+        return self._menu
+
+    @Slot()
+    def _open_menu(self) -> None:
+        self.menu.open()
 
     def _bind(self) -> None:
         keys: dict[str, Callable[[], object]] = {
@@ -100,6 +124,8 @@ class Shell(QObject):
 
     @Slot()
     def _keys(self) -> None:
+        from console.views.dialogs.keys import open_keys
+
         open_keys(self.frame, self.frame.page)
 
     @Slot()
@@ -110,12 +136,15 @@ class Shell(QObject):
 
     @Slot(str)
     def _status_wanted(self, _key: str) -> None:
+        from console.views.dialogs.unfinished import open_unfinished
+
         open_unfinished(self.frame)
 
     @Slot()
     def _other_language(self) -> None:
-        self.finder.deleteLater()
-        self.menu.deleteLater()
+        for part in (self._finder, self._menu):
+            if part is not None:
+                part.deleteLater()
         self.frame.rebuild()
         self._furnish()
         self._show_connection()
@@ -138,6 +167,8 @@ class Shell(QObject):
         """Nothing acts, or the person was told what does."""
         if not self.seat.acts:
             return True
+        from console.views.dialogs.leaving import open_leaving
+
         open_leaving(self.frame)
         return False
 
