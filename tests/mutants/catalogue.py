@@ -168,7 +168,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "an answer that can't be recorded is dropped",
-        (Change(GUARDED, "            self._keep_answer(claimed, outcome)\n", ""),),
+        (Change(GUARDED, "self._desk.spool.answered(claimed.operation_id, answer)", "pass"),),
         (GUARD_TESTS,),
     ),
     Mutant(
