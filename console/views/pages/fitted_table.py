@@ -1,6 +1,7 @@
 """A table that hides the columns it can spare where there is no room for all; the others keep their words whole."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHeaderView
@@ -8,6 +9,9 @@ from PySide6.QtWidgets import QHeaderView
 from console.views.look.theme import look
 from console.views.tables.page import RecordTable
 from console.views.tables.paging import PagedModel
+
+TRAIL = 200
+"""How many rows of a list before and after a record its page can walk to."""
 
 
 class FittedTable(RecordTable):
@@ -17,6 +21,21 @@ class FittedTable(RecordTable):
         self._spare = tuple(spare)
         self.unwanted: frozenset[str] = frozenset()
         super().__init__(rows, name, margin=margin)
+
+    def around(self, most: int) -> list[Any]:
+        """The rows about the current one, at most so many before and after it, as far as they are here."""
+        first, last = max(0, self.current_row - most), min(self.rows.rowCount(), self.current_row + most + 1)
+        return [row for row in map(self.rows.row_at, range(first, last)) if row is not None]
+
+    def in_sight(self) -> list[Any]:
+        """The rows that can be seen."""
+        last = self.rowAt(self.viewport().height() - 1)
+        end = last + 1 if last >= 0 else self.rows.rowCount()
+        return [row for row in map(self.rows.row_at, range(max(0, self.rowAt(0)), end)) if row is not None]
+
+    def age(self) -> None:
+        """Time has passed: ages are painted anew."""
+        self.viewport().update()
 
     def fit(self) -> None:
         """Show what there is room for."""

@@ -16,7 +16,7 @@ from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.pages.columns import check_columns
 from console.views.pages.counts import CountPanel, Line
-from console.views.pages.fitted_table import FittedTable
+from console.views.pages.fitted_table import TRAIL, FittedTable
 from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.recent import RecentPanel
 from console.views.record_words import PROVIDER
@@ -135,6 +135,7 @@ class HomePage(Page):
         review = standing.count("review")
         self._waiting.say(wording.format_count(review.count, capped=review.capped) if review else "")
         self._show_unfinished()
+        self.table.age()
 
     def _show_unfinished(self) -> None:
         """What one's own work stopped at, first; it is not lost and can't be discarded."""
@@ -156,8 +157,7 @@ class HomePage(Page):
 
     @Slot(object)
     def _open(self, item: QueueItem) -> None:
-        ids = [self.rows.row_at(number) for number in range(self.rows.rowCount())]
-        trail = tuple(row_.record.id for row_ in ids if row_ is not None)
+        trail = tuple(row_.record.id for row_ in self.table.around(TRAIL))
         self.seat.go(RecordRoute(item.record.id, trail, "queues"))
 
     @Slot()

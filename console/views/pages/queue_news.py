@@ -6,9 +6,9 @@ from PySide6.QtCore import QObject, Signal
 
 from console.domain.results import QueueItem
 from console.views.desk_api import Desk
+from console.views.pages.fitted_table import FittedTable
 from console.views.pages.queue_rows import QueueRow
 from console.views.seat import Seat
-from console.views.tables.page import RecordTable
 from console.views.tasks import Failure
 from console.views.widgets.buttons import KeyButton
 
@@ -40,7 +40,7 @@ class QueueNews(QObject):
         self._fresh.clear()
         self.button.hide()
 
-    def look(self, queue: str, table: RecordTable) -> None:
+    def look(self, queue: str, table: FittedTable) -> None:
         """Read the queue's beginning, and take what is new in it as news."""
 
         def read(desk: Desk) -> tuple[QueueItem, ...]:
@@ -48,7 +48,7 @@ class QueueNews(QObject):
 
         self._seat.read(read, lambda items: self._take(items, table), _unread, owner=self, key=self)
 
-    def _take(self, items: Iterable[QueueItem], table: RecordTable) -> None:
+    def _take(self, items: Iterable[QueueItem], table: FittedTable) -> None:
         items = list(items)
         for item in items:
             place = table.rows.find(item.record.id)
@@ -66,16 +66,15 @@ class QueueNews(QObject):
         self.button.setVisible(bool(self._fresh))
 
     @staticmethod
-    def _renew(table: RecordTable, place: int, item: QueueItem) -> None:
+    def _renew(table: FittedTable, place: int, item: QueueItem) -> None:
         shown = table.rows.row_at(place)
         if isinstance(shown, QueueRow) and shown.item != item:
             table.rows.replace(QueueRow(item, shown.in_group))
 
 
-def _mark_gone(table: RecordTable, here: set[int]) -> None:
+def _mark_gone(table: FittedTable, here: set[int]) -> None:
     """What has left the queue stays where it is, marked, until somebody reads the list again."""
-    for place in range(table.rows.rowCount()):
-        shown = table.rows.row_at(place)
+    for shown in table.in_sight():
         if isinstance(shown, QueueRow):
             table.mark(shown.item.record.id, None if shown.item.record.id in here else "care")
 

@@ -1,7 +1,7 @@
 """The queues: what waits, why, what happens next; worked through by keyboard."""
 
-from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtGui import QKeyEvent, QResizeEvent
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
@@ -9,7 +9,8 @@ from console.domain.results import QueueItem
 from console.views.look.tokens import tokens
 from console.views.pages import queue_rows
 from console.views.pages.acts import Acts
-from console.views.pages.fitted_table import FittedTable
+from console.views.pages.filter_line import FilterLine
+from console.views.pages.fitted_table import TRAIL, FittedTable
 from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.preview import Preview
 from console.views.pages.queue_news import QueueNews
@@ -17,13 +18,10 @@ from console.views.pages.queue_rows import QUEUES, QueueRow
 from console.views.routes import QueuesRoute, RecordRoute
 from console.views.seat import Seat
 from console.views.tables.paging import PagedModel
-from console.views.widgets.base import Sign, Surface, Words, column, row
+from console.views.widgets.base import Surface, column, row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.empty import EmptyState
-from console.views.widgets.inputs import Edit
 from console.views.widgets.tabs import Tabs
-
-_FILTER_AFTER_MS = 200
 
 
 class QueuesPage(Page):
@@ -72,32 +70,18 @@ class QueuesPage(Page):
         self.tabs = Tabs(say("screen.queues"))
         for name in QUEUES:
             self.tabs.add(say(f"queue.{name}.title"), data=name)
-        self.filter = Edit()
-        self.filter.setAccessibleName(say("field.filter"))
-        self.filter.setPlaceholderText(say("queue.filter_prompt"))
-        self.filter.setClearButtonEnabled(False)
-        label = Words(say("field.filter"), "body", "muted")
-        label.setBuddy(self.filter)
-        self.found = Words("", "small", "muted")
-        self.filter.setFixedWidth(300)
-        line = Surface(edge="bottom")
-        margin = tokens().px("spacing", "page_margin")
-        line.setLayout(
-            row(Sign("filter", "muted"), label, self.filter, self.found, None, margins=(margin, 8, margin, 8))
-        )
+        self.filter = FilterLine(self.seat)
         tabs = Surface(edge="bottom")
         tabs.setLayout(row(self.tabs, None))
         self.add(self.head)
         self.add(tabs)
-        self.add(line)
+        self.add(self.filter)
 
     def _connect(self) -> None:
         self.tabs.currentChanged.connect(self._tab)
         self.seat.standing_changed.connect(self._show_counts)
-        self._filter_timer = QTimer(self, singleShot=True, interval=_FILTER_AFTER_MS)
-        self._filter_timer.timeout.connect(self._ask)
-        self.filter.textEdited.connect(self._filter_timer.start)
-        self.filter.installEventFilter(self)
+        self.filter.changed.connect(self._ask)
+        self.filter.left.connect(self.entered)
         self.news.wanted.connect(self.show_new)
         self.news.renewed.connect(self._show_renewed)
         self.preview.opened.connect(self.open_current)
@@ -108,7 +92,7 @@ class QueuesPage(Page):
         for signal, act in ((self.preview.probed, self._probe), (self.preview.refetched, self._refetch),
                             (self.preview.resolved, self._resolve)):  # fmt: skip
             signal.connect(act)
-        self.key("Ctrl+F", self._go_to_filter)
+        self.key("Ctrl+F", self.filter.enter)
         self.key("Ctrl+C", self._copy)
 
     # -- which list
@@ -119,6 +103,7 @@ class QueuesPage(Page):
         elif not self._lists:
             self._show_list()
 
+    @Slot()
     def entered(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -153,7 +138,7 @@ class QueuesPage(Page):
         model.arrived.connect(self._arrived_rows)
         model.failed.connect(self.reading_failed)
         self.list.addWidget(table)
-        in_order(*self.head.stops, self.tabs, self.filter, table, self.news.button)
+        in_order(*self.head.stops, self.tabs, self.filter.edit, table, self.news.button)
         return table
 
     @Slot(int)
@@ -172,13 +157,13 @@ class QueuesPage(Page):
     def _ask(self) -> None:
         """Another question: the list from its beginning."""
         if self.seat.ready:
-            self.rows.read(self.seat.fetch(queue_rows.read_rows(self.queue, self.filter.text())))
+            self.rows.read(self.seat.fetch(queue_rows.read_rows(self.queue, self.filter.text)))
 
     # -- reading
 
     def read(self, reason: str) -> None:
         if reason == "changed":
-            if not self.filter.text():
+            if not self.filter.text:
                 self.news.look(self.queue, self.table)
         elif reason in ("arrived", "person") or self.rows.rowCount() == 0:
             self._show_list()
@@ -198,17 +183,17 @@ class QueuesPage(Page):
             self._show_empty()
         else:
             self.list.setCurrentWidget(table)
-        self.found.say(self._found_words())
+        self.filter.found.say(self._found_words())
 
     def _found_words(self) -> str:
-        if not self.filter.text():
+        if not self.filter.text:
             return ""
         key = "queue.filtered" if self.rows.complete else "queue.filtered_so_far"
         return self.seat.say(key, n=self.rows.row_count)
 
     def _show_empty(self) -> None:
         say = self.seat.say
-        if self.filter.text():
+        if self.filter.text:
             shown = EmptyState(say("queue.filter_empty"), say("queue.filter_empty_hint"), shape="search")
         else:
             last = say("queue.last_checked", at=self.seat.now())
@@ -242,7 +227,8 @@ class QueuesPage(Page):
     def _say_position(self) -> None:
         found = self.seat.standing.count(self.queue)
         known = self.rows.row_count if self.rows.complete else (found.count if found else self.rows.row_count)
-        before = sum(self.rows.row_at(number) is not None for number in range(self.table.current_row + 1))
+        at = self.table.current_row
+        before = at + 1 - sum(heading <= at for heading in self.rows.heading_rows())
         capped = not self.rows.complete and found is not None and found.capped
         total = wording.format_count(known, capped=capped)
         words = self.seat.say("queue.position", position=before, total=total) if before else ""
@@ -250,6 +236,8 @@ class QueuesPage(Page):
 
     @Slot()
     def _show_counts(self) -> None:
+        for table in self._lists.values():
+            table.age()
         for number, name in enumerate(QUEUES):
             found = self.seat.standing.count(name)
             self.tabs.set_count(number, wording.format_count(found.count, capped=found.capped) if found else "")
@@ -259,8 +247,7 @@ class QueuesPage(Page):
     @Slot()
     def open_current(self) -> None:
         if self.current is not None:
-            shown = (self.rows.row_at(number) for number in range(self.rows.rowCount()))
-            trail = tuple(row_.item.record.id for row_ in shown if isinstance(row_, QueueRow))
+            trail = tuple(row_.item.record.id for row_ in self.table.around(TRAIL) if isinstance(row_, QueueRow))
             self.seat.go(RecordRoute(self.current.record.id, trail, "queues"))
 
     @Slot()
@@ -282,28 +269,6 @@ class QueuesPage(Page):
     def _copy(self) -> None:
         if self.current is not None:
             self.acts.copy_number(self.current.record)
-
-    @Slot()
-    def _go_to_filter(self) -> None:
-        self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
-        self.filter.selectAll()
-
-    def eventFilter(self, watched: object, event: object) -> bool:
-        """In the filter: Down and Enter go on to the list, Esc empties it first."""
-        if watched is self.filter and isinstance(event, QKeyEvent) and event.type() == QKeyEvent.Type.KeyPress:
-            return self._filter_key(Qt.Key(event.key()))
-        return False
-
-    def _filter_key(self, key: Qt.Key) -> bool:
-        if key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-            return True
-        if key == Qt.Key.Key_Escape:
-            self.filter.clear()
-            self._ask()
-            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
-            return True
-        return False
 
     # -- room
 

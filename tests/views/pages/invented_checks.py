@@ -1,0 +1,66 @@
+"""Credit checks as values, for pages and words without a database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from console.domain.clock import SystemClock
+from console.domain.explain import explain
+from console.domain.records import Certainty, CheckState, CreditCheck, Work
+from console.domain.results import QueueItem, QueuePage
+from console.views.seat import Seat
+from tests.support.inline_runner import InlineRunner
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+
+
+class Told:
+    """Settings of a window."""
+
+    home = Path("/nowhere")
+    language: Literal["ja", "en"] = "en"
+    operator: str | None = "op-a"
+    environment_word: Literal["production", "test", "training"] = "test"
+
+
+class StillClock(SystemClock):
+    """It is 15:04:05 in Japan."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
+def seat() -> Seat:
+    return Seat(Told(), InlineRunner(), StillClock())
+
+
+def check(id: int = 17, **other: Any) -> CreditCheck:
+    """A bought and complete one; `other` says what differs."""
+    record = CreditCheck(
+        id, "2010401907731", "42", CheckState.SUCCESS, Certainty.KNOWN, Work(), 12345, "架空みなと印刷株式会社",
+        "hold", NOW, NOW, "ab/cd.pdf", (), None, None, 3, NOW, NOW,
+    )  # fmt: skip
+    return replace(record, **other)
+
+
+def item(record: CreditCheck) -> QueueItem:
+    return QueueItem(record, explain(record, NOW), record.changed_at)
+
+
+class QueueDesk:
+    """A desk that has queues alone, `size` records long."""
+
+    def __init__(self, records: list[CreditCheck]) -> None:
+        self._items = [item(record) for record in records]
+        self.reads = 0
+
+    @property
+    def recovery(self) -> "QueueDesk":
+        return self
+
+    def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
+        self.reads += 1
+        begin = int(after or 0)
+        end = begin + limit
+        return QueuePage(name, tuple(self._items[begin:end]), str(end) if end < len(self._items) else None)

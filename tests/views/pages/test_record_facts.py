@@ -1,0 +1,105 @@
+"""A record's view as sides, documents, badges and differences."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from console.domain.explain import explain
+from console.domain.records import (
+    Certainty,
+    CheckState,
+    CreditCheck,
+    Document,
+    EvidenceItem,
+    TimelineEntry,
+    Work,
+    WorkState,
+)
+from console.domain.results import CreditCheckView
+from console.views.pages import record_facts as facts
+from console.views.pages.record_actions import offered
+from tests.views.pages.invented_checks import NOW, check, seat
+
+PDF = Document("ab/cd.pdf", "f" * 64, 186_000, NOW, current=True)
+
+
+def view(record: CreditCheck, *documents: Document, answer: str = "", awaiting: str | None = None) -> CreditCheckView:
+    kept = (EvidenceItem(1, NOW - timedelta(minutes=1), "alarmbox.purchase", "a" * 64, answer),) if answer else ()
+    line = TimelineEntry(NOW, "op-a", "credit-check.bought")
+    return CreditCheckView(
+        record, explain(record, NOW, awaiting=awaiting), (line,), kept, documents, (), awaiting=awaiting
+    )
+
+
+UNKNOWN = check(
+    state=CheckState.PENDING, certainty=Certainty.UNKNOWN, credit_check_id=None, pdf_file_path=None, result=None,
+    work=Work(WorkState.NEEDS_REVIEW, reason="no_list_call"), error_code="read_timeout",
+)  # fmt: skip
+LACKING = check(
+    pdf_file_path=None, incomplete=("pdf",), error_code="pdf_no_end",
+    work=Work(WorkState.SCHEDULED, NOW + timedelta(minutes=54), "incomplete", 1),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [("", "Not asked yet"), ("UNKNOWN read_timeout", "No answer"), ("HTTP 404 NOT_FOUND not_found", "Not found"),
+     ("HTTP 422 FAILED_DEFINITE http_422", "Refused")],
+)  # fmt: skip
+def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) -> None:
+    """Never asked, silent, not found and refused are different things; none of them is called success."""
+    ours, provider, order = facts.sides(view(UNKNOWN, answer=answer), seat())
+    assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
+
+
+def test_found_is_found_whatever_failed_later() -> None:
+    """With the provider's number on record, a reading that failed says nothing about the purchase."""
+    _, provider, _ = facts.sides(view(LACKING, answer="HTTP 503 PENDING http_503"), seat())
+    assert (provider.word, provider.tone) == ("Found", "good")
+
+
+def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
+    """A difference is a sign and a word, not only a frame."""
+    record = check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
+    _, provider, _ = facts.sides(view(record), seat())
+    assert provider.differs
+    assert "differs" in provider.spoken()
+
+
+def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
+    """Only what a bought check lacks is framed."""
+    parts = facts.documents(view(LACKING), seat())
+    assert [part.missing for part in parts] == [False, False, False, True]
+    assert (parts[3].words, parts[3].detail) == ("PDF cut off", "next attempt 15:58:05")
+    assert not any(part.missing for part in facts.documents(view(UNKNOWN), seat()))
+    assert not any(part.missing for part in facts.documents(view(check(), PDF), seat()))
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        (UNKNOWN, ("resolve", "probe")),
+        (LACKING, ("refetch", "probe")),
+        (check(state=CheckState.ERROR, pdf_file_path=None), ("purchase",)),
+        (check(state=CheckState.PENDING, credit_check_id=None), ("probe",)),
+        (check(superseded_by=18), ("successor",)),
+        (replace(LACKING, viewing_over=True), ("open_pdf", "probe")),
+    ],
+)
+def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
+    """Never buying for an unknown one."""
+    assert offered(view(record)) == expected
+
+
+def test_a_proposal_waits_for_the_second_person() -> None:
+    """The work badge says so instead of "needs a person"."""
+    assert facts.badges(view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
+
+
+def test_a_difference_is_told_in_words() -> None:
+    """Field by field, before and after; codes never reach the screen."""
+    told = facts.difference(LACKING, check(result="ng"), seat())
+    assert "Result: Medium risk → High risk" in told
+    assert "PDF: – → copy cd.pdf" in told
+    assert facts.difference(LACKING, LACKING, seat()) == ""
