@@ -11,12 +11,12 @@ from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.results import RefetchResult
-from console.services import refusals, settling
+from console.services import reading, refusals, settling
 from console.services.desk import Desk
 from console.services.guarded import Guard, Guarded, Progress, Subject
 from console.services.heartbeat import Heartbeat
 from console.services.parts import DETAIL, PDF, Part, Parts, broken_off, part_code
-from console.store import credit_checks, evidence, journal, leases
+from console.store import credit_checks, evidence, leases
 from console.store.engine import Transaction
 from console.store.leases import Lease
 
@@ -58,7 +58,7 @@ class Completion:
                 self._parts.plan_next(tx, record_id, attempts=0)
 
     def _follow_up_part(self, record_id: int, name: str) -> None:
-        record = self._record(record_id)
+        record = reading.current(self._desk, record_id)
         if record.state is not CheckState.SUCCESS:  # people decided otherwise while the answer was on its way
             return
         part = self._parts.fetch(record, name)
@@ -96,7 +96,7 @@ class Completion:
         """
         names = tuple(name for name, asked in ((DETAIL, detail), (PDF, pdf)) if asked)
         parts: list[Part] = []
-        before = self._record(record_id)
+        before = reading.current(self._desk, record_id)
         with refusals.audited(self._desk, ACTION, record_id):
             self._desk.require("refetch")
             with self._desk.database.read() as conn:
@@ -121,9 +121,7 @@ class Completion:
         )
 
     def _refuse_hopeless(self, conn: Connection, record_id: int, saw: int | None) -> None:
-        record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
-        if record is None:
-            raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
+        record = reading.found(conn, record_id)
         if saw is not None and saw != record.version:
             raise stale_view(record, saw)
         if record.state is not CheckState.SUCCESS or record.credit_check_id is None:
@@ -132,7 +130,7 @@ class Completion:
             raise ConsoleError("viewing_period_over", {"record": record}, exit_status=3)
 
     def _subject(self, record_id: int, names: tuple[str, ...], operation_id: str) -> Subject:
-        record = self._record(record_id)
+        record = reading.current(self._desk, record_id)
         return Subject(
             credit_checks.KIND, record_id, record.client_id, record.corporation_number,
             key=f"refetch:{operation_id}", fingerprint=",".join(names),
@@ -141,7 +139,7 @@ class Completion:
     def _fetch_all(
         self, record_id: int, names: tuple[str, ...], parts: list[Part], progress: Progress
     ) -> Outcome[None]:
-        record = self._record(record_id)
+        record = reading.current(self._desk, record_id)
         for name in names:
             try:
                 progress(name)
@@ -179,13 +177,6 @@ class Completion:
             {"record": record, "failed": codes, "reason": worst["reason"]},
             exit_status=5 if worst["code"] == "viewing_period_over" else None,
         )
-
-    def _record(self, record_id: int) -> CreditCheck:
-        with self._desk.database.read() as conn:
-            record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
-        if record is None:
-            raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
-        return record
 
 
 def stale_view(record: CreditCheck, saw: int) -> ConsoleError:

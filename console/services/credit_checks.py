@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.results import PurchasePlan, RefetchResult
-from console.services import refusals, remembered, settling
+from console.services import reading, refusals, remembered, settling
 from console.services.completion import Completion
 from console.services.desk import Desk
 from console.services.guarded import Claimed, Guard, Guarded, Subject, Unrecorded
@@ -191,7 +191,7 @@ class CreditChecks:
     def _ended(self, claimed: Claimed, outcome: Outcome[CheckReport]) -> CreditCheck:
         """The outcome is recorded: a database that is lost only now changes nothing about it."""
         try:
-            record = self.read(claimed.subject.id)
+            record = reading.current(self._desk, claimed.subject.id)
         except Exception:
             _log.warning("credit check %s can't be read after its purchase", claimed.subject.id, exc_info=True)
             record = remembered.record(claimed, outcome)
@@ -200,14 +200,6 @@ class CreditChecks:
         raise ConsoleError(
             error_code(outcome), {"record": record, "reason": outcome.reason, "status": outcome.status}
         )
-
-    def read(self, record_id: int) -> CreditCheck:
-        """The record as it is now, unaudited. Raises not_found."""
-        with self._desk.database.read() as conn:
-            record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
-        if record is None:
-            raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
-        return record
 
 
 def error_code(outcome: Outcome[CheckReport]) -> str:

@@ -16,7 +16,7 @@ from console.domain.records import (
 )
 from console.domain.schedules import PURCHASE_PROBES, next_at
 from console.providers.protocol import CreditReader
-from console.services import refusals, settling
+from console.services import reading, refusals, settling
 from console.services.desk import Desk
 from console.services.parts import part_code
 from console.services.recovery import Recovery
@@ -44,13 +44,13 @@ class Probing:
             return self._probe(record_id, automatic)
 
     def _probe(self, record_id: int, automatic: bool) -> CreditCheck:
-        record = self._read(record_id)
+        record = reading.current(self._desk, record_id)
         if record.certainty is Certainty.UNKNOWN:
             return self._probe_unknown(record_id, automatic)
         self._refuse_running(record)
         if record.state is CheckState.SUCCESS and record.credit_check_id is not None and not record.viewing_over:
             self._compare(record)
-        return self._read(record_id)
+        return reading.current(self._desk, record_id)
 
     def _refuse_running(self, record: CreditCheck) -> None:
         with self._desk.database.read() as conn:
@@ -71,7 +71,7 @@ class Probing:
             self._desk.failpoints.reach("after_probe")
             reason = self._take_answer(record, outcome, automatic)
         if reason is None:
-            return self._read(record_id)
+            return reading.current(self._desk, record_id)
         raise self._still_unknown(record_id, outcome, reason)
 
     def _take_answer(
@@ -137,7 +137,7 @@ class Probing:
         credit_checks.change(tx.conn, fresh, now, **credit_checks.work_values(work))
 
     def _still_unknown(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
-        detail = {"record": self._read(record_id), "reason": reason, "status": outcome.status}
+        detail = {"record": reading.current(self._desk, record_id), "reason": reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.SUCCEEDED:
             return ConsoleError("outcome_unknown", detail)
         code = part_code(outcome)
@@ -160,14 +160,7 @@ class Probing:
         if outcome.kind is not OutcomeClass.SUCCEEDED and code in (
             "provider_auth", "rate_limited", "provider_unreachable",
         ):  # fmt: skip
-            raise ConsoleError(code, {"record": self._read(record.id), "reason": outcome.reason})
-
-    def _read(self, record_id: int) -> CreditCheck:
-        with self._desk.database.read() as conn:
-            record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
-        if record is None:
-            raise ConsoleError("not_found", {"kind": KIND, "id": str(record_id)})
-        return record
+            raise ConsoleError(code, {"record": reading.current(self._desk, record.id), "reason": outcome.reason})
 
 
 def _contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> str | None:

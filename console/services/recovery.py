@@ -10,7 +10,7 @@ from console.domain.permissions import may, same_person
 from console.domain.records import Certainty, CheckReport, CreditCheck, Operation, OperationState
 from console.domain.results import ResolveResult
 from console.providers.protocol import Capabilities, CreditReader
-from console.services import refusals, settling
+from console.services import reading, refusals, settling
 from console.services.completion import lease_name, stale_view
 from console.services.desk import Desk
 from console.services.heartbeat import LEASE_SECONDS
@@ -83,13 +83,13 @@ class Recovery:
             record = self._open_matter(record_id, saw)
             yield record
         except credit_checks.Stale:
-            raise stale_view(self._read(record_id), record.version) from None
+            raise stale_view(reading.current(self._desk, record_id), record.version) from None
         finally:
             with settling.tolerated("giving a lease up"), desk.database.write() as tx:
                 leases.release(tx.conn, lease)
 
     def _open_matter(self, record_id: int, saw: int | None) -> CreditCheck:
-        record = self._read(record_id)
+        record = reading.current(self._desk, record_id)
         if saw is not None and saw != record.version and not self._only_lapsed(record_id):
             raise stale_view(record, saw)
         with self._desk.database.read() as conn:
@@ -102,7 +102,7 @@ class Recovery:
             )  # fmt: skip
         if record.operation_id and record.work.reason == "lapsed":
             settling.lapse(self._desk, record.operation_id, self._capabilities())
-            record = self._read(record_id)
+            record = reading.current(self._desk, record_id)
         if record.certainty is not Certainty.UNKNOWN:
             raise ConsoleError("nothing_to_resolve", {"record": record})
         return record
@@ -112,13 +112,6 @@ class Recovery:
         with self._desk.database.read() as conn:
             record = credit_checks.find(conn, record_id)
         return record is not None and record.error_code == "lapsed"
-
-    def _read(self, record_id: int) -> CreditCheck:
-        with self._desk.database.read() as conn:
-            record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
-        if record is None:
-            raise ConsoleError("not_found", {"kind": KIND, "id": str(record_id)})
-        return record
 
     # Bought, confirmed by a read
 
@@ -138,7 +131,7 @@ class Recovery:
         if mismatch is not None:
             raise ConsoleError("evidence_mismatch", {"record": record, "reason": mismatch})
         self._end_spooled(record, bought=True, provider_id=provider_id)
-        return self._read(record.id)
+        return reading.current(self._desk, record.id)
 
     def _keep_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
         with self._desk.database.write() as tx:
@@ -175,9 +168,9 @@ class Recovery:
             else:
                 self._settle_error(tx, record, first.person)
         if first is None:
-            return ResolveResult(self._read(record.id), awaiting="second_person")
+            return ResolveResult(reading.current(self._desk, record.id), awaiting="second_person")
         self._end_spooled(record, bought=False)
-        return ResolveResult(self._read(record.id))
+        return ResolveResult(reading.current(self._desk, record.id))
 
     def _require_second(self, person: str, first: str, record: CreditCheck) -> None:
         if same_person(person, first):

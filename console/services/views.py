@@ -18,6 +18,7 @@ from console.domain.records import (
     TimelineEntry,
 )
 from console.domain.results import AllowedAction, CreditCheckView
+from console.services import reading
 from console.services.completion import lease_name
 from console.services.desk import Desk
 from console.services.reads import ReadLog
@@ -39,9 +40,7 @@ class Views:
         desk = self._desk
         with desk.database.read() as conn:
             person = desk.reader(conn)
-            record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
-            if record is None:
-                raise ConsoleError("not_found", {"kind": KIND, "id": str(record_id)})
+            record = reading.found(conn, record_id)
             proposal = approvals.open_proposal(conn, KIND, str(record_id))
             awaiting = "second_person" if proposal else None
             holder = self._holder(conn, record)
