@@ -229,6 +229,10 @@ class Guard:
         try:
             outcome = operation.call(claimed.subject)
             self._desk.failpoints.reach("after_send")
+        except KeyboardInterrupt:
+            if not operation.effect:
+                raise
+            return Outcome(OutcomeClass.UNKNOWN, "interrupted", Sent.MAYBE)
         except Exception:
             _log.exception("operation %s: the call broke off", claimed.operation_id)
             return Outcome(OutcomeClass.UNKNOWN, "broke_off", Sent.MAYBE)

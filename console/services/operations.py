@@ -152,7 +152,7 @@ class Operations:
 
     def _find(self, operation_id: str) -> Operation:
         with self._desk.database.read() as conn:
-            found = journal.find(conn, operation_id)
+            found = journal.seen(conn, operation_id)
             gone = found is not None and found.action in journal.EFFECTS and _row_of(conn, found) is None
         if found is not None and not gone:
             return found

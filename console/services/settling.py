@@ -17,7 +17,6 @@ from console.domain.records import (
     CheckReport,
     CheckState,
     CreditCheck,
-    OperationState,
     Work,
     WorkState,
 )
@@ -159,8 +158,7 @@ def lapse(desk: Desk, operation_id: str, can: Capabilities) -> bool:
         if operation is None:
             return False
         effect = operation.action in journal.EFFECTS
-        state = OperationState.UNKNOWN if effect else OperationState.FAILED
-        if not journal.lapse(tx.conn, operation_id, state, desk.now()):
+        if not journal.lapse(tx.conn, operation_id, journal.state_after_lapse(operation.action), desk.now()):
             return False
         record = credit_checks.find(tx.conn, operation.subject_id or 0)
         if effect and record is not None and record.state is CheckState.PENDING:

@@ -5,7 +5,7 @@ token in each write keeps such a process, should it wake up, from overwriting wh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,7 @@ _END_ANY = update(operations).values(
 )
 _END = _END_ANY.where(*_MINE)
 _GET = select(*_COLUMNS).where(_t.id == bindparam("of"))
+_SEEN = select(*_COLUMNS, not_(_LIVE)).where(_t.id == bindparam("of"))
 _OF_SUBJECT = (
     select(*_COLUMNS)
     .where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
@@ -144,6 +145,23 @@ def lapse(conn: Connection, operation_id: str, state: OperationState, now: datet
 def find(conn: Connection, operation_id: str) -> Operation | None:
     row = conn.execute(_GET, {"of": operation_id}).first()
     return _operation(row) if row else None
+
+
+def seen(conn: Connection, operation_id: str) -> Operation | None:
+    """An operation as everybody sees it: `calling` ends with its lease, written down by a due task or not."""
+    row = conn.execute(_SEEN, {"of": operation_id, **clock_now()}).first()
+    if row is None:
+        return None
+    *columns, lease_over = row
+    operation = _operation(columns)
+    if operation.state is not OperationState.CALLING or not lease_over:
+        return operation
+    return replace(operation, state=state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
+
+
+def state_after_lapse(action: str) -> OperationState:
+    """What a process that went away leaves behind: an unknown outcome, or a mere reading that has ended."""
+    return OperationState.UNKNOWN if action in EFFECTS else OperationState.FAILED
 
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation, ...]:

@@ -1,0 +1,80 @@
+"""Processes that go away in the middle of a call: by Ctrl+C, or for good."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.results import OperationView
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+
+(NUMBER,) = numbers(1)
+ASK = PurchaseRequest(NUMBER, "1")
+
+
+class Gone(BaseException):
+    """Nobody handles this: as if the process had ended."""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def clock() -> Iterator[HandClock]:
+    made = HandClock()
+    with lease_clock(made):
+        yield made
+
+
+@pytest.fixture
+def vendor(clock: HandClock) -> LedgerVendor:
+    return LedgerVendor(today=clock.today)
+
+
+@pytest.fixture
+def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+    with quick_desk(home, vendor, clock) as desk:
+        yield desk
+
+
+def raising(trouble: BaseException) -> None:
+    raise trouble
+
+
+def state_of(console: Console, record: CreditCheck) -> tuple[str, str | None]:
+    seen = console.recovery.show("operation", record.operation_id or "")
+    assert isinstance(seen, OperationView)
+    return seen.record.state, seen.record.reason
+
+
+def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: LedgerVendor) -> None:
+    """The record says unknown without waiting for any lease, and the refusal names it."""
+    vendor.during = lambda: raising(KeyboardInterrupt())
+    with pytest.raises(ConsoleError) as told:
+        console.credit_checks.purchase(ASK)
+    record = told.value.detail["record"]
+    assert isinstance(record, CreditCheck)
+    assert (told.value.exit_status, told.value.detail["reason"]) == (4, "interrupted")
+    assert (record.state, record.certainty) == ("pending", "unknown")
+
+
+def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+    """Whoever opens the operation of a process that went away reads that its outcome is unknown, worker or not."""
+    vendor.during = lambda: raising(Gone())
+    with pytest.raises(Gone):
+        console.credit_checks.purchase(ASK)
+    (record,) = console.lookup.find(NUMBER).credit_checks
+    assert state_of(console, record) == ("calling", None)
+    clock.at += timedelta(minutes=5)
+    assert state_of(console, record) == ("unknown", "lapsed")
+    console.recovery.run_due()
+    assert state_of(console, record) == ("unknown", "lapsed")
