@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from console import cli_json
-from console.cli_json import Object
 from console.cli_log import BUG
 from console.domain.errors import ConsoleError
-from console.domain.records import TimelineEntry
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a window starts through here too, and its first frame waits for every import
+    from console.cli_json import Object
+    from console.domain.records import TimelineEntry
     from console.settings import Settings
 
 log = logging.getLogger("console.cli")
@@ -41,7 +40,7 @@ class Voice:
 
         return wording.say(key, self.language, **facts)
 
-    def timeline(self, entry: TimelineEntry) -> str:
+    def timeline(self, entry: "TimelineEntry") -> str:
         from console import wording
 
         return wording.timeline_line(entry, self.language)
@@ -67,12 +66,12 @@ class Writer:
         self.spoken = False
         self._stays = False
 
-    def ready(self, data: Callable[[], Object], lines: Callable[[], Lines]) -> None:
+    def ready(self, data: "Callable[[], Object]", lines: Callable[[], Lines]) -> None:
         """Tell that a command which stays is ready; how it ends later is told by the exit status alone."""
         self._stays = True
         self.answer(data, lines)
 
-    def answer(self, data: Callable[[], Object], lines: Callable[[], Lines]) -> None:
+    def answer(self, data: "Callable[[], Object]", lines: Callable[[], Lines]) -> None:
         """Tell a success; only the form that is wanted gets made."""
         if self.as_json:
             self._json({"ok": True, "data": data()}, 0)
@@ -87,6 +86,8 @@ class Writer:
             self.status = error.exit_status
             self.aside(message)
         elif self.as_json:
+            from console import cli_json
+
             detail = cli_json.fact(error.detail, self.voice)
             body = {"code": error.code, "message": message, "detail": detail}
             self._json({"ok": False, "error": body}, error.exit_status)
@@ -120,7 +121,9 @@ class Writer:
         if not self.as_json and sys.stderr is not None and sys.stderr.isatty():
             self.aside(self.voice(f"progress.{step}"))
 
-    def _json(self, payload: Object, status: int) -> None:
+    def _json(self, payload: "Object", status: int) -> None:
+        from console import cli_json
+
         self._once(cli_json.document(payload), status)
 
     def _once(self, content: bytes, status: int) -> None:
