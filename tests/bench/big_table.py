@@ -2,17 +2,17 @@
 
 import sqlite3
 import time
+from hashlib import sha256
 from pathlib import Path
 
 from console.domain.corporation_number import check_digit
 from console.store import migrate
 from console.store.boot_clock import boot_id
 from console.store.engine import Database
-from console.store.schema import HEAD
 
 FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 FORM = 1
-"""Raised whenever what is written here changes: kept files of another form are made anew."""
+"""Raised whenever what is written here changes: kept files of another form, or schema, are made anew."""
 
 OPERATOR = "op-a"
 _STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
@@ -67,13 +67,21 @@ def number_of(row: int) -> str:
 def big_table(rows: int) -> Path:
     """The file of a database with so many records, made if it isn't there. Read it only."""
     FOLDER.mkdir(exist_ok=True)
-    file = FOLDER / f"{rows}-rows-{HEAD}-{FORM}.db"
+    file = FOLDER / f"{rows}-rows-{FORM}-{_schema()}.db"
     if not file.exists():
+        for old in FOLDER.glob(f"{rows}-rows-*"):
+            old.unlink()
         began = time.monotonic()
         print(f"Making {file.name} …", flush=True)
         _make(file, rows)
         print(f"… took {time.monotonic() - began:.0f} s, {file.stat().st_size / 1e9:.1f} GB", flush=True)
     return file
+
+
+def _schema() -> str:
+    """Stands for the migrations as they are."""
+    steps = sorted((migrate.MIGRATIONS / "versions").glob("*.py"))
+    return sha256(b"".join(step.read_bytes() for step in steps)).hexdigest()[:8]
 
 
 def _make(file: Path, rows: int) -> None:
