@@ -25,8 +25,8 @@ _GAP = "  "
 
 
 def table(rows: Iterable[Row]) -> Iterator[str]:
-    """Columns side by side; a Japanese character takes two places."""
-    cells = [list(row) for row in rows]
+    """Columns side by side, a row in a line; a Japanese character takes two places."""
+    cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
     widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = (text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True))

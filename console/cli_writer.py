@@ -19,6 +19,14 @@ if TYPE_CHECKING:  # a window starts through here too, and its first frame waits
 log = logging.getLogger("console.cli")
 
 Lines = Iterable[str]
+# What could drive a terminal or turn the reading order: control characters but the line's end, and bidi marks.
+_UNSEEN = (*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SHOWN = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" for code in _UNSEEN if code != 0x0A}
+
+
+def plain(text: str) -> str:
+    """Text as it may go to a terminal, whoever wrote parts of it."""
+    return text.translate(_SHOWN)
 
 
 def wants_json(words: Sequence[str]) -> bool:
@@ -76,7 +84,7 @@ class Writer:
         if self.as_json:
             self._json({"ok": True, "data": data()}, 0)
         else:
-            text = "".join(line + "\n" for line in lines())
+            text = "".join(plain(line) + "\n" for line in lines())
             self._once(text.encode(self._encoding(), "backslashreplace"), 0)
 
     def refuse(self, error: ConsoleError) -> None:
@@ -106,7 +114,7 @@ class Writer:
     def aside(self, text: str) -> None:
         """A line for people beside the answer."""
         if sys.stderr is not None:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(plain(text) + "\n")
 
     def read_settings(self) -> "Settings":
         """The desk's settings; from here on the answer speaks their language."""

@@ -54,3 +54,4 @@ def test_columns_stand_under_each_other() -> None:
     lines = list(cli_text.table([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
     assert lines == ["a    与信  x", "bbb  ok", "           y"]
     assert list(cli_text.table([])) == []
+    assert list(cli_text.table([("a\nb", "c")])) == ["a b  c"]

@@ -53,3 +53,15 @@ def test_no_stdout_at_all_is_no_failure() -> None:
     writer = Writer(None, Voice(), as_json=True)
     told(writer)
     assert writer.status == 0
+
+
+def test_nothing_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Names that providers give may hold escape sequences and marks that turn the reading order: shown, not done."""
+    hostile = "\x1b[2J株式会社\u202eA\x00\r\x9b1m\u2066"
+    shown = "\\x1b[2J株式会社\\u202eA\\x00\\x0d\\x9b1m\\u2066"
+    out = io.StringIO()
+    writer = Writer(out, Voice(), as_json=False)
+    writer.answer(dict, lambda: [hostile, "two\nlines"])
+    writer.aside(hostile)
+    assert out.getvalue() == f"{shown}\ntwo\nlines\n"
+    assert capsys.readouterr().err == f"{shown}\n"
