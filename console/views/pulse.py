@@ -44,6 +44,7 @@ class Pulse(QObject):
     def _begin(self) -> None:
         for timer in self._timers:
             timer.start()
+        self.read_feed()  # from here on nothing is missed
         # The first page's rows come first; each of these has time.
         for wait, act in ((50, self.read_standing), (400, self._read_people), (2_000, self.run_due)):
             QTimer.singleShot(wait, self, act)

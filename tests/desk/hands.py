@@ -33,6 +33,7 @@ class Person:
         self.window.activateWindow()
         bot.waitActive(self.window, timeout=PATIENCE_MS)
         self.until(lambda: self.opening.shell is not None and self.frame.page is not None)
+        self.until(lambda: self.opening.seat.standing.read_at is not None and bool(self.opening.seat.people))
         self.rest()
 
     @property

@@ -123,7 +123,7 @@ def test_what_spoke_the_other_language_is_gone(sit: Sit, console: Console) -> No
         person.opening.seat.speak(language)
         person.rest()
     person.until(lambda: not shiboken6.isValid(old))
-    assert len(person.window.findChildren(LookupPage)) == 1
+    person.until(lambda: len(person.window.findChildren(LookupPage)) == 1)
 
 
 def test_tab_follows_the_page(sit: Sit, console: Console) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtGui import QPainter, QPixmap
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 
 from console.views.frame import Frame
@@ -120,10 +120,8 @@ class Stage:
 
 
 def _live() -> None:
-    """One turn of the event loop; without a running loop Qt keeps what is to be deleted."""
-    QApplication.processEvents()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    time.sleep(0.005)
+    """Some turns of the event loop, in which also goes what is to be deleted."""
+    QTest.qWait(5)
 
 
 @contextmanager
