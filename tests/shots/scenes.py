@@ -47,7 +47,8 @@ def company(stage: Stage) -> None:
     stage.shoot("company-none")
     page = stage.find(LookupPage)
     known = stage.desk.of("complete")[0].number
-    page.number.edit.setText(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
+    page.number.edit.selectAll()
+    page.number.edit.insert(known[:5] + str((int(known[5]) + 1) % 10) + known[6:])
     stage.shoot("lookup-wrong-digit")
 
 

@@ -1,6 +1,6 @@
 """Settling an unknown outcome with evidence, by one person or two."""
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.records import CreditCheck, Operation
@@ -51,8 +51,6 @@ class ResolveDialog(DialogFrame):
             self.set_act_off(why_not)
         else:
             self.set_act_on(say("dialog.resolve.nothing_yet") if key == "act" else say("dialog.enter_cancels"))
-        self.fit()
-        QTimer.singleShot(0, self, self.fit)  # fields that were hidden until now get their height only then
 
     @Slot()
     def _ask(self) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from PySide6.QtCore import QRectF, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QRectF, Qt, QTimer, Slot
 from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
@@ -114,6 +114,7 @@ class DialogFrame(QDialog):
     def show_content(self, content: QWidget) -> None:
         """Put this in the middle, in place of what was there; the window keeps its place and takes its height."""
         holder = QWidget()
+        holder.installEventFilter(self)
         holder.setLayout(column(content, margins=(_MARGIN, 16, _MARGIN, 16)))
         before = self._area.takeWidget()
         if before is not None:
@@ -121,6 +122,13 @@ class DialogFrame(QDialog):
         self._area.setWidget(holder)
         self.fit()
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The content asks for another height: words in it changed, or fields came and went."""
+        if event.type() == QEvent.Type.LayoutRequest and watched is self._area.widget():
+            QTimer.singleShot(0, self, self.fit)
+        return super().eventFilter(watched, event)
+
+    @Slot()
     def fit(self) -> None:
         """Take the height that the content needs at this width; what the window below is too low for scrolls."""
         box, holder = self.layout(), self._area.widget()
@@ -128,7 +136,9 @@ class DialogFrame(QDialog):
         if box is None or inner is None:
             return
         inner.activate()
-        wanted = inner.totalHeightForWidth(self.width() - 2)
+        wanted = inner.totalSizeHint().height()
+        if inner.hasHeightForWidth():
+            wanted = inner.totalHeightForWidth(self.width() - 2)
         self._area.setFixedHeight(0)
         box.activate()
         around = box.totalHeightForWidth(self.width())
