@@ -19,9 +19,10 @@ from console.domain.results import (
 from console.providers.protocol import CreditVendor
 from console.services import credit_checks as purchasing
 from console.services.completion import Completion
+from console.services.described import Progress
 from console.services.desk import Desk
 from console.services.due import DueTasks
-from console.services.guarded import Guard, Progress
+from console.services.guarded import Guard
 from console.services.heartbeat import Heartbeat
 from console.services.lookup import Lookup
 from console.services.operations import Operations

@@ -12,8 +12,9 @@ from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckState, CreditCheck, Document
 from console.domain.results import RefetchResult
 from console.services import reading, refusals, settling
+from console.services.described import Guarded, Progress, Subject
 from console.services.desk import Desk
-from console.services.guarded import Guard, Guarded, Progress, Subject
+from console.services.guarded import Guard
 from console.services.heartbeat import Heartbeat
 from console.services.parts import DETAIL, PDF, Part, Parts, broken_off, part_code
 from console.store import credit_checks, evidence, leases

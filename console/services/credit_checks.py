@@ -16,8 +16,9 @@ from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.results import PurchasePlan, RefetchResult
 from console.services import reading, refusals, remembered, settling
 from console.services.completion import Completion
+from console.services.described import Claimed, Guarded, Subject, Unrecorded
 from console.services.desk import Desk
-from console.services.guarded import Claimed, Guard, Guarded, Subject, Unrecorded
+from console.services.guarded import Guard
 from console.services.lookup import Lookup
 from console.services.vendors import Vendors
 from console.store import credit_checks, journal, leases

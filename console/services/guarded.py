@@ -7,18 +7,17 @@ the next process knows what to do.
 
 import logging
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import get_ident
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.domain.records import CheckReport, LeaseHolder, OperationState
+from console.domain.records import CheckReport, LeaseHolder
+from console.services.described import Claimed, Guarded, Progress, Subject, Unrecorded, ended_state
 from console.services.desk import Desk
 from console.services.heartbeat import Heartbeat
 from console.services.idempotency import refuse_repeat
@@ -34,61 +33,6 @@ _FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.1
 _log = logging.getLogger("console.guard")
 
 T = TypeVar("T")
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What tx1 claimed: the record, and for a purchase the pair that the unique index now holds."""
-
-    kind: str
-    id: int
-    client_id: str | None
-    corporation_number: str | None
-    key: str
-    fingerprint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Guarded(Generic[T]):
-    """One guarded operation, described. All callables run in the caller's thread.
-
-    `check` refuses what can't succeed, before and during waiting. `claim` makes the checks again and writes, in
-    tx1. `call` asks the provider, with no transaction open. `record` writes what the outcome means, in tx2.
-    `deliver` settles an answer that came too late for tx2, False when there is nothing left to settle. `effect`:
-    it costs or moves money.
-    """
-
-    action: str
-    lease: str | None
-    waits: bool
-    effect: bool
-    check: Callable[[Connection], None]
-    claim: Callable[[Transaction, str], Subject]
-    call: Callable[[Subject], Outcome[T]]
-    record: Callable[[Transaction, Subject, Outcome[T]], None]
-    deliver: Callable[[str, Outcome[T]], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """A committed tx1."""
-
-    operation_id: str
-    fence: int
-    subject: Subject
-    lease: Lease | None
-
-
-class Unrecorded(ConsoleError):
-    """The call was made and its outcome could not be written: nobody knows it until the answer is delivered, or,
-    not even `kept` on the desk, until people decide; the provider's id, if it named one, helps them.
-    """
-
-    def __init__(self, claimed: Claimed, *, kept: bool, provider_id: int | None) -> None:
-        facts = {"reason": "not_recorded" if kept else "not_kept", "operation_id": claimed.operation_id}
-        super().__init__("outcome_unknown", {**facts, "provider_id": provider_id})
-        self.claimed = claimed
 
 
 class _Gone(Exception):
@@ -310,12 +254,3 @@ def _tell(progress: Progress, step: str) -> None:
 
 def _provider_id(outcome: Outcome[T]) -> int | None:
     return outcome.found.credit_check_id if isinstance(outcome.found, CheckReport) else None
-
-
-def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
-    """What the journal says of an outcome. A reading that taught nothing has failed; nobody need settle it."""
-    if outcome.kind is OutcomeClass.SUCCEEDED:
-        return OperationState.DONE
-    if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:
-        return OperationState.FAILED
-    return OperationState.UNKNOWN

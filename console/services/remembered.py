@@ -3,7 +3,7 @@
 from console.domain.dates import day_begins, day_ended
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.records import Certainty, CheckReport, CheckState, CreditCheck, Work, WorkState
-from console.services.guarded import Claimed
+from console.services.described import Claimed
 
 _KNOWN = {
     OutcomeClass.SUCCEEDED: CheckState.SUCCESS,

@@ -22,6 +22,7 @@ from console.domain.records import (
 )
 from console.domain.schedules import INCOMPLETE_REFETCHES, PURCHASE_PROBES, next_at
 from console.providers.protocol import Capabilities
+from console.services.described import ended_state
 from console.services.desk import Desk
 from console.store import approvals, cases, credit_checks, evidence, journal
 from console.store.engine import Transaction
@@ -195,8 +196,6 @@ def _settle_by_answer(
     desk: Desk, tx: Transaction, record: CreditCheck, operation_id: str, outcome: Outcome[CheckReport],
     can: Capabilities,
 ) -> None:  # fmt: skip
-    from console.services.guarded import ended_state
-
     journal.settle(tx.conn, operation_id, ended_state(outcome, effect=True), outcome, desk.now())
     desk.note(tx, "credit-check.late_answer", record.id, {"operation": operation_id, "outcome": outcome.kind.value})
     record_outcome(desk, tx, record.id, outcome, can)

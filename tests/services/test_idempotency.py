@@ -10,7 +10,8 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
-from console.services.guarded import Guard, Guarded, Subject
+from console.services.described import Guarded, Subject
+from console.services.guarded import Guard
 from console.services.heartbeat import Heartbeat
 from console.services.idempotency import Begun, Idempotency
 from tests.support.ledger_vendor import LedgerVendor
