@@ -147,6 +147,7 @@ def purchase(stage: Stage) -> None:
         dialog.act_button.click()
         if name == "asking":
             stage.until(lambda number=number: control.state()["held"] != [])  # type: ignore[misc]  # of this turn
+            QTest.qWait(300)
             stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
             stage.shoot("dialog-purchase-asking")
             del stage.opening.runner.is_idle
