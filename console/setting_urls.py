@@ -39,15 +39,15 @@ def database_url(given: Given) -> tuple[str, Path | None]:
     path = found["path"].removeprefix("/")
     if not path or "?" in path or path.startswith((":memory:", "file:")):
         raise given.bad("database_form")
-    file = Given(given.name, path, given.file).path()
+    file = Given(given.name, unquote(path), given.file).path()
     if file.is_dir():
         raise given.bad("database_form")
     return sqlite_url(file), file
 
 
 def sqlite_url(file: Path) -> str:
-    """The SQLAlchemy URL of an absolute file."""
-    return f"sqlite:///{file}"
+    """The SQLAlchemy URL of an absolute file: there `%` introduces a character and `?` ends the file's name."""
+    return f"sqlite:///{str(file).replace('%', '%25').replace('?', '%3F')}"
 
 
 def redis_url(given: Given) -> str:

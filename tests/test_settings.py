@@ -350,3 +350,15 @@ def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> Non
     secrets = {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "a", "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": "b"}
     assert load_settings(env | secrets, keyring=lambda: None).enabled("alarmbox")
     assert load_settings(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}, keyring=lambda: None).enabled("alarmbox")
+
+
+@pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])
+def test_the_database_lies_in_the_home_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    """What means something in a URL is a mere letter in a folder's name, by default and written as a URL."""
+    from sqlalchemy import make_url
+
+    home = tmp_path / name
+    settings = Settings.load({"CONSOLE_HOME": str(home)})
+    assert make_url(settings.database_url).database == str(home / "console.db")
+    written = Settings.load({"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": settings.database_url})
+    assert (written.database_url, written.database_path) == (settings.database_url, home / "console.db")
