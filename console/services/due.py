@@ -15,8 +15,10 @@ from console.services.desk import WORKER, Desk, acting
 from console.services.parts import PDF
 from console.services.probing import Probing
 from console.store import cases, credit_checks, journal, queues
+from console.store.engine import Transaction
 
 BATCH = 200
+AT_ONCE = 50
 _log = logging.getLogger("console.worker")
 
 
@@ -88,39 +90,70 @@ class DueTasks:
         self._completion.refetch(record.id, detail=detail, pdf=pdf, saw=None, progress=lambda _step: None)
 
     def _each_due(self, reason: str, act: Callable[[CreditCheck], object]) -> int:
+        """How many were taken; what another process has dealt with meanwhile is left alone."""
         with self._desk.database.read() as conn:
             records = queues.due(conn, reason, self._desk.now(), BATCH)
-        for record in records:
-            with _skipping(f"{reason} of {record.id}"):
-                act(record)
-        return len(records)
+        return sum(self._take(record, reason, act) for record in records)
+
+    def _take(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
+        with self._desk.database.read() as conn:
+            fresh = credit_checks.find(conn, record.id)
+        if fresh is None or fresh.version != record.version:
+            return 0
+        with _skipping(f"{reason} of {record.id}"):
+            act(record)
+        return 1
 
     def _adopt_rows_by_others(self) -> int:
         """Rows with the original columns only: number and state as we write them, or a case for a person."""
+        done = 0
         with self._desk.database.read() as conn:
-            rows = queues.written_by_others(conn, BATCH)
-        for record_id, raw, key in rows:
-            with _skipping("a row written by another application"):
-                self._adopt(record_id, raw, key)
+            waiting = bool(queues.written_by_others(conn, 1))
+        while waiting:
+            adopted = self._adopt_some()
+            done, waiting = done + adopted, adopted > 0
+        return done
+
+    def _adopt_some(self) -> int:
+        """A few in one short transaction; each alone where one spoils it for the others."""
+        rows: tuple[tuple[int, str, str], ...] = ()
+        try:
+            with self._desk.database.write() as tx:
+                rows = queues.written_by_others(tx.conn, AT_ONCE)
+                for row in rows:
+                    self._adopt(tx, *row)
+        except Exception:
+            _log.warning("rows written by another application: each alone", exc_info=True)
+            return sum(self._adopt_alone(row) for row in rows)
         return len(rows)
 
-    def _adopt(self, record_id: int, raw: str, key: str) -> None:
+    def _adopt_alone(self, row: tuple[int, str, str]) -> int:
+        done = False
+        with _skipping("a row written by another application"):
+            done = self._adopt_one(row)
+        return int(done)
+
+    def _adopt_one(self, row: tuple[int, str, str]) -> bool:
+        with self._desk.database.write() as tx:
+            self._adopt(tx, *row)
+        return True
+
+    def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> None:
         desk, number = self._desk, key
         with suppress(InvalidCorporationNumber):
             number = parse(raw, dummies=True).value
-        with desk.database.write() as tx:
-            record = credit_checks.find(tx.conn, record_id)
-            if record is None:
-                return
-            now = desk.now()
-            first = credit_checks.holder_before(tx.conn, record, number) if raw != number else None
-            kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
-            work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=first is not None)
-            kept |= {"status": record.state, "corporation_number": number, **credit_checks.work_values(work)}
-            credit_checks.change(tx.conn, record, now, **kept)
-            if work.reason in ("number_unreadable", "duplicate"):
-                cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
-            desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)
+        record = credit_checks.find(tx.conn, record_id)
+        if record is None:
+            return
+        now = desk.now()
+        first = credit_checks.holder_before(tx.conn, record, number) if raw != number else None
+        kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
+        work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=first is not None)
+        kept |= {"status": record.state, "corporation_number": number, **credit_checks.work_values(work)}
+        credit_checks.change(tx.conn, record, now, **kept)
+        if work.reason in ("number_unreadable", "duplicate"):
+            cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
+        desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)
 
 
 def _work_of_adopted(record: CreditCheck, *, readable: bool, clash: bool) -> Work:

@@ -9,6 +9,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
+from console.services.parts import Part, Parts
 from tests.support.desks import NUMBERS, MovedClock, opened
 
 NUMBER = NUMBERS[0]
@@ -189,6 +190,26 @@ def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clo
     clock.offset = timedelta(minutes=6)
     assert {run.task: run.count for run in console.recovery.run_due()}["refetches"] == 1
     assert console.credit_checks.show(record.id).record.incomplete == ()
+
+
+def test_two_runs_of_due_tasks_share_the_work(
+    console: Console, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each record is fetched once, by whichever run comes to it first; the other passes by."""
+    sandbox.control.fault("pdf_missing", call="pdf", times=2)
+    records = [buy(console, number) for number in NUMBERS[:2]]
+    clock.offset = timedelta(minutes=6)
+    fetch, asked = Parts.fetch, list[int]()
+
+    def meeting(parts: Parts, record: CreditCheck, name: str) -> Part:
+        asked.append(record.id)
+        if len(asked) == 1:
+            console.recovery.run_due()
+        return fetch(parts, record, name)
+
+    monkeypatch.setattr(Parts, "fetch", meeting)
+    console.recovery.run_due()
+    assert sorted(asked) == [record.id for record in records]
 
 
 def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:

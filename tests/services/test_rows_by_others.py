@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
+from console.store import credit_checks
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import quick_desk, quick_folder
@@ -117,3 +118,28 @@ def test_dates_that_are_none_are_missing(console: Console, nonsense: object) -> 
     assert "dates" in console.credit_checks.show(row).record.incomplete
     console.recovery.run_due()
     assert [r.id for r in console.lookup.find(NUMBER).credit_checks] == [row]
+
+
+@pytest.mark.expects_log("the spoilt row is told")
+def test_one_run_puts_all_of_them_right(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, and even if one of them can't be: the others don't wait for it."""
+    many = numbers(130)
+    written = [write(console, f"T{number}", credit_check_id=5) for number in many]
+    find, spoilt = credit_checks.find, written[3]
+
+    def sometimes(conn: Connection, record_id: int) -> CreditCheck | None:
+        if record_id == spoilt:
+            raise ValueError("a row that nobody foresaw")
+        return find(conn, record_id)
+
+    monkeypatch.setattr("console.services.due.credit_checks.find", sometimes)
+    assert adopted(console) == len(many) - 1
+    monkeypatch.undo()
+    assert adopted(console) == 1
+    assert adopted(console) == 0
+    with console.database.read() as conn:
+        assert conn.scalar(text("SELECT count(*) FROM hansha_alarmbox_credit_checks WHERE status = 'success'")) == 130
+
+
+def adopted(console: Console) -> int:
+    return next(run.count for run in console.recovery.run_due() if run.task == "rows_by_others")
