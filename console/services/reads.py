@@ -16,12 +16,19 @@ class ReadLog:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._waiting: list[NewAuditEntry] = []
+        self._open: dict[str, NewAuditEntry] = {}
         self._lock = Lock()
 
     def opened(self, what: str, kind: str, subject_id: int | str | None) -> None:
-        """Note that the acting person has seen a record, a PDF or an export."""
+        """Note that the acting person has seen a record, a PDF or an export.
+
+        A screen that reads its record again after each change is still the same opening.
+        """
         entry = NewAuditEntry(self._desk.operator or WORKER, what, kind, subject_id)
         with self._lock:
+            if self._open.get(entry.who) == entry:
+                return
+            self._open[entry.who] = entry
             self._waiting.append(entry)
             full = len(self._waiting) >= BATCH
         if full:

@@ -163,7 +163,7 @@ class Recovery:
             proof_id = evidence.add_proof(tx.conn, (KIND, record.id), record.operation_id, person, proof, now)
             if first is None:
                 approvals.propose(tx.conn, KIND, str(record.id), "error", person, proof_id, now)
-                credit_checks.announce(tx.conn, record.id, now)
+                credit_checks.raise_version(tx.conn, record, now)
                 desk.note(tx, "credit-check.resolve_proposed", record.id, {"as": "error", "evidence": proof_id})
             else:
                 self._settle_error(tx, record, first.person)

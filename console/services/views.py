@@ -113,7 +113,9 @@ class Views:
         return rules[name]()
 
     def _not_renewable(self, record: CreditCheck) -> str | None:
-        if record.state is not CheckState.SUCCESS or not record.live:
+        if record.state is not CheckState.SUCCESS:
+            return "not_bought"
+        if not record.live:
             return "not_live"
         expired = record.expired_at is not None and record.expired_at <= self._desk.now()
         return None if expired else "not_expired"

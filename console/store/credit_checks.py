@@ -153,6 +153,17 @@ def change(conn: Connection, record: CreditCheck, now: datetime, **values: objec
     announce(conn, record.id, now)
 
 
+def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
+    """Make what people saw of the row stale though none of its values changed: half a decision was taken.
+
+    `changed_at` stays, because ages are counted from it. Raises Stale.
+    """
+    values = {"version": record.version + 1, "of": record.id, "as_read": record.version}
+    if conn.execute(_update_of(("version",)), values).rowcount != 1:
+        raise Stale(record.id)
+    announce(conn, record.id, now)
+
+
 @cache
 def _update_of(columns: tuple[str, ...]) -> Update:
     """The compare-and-swap that writes these columns, built once."""

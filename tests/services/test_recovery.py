@@ -247,3 +247,28 @@ def test_audit_holds_and_finds_tampering(console: Console) -> None:
     with pytest.raises(ConsoleError) as caught:
         console.audit.verify()
     assert (caught.value.code, caught.value.detail["first_bad"]) == ("audit_broken", 2)
+
+
+def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: Sandbox) -> None:
+    """Who looked before the first person decided doesn't become the second unknowingly; the age stays."""
+    record = make_unknown(console, sandbox, "status:500")
+    first = console.recovery.resolve("credit-check", record.id, "error", "not on their list", saw=record.version)
+    assert isinstance(first.record, CreditCheck)
+    assert first.record.changed_at == record.changed_at
+    with console.acting("lead-b"):
+        assert code_of(
+            lambda: console.recovery.resolve("credit-check", record.id, "error", "x", saw=record.version)
+        ) == ("stale_view")
+        second = console.recovery.resolve("credit-check", record.id, "error", "x", saw=first.record.version)
+    assert second.awaiting is None
+
+
+def test_a_screen_that_reads_again_is_one_opening(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The trail tells who opened what, not how often a screen refreshed."""
+    with opened(tmp_path, sandbox) as console:
+        one, other = buy(console), buy(console, NUMBERS[1])
+        for record in (one, one, one, other, one):
+            console.credit_checks.show(record.id)
+    with opened(tmp_path, sandbox) as later:
+        seen = [entry.subject for entry in later.audit.list(200) if entry.what == "credit-check.opened"]
+    assert seen == [f"credit-check {record.id}" for record in (one, other, one)]
