@@ -18,7 +18,7 @@ def find(conn: Connection, name: str) -> Person | None:
     """The person of that name. While no operators are kept, anybody holds every role."""
     row = conn.execute(_ONE, {"of": name}).first()
     if row:
-        return Person(row.name, frozenset(row.roles.split(",")), bool(row.may_buy))
+        return Person(row.name, _roles(row.roles), bool(row.may_buy))
     if conn.execute(_ANY).first() is None:
         return Person(name, ALL_ROLES, may_buy=True)
     return None
@@ -27,7 +27,12 @@ def find(conn: Connection, name: str) -> Person | None:
 def everybody(conn: Connection) -> tuple[Person, ...]:
     """All who may act, by name."""
     query = select(_t.name, _t.roles, _t.may_buy).where(_t.disabled_at.is_(None)).order_by(_t.name)
-    return tuple(Person(name, frozenset(roles.split(",")), bool(buy)) for name, roles, buy in conn.execute(query))
+    return tuple(Person(name, _roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
+
+
+def _roles(written: str) -> frozenset[str]:
+    """Roles between commas, as we write them, or with the spaces, brackets and quotes of an administrator's hand."""
+    return frozenset(role.strip(" []\"'") for role in written.split(",")) & ALL_ROLES
 
 
 def add(conn: Connection, person: Person) -> None:
