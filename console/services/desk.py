@@ -103,7 +103,7 @@ class Desk:
         name = self.operator
         if name is None:
             raise ConsoleError("no_operator")
-        if name == WORKER:
+        if _acting.get() == WORKER:  # the program says so, never the environment
             return Person(WORKER, frozenset({WORKER}), may_buy=False)
         with self.database.read() as conn:
             return self._known(conn, name)
@@ -117,7 +117,7 @@ class Desk:
     def reader(self, conn: Connection) -> Person | None:
         """Who looks, within the read that follows. Looking takes no name; a named person needs the right."""
         name = self.operator
-        if name is None or name == WORKER:
+        if name is None or _acting.get() == WORKER:
             return None
         person = self._known(conn, name)
         if not may(person, "read"):

@@ -6,7 +6,7 @@ import pytest
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock, opened
 
@@ -194,3 +194,16 @@ def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox) -
     restored = console.recovery.probe("operation", str(error.detail["operation_id"]))
     assert isinstance(restored, CreditCheck)
     assert (restored.state, restored.credit_check_id) == ("success", record.credit_check_id)
+
+
+def test_nobody_becomes_the_worker_by_name(tmp_path: Path, sandbox: Sandbox) -> None:
+    """A person of that name is a person: holding every role where no operators are kept, unknown where they are."""
+    with opened(tmp_path, sandbox, OPERATOR="worker") as console:
+        record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        console.people.add(Person("op-a", frozenset({"operator"}), may_buy=True))
+        for act in (console.credit_checks.refetch, console.credit_checks.probe):
+            with pytest.raises(ConsoleError, match="not_allowed"):
+                act(record.id)
+        with pytest.raises(ConsoleError, match="not_allowed"):
+            console.lookup.find(NUMBER)
+        assert console.recovery.run_due()
