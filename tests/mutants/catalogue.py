@@ -102,7 +102,7 @@ MUTANTS: tuple[Mutant, ...] = (
             Change("console/store/engine.py", '"isolation_level": None}', '"isolation_level": ""}'),
             Change("console/store/engine.py", "conn.exec_driver_sql(word)", 'conn.exec_driver_sql("SELECT 1")'),
         ),
-        ("tests/races/test_writers.py",),
+        ("tests/store/test_engine.py::test_a_write_transaction_owns_the_lock_before_it_reads",),
     ),
     Mutant(
         "an empty list settles",

@@ -52,6 +52,18 @@ def test_no_update_is_lost(database: Database) -> None:
     assert total == PROCESSES * TURNS
 
 
+def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -> None:
+    """Nobody writes between what a transaction has read and what it writes: BEGIN IMMEDIATE comes first."""
+    assert database.file is not None
+    other = sqlite3.connect(database.file, timeout=0, isolation_level=None)
+    with database.write() as tx:
+        migrate.remembered(tx.conn, "database_id")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("BEGIN IMMEDIATE")
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+
+
 def test_hooks_run_after_commit_only(database: Database) -> None:
     """What must follow a COMMIT doesn't follow a rollback."""
     seen: list[str] = []
