@@ -18,7 +18,9 @@ from tests.desk.hands import Person
 from tests.support.desks import NUMBERS
 
 NUMBER = NUMBERS[0]
-_FREE_GAP_MS = 200.0  # of a machine that does other things meanwhile; the benchmark has the true figure
+# The provider hangs until it is released, so a loop that waits for it stands still for good; the bound only leaves
+# room for a machine that does other things meanwhile. The benchmark has the true figure.
+_FREE_GAP_MS = 2_000.0
 
 
 def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:

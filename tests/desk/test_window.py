@@ -215,9 +215,9 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
     with monkeypatch.context() as patch:
         patch.setattr(console.recovery, "changes", lost)
         person.until(lambda: person.opening.seat.reach.lost_since is not None)
-        assert any("Not connected" in words for words in _visible_bars(person))
+        person.until(lambda: any("Not connected" in words for words in _visible_bars(person)))
     person.until(lambda: person.opening.seat.reach.lost_since is None)
-    assert _visible_bars(person) == []
+    person.until(lambda: not _visible_bars(person))
 
 
 def test_a_row_written_elsewhere_shows_up(sit: Sit, console: Console) -> None:
