@@ -5,8 +5,8 @@ import tempfile
 from collections.abc import MutableMapping
 from pathlib import Path
 
-# Of all CONSOLE_… variables the suite itself reads only those that name a real server to test against.
-KEPT = {"CONSOLE_TEST_MYSQL_URL"}
+# Of all CONSOLE_… variables the suite itself reads only those about real servers to test against.
+KEPT = {"CONSOLE_TEST_MYSQL_URL", "CONSOLE_TEST_REQUIRE_SERVERS"}
 
 DROPPED = {
     *("DBUS_SESSION_BUS_ADDRESS", "QT_SCALE_FACTOR", "QT_STYLE_OVERRIDE"),

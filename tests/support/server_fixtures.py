@@ -1,0 +1,67 @@
+"""pytest's side of the servers: one of each kind per run, shared by the workers, ended by the controller.
+
+Where a server is missing, its tests are skipped and say why; on CI, and where `CONSOLE_TEST_REQUIRE_SERVERS=1` asks
+for it, they fail.
+"""
+
+import os
+
+import pytest
+
+from tests.support import server_run, servers
+
+MYSQL = "CONSOLE_TEST_MYSQL_URL"
+# The first test that asks for a server waits until it has started.
+_TIMEOUT_SECONDS = 150
+_FIXTURES = {"mariadb_server"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The controller opens the run (nothing starts yet); a worker, or a run inside a run, belongs to it already."""
+    if server_run.current_run() is None:
+        run = server_run.new_run()
+        server_run.publish(run)
+        config.add_cleanup(run.end)
+        config.add_cleanup(lambda: server_run.publish(None))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _FIXTURES & set(getattr(item, "fixturenames", ())) and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_TIMEOUT_SECONDS))
+
+
+def required() -> bool:
+    """Whether a missing server is a failure here."""
+    return os.environ.get("CI") == "true" or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
+
+
+def need(kind: str) -> None:
+    """Skip, or fail where servers are required, unless this machine can run this kind."""
+    reason = servers.missing(kind)
+    if reason and required():
+        pytest.fail(f"servers are required here: {reason}", pytrace=False)
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> servers.Server:
+    """The run's MariaDB. Others use it at the same time: stop or kill one of your own (`with mariadb()`)."""
+    need("mariadb")
+    return servers.shared_mariadb()
+
+
+@pytest.fixture(scope="session")
+def mysql_url() -> str:
+    """An administrator's address of a MySQL server that was given."""
+    url = os.environ.get(MYSQL)
+    if not url:
+        pytest.skip(f"no MySQL server was given: {MYSQL}=mysql+pymysql://admin:secret@host:port/")
+    return url
+
+
+@pytest.fixture(scope="session")
+def mysql_server(mysql_url: str) -> servers.SqlServer:
+    """The MySQL server that was given."""
+    return servers.given(mysql_url)

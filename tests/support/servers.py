@@ -1,0 +1,85 @@
+"""Private database servers for tests, benchmarks and soaks, on free ports of 127.0.0.1.
+
+    with mariadb() as server:            one of one's own, gone at the end of the block
+        url = server.fresh_database()
+    server = shared_mariadb()            the one of this run, for all its workers, gone with the run
+
+`shared_…` needs a run: pytest has one (see server_fixtures.py), others open it with `with own_run():`, and the
+processes they start from there belong to it too. Whatever happens to the owner, no server outlives it.
+"""
+
+import pickle
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from tests.support import mariadb_server, server_run
+from tests.support.mariadb_server import Server
+from tests.support.server_run import Run
+from tests.support.sql_server import SqlServer, given
+
+__all__ = ["Run", "Server", "SqlServer", "given", "mariadb", "missing", "own_run", "shared_mariadb"]
+
+_PROGRAMS = {
+    "mariadb": ("mariadbd", "mariadb-install-db"),
+}
+_T = TypeVar("_T")
+
+
+def missing(kind: str) -> str | None:
+    """Why this machine can't run a server of this kind ("mariadb", "galera", "redis"); None when it can."""
+    absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOLS)]
+    if absent:
+        return f"{', '.join(absent)} missing here: scripts/system_packages.sh servers"
+    return None
+
+
+@contextmanager
+def own_run(place: Path | None = None) -> Iterator[Run]:
+    """A run of this process and of those it starts. `place`: where its folder lies, memory with room if not given."""
+    run, before = server_run.new_run(place), server_run.current_run()
+    server_run.publish(run)
+    try:
+        yield run
+    finally:
+        server_run.publish(before)
+        run.end()
+
+
+@contextmanager
+def mariadb(*, extra_config: Sequence[str] = (), place: Path | None = None) -> Iterator[Server]:
+    """A server of one's own, started in about a second."""
+    with _private(place) as run:
+        yield mariadb_server.start(run, "mariadb", extra_config)
+
+
+def shared_mariadb() -> Server:
+    """The run's server; whoever asks first starts it."""
+    return _shared("mariadb", lambda run: mariadb_server.start(run, "mariadb"))
+
+
+@contextmanager
+def _private(place: Path | None) -> Iterator[Run]:
+    run = server_run.new_run(place)
+    try:
+        run.ready()
+        yield run
+    finally:
+        run.end()
+
+
+def _shared(name: str, start: Callable[[Run], _T]) -> _T:
+    run = server_run.current_run()
+    if run is None:
+        raise RuntimeError("no run of servers here: open one with `with own_run():`")
+    run.ready()
+    known = run.folder / f"{name}.known"
+    with run.locked(f"{name}.start"):
+        if not known.exists():
+            started = start(run)
+            known.touch(mode=0o600)
+            known.write_bytes(pickle.dumps(started))
+        found: _T = pickle.loads(known.read_bytes())
+    return found

@@ -1,0 +1,93 @@
+"""A SQL server to test against, private or given by its address: accounts, addresses, fresh databases."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SqlServer:
+    """Where it listens, and an account that may do everything there. Travels by pickle to other processes."""
+
+    host: str
+    port: int
+    admin: str
+    password: str = field(repr=False)
+
+    def url(self, user: str, password: str, database: str = "") -> str:
+        """The address for SQLAlchemy, secret included."""
+        secret = f"{quote(user, safe='')}:{quote(password, safe='')}"
+        return f"mysql+pymysql://{secret}@{self.host}:{self.port}/{database}"
+
+    @property
+    def admin_url(self) -> str:
+        """The account that may do everything, in no database."""
+        return self.url(self.admin, self.password)
+
+    def connect(self, user: str = "", password: str = "", database: str | None = None, **more: Any) -> Any:
+        """A plain PyMySQL connection, as the administrator unless said otherwise; each statement commits."""
+        import pymysql
+
+        account = {"user": user, "password": password} if user else {"user": self.admin, "password": self.password}
+        options = {"connect_timeout": _SECONDS, "autocommit": True, "charset": "utf8mb4", "database": database}
+        return pymysql.connect(host=self.host, port=self.port, **account, **{**options, **more})
+
+    def sql(self, *statements: str) -> tuple[tuple[Any, ...], ...]:
+        """Run these as the administrator: the rows of the last one."""
+        rows: tuple[tuple[Any, ...], ...] = ()
+        with self.connect() as connection, connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+                rows = cursor.fetchall()
+        return rows
+
+    def answers(self) -> bool:
+        """Whether somebody can sign in right now."""
+        import pymysql
+
+        try:
+            self.connect(connect_timeout=1).close()
+        except (pymysql.MySQLError, OSError):
+            return False
+        return True
+
+    def fresh_database(self, name: str | None = None) -> str:
+        """A new, empty database: its address for a new owner, who may do all there, make accounts and pass it on."""
+        owner, password = f"owner_{secrets.token_hex(6)}", secrets.token_urlsafe(12)
+        name = name or f"t_{secrets.token_hex(6)}"
+        self.sql(
+            f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4",
+            f"CREATE USER `{owner}`@`%` IDENTIFIED BY '{password}'",
+            f"GRANT ALL ON `{name}`.* TO `{owner}`@`%` WITH GRANT OPTION",
+            f"GRANT CREATE USER ON *.* TO `{owner}`@`%`",
+        )
+        return self.url(owner, password, name)
+
+    def drop_database(self, url: str) -> None:
+        """What `fresh_database` made, owner included."""
+        parts = urlsplit(url)
+        self.sql(
+            f"DROP DATABASE IF EXISTS `{parts.path.lstrip('/')}`",
+            f"DROP USER IF EXISTS `{unquote(parts.username or '')}`@`%`",
+        )
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """A fresh database for as long as the block lasts: its owner's address."""
+        url = self.fresh_database()
+        try:
+            yield url
+        finally:
+            self.drop_database(url)
+
+
+def given(url: str) -> SqlServer:
+    """The server at an administrator's address, as `CONSOLE_TEST_MYSQL_URL` holds it."""
+    parts = urlsplit(url)
+    user, password = unquote(parts.username or "root"), unquote(parts.password or "")
+    return SqlServer(parts.hostname or "127.0.0.1", parts.port or 3306, user, password)
