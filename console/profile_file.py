@@ -8,7 +8,7 @@ from console.domain.errors import ConsoleError
 from console.setting_values import Given
 
 MAX_BYTES = 1 << 20
-# Key in the file → the setting, named like the variable that stands over it. The last three exist here only.
+# Key in the file → the setting, named like the variable that stands over it. The last four exist here only.
 KEYS: Mapping[str, str] = {
     "database_url": "DATABASE_URL",
     "documents_url": "DOCUMENTS_URL",
@@ -25,6 +25,7 @@ KEYS: Mapping[str, str] = {
     "receiver.trusted_proxies": "RECEIVER_TRUSTED_PROXIES",
     "receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES",
     "environment": "environment",
+    "idle_lock_minutes": "idle_lock_minutes",
     "alarmbox.spacing_seconds": "alarmbox.spacing_seconds",
     "alarmbox.test_account": "alarmbox.test_account",
 }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, Self
 
 from console.domain.errors import ConsoleError
 
@@ -29,6 +29,8 @@ class Keyring(Protocol):
 
     def set_password(self, service: str, username: str, password: str) -> None: ...
 
+    def delete_password(self, service: str, username: str) -> None: ...
+
 
 def system_keyring() -> Keyring | None:
     """The first of the accepted backends that works here, None on a machine without one."""
@@ -42,12 +44,26 @@ def system_keyring() -> Keyring | None:
     return None
 
 
-class SecretStore:
-    """Secrets by name (`ALARMBOX_CLIENT_ID`), and the URLs that may hold a password.
-
-    Copies are the object itself, pickling is refused and `repr` is a fixed text, so that no log line, no
-    `asdict` and no other process ever gets a value that was not asked for by name.
+class Unshown:
+    """Holds secrets. Copies are the object itself, pickling is refused and `repr` is a fixed text, so that no log
+    line, no `asdict` and no other process ever gets a value that was not asked for by name.
     """
+
+    def __repr__(self) -> str:
+        return "<secrets>"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets do not travel: give the other process its environment")
+
+
+class SecretStore(Unshown):
+    """Secrets by name (`ALARMBOX_CLIENT_ID`), and the URLs that may hold a password."""
 
     def __init__(
         self,
@@ -62,18 +78,6 @@ class SecretStore:
         self._home = home
         self._urls = dict(urls or {})
         self._open_keyring = keyring
-
-    def __repr__(self) -> str:
-        return "<secrets>"
-
-    def __copy__(self) -> "SecretStore":
-        return self
-
-    def __deepcopy__(self, memo: object) -> "SecretStore":
-        return self
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("secrets do not travel: give the other process its environment")
 
     @property
     def service(self) -> str:
@@ -93,6 +97,38 @@ class SecretStore:
             raise ValueError(f"not the name of a secret: {name!r}")
         return self._given.get(name) or (self._from_keyring(name) if ask_keyring else None)
 
+    # -- what is kept in the keyring for a person: entries by name, `variable` is what may be given instead
+
+    def can_keep(self) -> bool:
+        """Whether there is a real keyring here. One that is there and locked counts: using it says so."""
+        try:
+            return self._open_keyring() is not None
+        except Exception:  # a backend raises what its system raises
+            return True
+
+    def kept(self, entry: str, variable: str) -> str | None:
+        """What the keyring holds, None without a keyring. Raises `bad_profile` where it can't be read."""
+        backend = self._keyring(variable)
+        with _said(variable):
+            return backend.get_password(self.service, entry) if backend else None
+
+    def keep(self, entry: str, value: str, variable: str) -> None:
+        """Keep it in the keyring and nowhere else. Raises `bad_profile` where there is none or it refuses."""
+        backend = self._keyring(variable)
+        if backend is None:
+            raise _bad(variable, "no_keyring")
+        with _said(variable):
+            backend.set_password(self.service, entry, value)
+
+    def forget(self, entry: str, variable: str) -> bool:
+        """Take it out of the keyring; whether there was anything."""
+        backend = self._keyring(variable)
+        if backend is None or self.kept(entry, variable) is None:
+            return False
+        with _said(variable):
+            backend.delete_password(self.service, entry)
+        return True
+
     def store_key(self, *, may_make: bool) -> str:
         """The key of stored tokens and spooled answers: given, kept, or (`may_make`) made and kept now.
 
@@ -106,36 +142,32 @@ class SecretStore:
         return key
 
     def _from_keyring(self, name: str) -> str | None:
-        backend = self._keyring()
-        try:
-            return backend.get_password(self.service, name) if backend else None
-        except Exception as cause:  # a backend raises what its system raises
-            raise _bad(name, "keyring_failed") from cause
+        return self.kept(name, name)
 
-    def _keyring(self) -> Keyring | None:
-        try:
+    def _keyring(self, variable: str) -> Keyring | None:
+        with _said(variable):
             return self._open_keyring()
-        except Exception as cause:
-            raise _bad(STORE_KEY, "keyring_failed") from cause
 
     def _made_key(self) -> str | None:
         """Make the key, once for all processes of the desk; None without a real keyring."""
         import secrets
 
-        backend = self._keyring()
-        if backend is None:
+        if self._keyring(STORE_KEY) is None:
             return None
         with _alone(self._home / "store-key.lock"):
             kept = self._from_keyring(STORE_KEY)
             if kept is None:
-                self._keep(backend, secrets.token_urlsafe(32))
+                self.keep(STORE_KEY, secrets.token_urlsafe(32), STORE_KEY)
             return kept or self._from_keyring(STORE_KEY)
 
-    def _keep(self, backend: Keyring, key: str) -> None:
-        try:
-            backend.set_password(self.service, STORE_KEY, key)
-        except Exception as cause:
-            raise _bad(STORE_KEY, "keyring_failed") from cause
+
+@contextmanager
+def _said(variable: str) -> Iterator[None]:
+    """A keyring that fails is a setting that is missing: it says which one may be given instead."""
+    try:
+        yield
+    except Exception as cause:  # a backend raises what its system raises
+        raise _bad(variable, "keyring_failed") from cause
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from console.setting_urls import (
     sqlite_url,
 )
 from console.setting_values import CLIENT_ID, Given
+from console.sign_in import SignIn
 
 PROVIDERS = ("alarmbox", "paypay", "atom")
 _LOOPBACK_NETWORKS = ("127.0.0.0/8", "::1/128")
@@ -34,6 +35,7 @@ _CREDENTIALS: Mapping[str, tuple[str, ...]] = {
 
 ALARMBOX_SPACING_SECONDS = 1.0
 RECEIVER_PORT = 8089
+IDLE_LOCK_MINUTES = 10
 VARIABLES = tuple(
     f"CONSOLE_{name}"
     for name in (
@@ -78,7 +80,9 @@ class Settings:
     receiver_trusted_proxies: tuple[str, ...]
     paypay_webhook_sources: tuple[str, ...]
     environment_word: Literal["production", "test", "training"]
+    idle_lock_seconds: int
     secrets: SecretStore = field(repr=False, compare=False)
+    sign_in: SignIn = field(repr=False, compare=False)
 
     @staticmethod
     def load(env: Mapping[str, str] | None = None) -> "Settings":
@@ -90,13 +94,16 @@ class Settings:
 
     @property
     def database_url(self) -> str:
-        """The SQLAlchemy URL, a server's password included: hand it on, never show it."""
-        return self.secrets.url("DATABASE_URL") or sqlite_url(self.home / "console.db")
+        """The SQLAlchemy URL, a server's password included: hand it on, never show it.
+
+        Raises `bad_profile` where a server's account or password isn't known yet: somebody has to sign in.
+        """
+        return self.sign_in.url()
 
     @property
     def database_shown(self) -> str:
         """The database for people: no password."""
-        return masked(self.database_url)
+        return masked(self.secrets.url("DATABASE_URL") or "")
 
     @property
     def redis_url(self) -> str | None:
@@ -158,12 +165,14 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
     urls = {"DATABASE_URL": database, "REDIS_URL": given.get("REDIS_URL", redis_url, "")}
     alarmbox = given.get("ALARMBOX_URL", provider_url, None)
     spacing = 0.0 if alarmbox and is_loopback(alarmbox) else ALARMBOX_SPACING_SECONDS
+    operator = given.get("OPERATOR", Given.operator, None)
+    secrets = SecretStore(env, home, urls=urls, keyring=keyring)
     settings = Settings(
         home=home,
         database_path=file,
         documents_url=given.get("DOCUMENTS_URL", documents_url, folder_url(home / "documents")),
         language=given.get("LANGUAGE", Given.language, system_language(env)),
-        operator=given.get("OPERATOR", Given.operator, None),
+        operator=operator,
         clients=given.get("CLIENTS", Given.clients, None),
         alarmbox_url=alarmbox,
         paypay_url=given.get("PAYPAY_URL", provider_url, None),
@@ -181,7 +190,9 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         receiver_trusted_proxies=given.get("RECEIVER_TRUSTED_PROXIES", Given.networks, ()),
         paypay_webhook_sources=given.get("PAYPAY_WEBHOOK_SOURCES", Given.networks, _LOOPBACK_NETWORKS),
         environment_word=given.get("environment", Given.environment_word, "production"),
-        secrets=SecretStore(env, home, urls=urls, keyring=keyring),
+        idle_lock_seconds=60 * given.get("idle_lock_minutes", lambda it: it.whole(1, 120), IDLE_LOCK_MINUTES),
+        secrets=secrets,
+        sign_in=SignIn(database, operator, secrets),
     )
     return _checked_as_a_whole(settings, named="environment" in given.settings)
 

@@ -16,30 +16,9 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.secret_store import Keyring
 from console.settings import Settings, load_settings
+from tests.support.keyrings import DrawerKeyring, LockedKeyring
 
 CANARY = "canary-7f3d2a1b9c8e"
-
-
-class DrawerKeyring:
-    """A keyring that keeps what it is given, for desks that have one."""
-
-    def __init__(self, kept: Mapping[str, str] | None = None) -> None:
-        self.kept = dict(kept or {})
-        self.asked: list[str] = []
-
-    def get_password(self, service: str, username: str) -> str | None:
-        self.asked.append(username)
-        return self.kept.get(username)
-
-    def set_password(self, service: str, username: str, password: str) -> None:
-        self.kept[username] = password
-
-
-class LockedKeyring(DrawerKeyring):
-    """A keyring whose owner did not unlock it."""
-
-    def get_password(self, service: str, username: str) -> str | None:
-        raise RuntimeError("the collection is locked")
 
 
 @pytest.fixture
