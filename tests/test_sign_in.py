@@ -54,7 +54,7 @@ def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
 
 
 def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
-    """What is missing is said with the place, and remembered for the audit trail; the URL for people still is there."""
+    """What is missing is said with the place, and remembered for the audit trail; people still see the URL."""
     settings = desk(tmp_path, DrawerKeyring())
     detail = missing(settings).detail
     assert (detail["place"], detail["user"]) == ("db.example:3307/console", None)
@@ -65,11 +65,10 @@ def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
 
 def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
     """With a name in the URL or as the operator it is whole; without any name it is not."""
-    secret = {"SECRET_DATABASE_PASSWORD": CANARY}
     whole = "mysql+pymysql://op-a:canary-p%40ss%3Aw%2Frd%3F@db.example:3307/console"
-    assert desk(tmp_path, url=PLACE.replace("//", "//op-a@"), **secret).database_url == whole
-    assert desk(tmp_path, OPERATOR="op-a", **secret).database_url == whole
-    missing(desk(tmp_path, **secret))
+    assert desk(tmp_path, url=PLACE.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
+    assert desk(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
+    missing(desk(tmp_path, SECRET_DATABASE_PASSWORD=CANARY))
 
 
 def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> None:
