@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from console import cli_json, cli_text
 from console.cli_json import Exported, Object, Say
 from console.cli_servers import Demo, SandboxAlone
+from console.cli_sign_in import SignIn, SignOut, WhoAmI
 from console.cli_writer import Lines, Voice, Writer
 from console.domain.errors import ConsoleError
 from console.domain.records import AuditEntry, CreditCheck, Operation, PurchaseRequest
@@ -207,6 +208,9 @@ COMMANDS: Mapping[str, Command] = {
     "audit list": OnService(_audit_list, cli_json.audit_page, cli_text.audit_page),
     "audit verify": OnService(_audit_verify, cli_json.verified, cli_text.verified),
     "audit export": OnService(_audit_export, cli_json.exported, cli_text.exported),
+    "sign-in": SignIn(),
+    "sign-out": SignOut(),
+    "whoami": WhoAmI(),
     "db upgrade": Upgrade(),
     "db check": Examination(lambda health: health.check_database()),
     "doctor": Examination(lambda health: health.doctor()),

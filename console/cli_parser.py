@@ -200,10 +200,17 @@ def _keeping(commands: Group, say: Say) -> None:
     _command(commands, "doctor", say)
 
 
+def _signing(commands: Group, say: Say) -> None:
+    _command(commands, "sign-in", say, "sign_in").add_argument("--user", metavar="NAME")
+    _command(commands, "sign-out", say, "sign_out")
+    _command(commands, "whoami", say)
+
+
 _GROUPS = (
     (("lookup", "queue", "show"), _looking),
     (("purchase",), _buying),
     (("refetch", "probe", "resolve"), _repairing),
     (("audit",), _auditing),
+    (("sign-in", "sign-out", "whoami"), _signing),
     (("db", "worker", "sandbox", "demo", "doctor"), _keeping),
 )

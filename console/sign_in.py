@@ -60,6 +60,10 @@ class SignIn(Unshown):
         """Where the account in use came from; None before one was used."""
         return self._used[1] if self._used else None
 
+    def is_given(self) -> bool:
+        """Whether URL and environment say it all, so that nobody is asked."""
+        return self.is_server and self._given() is not None
+
     def can_keep(self) -> bool:
         """Whether there is a keyring to keep a password in."""
         return self._secrets.can_keep()

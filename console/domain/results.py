@@ -10,6 +10,7 @@ from console.domain.records import (
     EvidenceItem,
     LeaseHolder,
     Operation,
+    Person,
     TimelineEntry,
 )
 
@@ -165,3 +166,16 @@ class TaskRun:
 
     task: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who acts, with which roles, and where: `source` says where a server's account came from ("asked", "given" by
+    the settings, "kept" in the keyring), `kept` whether the keyring holds it. Both are empty on SQLite.
+    """
+
+    person: Person
+    known: bool
+    database: str
+    source: str | None = None
+    kept: bool = False

@@ -1,0 +1,163 @@
+"""Signing in at a terminal: what is asked, what is refused before anybody types a password, and what is said."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from console.settings import load_settings
+from tests.cli.conftest import Terminal
+from tests.support.keyrings import DrawerKeyring
+
+PLACE = "127.0.0.1:9/console"
+URL = f"mysql+pymysql://{PLACE}"
+ENTRY = f"op-a@{PLACE}"
+
+
+@pytest.fixture
+def keyring() -> Iterator[DrawerKeyring]:
+    """A keyring for commands in this process."""
+    drawer = DrawerKeyring()
+    kwargs = load_settings.__kwdefaults__
+    assert kwargs is not None
+    with mock.patch.dict(kwargs, {"keyring": lambda: drawer}):
+        yield drawer
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Terminal:
+    """A desk on a server that nobody answers for."""
+    home = str(tmp_path / "home")
+    return Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": URL})
+
+
+def typed(text: str) -> "mock._patch[io.StringIO]":
+    """Standard input of a program that pipes it in."""
+    return mock.patch.object(sys, "stdin", io.StringIO(text))
+
+
+def test_sqlite_has_nobody_to_sign_in(terminal: Terminal) -> None:
+    """It says so, and who decides who acts; nothing is asked."""
+    for command in ("sign-in", "sign-out"):
+        ending = terminal.json(command)
+        assert ending.refused == (2, "usage")
+        assert "CONSOLE_OPERATOR" in ending.error["message"]
+
+
+def test_whoami_on_sqlite(terminal: Terminal) -> None:
+    """Name, roles and database; without a name there is nobody."""
+    me = terminal.json("whoami").data
+    assert (me["operator"], me["known"], me["may_buy"], me["source"], me["kept"]) == ("op-a", True, True, None, False)
+    assert me["roles"] == ["admin", "approver", "auditor", "operator", "worker"]
+    assert me["database"].endswith("console.db")
+    assert terminal("whoami").out.startswith(b"Acting as op-a (")
+    assert terminal.json("whoami", OPERATOR="").refused == (2, "no_operator")
+
+
+@pytest.mark.parametrize("command", [("lookup", "1180301018771"), ("whoami",), ("worker", "--once")])
+def test_without_a_sign_in_every_command_says_what_to_do(server: Terminal, command: tuple[str, ...]) -> None:
+    """Before anything is sent, with the database's place and the ways in."""
+    ending = server.json(*command)
+    assert ending.refused == (2, "bad_profile")
+    assert ending.error["detail"]["problem"] == "sign_in_missing"
+    assert ending.error["detail"]["place"] == PLACE
+    assert "support-console sign-in" in ending.error["message"]
+    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in ending.error["message"]
+
+
+def test_without_a_keyring_nobody_types_a_password(server: Terminal) -> None:
+    """It can't be kept, so it isn't asked for: the message names the variable and the window."""
+    with typed("never read\n"):
+        ending = server.json("sign-in", "--user", "op-a")
+    assert ending.refused == (2, "bad_profile")
+    assert ending.error["detail"]["problem"] == "no_keyring"
+    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in ending.error["message"]
+
+
+def test_what_the_environment_says_is_not_asked(server: Terminal, keyring: DrawerKeyring) -> None:
+    """It would win over whatever is kept."""
+    for given in ({"DATABASE_URL": f"mysql+pymysql://op-a:pw@{PLACE}"}, {"SECRET_DATABASE_PASSWORD": "pw"}):
+        ending = server.json("sign-in", OPERATOR="op-a", **given)
+        assert ending.refused == (2, "usage")
+        assert ending.error["detail"]["problem"] == "sign_in_given"
+    assert keyring.kept == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "line", "problem"),
+    [
+        ((), "secret\n", "no_account_name"),
+        (("--user", "op-a"), "", "no_password"),
+        (("--user", "op-a"), "\n", "no_password"),
+        (("--user", "op\ta"), "secret\n", "account_name"),
+    ],
+)
+def test_programs_say_both(
+    server: Terminal, keyring: DrawerKeyring, words: tuple[str, ...], line: str, problem: str
+) -> None:
+    """Account by option or setting, password by standard input; nothing is asked of a program."""
+    with typed(line):
+        ending = server.json("sign-in", *words)
+    assert ending.refused == (2, "usage")
+    assert ending.error["detail"]["problem"] == problem
+    assert keyring.kept == {}
+
+
+def test_a_database_that_is_away_is_not_a_wrong_password(server: Terminal, keyring: DrawerKeyring) -> None:
+    """Exit 6, and nothing is kept that nobody has tried; a kept sign-in stays."""
+    with typed("secret\n"):
+        ending = server.json("sign-in", "--user", "op-a")
+    assert ending.refused == (6, "database_unreachable")
+    assert keyring.kept == {}
+    keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
+    assert server.json("lookup", "1180301018771").refused == (6, "database_unreachable")
+    assert keyring.kept[ENTRY] == "kept"
+
+
+def test_signing_out_needs_no_database(server: Terminal, keyring: DrawerKeyring) -> None:
+    """The password goes at once; that the trail could not be told is said. A second time there is nothing."""
+    keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
+    assert server.json("sign-out").data == {"signed_out": True, "audited": False}
+    assert keyring.kept == {}
+    assert server.json("sign-out").data == {"signed_out": False, "audited": False}
+
+
+def test_a_password_is_typed_without_an_echo() -> None:
+    """At a real terminal the question appears and the answer doesn't."""
+    code = (
+        "from console.cli_writer import Voice, Writer\n"
+        "from console.cli_sign_in import _password\n"
+        "got = _password(Writer(None, Voice(), as_json=False), 'op-a')\n"
+        "print('length', len(got), flush=True)\n"
+    )
+    ours, theirs = pty.openpty()
+    env = os.environ | {"CONSOLE_LANGUAGE": "en"}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
+        preexec_fn=_take_terminal,
+    )  # fmt: skip
+    os.close(theirs)
+    seen = b""
+    while b"Password of op-a: " not in seen:
+        seen += os.read(ours, 1024)
+    os.write(ours, b"hidden-word\n")
+    while not seen.endswith((b"11\r\n", b"Error\r\n")):
+        seen += os.read(ours, 1024)
+    child.wait(timeout=20)
+    os.close(ours)
+    assert b"length 11" in seen
+    assert b"hidden-word" not in seen
+
+
+def _take_terminal() -> None:
+    """In the child: the pseudo-terminal at its standard input becomes its own."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

@@ -1,0 +1,79 @@
+"""Sign-ins as the audit trail tells them, and whether a password is the own one; on SQLite, which asks nobody."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import quick_desk, quick_folder
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder / "desk"
+
+
+@pytest.fixture
+def console(home: Path) -> Iterator[Console]:
+    with quick_desk(home, LedgerVendor()) as desk:
+        yield desk
+
+
+def told(console: Console) -> list[tuple[str, str, str | None]]:
+    """What the trail says of sessions, oldest first."""
+    entries = [entry for entry in console.audit.list() if entry.what.startswith("session_")]
+    return [(entry.what, entry.result, entry.reason) for entry in reversed(entries)]
+
+
+def test_on_sqlite_whoever_is_named_acts(console: Console, home: Path) -> None:
+    """With every role while no operators are kept; there is nothing to keep and nothing to confirm."""
+    me = console.sessions.whoami()
+    assert (me.person.name, me.known, me.database) == ("op-a", True, str(home / "console.db"))
+    assert (me.source, me.kept) == (None, False)
+    assert console.sessions.confirm_password("anything")
+    assert told(console) == []
+
+
+def test_nobody_is_nobody(home: Path) -> None:
+    """Without a name there is no answer to who acts."""
+    with quick_desk(home, LedgerVendor(), OPERATOR="") as console, pytest.raises(ConsoleError) as caught:
+        console.sessions.whoami()
+    assert caught.value.code == "no_operator"
+
+
+def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> None:
+    """A name that the database doesn't know is told as such, instead of failing."""
+    from console.domain.records import Person
+
+    console.people.add(Person("lead-b", frozenset({"approver"}), may_buy=False))
+    me = console.sessions.whoami()
+    assert (me.known, me.person.roles, me.person.may_buy) == (False, frozenset(), False)
+
+
+@pytest.mark.parametrize("missing", ["none", "refused"])
+def test_a_sign_in_is_told_with_what_was_missing_before(console: Console, missing: str) -> None:
+    """First that no stored one could be used and why, then the new one; a second sign-in misses nothing."""
+    console.settings.sign_in.missing = missing  # type: ignore[assignment]  # one of the two
+    assert not console.sessions.signed_in(keep=False)
+    assert not console.sessions.signed_in(keep=True)  # there is no account on SQLite, and no keyring here
+    assert told(console) == [
+        ("session_missing", "done", missing), ("session_created", "done", None), ("session_created", "done", None),
+    ]  # fmt: skip
+
+
+def test_signing_out_is_told(console: Console) -> None:
+    """Even where nothing was kept: from here on this process asks again."""
+    assert console.sessions.sign_out()
+    assert told(console) == [("session_deleted", "done", None)]
+
+
+def test_a_database_that_is_away_keeps_nobody_from_signing_out(console: Console, home: Path) -> None:
+    """Signed out all the same; that it could not be audited is said."""
+    (home / "console.db").rename(home / "elsewhere.db")
+    assert not console.sessions.sign_out()
+    (home / "elsewhere.db").rename(home / "console.db")
+    assert told(console) == []
