@@ -26,12 +26,8 @@ class Cipher:
 
     def __init__(self, key_text: str) -> None:
         """Raises ConsoleError `bad_profile` for a key text of fewer than 16 characters."""
-        if len(key_text) < SHORTEST_KEY:
-            facts = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_short"}
-            raise ConsoleError("bad_profile", facts)
-        secret = key_text.encode("utf-8", "surrogatepass")
-        self._seal_key = _hkdf(secret, _LABEL + b"seal")
-        self._name_key = _hkdf(secret, _LABEL + b"fingerprint")
+        self._seal_key = derived_key(key_text, "seal")
+        self._name_key = derived_key(key_text, "fingerprint")
 
     def __repr__(self) -> str:
         return "Cipher(hidden)"
@@ -63,6 +59,14 @@ class Cipher:
         from cryptography.fernet import Fernet
 
         return Fernet(urlsafe_b64encode(self._seal_key))
+
+
+def derived_key(key_text: str, purpose: str) -> bytes:
+    """32 bytes for one purpose. Raises ConsoleError `bad_profile` for a key text of fewer than 16 characters."""
+    if len(key_text) < SHORTEST_KEY:
+        facts = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_short"}
+        raise ConsoleError("bad_profile", facts)
+    return _hkdf(key_text.encode("utf-8", "surrogatepass"), _LABEL + purpose.encode())
 
 
 def _hkdf(secret: bytes, info: bytes) -> bytes:
