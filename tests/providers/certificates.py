@@ -31,8 +31,20 @@ class Authority:
         context.load_verify_locations(cadata=self._own.public_bytes(serialization.Encoding.PEM).decode())
         return context
 
+    def file(self) -> Path:
+        """The authority's own certificate, for a client that wants to be given a file."""
+        file = self._folder / "authority.pem"
+        file.write_bytes(self._own.public_bytes(serialization.Encoding.PEM))
+        return file
+
     def server(self, *names: str, days: int = 30) -> ssl.SSLContext:
         """A server's context with a certificate for these names; negative days: it has expired."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate(*names, days=days))
+        return context
+
+    def certificate(self, *names: str, days: int = 30) -> Path:
+        """A server's key and certificate for these names, in one file; negative days: it has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
         alternatives = x509.SubjectAlternativeName([_general(name) for name in names])
@@ -46,9 +58,7 @@ class Authority:
         file.write_bytes(
             key.private_bytes(serialization.Encoding.PEM, *form) + signed.public_bytes(serialization.Encoding.PEM)
         )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
         now = datetime.now(UTC)

@@ -2,16 +2,15 @@
 
 import secrets
 import shutil
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.kept import Kept
 from tests.support.server_run import Run, free_port, give
 from tests.support.sql_server import SqlServer
-from tests.support.waiting import until
+from tests.support.tls import Tls, issue
 
-START_SECONDS = 60.0
 _TEMPLATE = "mariadb-template"
 
 _SETTINGS = (
@@ -23,65 +22,25 @@ _SETTINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Server(SqlServer):
-    """`run` keeps the process `name`; `command` starts it again."""
+@dataclass(frozen=True)
+class Server(SqlServer, Kept):
+    """`authority`: the file a client needs to trust its certificate; None: it offers no TLS."""
 
-    run: Run
-    name: str
-    command: tuple[str, ...]
+    authority: Path | None = None
 
-    def start(self) -> None:
-        """Start it and wait until one can sign in."""
-        self.run.start(self.name, self.command)
-        self.wait_ready()
-
-    def wait_ready(self) -> None:
-        """Fails with the server's own words when it ended instead."""
-        until(lambda: self.answers() or self.run.code(self.name) is not None, f"{self.name} to answer", START_SECONDS)
-        if self.run.code(self.name) is not None:
-            raise RuntimeError(f"{self.name} ended while starting:\n{self.words()}")
-
-    def words(self) -> str:
-        """The end of its error log."""
-        return self.run.words(self.name)
-
-    @property
-    def pid(self) -> int:
-        return self.run.pid(self.name)
-
-    @property
-    def alive(self) -> bool:
-        return self.run.code(self.name) is None
-
-    def kill(self) -> None:
-        """kill -9; it is gone when this returns."""
-        self.run.signal(self.name, signal.SIGKILL)
-
-    def stop(self) -> None:
-        """A clean end, as an administrator's."""
-        self.run.stop(self.name)
-
-    def restart(self) -> None:
-        """Start it on the same port and the same data; stopped cleanly first where it still runs."""
-        if self.alive:
-            self.stop()
-        self.start()
-
-    def pause(self) -> None:
-        """SIGSTOP: its connections stay open and hang."""
-        self.run.signal(self.name, signal.SIGSTOP)
-
-    def resume(self) -> None:
-        self.run.signal(self.name, signal.SIGCONT)
+    def ready(self) -> bool:
+        return self.answers()
 
 
-def start(run: Run, name: str, extra: Sequence[str] = ()) -> Server:
+def start(run: Run, name: str, extra: Sequence[str] = (), tls: Tls | None = None) -> Server:
     """A running server of its own in this run; `extra` are lines of its configuration."""
     data, password = fresh_data(run, name)
     port = free_port()
-    command = ("mariadbd", f"--defaults-file={configuration(run, name, port, (f'datadir={data}', *extra))}")
-    server = Server("127.0.0.1", port, "admin", password, run, name, command)
+    files = issue(run, name, tls) if tls else None
+    lines = (f"datadir={data}", *(files.lines() if files else ()), *extra)
+    command = ("mariadbd", f"--defaults-file={configuration(run, name, port, lines)}")
+    authority = files.authority if files else None
+    server = Server(run, name, command, "127.0.0.1", port, "admin", password, authority)
     server.start()
     return server
 

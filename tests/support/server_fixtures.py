@@ -5,6 +5,7 @@ for it, they fail.
 """
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.support import server_run, servers
 MYSQL = "CONSOLE_TEST_MYSQL_URL"
 # The first test that asks for a server waits until it has started.
 _TIMEOUT_SECONDS = 150
-_FIXTURES = {"mariadb_server"}
+_FIXTURES = {"mariadb_server", "galera_cluster", "galera_alone", "redis_server"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,6 +51,37 @@ def mariadb_server() -> servers.Server:
     """The run's MariaDB. Others use it at the same time: stop or kill one of your own (`with mariadb()`)."""
     need("mariadb")
     return servers.shared_mariadb()
+
+
+@pytest.fixture(scope="session")
+def galera_cluster() -> servers.Cluster:
+    """The run's cluster of three nodes. Who kills, stops or pauses a node asks for `galera_alone`."""
+    need("galera")
+    return servers.shared_galera()
+
+
+@pytest.fixture
+def galera_alone(galera_cluster: servers.Cluster) -> Iterator[servers.Cluster]:
+    """The run's cluster while nobody else uses it; what the test did to its nodes is healed afterwards."""
+    yield galera_cluster
+    galera_cluster.heal()
+
+
+@pytest.fixture(autouse=True)
+def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever uses the cluster waits while another worker's test has it alone."""
+    if "galera_cluster" not in request.fixturenames:
+        yield
+        return
+    with servers.turn("galera", alone="galera_alone" in request.fixturenames):
+        yield
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> servers.RedisServer:
+    """The run's Redis. Others use it at the same time: kill, pause or flush one of your own (`with redis()`)."""
+    need("redis")
+    return servers.shared_redis()
 
 
 @pytest.fixture(scope="session")

@@ -15,15 +15,39 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from tests.support import mariadb_server, server_run
+from tests.support import galera_cluster, mariadb_server, redis_server, server_run
+from tests.support.galera_cluster import Cluster, Node
 from tests.support.mariadb_server import Server
+from tests.support.redis_server import RedisServer
 from tests.support.server_run import Run
 from tests.support.sql_server import SqlServer, given
+from tests.support.tls import Tls
 
-__all__ = ["Run", "Server", "SqlServer", "given", "mariadb", "missing", "own_run", "shared_mariadb"]
+__all__ = [
+    "Cluster",
+    "Node",
+    "RedisServer",
+    "Run",
+    "Server",
+    "SqlServer",
+    "Tls",
+    "galera",
+    "given",
+    "mariadb",
+    "missing",
+    "own_run",
+    "redis",
+    "shared_galera",
+    "shared_mariadb",
+    "shared_redis",
+    "turn",
+]
 
+_MARIADB = ("mariadbd", "mariadb-install-db")
 _PROGRAMS = {
-    "mariadb": ("mariadbd", "mariadb-install-db"),
+    "mariadb": _MARIADB,
+    "galera": (*_MARIADB, "rsync", "lsof", "ss"),
+    "redis": ("redis-server",),
 }
 _T = TypeVar("_T")
 
@@ -31,6 +55,8 @@ _T = TypeVar("_T")
 def missing(kind: str) -> str | None:
     """Why this machine can't run a server of this kind ("mariadb", "galera", "redis"); None when it can."""
     absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOLS)]
+    if kind == "galera" and galera_cluster.provider() is None:
+        absent.append("galera-4")
     if absent:
         return f"{', '.join(absent)} missing here: scripts/system_packages.sh servers"
     return None
@@ -49,15 +75,52 @@ def own_run(place: Path | None = None) -> Iterator[Run]:
 
 
 @contextmanager
-def mariadb(*, extra_config: Sequence[str] = (), place: Path | None = None) -> Iterator[Server]:
-    """A server of one's own, started in about a second."""
+def mariadb(
+    *, tls: Tls | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
+) -> Iterator[Server]:
+    """A server of one's own, started in about a second. `tls=True`: with a certificate for this machine."""
+    wanted = Tls() if tls is True else tls or None
     with _private(place) as run:
-        yield mariadb_server.start(run, "mariadb", extra_config)
+        yield mariadb_server.start(run, "mariadb", extra_config, wanted)
+
+
+@contextmanager
+def galera(size: int = 3, *, extra_config: Sequence[str] = (), place: Path | None = None) -> Iterator[Cluster]:
+    """A cluster of one's own, started in about seven seconds."""
+    with _private(place) as run:
+        yield galera_cluster.start(run, size, extra_config)
+
+
+@contextmanager
+def redis() -> Iterator[RedisServer]:
+    """A server of one's own, started at once."""
+    with _private(None) as run:
+        yield redis_server.start(run, "redis")
 
 
 def shared_mariadb() -> Server:
     """The run's server; whoever asks first starts it."""
     return _shared("mariadb", lambda run: mariadb_server.start(run, "mariadb"))
+
+
+def shared_galera() -> Cluster:
+    """The run's cluster of three."""
+    return _shared("galera", galera_cluster.start)
+
+
+def shared_redis() -> RedisServer:
+    """The run's Redis."""
+    return _shared("redis", lambda run: redis_server.start(run, "redis"))
+
+
+@contextmanager
+def turn(name: str, *, alone: bool) -> Iterator[None]:
+    """Use a shared server together with others of the run, or alone, as one must who kills it."""
+    run = server_run.current_run()
+    assert run is not None, "shared servers belong to a run"
+    run.ready()
+    with run.locked(f"{name}.turn", shared=not alone):
+        yield
 
 
 @contextmanager

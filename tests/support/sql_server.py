@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 _SECONDS = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SqlServer:
     """Where it listens, and an account that may do everything there. Travels by pickle to other processes."""
 

@@ -1,0 +1,174 @@
+"""A private Galera cluster of MariaDB servers.
+
+All nodes begin with copies of the same data at the same position of one history, so that none needs to be sent a
+copy. A node that comes back after a kill reads its position from its data and asks for what it missed.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pymysql
+
+from tests.support import mariadb_server
+from tests.support.mariadb_server import Server
+from tests.support.server_run import Run, free_port, give
+from tests.support.waiting import until
+
+PROVIDERS = (Path("/usr/lib/galera/libgalera_smm.so"), Path("/usr/lib64/galera-4/libgalera_smm.so"))
+_POSITION = re.compile(r"WSREP: Recovered position: *([0-9a-f-]{36}):(-?\d+)")
+_SYNCED, _NEW = "4", "--wsrep-new-cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Of one node: for SQL, for the group, for what it missed, for a whole copy."""
+
+    sql: int
+    group: int
+    missed: int
+    copy: int
+
+
+@dataclass(frozen=True)
+class Node(Server):
+    """One server of the cluster; `start` joins the cluster that runs."""
+
+    def start(self) -> None:
+        """Join with what it has, and wait until it is in step."""
+        uuid, seqno = self.position()
+        self.join(f"--wsrep-start-position={uuid}:{seqno}")
+        self.wait_ready()
+
+    def join(self, *options: str) -> None:
+        """Start without waiting."""
+        self.run.start(self.name, (*self.command, *options))
+
+    def ready(self) -> bool:
+        """In step with its cluster, which has a quorum."""
+        return (self.status("wsrep_ready"), self.status("wsrep_local_state")) == ("ON", _SYNCED)
+
+    def status(self, name: str) -> str:
+        """One of its status variables; empty while it doesn't answer."""
+        with suppress(pymysql.MySQLError):
+            return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'")[0][1])
+        return ""
+
+    def position(self) -> tuple[str, int]:
+        """Where in which history the data of a node that doesn't run stands, also after a kill."""
+        recovery = f"{self.name}-recovery"
+        self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
+        self.run.finish(recovery)
+        uuid, seqno = _POSITION.findall(self.run.words(recovery))[-1]
+        return uuid, int(seqno)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Its nodes, the first one first."""
+
+    nodes: tuple[Node, ...]
+
+    def begin(self, first: Node) -> None:
+        """Start all of them, this one as the beginning of a new cluster.
+
+        One after the other enters the group: two that come at once can take half a minute to agree on who is in it.
+        """
+        first.join(_NEW)
+        first.wait_ready()
+        for size, node in enumerate([node for node in self.nodes if node != first], start=2):
+            node.join()
+            until(partial(_has_size, first, size), f"{node.name} in the group")
+        self.wait_ready()
+
+    def wait_ready(self) -> None:
+        """Until every node that runs is in step with all others that run."""
+        running = [node for node in self.nodes if node.alive]
+        for node in running:
+            node.wait_ready()
+        until(lambda: all(_has_size(node, len(running)) for node in running), f"a cluster of {len(running)}")
+
+    def heal(self) -> None:
+        """Bring back what was killed, stopped or paused. Without a quorum, begin anew with the best node's data."""
+        for node in self.nodes:
+            if node.paused:
+                node.kill()
+        until(self._agreed, "an agreement on who is left")
+        lost = [node for node in self.nodes if not node.ready()]
+        for node in lost:
+            if node.alive:
+                node.kill()
+        if len(lost) == len(self.nodes):
+            self._begin_anew()
+        for node in lost:
+            if not node.alive:
+                node.start()
+        self.wait_ready()
+
+    def _agreed(self) -> bool:
+        serving = [node for node in self.nodes if node.ready()]
+        return all(_has_size(node, len(serving)) for node in serving)
+
+    def _begin_anew(self) -> None:
+        best = max(self.nodes, key=lambda node: node.position()[1])
+        state = best.run.folder / best.name / "grastate.dat"
+        best.run.write(f"{best.name}/{state.name}", state.read_text().replace("bootstrap: 0", "bootstrap: 1"))
+        self.begin(best)
+
+
+def _has_size(node: Node, size: int) -> bool:
+    return node.status("wsrep_cluster_size") == str(size)
+
+
+def provider() -> Path | None:
+    """Galera's library."""
+    return next((path for path in PROVIDERS if path.exists()), None)
+
+
+def start(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
+    """A running cluster, all nodes in step."""
+    ports = [Ports(*(free_port() for _ in range(4))) for _ in range(size)]
+    data, password = mariadb_server.fresh_data(run, _name(0))
+    cluster = Cluster(tuple(_node(run, number, ports, password, extra) for number in range(size)))
+    first, *others = cluster.nodes
+    first.join(_NEW)
+    first.wait_ready()
+    first.stop()
+    for node in others:
+        shutil.copytree(data, run.folder / node.name, ignore=shutil.ignore_patterns("galera.cache"))
+        give(run.folder / node.name)
+    cluster.begin(first)
+    return cluster
+
+
+def _name(number: int) -> str:
+    return f"galera-{number + 1}"
+
+
+def _node(run: Run, number: int, ports: Sequence[Ports], password: str, extra: Sequence[str]) -> Node:
+    name, own = _name(number), ports[number]
+    lines = (f"datadir={run.folder / name}", f"server-id={number + 1}", *_wsrep(own, ports), *extra)
+    command = ("mariadbd", f"--defaults-file={mariadb_server.configuration(run, name, own.sql, lines)}")
+    return Node(run, name, command, "127.0.0.1", own.sql, "admin", password)
+
+
+def _wsrep(own: Ports, all_ports: Sequence[Ports]) -> tuple[str, ...]:
+    options = (
+        *(f"base_port={own.group}", f"gmcast.listen_addr=tcp://127.0.0.1:{own.group}"),
+        *(f"ist.recv_addr=127.0.0.1:{own.missed}", "gcache.size=32M", "pc.recovery=false"),
+        *("evs.keepalive_period=PT0.5S", "evs.suspect_timeout=PT2S", "evs.inactive_timeout=PT4S"),
+        "evs.inactive_check_period=PT0.5S",
+    )
+    members = ",".join(f"127.0.0.1:{ports.group}" for ports in all_ports)
+    return (
+        # Replication counts as a binary log: without this, whoever owns a schema may not make triggers there.
+        *("log-bin-trust-function-creators=ON", "binlog-format=ROW", "innodb-autoinc-lock-mode=2"),
+        *("wsrep-on=ON", f"wsrep-provider={provider()}"),
+        *(f"wsrep-cluster-address=gcomm://{members}", f"wsrep-node-address=127.0.0.1:{own.group}"),
+        *("wsrep-sst-method=rsync", f"wsrep-sst-receive-address=127.0.0.1:{own.copy}"),
+        f'wsrep-provider-options="{";".join(options)}"',
+    )

@@ -1,0 +1,39 @@
+"""A private Redis server that keeps nothing on disk: after a kill or a restart it is empty."""
+
+import secrets
+from dataclasses import dataclass, field
+
+from tests.support.kept import Kept
+from tests.support.server_run import Run, free_port
+
+
+@dataclass(frozen=True)
+class RedisServer(Kept):
+    """Its address is `url`."""
+
+    port: int
+    password: str = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        """With the password, database 0."""
+        return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
+
+    def ready(self) -> bool:
+        import redis
+
+        try:
+            with redis.Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+
+def start(run: Run, name: str) -> RedisServer:
+    """A running server of its own in this run."""
+    port, password = free_port(), secrets.token_urlsafe(12)
+    settings = (f"port {port}", "bind 127.0.0.1", f"requirepass {password}", 'save ""', "appendonly no")
+    file = run.write(f"{name}.conf", "\n".join((*settings, f"dir {run.own_folder(name)}", "")))
+    server = RedisServer(run, name, ("redis-server", str(file)), port, password)
+    server.start()
+    return server

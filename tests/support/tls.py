@@ -1,0 +1,38 @@
+"""A certificate for a private server: who it is for, how long it holds, who signed it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.providers.certificates import Authority
+from tests.support.server_run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """`names`: hosts the certificate is for; negative `days`: it has expired."""
+
+    names: tuple[str, ...] = ("127.0.0.1", "localhost")
+    days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """`authority`: what a client trusts. `server`: the server's key and certificate in one file."""
+
+    authority: Path
+    server: Path
+
+    def lines(self) -> tuple[str, ...]:
+        """For MariaDB's option file."""
+        return f"ssl-ca={self.authority}", f"ssl-cert={self.server}", f"ssl-key={self.server}"
+
+
+def issue(run: Run, name: str, wanted: Tls) -> Files:
+    """Signed by an authority of its own, readable for the server."""
+    folder = run.folder / f"{name}.tls"
+    folder.mkdir(mode=0o711)
+    authority = Authority(folder)
+    signed = authority.certificate(*wanted.names, days=wanted.days)
+    kept = run.write(f"{name}.tls/server.pem", signed.read_text())
+    signed.unlink()
+    return Files(authority.file(), kept)
