@@ -79,8 +79,7 @@ class Desk:
         with self.database.read() as conn:
             known = migrate.remembered(conn, KEY_FINGERPRINT)
         if known is None:
-            with self.database.write() as tx:
-                known = migrate.remember(tx.conn, KEY_FINGERPRINT, cipher.fingerprint)
+            known = self.database.write(lambda tx: migrate.remember(tx.conn, KEY_FINGERPRINT, cipher.fingerprint))
         if known != cipher.fingerprint:
             problem = {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "other_key"}
             raise ConsoleError("bad_profile", problem)
@@ -89,7 +88,8 @@ class Desk:
 
     @property
     def operator(self) -> str | None:
-        return _acting.get() or self.settings.operator
+        """The name under which everything here is done: on a server the connected account, whoever runs the task."""
+        return self.database.account or _acting.get() or self.settings.operator
 
     def now(self) -> datetime:
         return self.clock.now()
@@ -103,21 +103,34 @@ class Desk:
         name = self.operator
         if name is None:
             raise ConsoleError("no_operator")
-        if _acting.get() == WORKER:  # the program says so, never the environment
+        if self._is_the_program:
             return Person(WORKER, frozenset({WORKER}), may_buy=False)
         with self.database.read() as conn:
             return self._known(conn, name)
 
+    @property
+    def _is_the_program(self) -> bool:
+        """A due task on SQLite: the program says so, never the environment. A server knows only its accounts."""
+        return _acting.get() == WORKER and not self.database.is_server
+
     def _known(self, conn: Connection, name: str) -> Person:
-        person = people.find(conn, name)
+        """Without accounts, and while no operators are kept, anybody holds every role."""
+        self._require_own_name(name)
+        person = people.find(conn, name, anybody=not self.database.is_server)
         if person is None:
             raise ConsoleError("not_allowed", {"operator": name, "reason": "unknown_operator"})
         return person
 
+    def _require_own_name(self, name: str) -> None:
+        """On a server nobody acts under another name than the account's, not even by the environment."""
+        others = {self.settings.operator, _acting.get()} - {None, WORKER, name}
+        if self.database.is_server and others:
+            raise ConsoleError("not_allowed", {"operator": min(map(str, others)), "reason": "other_account"})
+
     def reader(self, conn: Connection) -> Person | None:
         """Who looks, within the read that follows. Looking takes no name; a named person needs the right."""
         name = self.operator
-        if name is None or _acting.get() == WORKER:
+        if name is None or self._is_the_program:
             return None
         person = self._known(conn, name)
         if not may(person, "read"):

@@ -15,7 +15,7 @@ from console.services.desk import WORKER, Desk, acting
 from console.services.parts import PDF
 from console.services.probing import Probing
 from console.store import cases, credit_checks, journal, queues
-from console.store.engine import Transaction
+from console.store.engine import RunAgain, Transaction
 
 BATCH = 200
 AT_ONCE = 50
@@ -117,11 +117,15 @@ class DueTasks:
     def _adopt_some(self) -> int:
         """A few in one short transaction; each alone where one spoils it for the others."""
         rows: tuple[tuple[int, str, str], ...] = ()
+
+        def adopt(tx: Transaction) -> None:
+            nonlocal rows
+            rows = queues.written_by_others(tx.conn, AT_ONCE)
+            for row in rows:
+                self._adopt(tx, *row)
+
         try:
-            with self._desk.database.write() as tx:
-                rows = queues.written_by_others(tx.conn, AT_ONCE)
-                for row in rows:
-                    self._adopt(tx, *row)
+            self._desk.database.write(adopt)
         except Exception:
             _log.warning("rows written by another application: each alone", exc_info=True)
             return sum(self._adopt_alone(row) for row in rows)
@@ -134,8 +138,7 @@ class DueTasks:
         return int(done)
 
     def _adopt_one(self, row: tuple[int, str, str]) -> bool:
-        with self._desk.database.write() as tx:
-            self._adopt(tx, *row)
+        self._desk.database.write(lambda tx: self._adopt(tx, *row))
         return True
 
     def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> None:
@@ -150,7 +153,10 @@ class DueTasks:
         kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
         work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=first is not None)
         kept |= {"status": record.state, "corporation_number": number, **credit_checks.work_values(work)}
-        credit_checks.change(tx.conn, record, now, **kept)
+        try:
+            credit_checks.change(tx.conn, record, now, **kept)
+        except credit_checks.Stale:  # another run was faster: look again
+            raise RunAgain from None
         if work.reason in ("number_unreadable", "duplicate"):
             cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
         desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)

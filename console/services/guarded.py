@@ -88,27 +88,30 @@ class Guard:
         """tx1. The unique index has the last word even where the checks saw nothing."""
         desk, operation_id = self._desk, str(uuid.uuid4())
         subject: Subject | None = None
+
+        def tx1(tx: Transaction) -> Claimed:
+            nonlocal subject
+            operation.check(tx.conn)
+            lease = self._take(tx, operation)
+            subject = operation.claim(tx, operation_id)
+            fence = self._begin_journal(tx, operation, operation_id, subject)
+            desk.note(tx, f"{operation.action}.started", subject.id, {"operation": operation_id}, kind=subject.kind)
+            return Claimed(operation_id, fence, subject, lease)
+
         try:
-            with desk.database.write() as tx:
-                operation.check(tx.conn)
-                lease = self._take(tx, operation)
-                subject = operation.claim(tx, operation_id)
-                fence = self._begin_journal(tx, operation, operation_id, subject)
-                started = {"operation": operation_id}
-                desk.note(tx, f"{operation.action}.started", subject.id, started, kind=subject.kind)
+            return desk.database.write(tx1)
         except IntegrityError:
             with desk.database.read() as conn:
                 operation.check(conn)
                 if subject is not None:
                     refuse_repeat(conn, subject.key, subject.fingerprint)
             raise
-        return Claimed(operation_id, fence, subject, lease)
 
     def _take(self, tx: Transaction, operation: Guarded[T]) -> Lease | None:
         if operation.lease is None:
             return None
         desk = self._desk
-        lease = leases.take(tx.conn, operation.lease, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
+        lease = leases.take(tx, operation.lease, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
         if lease is None:
             raise _Held(leases.holder_of(tx.conn, operation.lease))
         return lease
@@ -119,7 +122,7 @@ class Guard:
             subject.key, subject.fingerprint,
         )  # fmt: skip
         desk = self._desk
-        return journal.begin(tx.conn, new, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
+        return journal.begin(tx, new, desk.holder(), desk.now(), self._heartbeat.lease_seconds)
 
     def _await_free(self, operation: Guarded[T], deadline: float) -> None:
         """Look, without writing, until the lease is free; who can't succeed any more is refused meanwhile."""
@@ -206,14 +209,16 @@ class Guard:
 
     def _write_outcome(self, operation: Guarded[T], claimed: Claimed, outcome: Outcome[T]) -> bool:
         desk, state = self._desk, ended_state(outcome, operation.effect)
-        with desk.database.write() as tx:
-            now = desk.now()
-            mine = journal.end(tx.conn, claimed.operation_id, claimed.fence, state, outcome, now)
+
+        def tx2(tx: Transaction) -> bool:
+            mine = journal.end(tx.conn, claimed.operation_id, claimed.fence, state, outcome, desk.now())
             if mine:
                 operation.record(tx, claimed.subject, outcome)
             if claimed.lease is not None:
                 leases.release(tx.conn, claimed.lease)
-        return mine
+            return mine
+
+        return desk.database.write(tx2)
 
     def _keep_answer(self, claimed: Claimed, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
@@ -238,10 +243,13 @@ class Guard:
 
     def _beat(self, claimed: Claimed) -> None:
         desk, seconds = self._desk, self._heartbeat.lease_seconds
-        with desk.database.write() as tx:
+
+        def renew(tx: Transaction) -> None:
             journal.renew(tx.conn, claimed.operation_id, claimed.fence, seconds)
             if claimed.lease is not None:
                 leases.renew(tx.conn, claimed.lease, desk.now(), seconds)
+
+        desk.database.write(renew)
 
 
 def _tell(progress: Progress, step: str) -> None:

@@ -14,6 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import OperationState
 from console.services.desk import Desk
 from console.store import idempotency, journal
+from console.store.engine import Transaction
 from console.store.idempotency import Seen
 from console.store.journal import NewOperation
 
@@ -47,23 +48,26 @@ class Idempotency:
 
     def try_(self, key: str, fingerprint: str, *, action: str, subject: tuple[str, int]) -> Begun | str:
         """Take the key, or the result that is stored under it. Raises as `check` does."""
-        desk, operation_id = self._desk, str(uuid.uuid4())
-        new = NewOperation(operation_id, action, *subject, None, None, key, fingerprint)
-        seconds = desk.scale.lease_seconds(RUNNING_SECONDS)
+        desk = self._desk
+        new = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
         try:
-            with desk.database.write() as tx:
-                found = idempotency.seen(tx.conn, key)
-                if found is not None:
-                    stored = answer(found, fingerprint)
-                    if stored is not None:
-                        return stored
-                    idempotency.set_aside(tx.conn, found.operation_id, key)
-                return Begun(operation_id, journal.begin(tx.conn, new, desk.holder(), desk.now(), seconds), key)
+            return desk.database.write(lambda tx: self._begin(tx, new))
         except IntegrityError:  # somebody else was faster; where several write at once only the index can tell
             stored = self.check(key, fingerprint)
             if stored is None:
                 raise
             return stored
+
+    def _begin(self, tx: Transaction, new: NewOperation) -> Begun | str:
+        desk = self._desk
+        found = idempotency.seen(tx.conn, new.key)
+        if found is not None:
+            stored = answer(found, new.fingerprint)
+            if stored is not None:
+                return stored
+            idempotency.set_aside(tx.conn, found.operation_id, new.key)
+        fence = journal.begin(tx, new, desk.holder(), desk.now(), desk.scale.lease_seconds(RUNNING_SECONDS))
+        return Begun(new.id, fence, new.key)
 
     def store(self, begun: Begun, result: str) -> bool:
         """Keep the result for all who ask again; False when this process lost the key meanwhile."""
@@ -75,19 +79,24 @@ class Idempotency:
 
     def delete(self, key: str) -> bool:
         """Forget the result of a key; its history stays. False unless it has ended."""
-        with self._desk.database.write() as tx:
+
+        def forget(tx: Transaction) -> bool:
             found = idempotency.seen(tx.conn, key)
-            ended = found is not None and found.state in (OperationState.DONE, OperationState.FAILED)
-            if found is not None and ended:
-                idempotency.set_aside(tx.conn, found.operation_id, key)
-        return ended
+            if found is None or found.state not in (OperationState.DONE, OperationState.FAILED):
+                return False
+            idempotency.set_aside(tx.conn, found.operation_id, key)
+            return True
+
+        return self._desk.database.write(forget)
 
     def _end(self, begun: Begun, state: OperationState, result: str | None) -> bool:
-        with self._desk.database.write() as tx:
+        def end(tx: Transaction) -> bool:
             mine = idempotency.end(tx.conn, begun.operation_id, begun.fence, state, result, self._desk.now())
             if mine and state is OperationState.FAILED:
                 idempotency.set_aside(tx.conn, begun.operation_id, begun.key)
-        return mine
+            return mine
+
+        return self._desk.database.write(end)
 
 
 def answer(found: Seen, fingerprint: str) -> str | None:

@@ -88,15 +88,17 @@ class Operations:
             raise unconfirmed(placeholder, outcome, deciding=bool(proof))
         if report.corporation_number != intent.corporation_number:
             raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "other_number"})
-        with desk.database.write() as tx:
+
+        def settle(tx: Transaction) -> int:
             if credit_checks.with_provider_id(tx.conn, provider_id):
                 raise ConsoleError("evidence_mismatch", {"record": placeholder, "reason": "used_by_other_record"})
             record_id = self._insert_again(tx, entry, outcome, report)
             if proof:
-                evidence.add_proof(
-                    tx.conn, (credit_checks.KIND, record_id), intent.operation_id, desk.holder().operator, proof,
-                    desk.now(),
-                )  # fmt: skip
+                subject, who = (credit_checks.KIND, record_id), desk.holder().operator
+                evidence.add_proof(tx.conn, subject, intent.operation_id, who, proof, desk.now())
+            return record_id
+
+        record_id = desk.database.write(settle)
         desk.spool.ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
         desk.spool.delivered(intent.operation_id)
         with desk.database.read() as conn:
@@ -118,7 +120,7 @@ class Operations:
             tx.conn, client, number, intent.operation_id, desk.now(), None, None if taken else intent.record_id
         )
         if journal.find(tx.conn, intent.operation_id) is None:
-            journal.begin(tx.conn, _journal_row(intent, record_id), self._first_holder(intent), intent.at, 0)
+            journal.begin(tx, _journal_row(intent, record_id), self._first_holder(intent), intent.at, 0)
         journal.settle(tx.conn, intent.operation_id, OperationState.DONE, outcome, desk.now())
         record = credit_checks.find(tx.conn, record_id)
         if record is not None:
@@ -131,24 +133,28 @@ class Operations:
 
     def _free(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
         """Not bought, on two people's word: the desk stops holding the claim."""
-        desk, now = self._desk, self._desk.now()
-        with desk.database.write() as tx:
-            first = approvals.open_proposal(tx.conn, KIND, operation.id)
-            if first is not None and same_person(person, first.person):
-                raise ConsoleError("same_person", {"record": operation, "first": first.person})
-            if first is not None and not may(desk.person(), "resolve_second"):
-                raise ConsoleError("not_allowed", {"operator": person, "reason": "role", "needs": ["approver"]})
-            proof_id = evidence.add_proof(tx.conn, (KIND, None), operation.id, person, proof, now)
-            if first is None:
-                approvals.propose(tx.conn, KIND, operation.id, "error", person, proof_id, now)
-            else:
-                approvals.close(tx.conn, KIND, operation.id, now)
-            what = "operation.resolve_proposed" if first is None else "operation.resolved"
-            desk.note(tx, what, operation.id, {"as": "error"}, kind=KIND)
-        if first is None:
+        desk = self._desk
+        if desk.database.write(lambda tx: self._write_half(tx, operation, proof, person)):
             return ResolveResult(operation, awaiting="second_person")
         desk.spool.ended(operation.id, holds_claim=False)
         return ResolveResult(self._find(operation.id))
+
+    def _write_half(self, tx: Transaction, operation: Operation, proof: bytes, person: str) -> bool:
+        """Propose, or settle on the second person's word. True while a second one is needed."""
+        desk, now = self._desk, self._desk.now()
+        first = approvals.open_proposal(tx.conn, KIND, operation.id)
+        if first is not None and same_person(person, first.person):
+            raise ConsoleError("same_person", {"record": operation, "first": first.person})
+        if first is not None and not may(desk.person(), "resolve_second"):
+            raise ConsoleError("not_allowed", {"operator": person, "reason": "role", "needs": ["approver"]})
+        proof_id = evidence.add_proof(tx.conn, (KIND, None), operation.id, person, proof, now)
+        if first is None:
+            approvals.propose(tx.conn, KIND, operation.id, "error", person, proof_id, now)
+        else:
+            approvals.close(tx.conn, KIND, operation.id, now)
+        what = "operation.resolve_proposed" if first is None else "operation.resolved"
+        desk.note(tx, what, operation.id, {"as": "error"}, kind=KIND)
+        return first is None
 
     def _find(self, operation_id: str) -> Operation:
         with self._desk.database.read() as conn:

@@ -3,6 +3,7 @@
 from console.domain.records import Person
 from console.services.desk import Desk
 from console.store import people
+from console.store.engine import Transaction
 
 
 class People:
@@ -22,6 +23,9 @@ class People:
 
     def add(self, person: Person) -> None:
         """Keep a new operator; audited."""
-        with self._desk.database.write() as tx:
+
+        def keep(tx: Transaction) -> None:
             people.add(tx.conn, person)
             self._desk.note(tx, "operator.added", person.name, {"roles": sorted(person.roles)}, kind="operator")
+
+        self._desk.database.write(keep)

@@ -78,20 +78,24 @@ class Probing:
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
         """Settle by the answer if it is beyond doubt; else say why not. None as well if it was settled meanwhile."""
+        return self._desk.database.write(lambda tx: self._apply_answer(tx, record, outcome, automatic))
+
+    def _apply_answer(
+        self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
+    ) -> str | None:
         desk, reason = self._desk, outcome.reason
-        with desk.database.write() as tx:
-            settling.keep_answer(desk, tx, record, "probe", outcome)
-            fresh = credit_checks.find(tx.conn, record.id)
-            if fresh is not None and fresh.certainty is Certainty.KNOWN:
+        settling.keep_answer(desk, tx, record, "probe", outcome)
+        fresh = credit_checks.find(tx.conn, record.id)
+        if fresh is not None and fresh.certainty is Certainty.KNOWN:
+            return None
+        if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
+            report, reason = self._the_one(tx, record, outcome.found)
+            if report is not None:
+                self._settle(tx, record, outcome, report)
                 return None
-            if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
-                report, reason = self._the_one(tx, record, outcome.found)
-                if report is not None:
-                    self._settle(tx, record, outcome, report)
-                    return None
-            desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])
-            if automatic:
-                self._plan_next(tx, record)
+        desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])
+        if automatic:
+            self._plan_next(tx, record)
         return reason
 
     def _the_one(
@@ -149,13 +153,15 @@ class Probing:
     def _compare(self, record: CreditCheck) -> None:
         """Ask for a bought check. What contradicts us becomes a case; the state stays."""
         outcome = self._reader().detail(record.credit_check_id or 0)
-        desk = self._desk
-        with desk.database.write() as tx:
+        desk, observed = self._desk, _contradiction(record, outcome)
+
+        def keep(tx: Transaction) -> None:
             settling.keep_answer(desk, tx, record, "probe", outcome)
             desk.note(tx, "credit-check.probed", record.id, reason=outcome.reason[:64])
-            observed = _contradiction(record, outcome)
             if observed is not None:
                 settling.contradict(desk, tx, record, observed)
+
+        desk.database.write(keep)
         code = part_code(outcome)
         if outcome.kind is not OutcomeClass.SUCCEEDED and code in (
             "provider_auth", "rate_limited", "provider_unreachable",

@@ -40,5 +40,5 @@ class ReadLog:
             batch: Sequence[NewAuditEntry] = self._waiting
             self._waiting = []
         if batch:
-            with settling.tolerated("audit of reads"), self._desk.database.write() as tx:
-                self._desk.audit.record_all(tx, batch)
+            with settling.tolerated("audit of reads"):
+                self._desk.database.write(lambda tx: self._desk.audit.record_all(tx, batch))

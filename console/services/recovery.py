@@ -74,19 +74,20 @@ class Recovery:
         desk = self._desk
         seconds = desk.scale.lease_seconds(LEASE_SECONDS)
         record = self._open_matter(record_id, saw)
-        with desk.database.write() as tx:
-            lease = leases.take(tx.conn, lease_name(record_id), desk.holder(), desk.now(), seconds)
-            if lease is None:
-                held = leases.holder_of(tx.conn, lease_name(record_id))
-                raise ConsoleError("in_progress", {"record": record, **refusals.holding(held)})
+        name = lease_name(record_id)
+        lease = desk.database.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
+        if lease is None:
+            with desk.database.read() as conn:
+                held = leases.holder_of(conn, name)
+            raise ConsoleError("in_progress", {"record": record, **refusals.holding(held)})
         try:
             record = self._open_matter(record_id, saw)
             yield record
         except credit_checks.Stale:
             raise stale_view(reading.current(self._desk, record_id), record.version) from None
         finally:
-            with settling.tolerated("giving a lease up"), desk.database.write() as tx:
-                leases.release(tx.conn, lease)
+            with settling.tolerated("giving a lease up"):
+                desk.database.write(lambda tx: leases.release(tx.conn, lease))
 
     def _open_matter(self, record_id: int, saw: int | None) -> CreditCheck:
         record = reading.current(self._desk, record_id)
@@ -122,21 +123,30 @@ class Recovery:
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             self._keep_failed_reading(record, outcome)
             raise unconfirmed(record, outcome)
-        with desk.database.write() as tx:
-            settling.keep_answer(desk, tx, record, "resolve", outcome)
-            mismatch = self._mismatch(tx, record, report)
-            if mismatch is None:
-                evidence.add_proof(tx.conn, (KIND, record.id), record.operation_id, _who(desk), proof, desk.now())
-                self._settle_success(tx, record, outcome, report)
+        mismatch = desk.database.write(lambda tx: self._write_read(tx, record, proof, outcome, report))
         if mismatch is not None:
             raise ConsoleError("evidence_mismatch", {"record": record, "reason": mismatch})
         self._end_spooled(record, bought=True, provider_id=provider_id)
         return reading.current(self._desk, record.id)
 
+    def _write_read(
+        self, tx: Transaction, record: CreditCheck, proof: bytes, outcome: Outcome[CheckReport], report: CheckReport
+    ) -> str | None:
+        """Settle by what was read; the reason where it doesn't fit the record, which then stays as it is."""
+        desk = self._desk
+        settling.keep_answer(desk, tx, record, "resolve", outcome)
+        mismatch = self._mismatch(tx, record, report)
+        if mismatch is None:
+            evidence.add_proof(tx.conn, (KIND, record.id), record.operation_id, _who(desk), proof, desk.now())
+            self._settle_success(tx, record, outcome, report)
+        return mismatch
+
     def _keep_failed_reading(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
-        with self._desk.database.write() as tx:
+        def keep(tx: Transaction) -> None:
             settling.keep_answer(self._desk, tx, record, "resolve", outcome)
             self._desk.note(tx, "credit-check.resolve", record.id, result="refused", reason=outcome.reason[:64])
+
+        self._desk.database.write(keep)
 
     def _mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> str | None:
         if report.corporation_number != record.corporation_number:
@@ -154,23 +164,26 @@ class Recovery:
     # Not bought, on two people's word
 
     def _decide_unbought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
-        desk, now = self._desk, self._desk.now()
-        with desk.database.write() as tx:
-            credit_checks.require_unchanged(tx.conn, record)
-            first = approvals.open_proposal(tx.conn, KIND, str(record.id))
-            if first is not None:
-                self._require_second(person, first.person, record)
-            proof_id = evidence.add_proof(tx.conn, (KIND, record.id), record.operation_id, person, proof, now)
-            if first is None:
-                approvals.propose(tx.conn, KIND, str(record.id), "error", person, proof_id, now)
-                credit_checks.raise_version(tx.conn, record, now)
-                desk.note(tx, "credit-check.resolve_proposed", record.id, {"as": "error", "evidence": proof_id})
-            else:
-                self._settle_error(tx, record, first.person)
-        if first is None:
+        if self._desk.database.write(lambda tx: self._write_half(tx, record, proof, person)):
             return ResolveResult(reading.current(self._desk, record.id), awaiting="second_person")
         self._end_spooled(record, bought=False)
         return ResolveResult(reading.current(self._desk, record.id))
+
+    def _write_half(self, tx: Transaction, record: CreditCheck, proof: bytes, person: str) -> bool:
+        """Propose, or settle on the second person's word. True while a second one is needed."""
+        desk, now = self._desk, self._desk.now()
+        credit_checks.require_unchanged(tx.conn, record)
+        first = approvals.open_proposal(tx.conn, KIND, str(record.id))
+        if first is not None:
+            self._require_second(person, first.person, record)
+        proof_id = evidence.add_proof(tx.conn, (KIND, record.id), record.operation_id, person, proof, now)
+        if first is not None:
+            self._settle_error(tx, record, first.person)
+            return False
+        approvals.propose(tx.conn, KIND, str(record.id), "error", person, proof_id, now)
+        credit_checks.raise_version(tx.conn, record, now)
+        desk.note(tx, "credit-check.resolve_proposed", record.id, {"as": "error", "evidence": proof_id})
+        return True
 
     def _require_second(self, person: str, first: str, record: CreditCheck) -> None:
         if same_person(person, first):

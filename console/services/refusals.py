@@ -23,8 +23,11 @@ def audited(
         if refusal.exit_status == REFUSED:
             record = refusal.detail.get("record")
             subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
-            with settling.tolerated("audit of a refusal"), desk.database.write() as tx:
-                desk.note(tx, what, subject, asked, kind=kind, result="refused", reason=refusal.code)
+            code = refusal.code
+            with settling.tolerated("audit of a refusal"):
+                desk.database.write(
+                    lambda tx: desk.note(tx, what, subject, asked, kind=kind, result="refused", reason=code)
+                )
         raise
 
 

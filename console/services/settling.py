@@ -154,18 +154,21 @@ def write_unknown(desk: Desk, tx: Transaction, record: CreditCheck, cause: str, 
 
 def lapse(desk: Desk, operation_id: str, can: Capabilities) -> bool:
     """Write down that a process went away in the middle: unknown for a purchase, ended for a reading."""
-    with desk.database.write() as tx:
-        operation = journal.find(tx.conn, operation_id)
-        if operation is None:
-            return False
-        effect = operation.action in journal.EFFECTS
-        if not journal.lapse(tx.conn, operation_id, journal.state_after_lapse(operation.action), desk.now()):
-            return False
-        record = credit_checks.find(tx.conn, operation.subject_id or 0)
-        if effect and record is not None and record.state is CheckState.PENDING:
-            write_unknown(desk, tx, record, "lapsed", can)
-        else:
-            desk.note(tx, f"{operation.action}.lapsed", operation.subject_id, result="failed", reason="lapsed")
+    return desk.database.write(lambda tx: _lapse(desk, tx, operation_id, can))
+
+
+def _lapse(desk: Desk, tx: Transaction, operation_id: str, can: Capabilities) -> bool:
+    operation = journal.find(tx.conn, operation_id)
+    if operation is None:
+        return False
+    effect = operation.action in journal.EFFECTS
+    if not journal.lapse(tx.conn, operation_id, journal.state_after_lapse(operation.action), desk.now()):
+        return False
+    record = credit_checks.find(tx.conn, operation.subject_id or 0)
+    if effect and record is not None and record.state is CheckState.PENDING:
+        write_unknown(desk, tx, record, "lapsed", can)
+    else:
+        desk.note(tx, f"{operation.action}.lapsed", operation.subject_id, result="failed", reason="lapsed")
     return True
 
 
@@ -175,20 +178,27 @@ def deliver(desk: Desk, operation_id: str, outcome: Outcome[CheckReport], can: C
     Only an outcome that nobody knows is settled. A record that was decided meanwhile keeps its state: the answer
     is kept as evidence, and a contradiction becomes a case.
     """
-    with desk.database.write() as tx:
-        operation = journal.find(tx.conn, operation_id)
-        record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
-        if operation is None or record is None:
-            return False
-        if record.state is not CheckState.PENDING:
-            _keep_contradiction(desk, tx, record, outcome)
-        else:
-            _settle_by_answer(desk, tx, record, operation_id, outcome, can)
+    if not desk.database.write(lambda tx: _deliver(desk, tx, operation_id, outcome, can)):
+        return False
     with tolerated("end of a delivered operation"):
         bought = outcome.kind is OutcomeClass.SUCCEEDED
         if outcome.kind is not OutcomeClass.UNKNOWN:
             provider_id = outcome.found.credit_check_id if outcome.found else None
             desk.spool.ended(operation_id, holds_claim=bought, provider_id=provider_id)
+    return True
+
+
+def _deliver(
+    desk: Desk, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], can: Capabilities
+) -> bool:
+    operation = journal.find(tx.conn, operation_id)
+    record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
+    if operation is None or record is None:
+        return False
+    if record.state is not CheckState.PENDING:
+        _keep_contradiction(desk, tx, record, outcome)
+    else:
+        _settle_by_answer(desk, tx, record, operation_id, outcome, can)
     return True
 
 

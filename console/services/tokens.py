@@ -9,6 +9,7 @@ from console.services.desk import Desk
 from console.services.heartbeat import LEASE_SECONDS
 from console.store import leases, rates, tokens
 from console.store.cipher import Cipher, SealBroken
+from console.store.engine import Transaction
 from console.store.leases import Lease
 from console.store.tokens import StoredToken
 
@@ -36,8 +37,7 @@ class StoredTokens:
         try:
             return self._refresh(exchange, stale)
         finally:
-            with self._desk.database.write() as tx:
-                leases.release(tx.conn, lease)
+            self._desk.database.write(lambda tx: leases.release(tx.conn, lease))
 
     def _refresh(self, exchange: Exchange, stale: TokenPair | None) -> TokenPair:
         with self._desk.database.read() as conn:
@@ -73,13 +73,15 @@ class StoredTokens:
             version=version,
             used_first=used | {self._mark(first)} if first else used,
         )
-        with self._desk.database.write() as tx:
-            swapped = tokens.replace(tx.conn, self._provider, stored, after, self._desk.now())
-            if swapped:
-                self._desk.note(tx, "token.refreshed", self._provider, {"version": version}, kind="provider")
-        if not swapped:
+        if not self._desk.database.write(lambda tx: self._swap(tx, stored, after)):
             return self._stored_by_another()
         return TokenPair(new.access_token, new.refresh_token, new.expires_at, version)
+
+    def _swap(self, tx: Transaction, stored: StoredToken | None, after: StoredToken) -> bool:
+        swapped = tokens.replace(tx.conn, self._provider, stored, after, self._desk.now())
+        if swapped:
+            self._desk.note(tx, "token.refreshed", self._provider, {"version": after.version}, kind="provider")
+        return swapped
 
     def _stored_by_another(self) -> TokenPair:
         """Our lease was lost and another desk was quicker: its pair counts, ours is of no use to anybody."""
@@ -114,8 +116,7 @@ class StoredTokens:
         seconds = desk.scale.lease_seconds(LEASE_SECONDS)
         deadline = desk.clock.monotonic() + desk.scale.seconds(WAIT_SECONDS)
         while True:
-            with desk.database.write() as tx:
-                lease = leases.take(tx.conn, LEASE, desk.holder(), desk.now(), seconds)
+            lease = desk.database.write(lambda tx: leases.take(tx, LEASE, desk.holder(), desk.now(), seconds))
             if lease is not None:
                 return lease
             if desk.clock.monotonic() >= deadline:
@@ -134,6 +135,5 @@ class SpacedCalls:
     def wait_turn(self) -> None:
         if self._spacing <= 0:
             return
-        with self._desk.database.write() as tx:
-            wait = rates.reserve(tx.conn, self._name, self._spacing)
+        wait = self._desk.database.write(lambda tx: rates.reserve(tx.conn, self._name, self._spacing))
         self._desk.clock.sleep(wait)

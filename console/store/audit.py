@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, DateTime, Row, bindparam, func, insert, literal, literal_column, select, true
 
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
@@ -29,7 +29,19 @@ _HEAD = (
     .order_by(audit_log.c.seq.desc())
     .limit(1)
 )
+# A server's rows carry the server's time (SYSDATE: no session can forge it), read on the way.
+_last = _HEAD.subquery()
+_one = select(literal(1).label("one")).subquery()
+_SERVER_TIME = func.convert_tz(
+    func.sysdate(literal_column("6")), literal_column("@@session.time_zone"), "+00:00", type_=DateTime
+)
+_HEAD_AND_TIME = select(_SERVER_TIME, _last.c.seq, _last.c.hash).select_from(_one.outerjoin(_last, true()))
 _ADD = insert(audit_log)
+_IS_THERE = (
+    select(audit_log.c.hash)
+    .where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
+    .with_for_update()
+)
 _WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in CONTENT}
 _READ = select(*(audit_log.c[name] for name in ("id", *CONTENT)))
 
@@ -41,6 +53,8 @@ class Transaction(Protocol):
     def conn(self) -> Connection: ...
 
     def after_commit(self, hook: Callable[[], None], /) -> None: ...
+
+    def prove_by(self, proof: Callable[[Connection], bool], /) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +72,7 @@ class NewAuditEntry:
 
 def append(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> Head:
     """Add a row to the chain `session` inside `tx`. The caller anchors the head once `tx` is committed."""
-    last = tx.conn.execute(_HEAD, {"chain": session}).first()
-    seq, before = (last.seq + 1, last.hash) if last else (1, START)
-    naive = at.astimezone(UTC).replace(tzinfo=None)
+    naive, seq, before = _next(tx.conn, session, at)
     values: dict[str, object] = {
         "session": session,
         "seq": seq,
@@ -79,7 +91,19 @@ def append(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at
     added = tx.conn.execute(_ADD, {**values, "at": naive, "prev_hash": before, "hash": hashed})
     key = added.inserted_primary_key
     assert key is not None, "a single row was added"  # noqa: S101  # tells the type checker
+    mine = {"chain": session, "at_seq": seq}
+    tx.prove_by(lambda conn: conn.scalar(_IS_THERE, mine) == hashed)
     return Head(session, seq, int(key[0]), hashed)
+
+
+def _next(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, str]:
+    """The instant of a chain's next row (naive UTC), its number, and the hash it stands on."""
+    if conn.dialect.name == "sqlite":
+        last = conn.execute(_HEAD, {"chain": session}).first()
+        naive = at.astimezone(UTC).replace(tzinfo=None)
+        return (naive, last.seq + 1, last.hash) if last else (naive, 1, START)
+    now, seq, before = conn.execute(_HEAD_AND_TIME, {"chain": session}).one()
+    return now, (seq or 0) + 1, before or START
 
 
 class AuditTrail:

@@ -1,37 +1,35 @@
-"""The database: short read and write transactions, what its errors mean for a person, and whose it is."""
+"""The database: short read and write transactions on any engine, what loses a race run again, and whose it is."""
 
 import logging
 import os
+import random
+import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DatabaseError, DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ConsoleError
+from console.store import server_engine, sqlite_engine, troubles
+from console.store.sqlite_engine import BUSY_SECONDS
+from console.store.troubles import RunAgain
 from console.store.turnstile import Turnstile
 
-_log = logging.getLogger("console.store")
-BUSY_SECONDS = 10.0
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={int(BUSY_SECONDS * 1000)}")
+__all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 
-# SQLite tells its troubles in words only; what each means for a person.
-_SQLITE_TROUBLES = (
-    ("database is locked", "database_locked"),
-    ("database table is locked", "database_locked"),
-    ("disk is full", "storage_full"),
-    ("readonly", "read_only"),
-    ("read-only", "read_only"),
-    ("unable to open", "database_unreachable"),
-    ("disk i/o error", "storage_full"),
-    ("not a database", "not_our_database"),
-    ("malformed", "not_our_database"),
-    ("no such table", "schema_mismatch"),
-    ("no such column", "schema_mismatch"),
-)
+RERUNS = 5
+PATIENCE_SECONDS = 4.0
+"""How long a transaction waits for a server that was there and has gone away."""
+
+_SHORTEST_NAP, _LONGEST_NAP = 0.005, 0.2
+_SERVERS = ("mysql", "mariadb")
+_log = logging.getLogger("console.store")
+
+T = TypeVar("T")
+Proof = Callable[[Connection], bool]
 
 
 class Transaction:
@@ -39,7 +37,14 @@ class Transaction:
 
     def __init__(self, conn: Connection) -> None:
         self.conn = conn
+        self.proof: Proof | None = None
         self._hooks: list[Callable[[], None]] = []
+
+    def prove_by(self, proof: Proof) -> None:
+        """How to see on another connection whether this transaction was committed: by a row that only it can have
+        written. One without is run again when nobody knows, so running it twice must be as good as once.
+        """
+        self.proof = self.proof or proof
 
     def after_commit(self, hook: Callable[[], None]) -> None:
         """Run `hook` when, and only when, COMMIT has returned."""
@@ -58,20 +63,38 @@ class Database:
     """Short transactions on one database. Safe from any thread; a transaction belongs to the thread that began it.
 
     `observer`, when set, is called with +1 and -1 around each transaction, so that tests can prove that none is
-    open while a provider is asked.
+    open while a provider is asked. `unhurried` lets statements on a server take any time: for `db …`.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, unhurried: bool = False) -> None:
         self.url = make_url(url)
-        self.dialect = self.url.get_backend_name()
-        if self.dialect != "sqlite":
-            problem = {"variable": "CONSOLE_DATABASE_URL", "problem": "no_such_engine", "engine": self.dialect[:20]}
+        backend = self.url.get_backend_name()
+        if backend not in ("sqlite", *_SERVERS):
+            problem = {"variable": "CONSOLE_DATABASE_URL", "problem": "no_such_engine", "engine": backend[:20]}
             raise ConsoleError("bad_profile", problem)
+        self.dialect = "sqlite" if backend == "sqlite" else "mysql"
         self.observer: Callable[[int], None] | None = None
-        self.engine = _sqlite_engine(url)
+        self.server = server_engine.locate(self.url, unhurried=unhurried) if self.is_server else None
+        self.engine, self._reader = self._open()
         self._turnstile = Turnstile(self.file)
         self._path = str(self.file) if self.file else None
         self._identity: tuple[int, int] | None = None
+        self._was_there = False
+
+    def _open(self) -> tuple[Engine, Engine]:
+        if self.server is None:
+            engine = sqlite_engine.open_engine(self.url)
+            return engine, engine
+        return server_engine.open_engine(self.server, "write"), server_engine.open_engine(self.server, "read")
+
+    @property
+    def is_server(self) -> bool:
+        return self.dialect != "sqlite"
+
+    @property
+    def account(self) -> str | None:
+        """The account that is connected; None on SQLite, which has none."""
+        return self.url.username if self.is_server else None
 
     @property
     def file(self) -> Path | None:
@@ -79,37 +102,126 @@ class Database:
         name = self.url.database
         return Path(name) if self.dialect == "sqlite" and name and name != ":memory:" else None
 
-    def read(self) -> AbstractContextManager[Connection]:
-        """A read transaction: one consistent moment, blocks no writer."""
-        return self._begun("BEGIN DEFERRED")
-
     @contextmanager
-    def write(self) -> Iterator[Transaction]:
-        """A write transaction that owns the write lock from its first line; COMMIT has returned when it ends."""
-        with self._turnstile.turn(), self._begun("BEGIN IMMEDIATE") as conn:
-            tx = Transaction(conn)
-            yield tx
-            self._require_same_file()
-        tx.run_hooks()
-
-    @contextmanager
-    def _begun(self, word: str) -> Iterator[Connection]:
-        """A transaction that `word` begins. The driver's own BEGIN comes too late (890 of 960 updates were lost with
-        it), so we say it; not by a listener of the engine, with one each statement costs a tenth more.
-        """
-        self._require_same_file()
+    def read(self) -> Iterator[Connection]:
+        """Reads that block no writer: on SQLite of one consistent moment, on a server each of its own."""
         self._observe(+1)
         try:
-            with self.engine.connect() as conn, conn.begin():
-                conn.exec_driver_sql(word)
-                if self._identity is None:
-                    self._require_same_file()
-                yield conn
+            if self.is_server:
+                with self._reader.connect() as conn:
+                    yield conn
+            else:
+                with self._begun("BEGIN DEFERRED") as conn:
+                    yield conn
         except DBAPIError as trouble:
             _translate(trouble)
             raise
         finally:
             self._observe(-1)
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Run `work` in a write transaction; COMMIT has returned when this does.
+
+        What loses a race or its connection before that is undone and run again, whole and from fresh reads, so
+        `work` has no effect outside its transaction. Raises what `work` raises, and what the database's trouble
+        means when it stays.
+        """
+        reruns, deadline = 0, time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self._attempt(work)
+            except (DBAPIError, RunAgain) as trouble:
+                fate = troubles.fate_of(trouble) if self.is_server else "other"
+                given_up = reruns >= RERUNS if fate == "undone" else not self._waits(deadline)
+                if fate == "other" or given_up:
+                    _translate(trouble)
+                    raise
+                _log.info("a transaction is run again: %s", trouble)
+            reruns += 1
+            time.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311  # spreads losers, guards nothing
+
+    def _waits(self, deadline: float) -> bool:
+        """Only for a server that this process has met: a wrong address is told at once."""
+        return self._was_there and time.monotonic() < deadline
+
+    @contextmanager
+    def attempt(self) -> Iterator[Transaction]:
+        """A write transaction that is tried once: for migrations and tests, where nobody else writes."""
+        self._observe(+1)
+        try:
+            with self._writing() as tx:
+                yield tx
+        except DBAPIError as trouble:
+            _translate(trouble)
+            raise
+        finally:
+            self._observe(-1)
+        tx.run_hooks()
+
+    def _attempt(self, work: Callable[[Transaction], T]) -> T:
+        self._observe(+1)
+        try:
+            with self._writing() as tx:
+                result = work(tx)
+        finally:
+            self._observe(-1)
+        tx.run_hooks()
+        return result
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        """A write transaction; on SQLite it owns the write lock from its first line."""
+        if self.is_server:
+            with self.engine.connect() as conn:
+                self._was_there = True
+                tx = Transaction(conn)
+                yield tx
+                self._commit(tx)
+            return
+        with self._turnstile.turn(), self._begun("BEGIN IMMEDIATE") as conn:
+            yield (tx := Transaction(conn))
+            self._require_same_file()
+
+    def _commit(self, tx: Transaction) -> None:
+        """COMMIT. When its answer never comes, the transaction's own row decides."""
+        try:
+            tx.conn.commit()
+        except DBAPIError as trouble:
+            if troubles.undone_at_commit(trouble):
+                raise
+            tx.conn.invalidate()
+            if not self._was_committed(tx, trouble):
+                raise RunAgain from trouble
+
+    def _was_committed(self, tx: Transaction, trouble: DBAPIError) -> bool:
+        """Look for what only `tx` can have written, waiting for a COMMIT that is still at work.
+
+        Raises what the trouble means when the database doesn't come back in time: then nobody knows.
+        """
+        if tx.proof is None:
+            return False
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                with self.engine.connect() as conn:
+                    return tx.proof(conn)
+            except DBAPIError as still:
+                if time.monotonic() >= deadline:
+                    facts = {"problem": "commit_unanswered", "cause": str(still.orig)}
+                    raise ConsoleError("database_unreachable", facts) from trouble
+            time.sleep(_LONGEST_NAP)
+
+    @contextmanager
+    def _begun(self, word: str) -> Iterator[Connection]:
+        """An SQLite transaction that `word` begins. The driver's own BEGIN comes too late (890 of 960 updates were
+        lost with it), so we say it; not by a listener of the engine, with one each statement costs a tenth more.
+        """
+        self._require_same_file()
+        with self.engine.connect() as conn, conn.begin():
+            conn.exec_driver_sql(word)
+            if self._identity is None:
+                self._require_same_file()
+            yield conn
 
     def _require_same_file(self) -> None:
         """Open connections still write to a file that was moved or replaced under us, and a new connection would
@@ -133,32 +245,13 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+        self._reader.dispose()
 
 
-def _sqlite_engine(url: str) -> Engine:
-    # What people wrote and what providers answered stands in the values: no log and no error may repeat them.
-    engine = create_engine(
-        url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None}, hide_parameters=True
-    )  # fmt: skip
-
-    @event.listens_for(engine, "connect")
-    def _prepare(dbapi: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-        cursor = dbapi.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute("PRAGMA " + pragma)
-        cursor.close()
-
-    return engine
-
-
-def _translate(trouble: DBAPIError) -> None:
+def _translate(trouble: DBAPIError | RunAgain) -> None:
     """Raise what it means for a person, if the database's words are known."""
-    code = trouble_code(trouble)
+    if isinstance(trouble, RunAgain):
+        raise ConsoleError("database_locked", {"problem": "lost_every_race"}) from trouble
+    code = troubles.code_of(trouble)
     if code is not None:
-        raise ConsoleError(code, {"problem": str(trouble.orig)}) from trouble
-
-
-def trouble_code(trouble: DatabaseError | DBAPIError) -> str | None:
-    """The error code for a database trouble; None for what only a bug of ours can cause."""
-    words = str(trouble.orig).lower()
-    return next((code for part, code in _SQLITE_TROUBLES if part in words), None)
+        raise ConsoleError(code, troubles.facts_of(trouble, code)) from trouble

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from console.domain.records import OperationState
-from console.store.leases import aware, clock_now, is_live, naive
+from console.store.lease_time import is_live
+from console.store.leases import aware, naive
 from console.store.schema import operations
 
 _t = operations.c
@@ -38,7 +39,7 @@ class Seen:
 
 def seen(conn: Connection, key: str) -> Seen | None:
     """The operation of a key; one index read."""
-    row = conn.execute(_BY_KEY, {"key": key, **clock_now()}).first()
+    row = conn.execute(_BY_KEY, {"key": key}).first()
     if row is None:
         return None
     operation_id, state, fingerprint, result, operator, desk, since, live = row

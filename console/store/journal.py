@@ -14,8 +14,9 @@ from sqlalchemy import Connection, bindparam, insert, not_, or_, select, update
 from console.domain.outcomes import Outcome
 from console.domain.records import Operation, OperationState
 from console.domain.states import sources_of_operation
-from console.store.boot_clock import boot_id
-from console.store.leases import Holder, aware, clock_now, expires_in, is_live, naive
+from console.store.engine import Transaction
+from console.store.lease_time import expiry, is_live, lease_mark
+from console.store.leases import Holder, aware, naive
 from console.store.schema import operations
 
 _t = operations.c
@@ -45,8 +46,14 @@ _COLUMNS = (
 _LIVE = is_live(_t.lease_clock, _t.lease_expires)
 _MINE = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
 _HAS_EFFECT = or_(*(_t.action == action for action in sorted(EFFECTS)))  # IN would be spelled out anew each time
-_RENEW = update(operations).where(*_MINE).values(lease_expires=bindparam("expires_"))
-_INSERT = insert(operations)
+_RENEW = update(operations).where(*_MINE).values(lease_expires=expiry())
+_BEGIN = insert(operations).values(
+    {column: bindparam(column) for column in (
+        "id", "action", "subject_kind", "subject_id", "client_id", "corporation_number", "state", "idempotency_key",
+        "fingerprint", "operator", "desk", "host", "process", "session", "started_at",
+    )} | {"lease_clock": lease_mark(), "lease_expires": expiry(), "fence": FIRST_FENCE}
+)  # fmt: skip
+_IS_THERE = select(_t.id).where(_t.id == bindparam("of")).with_for_update()
 _END_ANY = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),
@@ -69,7 +76,7 @@ _LAPSED_SUBJECTS = select(_t.subject_id).where(
 _RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
 
 
-def begin(conn: Connection, new: NewOperation, holder: Holder, now: datetime, seconds: float) -> int:
+def begin(tx: Transaction, new: NewOperation, holder: Holder, now: datetime, seconds: float) -> int:
     """Write a `calling` row; returns its fencing token. A key that exists already violates a unique index."""
     row = {
         "id": new.id,
@@ -87,17 +94,16 @@ def begin(conn: Connection, new: NewOperation, holder: Holder, now: datetime, se
         "process": holder.process,
         "session": holder.session,
         "started_at": naive(now),
-        "lease_clock": boot_id(),
-        "lease_expires": expires_in(seconds),
-        "fence": FIRST_FENCE,
+        "lease_ms": int(seconds * 1000),
     }
-    conn.execute(_INSERT, row)
+    tx.conn.execute(_BEGIN, row)
+    tx.prove_by(lambda conn: conn.scalar(_IS_THERE, {"of": new.id}) is not None)
     return FIRST_FENCE
 
 
 def renew(conn: Connection, operation_id: str, fence: int, seconds: float) -> bool:
     """Heartbeat; False when somebody declared the operation lapsed."""
-    values = {"of": operation_id, "held": fence, "expires_": expires_in(seconds)}
+    values = {"of": operation_id, "held": fence, "lease_ms": int(seconds * 1000)}
     return conn.execute(_RENEW, values).rowcount == 1
 
 
@@ -139,7 +145,7 @@ def lapse(conn: Connection, operation_id: str, state: OperationState, now: datet
             **({} if state is OperationState.UNKNOWN else {"ended_at": naive(now)}),
         )
     )
-    return conn.execute(lapsed, clock_now()).rowcount == 1
+    return conn.execute(lapsed).rowcount == 1
 
 
 def find(conn: Connection, operation_id: str) -> Operation | None:
@@ -149,7 +155,7 @@ def find(conn: Connection, operation_id: str) -> Operation | None:
 
 def seen(conn: Connection, operation_id: str) -> Operation | None:
     """An operation as everybody sees it: `calling` ends with its lease, written down by a due task or not."""
-    row = conn.execute(_SEEN, {"of": operation_id, **clock_now()}).first()
+    row = conn.execute(_SEEN, {"of": operation_id}).first()
     if row is None:
         return None
     *columns, lease_over = row
@@ -171,7 +177,7 @@ def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Operation,
 
 def running_of(conn: Connection, kind: str, subject_id: int) -> Operation | None:
     """The operation that is calling for this record right now, under a live lease."""
-    row = conn.execute(_RUNNING_OF, {"kind": kind, "of": subject_id, **clock_now()}).first()
+    row = conn.execute(_RUNNING_OF, {"kind": kind, "of": subject_id}).first()
     return _operation(row) if row else None
 
 
@@ -184,12 +190,12 @@ def unfinished(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
 
 def lapsed(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     """`calling` rows whose lease ran out, oldest first."""
-    return tuple(_operation(row) for row in conn.execute(_LAPSED.limit(limit), clock_now()))
+    return tuple(_operation(row) for row in conn.execute(_LAPSED.limit(limit)))
 
 
 def lapsed_subjects(conn: Connection) -> frozenset[int]:
     """Ids of records whose outcome is unknown because their process went away; every reader looks here first."""
-    return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS, clock_now())])
+    return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS)])
 
 
 def purchases_open_for(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:

@@ -1,6 +1,9 @@
 """Whether the database fits this program, and how it is brought up to it. Alembic is imported only to upgrade."""
 
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -10,6 +13,18 @@ from console.store.engine import Database
 from console.store.schema import HEAD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_TURN_MS = 600_000
+_MAKE_TURN = text(
+    "CREATE TABLE IF NOT EXISTS console_upgrade"
+    " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
+)
+_FIRST_TURN = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
+_TAKE_TURN = text(
+    "UPDATE console_upgrade SET token = :token, until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
+    " WHERE until_ms < CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
+)
+_END_TURN = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
+_WHOSE_TURN = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
 _STATE = text("SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM alembic_version")
 
 
@@ -54,12 +69,12 @@ def _tables(conn: Connection) -> set[str]:
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
-    """Bring the schema to this program's version, in one transaction; safe at any time and from two desks at once.
+    """Bring the schema to this program's version; safe at any time, from two desks at once, and when broken off.
 
     Returns the versions before and after. A database of somebody else or of a newer program is refused.
     """
     _make_folder(database)
-    with database.write() as tx:
+    with _alone(database), database.attempt() as tx:
         before = _version(tx.conn)
         if before is not None and before > HEAD:
             raise ConsoleError("schema_mismatch", {"found": before, "needed": HEAD, "newer": True})
@@ -67,6 +82,33 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             _run_alembic(tx.conn)
             _name_database(tx.conn)
     return before, HEAD
+
+
+@contextmanager
+def _alone(database: Database) -> Iterator[None]:
+    """One upgrade at a time. SQLite's is one transaction. On a server DDL commits by itself, and a named lock holds
+    on one node of a cluster only; a row, taken by compare-and-swap and given back by its time, holds everywhere.
+    """
+    if not database.is_server:
+        yield
+        return
+    with database.attempt() as tx:
+        tx.conn.execute(_MAKE_TURN)
+    token, deadline = str(uuid.uuid4()), time.monotonic() + _TURN_MS / 1000
+    while not database.write(lambda tx: _take_turn(tx.conn, token)):
+        if time.monotonic() >= deadline:
+            raise ConsoleError("database_locked", {"problem": "another_upgrade"})
+        time.sleep(0.2)
+    try:
+        yield
+    finally:
+        database.write(lambda tx: tx.conn.execute(_END_TURN, {"token": token}))
+
+
+def _take_turn(conn: Connection, token: str) -> bool:
+    conn.execute(_FIRST_TURN)
+    conn.execute(_TAKE_TURN, {"token": token, "ms": _TURN_MS})
+    return bool(conn.scalar(_WHOSE_TURN) == token)
 
 
 def _make_folder(database: Database) -> None:
@@ -81,7 +123,7 @@ def _version(conn: Connection) -> str | None:
     tables = _tables(conn)
     if "alembic_version" in tables and "console_meta" in tables:
         return str(conn.scalar(text("SELECT version_num FROM alembic_version")))
-    if tables - {"sqlite_sequence"}:
+    if tables - {"sqlite_sequence", "console_upgrade"}:
         raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
     return None
 

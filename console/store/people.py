@@ -14,12 +14,12 @@ _ONE = select(_t.name, _t.roles, _t.may_buy).where(_t.name == bindparam("of"), _
 _ANY = select(_t.name).limit(1)
 
 
-def find(conn: Connection, name: str) -> Person | None:
-    """The person of that name. While no operators are kept, anybody holds every role."""
+def find(conn: Connection, name: str, *, anybody: bool = True) -> Person | None:
+    """The person of that name. While no operators are kept, and `anybody` may come, everybody holds every role."""
     row = conn.execute(_ONE, {"of": name}).first()
     if row:
         return Person(row.name, _roles(row.roles), bool(row.may_buy))
-    if conn.execute(_ANY).first() is None:
+    if anybody and conn.execute(_ANY).first() is None:
         return Person(name, ALL_ROLES, may_buy=True)
     return None
 

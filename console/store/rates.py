@@ -3,28 +3,36 @@
 The row is held for an instant only, so a call that hangs delays nobody else.
 """
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, case, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from console.store.boot_clock import boot_id, uptime_ms
+from console.store.engine import RunAgain
+from console.store.lease_time import lease_mark, lease_now
 from console.store.schema import call_rates
 
 _t = call_rates.c
-_SLOT = select(_t.lease_clock, _t.not_before).where(_t.name == bindparam("of"))
+_spacing = bindparam("spacing_ms", type_=BigInteger())
+_still_ahead = (_t.lease_clock == lease_mark()) & (_t.not_before > lease_now())
+# `not_before` first: MySQL assigns from left to right, and the mark it asks for is the old one.
 _MOVE = (
     update(call_rates)
     .where(_t.name == bindparam("of"))
-    .values(lease_clock=bindparam("mark"), not_before=bindparam("to"))
+    .ordered_values(
+        (_t.not_before, case((_still_ahead, _t.not_before), else_=lease_now()) + _spacing),
+        (_t.lease_clock, lease_mark()),
+    )
 )
+_WAIT = select(_t.not_before - _spacing - lease_now()).where(_t.name == bindparam("of"))
+_FIRST = insert(call_rates).values(name=bindparam("of"), lease_clock=lease_mark(), not_before=lease_now() + _spacing)
 
 
 def reserve(conn: Connection, name: str, spacing_seconds: float) -> float:
     """Reserve the next start of a call; returns the seconds to wait until it."""
-    now = uptime_ms()
-    row = conn.execute(_SLOT, {"of": name}).first()
-    start = max(now, row.not_before) if row and row.lease_clock == boot_id() else now
-    after = {"mark": boot_id(), "to": start + int(spacing_seconds * 1000)}
-    if row:
-        conn.execute(_MOVE, {"of": name, **after})
-    else:
-        conn.execute(insert(call_rates).values(name=name, lease_clock=after["mark"], not_before=after["to"]))
-    return (start - now) / 1000
+    values = {"of": name, "spacing_ms": int(spacing_seconds * 1000)}
+    if conn.execute(_MOVE, values).rowcount == 1:
+        return max(0, int(conn.scalar(_WAIT, values) or 0)) / 1000
+    try:
+        conn.execute(_FIRST, values)
+    except IntegrityError:  # somebody else made the row at this very moment
+        raise RunAgain from None
+    return 0.0

@@ -20,11 +20,11 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import sqlite
+from sqlalchemy.dialects import mysql, sqlite
 
 from console.store import claim_sql
 
-HEAD = "0001"
+HEAD = "0002"
 """The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
 
 metadata = MetaData()
@@ -46,6 +46,8 @@ class _LenientInstant(sqlite.DATETIME):
 
 
 _ByOthers = DateTime().with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's
+_Instant = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
+_LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
 _Id = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -73,19 +75,19 @@ credit_checks = Table(
     Column("status", String(20), nullable=False, server_default="pending"),
     Column("certainty", String(10), nullable=False, server_default="known"),
     Column("work_state", String(16)),
-    Column("work_at", DateTime),
+    Column("work_at", _Instant),
     Column("work_reason", String(64)),
     Column("work_attempts", Integer, nullable=False, server_default="0"),
     Column("error_code", String(64)),
     Column("viewing_over", Boolean, nullable=False, server_default=text("0")),
-    Column("superseded_at", DateTime),
+    Column("superseded_at", _Instant),
     Column("superseded_by", BigInteger),
     Column("renews", BigInteger),
     Column("duplicate_of", BigInteger),
     Column("operation_id", String(36)),
-    Column("asked_at", DateTime),
-    Column("created_at", DateTime),
-    Column("changed_at", DateTime),
+    Column("asked_at", _Instant),
+    Column("created_at", _Instant),
+    Column("changed_at", _Instant),
     Column("version", Integer, nullable=False, server_default="1"),
     # Derived by the database, so that every reader and every index sees the same.
     Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY["sqlite"], persisted=False)),
@@ -117,14 +119,14 @@ operations = Table(
     Column("state", String(16), nullable=False),
     Column("idempotency_key", String(255), nullable=False, unique=True),
     Column("fingerprint", String(64), nullable=False),
-    Column("result", Text),
+    Column("result", _LongText),
     Column("operator", String(64), nullable=False),
     Column("desk", String(36), nullable=False),
     Column("host", String(64), nullable=False),
     Column("process", Integer, nullable=False),
     Column("session", String(36), nullable=False),
-    Column("started_at", DateTime, nullable=False),
-    Column("ended_at", DateTime),
+    Column("started_at", _Instant, nullable=False),
+    Column("ended_at", _Instant),
     Column("outcome_class", String(20)),
     Column("outcome_reason", String(64)),
     Column("lease_clock", String(40), nullable=False),
@@ -144,11 +146,12 @@ leases = Table(
     Column("desk", String(36)),
     Column("host", String(64)),
     Column("process", Integer),
-    Column("since", DateTime),
-    Column("until", DateTime),
+    Column("since", _Instant),
+    Column("until", _Instant),
     Column("lease_clock", String(40), nullable=False),
     Column("lease_expires", BigInteger, nullable=False),
     Column("fence", Integer, nullable=False),
+    Column("token", String(36)),
     Index("ix_leases_expires", "lease_expires"),
 )
 
@@ -167,12 +170,12 @@ evidence = Table(
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", BigInteger),
     Column("operation_id", String(36)),
-    Column("at", DateTime, nullable=False),
+    Column("at", _Instant, nullable=False),
     Column("source", String(64), nullable=False),
     Column("who", String(64), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("summary", String(255), nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", _LongText, nullable=False),
     Index("ix_evidence_subject", "subject_kind", "subject_id"),
     Index("ix_evidence_operation", "operation_id"),
     sqlite_autoincrement=True,
@@ -188,8 +191,8 @@ approvals = Table(
     Column("proposed", String(20), nullable=False),
     Column("person", String(64), nullable=False),
     Column("evidence_id", BigInteger),
-    Column("at", DateTime, nullable=False),
-    Column("closed_at", DateTime),
+    Column("at", _Instant, nullable=False),
+    Column("closed_at", _Instant),
     Index("ix_approvals_subject", "subject_kind", "subject_id"),
     sqlite_autoincrement=True,
 )
@@ -200,7 +203,7 @@ audit_log = Table(
     Column("id", _Id, primary_key=True, autoincrement=True),
     Column("session", String(36), nullable=False),
     Column("seq", Integer, nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", _Instant, nullable=False),
     Column("who", String(64), nullable=False),
     Column("desk", String(36), nullable=False),
     Column("what", String(64), nullable=False),
@@ -208,7 +211,7 @@ audit_log = Table(
     Column("subject_id", String(40)),
     Column("result", String(16), nullable=False),
     Column("reason", String(64)),
-    Column("detail", Text, nullable=False),
+    Column("detail", _LongText, nullable=False),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("session", "seq", name="uq_audit_chain"),
@@ -225,7 +228,7 @@ sessions = Table(
     Column("host", String(64), nullable=False),
     Column("process", Integer, nullable=False),
     Column("program", String(40), nullable=False),
-    Column("started_at", DateTime, nullable=False),
+    Column("started_at", _Instant, nullable=False),
 )
 
 changes = Table(
@@ -234,7 +237,7 @@ changes = Table(
     Column("id", _Id, primary_key=True, autoincrement=True),
     Column("kind", String(32), nullable=False),
     Column("subject_id", BigInteger, nullable=False),
-    Column("at", DateTime, nullable=False),
+    Column("at", _Instant, nullable=False),
     sqlite_autoincrement=True,
 )
 
@@ -248,10 +251,10 @@ alerts = Table(
     Column("order_no", String(64)),
     Column("observed", String(255), nullable=False),
     Column("expected", String(255), nullable=False),
-    Column("detected_at", DateTime, nullable=False),
-    Column("resolved_at", DateTime),
+    Column("detected_at", _Instant, nullable=False),
+    Column("resolved_at", _Instant),
     Column("acknowledged_by", String(64)),
-    Column("note", Text),
+    Column("note", _LongText),
     Index("ix_alerts_subject", "subject_kind", "subject_id"),
     sqlite_autoincrement=True,
 )
@@ -262,18 +265,18 @@ operators = Table(
     Column("name", String(32), primary_key=True),
     Column("roles", String(100), nullable=False),
     Column("may_buy", Boolean, nullable=False, server_default=text("1")),
-    Column("disabled_at", DateTime),
+    Column("disabled_at", _Instant),
 )
 
 provider_tokens = Table(
     "provider_tokens",
     metadata,
     Column("provider", String(32), primary_key=True),
-    Column("sealed", Text),
-    Column("expires_at", DateTime),
+    Column("sealed", _LongText),
+    Column("expires_at", _Instant),
     Column("version", Integer, nullable=False),
-    Column("used_first", Text, nullable=False),
-    Column("changed_at", DateTime, nullable=False),
+    Column("used_first", _LongText, nullable=False),
+    Column("changed_at", _Instant, nullable=False),
 )
 
 documents = Table(
@@ -285,7 +288,7 @@ documents = Table(
     Column("path", String(255), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("bytes", Integer, nullable=False),
-    Column("fetched_at", DateTime, nullable=False),
+    Column("fetched_at", _Instant, nullable=False),
     UniqueConstraint("subject_kind", "subject_id", "sha256", name="uq_documents_content"),
     sqlite_autoincrement=True,
 )

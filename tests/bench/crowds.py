@@ -122,7 +122,7 @@ def write(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
     written, longest, until = 0, 0.0, time.monotonic() + seconds
     while (asked := time.monotonic()) < until:
         try:
-            with database.write() as tx:
+            with database.attempt() as tx:
                 longest = max(longest, time.monotonic() - asked)
                 credit_checks.announce(tx.conn, written, datetime.now(UTC))
             written += 1

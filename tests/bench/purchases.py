@@ -74,7 +74,7 @@ def bench_folder() -> Iterator[Path]:
 def buying_desk(home: Path) -> Iterator[Console]:
     told = environment(home, "http://127.0.0.1:9", OPERATOR=OPERATOR)
     with open_console(Settings.load(told), vendor=InstantVendor()) as console:
-        with console.database.write() as tx:
+        with console.database.attempt() as tx:
             people.add(tx.conn, Person(OPERATOR, frozenset({"operator"}), may_buy=True))
         without_follow_up(console)
         yield console

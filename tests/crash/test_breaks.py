@@ -130,7 +130,7 @@ def hold_lock(pipe: Pipe, file: str) -> None:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections that wait for a lock for a moment only."""
-    monkeypatch.setattr("console.store.engine._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
+    monkeypatch.setattr("console.store.sqlite_engine._PRAGMAS", ("journal_mode=WAL", "busy_timeout=50"))
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def test_a_decision_on_an_old_view_decides_nothing(sit: Sit, console: Console, s
     dialog = person.dialog(ResolveDialog)
     prepare_error(dialog, "not on their list")
     person.until(dialog.act_button.isEnabled)
-    with console.database.write() as tx:  # another desk
+    with console.database.attempt() as tx:  # another desk
         changed = {"id": record.id, "name": "架空商事"}
         update = "UPDATE hansha_alarmbox_credit_checks SET version = version + 1, company_name = :name WHERE id = :id"
         tx.conn.execute(text(update), changed)

@@ -225,7 +225,7 @@ def test_a_row_written_elsewhere_shows_up(sit: Sit, console: Console) -> None:
     person = sit()
     assert person.opening.seat.standing.count("error") is not None
     before = person.opening.seat.standing.count("pending")
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.execute(
             text("INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status)"
                  " VALUES (7, '架空商事', 'pending')")

@@ -99,7 +99,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the driver's own BEGIN",
         (
-            Change("console/store/engine.py", '"isolation_level": None}', '"isolation_level": ""}'),
+            Change("console/store/sqlite_engine.py", '"isolation_level": None}', '"isolation_level": ""}'),
             Change("console/store/engine.py", "conn.exec_driver_sql(word)", 'conn.exec_driver_sql("SELECT 1")'),
         ),
         ("tests/store/test_engine.py::test_a_write_transaction_owns_the_lock_before_it_reads",),
@@ -262,7 +262,7 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "values of statements are repeated in errors",
-        (Change("console/store/engine.py", "hide_parameters=True", "hide_parameters=False"),),
+        (Change("console/store/sqlite_engine.py", "hide_parameters=True", "hide_parameters=False"),),
         ("tests/services/test_canaries.py",),
     ),
 )

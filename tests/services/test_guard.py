@@ -60,14 +60,14 @@ def only(console: Console, number: str = ONE) -> CreditCheck:
 
 
 def delete(console: Console, record: CreditCheck) -> None:
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.execute(text("DELETE FROM hansha_alarmbox_credit_checks WHERE id = :id"), {"id": record.id})
 
 
 def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     """From now on the database can't be written."""
 
-    def broken() -> object:
+    def broken(*_: object) -> object:
         raise ConsoleError("database_locked", {"problem": "taken by a test"})
 
     monkeypatch.setattr(console.database, "write", broken)
@@ -173,10 +173,10 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     refuse_next = iter([False, True])
     write = console.database.write
 
-    def sometimes() -> object:
+    def sometimes(work: Callable[[Transaction], object]) -> object:
         if next(refuse_next, False):
             raise ConsoleError("database_locked")
-        return write()
+        return write(work)
 
     def lapse() -> None:
         clock.at += timedelta(minutes=5)
@@ -274,7 +274,7 @@ def test_a_renewal_whose_row_vanished_is_not_bought_again(
     old = buy(console)
     clock.at += timedelta(days=400)
     renewed = buy(console, renew=True)
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.execute(text("DELETE FROM hansha_alarmbox_credit_checks WHERE id = :id"), {"id": renewed.id})
         tx.conn.execute(text("DELETE FROM operations WHERE subject_id = :id"), {"id": renewed.id})
         back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL WHERE id = :id"
@@ -448,11 +448,11 @@ def test_who_loses_a_renewal_race_is_told_that_it_was_bought(
         winner: list[CreditCheck] = []
         find = other.database.write
 
-        def slow() -> object:
+        def slow(work: Callable[[Transaction], object]) -> object:
             if not winner:
                 clock.at += timedelta(milliseconds=5)
                 winner.append(buy(console, renew=True))
-            return find()
+            return find(work)
 
         other.database.write = slow  # type: ignore[method-assign, assignment]  # the faster one comes between
         lost = refusal(lambda: buy(other, renew=True))

@@ -167,7 +167,7 @@ def test_other_store_key_is_refused_before_sending(tmp_path: Path, sandbox: Sand
 
 def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox: Sandbox) -> None:
     """Inserted with the original columns alone, in full width and with hyphens: still no second purchase."""
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.exec_driver_sql(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES (1, ?)",
             ("１-1803-0101 8771",),
@@ -186,7 +186,7 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox:
 def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox) -> None:
     """What the database forgot, the desk remembers."""
     record = buy(console)
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.exec_driver_sql("DELETE FROM hansha_alarmbox_credit_checks WHERE id = ?", (record.id,))
     error = refused(console)
     assert (error.code, error.detail["source"]) == ("already_purchased", "desk")

@@ -225,7 +225,7 @@ def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: 
 
 def test_rows_of_others_are_put_right(console: Console) -> None:
     """A spelling that SQL doesn't know is normalised by the next due task; an unreadable one is a case."""
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         for raw in ("T7010705000725", "nonsense"):
             tx.conn.exec_driver_sql(
                 "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES (7, ?)", (raw,)
@@ -241,7 +241,7 @@ def test_audit_holds_and_finds_tampering(console: Console) -> None:
     buy(console)
     rows = console.audit.verify()
     assert rows >= 4
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.exec_driver_sql("DROP TRIGGER audit_log_no_update")
         tx.conn.exec_driver_sql("UPDATE audit_log SET who = 'somebody' WHERE id = 2")
     with pytest.raises(ConsoleError) as caught:

@@ -39,7 +39,7 @@ def write(console: Console, spelling: str = NUMBER, **more: object) -> int:
     values = {"client_id": 1, "corporation_number": spelling, **more}
     names = ", ".join(values)
     sql = f"INSERT INTO hansha_alarmbox_credit_checks ({names}) VALUES ({', '.join(':' + n for n in values)})"
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         return int(tx.conn.execute(text(sql), values).lastrowid or 0)
 
 
@@ -100,7 +100,7 @@ def test_its_writer_may_buy_later(console: Console) -> None:
     """A pending row that its writer gives an id after we took it in becomes a success, and leaves the review."""
     row = write(console)
     console.recovery.run_due()
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.execute(
             text("UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = :id"), {"id": row}
         )

@@ -57,7 +57,7 @@ def refusal(call: Callable[[], object]) -> ConsoleError:
 
 def forget(console: Console, record: CreditCheck, *statements: str) -> None:
     """As a restored backup or a lost commit would leave the database."""
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         for statement in statements:
             tx.conn.execute(text(statement), {"id": record.id})
 
@@ -159,7 +159,7 @@ def test_another_database_is_another_matter(console: Console, vendor: LedgerVend
     """What the desk remembers counts for the database that it was written in, by its random id."""
     record = buy(console)
     forget(console, record, ROW, JOURNAL)
-    with console.database.write() as tx:
+    with console.database.attempt() as tx:
         tx.conn.execute(text("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'"))
     console.close()
     with quick_desk(home, vendor) as other:

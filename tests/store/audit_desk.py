@@ -42,7 +42,7 @@ class Desk:
         }
 
     def record(self, chain: str, count: int = 1, **facts: object) -> None:
-        with self.database.write() as tx:
+        with self.database.attempt() as tx:
             for _ in range(count):
                 self.trails[chain].record(tx, "op-a", "credit-check.purchase", "credit-check", 17, detail=facts)
 

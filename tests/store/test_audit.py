@@ -25,7 +25,7 @@ def test_an_untouched_trail_holds(desk: Desk) -> None:
 
 def test_a_row_holds_what_was_recorded(desk: Desk) -> None:
     """Instant, texts and facts come back, whatever letters they are made of."""
-    with desk.database.write() as tx:
+    with desk.database.attempt() as tx:
         entry = NewAuditEntry("op-a", "x", "operation", "abc", "refused", "stale", {"名": "\udcff\0'", "n": 1})
         append(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
@@ -43,7 +43,7 @@ def test_a_row_holds_what_was_recorded(desk: Desk) -> None:
 
 def test_what_is_too_long_is_cut_before_it_is_hashed(desk: Desk) -> None:
     """A pasted megabyte neither fills the trail nor breaks its chain."""
-    with desk.database.write() as tx:
+    with desk.database.attempt() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
         append(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
@@ -56,7 +56,7 @@ def test_what_is_too_long_is_cut_before_it_is_hashed(desk: Desk) -> None:
 
 def test_pages_go_backwards_by_key(desk: Desk) -> None:
     """Newest first, the next page below the last id, only one person's where asked; all oldest first."""
-    with desk.database.write() as tx:
+    with desk.database.attempt() as tx:
         for index in range(7):
             append(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
@@ -70,7 +70,7 @@ def test_pages_go_backwards_by_key(desk: Desk) -> None:
 def test_only_committed_rows_are_anchored(desk: Desk) -> None:
     """A transaction that fails leaves neither row nor anchor, and the chain goes on without a gap."""
     desk.record("chain-a")
-    with suppress(RuntimeError), desk.database.write() as tx:
+    with suppress(RuntimeError), desk.database.attempt() as tx:
         desk.trails["chain-a"].record(tx, "op-a", "x")
         raise RuntimeError
     desk.record("chain-a")
@@ -91,7 +91,7 @@ def test_a_failing_anchor_never_undoes_what_is_done(desk: Desk) -> None:
     trail = AuditTrail("chain-a", DESK, SystemClock(), anchor)
     for turn in (True, False):
         broken = turn
-        with desk.database.write() as tx:
+        with desk.database.attempt() as tx:
             trail.record(tx, "op-a", "x")
     assert [head.seq for head in desk.anchors] == [1, 2]
 

@@ -30,7 +30,7 @@ def database(tmp_path: Path) -> Database:
 )
 def test_roles_as_an_administrator_writes_them(database: Database, written: str, roles: set[str]) -> None:
     """Known roles between commas count; whatever else stands there gives nobody a right."""
-    with database.write() as tx:
+    with database.attempt() as tx:
         tx.conn.execute(text("INSERT INTO operators (name, roles) VALUES ('op-a', :roles)"), {"roles": written})
     with database.read() as conn:
         person = people.find(conn, "op-a")

@@ -53,7 +53,7 @@ def database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     ]  # fmt: skip
     mixed = enumerate(product((True, False), range(5), kinds), 1)
     rows = [row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
-    with opened.write() as tx:
+    with opened.attempt() as tx:
         tx.conn.execute(insert(table), rows)
     yield opened
     opened.close()

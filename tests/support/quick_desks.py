@@ -48,7 +48,7 @@ class HandClock:
 def lease_clock(clock: HandClock) -> Iterator[None]:
     """Leases expire by `clock` inside the block."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("console.store.leases.uptime_ms", clock.uptime_ms)
+        patch.setattr("console.store.boot_clock.uptime_ms", clock.uptime_ms)
         yield
 
 

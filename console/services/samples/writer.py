@@ -14,20 +14,19 @@ from console.domain.dates import day_begins, day_ended
 from console.domain.records import CheckReport, Person
 from console.services.desk import Desk
 from console.services.samples.maker import Event, Sample
-from console.store import people, schema
+from console.store import boot_clock, people, schema
 from console.store.audit_chain import CONTENT, START, digest, instant_form
-from console.store.boot_clock import boot_id
 from console.store.credit_checks import KIND
 from console.store.documents import Stored
 from console.store.engine import Transaction
-from console.store.leases import aware, expires_in, naive
+from console.store.leases import aware, naive
 from console.store.spool import Head
 
 Row = dict[str, Any]
 Render = Callable[[CheckReport, int], bytes]
 """A report and its revision (from 1) → the PDF that the provider would hand out."""
 
-_RUNNING_SECONDS = 3600.0
+_RUNNING_MS = 3_600_000
 _WRITERS = 8
 _PDF_DELAY = timedelta(seconds=4)
 _OWN = {
@@ -40,19 +39,24 @@ _OWN = {
 def fill(desk: Desk, samples: Sequence[Sample], team: Iterable[Person], render: Render) -> None:
     """Write `team` and `samples` into an empty database; documents first, so that no row points to nothing."""
     reports = _store_all(desk, [sample for sample in samples if sample.has_pdf], render)
-    with desk.database.write() as tx:
-        for person in team:
-            people.add(tx.conn, person)
-        renews = {sample.successor.id: sample.id for sample in samples if sample.successor}
-        own = [_own_row(sample, reports, renews) for sample in samples if sample.journal]
-        _add(tx, schema.credit_checks, own)
-        _add(tx, schema.credit_checks, [_foreign_row(sample) for sample in samples if not sample.journal])
-        _add(tx, schema.operations, [_operation(desk, sample) for sample in samples if sample.journal])
-        _add(tx, schema.evidence, [row for sample in samples for row in _evidence(sample)])
-        _add(tx, schema.documents, [row for sample in samples for row in _documents(sample, reports)])
-        _add(tx, schema.approvals, [_proposal(sample) for sample in samples if sample.proposed_by])
-        _add(tx, schema.alerts, [_case(sample) for sample in samples if sample.kind == "contradicted"])
-        _add_trail(desk, tx, samples)
+    desk.database.write(lambda tx: _fill(desk, tx, samples, tuple(team), reports))
+
+
+def _fill(
+    desk: Desk, tx: Transaction, samples: Sequence[Sample], team: Sequence[Person], reports: dict[int, list[Stored]]
+) -> None:
+    for person in team:
+        people.add(tx.conn, person)
+    renews = {sample.successor.id: sample.id for sample in samples if sample.successor}
+    own = [_own_row(sample, reports, renews) for sample in samples if sample.journal]
+    _add(tx, schema.credit_checks, own)
+    _add(tx, schema.credit_checks, [_foreign_row(sample) for sample in samples if not sample.journal])
+    _add(tx, schema.operations, [_operation(desk, sample) for sample in samples if sample.journal])
+    _add(tx, schema.evidence, [row for sample in samples for row in _evidence(sample)])
+    _add(tx, schema.documents, [row for sample in samples for row in _documents(sample, reports)])
+    _add(tx, schema.approvals, [_proposal(sample) for sample in samples if sample.proposed_by])
+    _add(tx, schema.alerts, [_case(sample) for sample in samples if sample.kind == "contradicted"])
+    _add_trail(desk, tx, samples)
 
 
 def _add(tx: Transaction, table: Table, rows: list[Row]) -> None:
@@ -137,8 +141,8 @@ def _operation(desk: Desk, sample: Sample) -> Row:
         "ended_at": naive(ended) if ended else None,
         "outcome_class": outcome,
         "outcome_reason": reason,
-        "lease_clock": boot_id(),
-        "lease_expires": expires_in(_RUNNING_SECONDS) if sample.running else 0,
+        "lease_clock": boot_clock.boot_id(),
+        "lease_expires": boot_clock.uptime_ms() + _RUNNING_MS if sample.running else 0,
     }
 
 

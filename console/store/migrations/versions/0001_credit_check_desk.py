@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from console.store import claim_sql
+from console.store.migrations.making import create_index, create_table
 
 revision = "0001"
 down_revision = None
@@ -40,7 +41,7 @@ def upgrade() -> None:
 
 
 def _alerts() -> None:
-    op.create_table(
+    create_table(
         "alerts",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("rule_id", sa.String(length=40), nullable=False),
@@ -56,11 +57,11 @@ def _alerts() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_alerts_subject", "alerts", ["subject_kind", "subject_id"], unique=False)
+    create_index("ix_alerts_subject", "alerts", ["subject_kind", "subject_id"], unique=False)
 
 
 def _approvals() -> None:
-    op.create_table(
+    create_table(
         "approvals",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
@@ -74,11 +75,11 @@ def _approvals() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_approvals_subject", "approvals", ["subject_kind", "subject_id"], unique=False)
+    create_index("ix_approvals_subject", "approvals", ["subject_kind", "subject_id"], unique=False)
 
 
 def _audit_log() -> None:
-    op.create_table(
+    create_table(
         "audit_log",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("session", sa.String(length=36), nullable=False),
@@ -98,11 +99,11 @@ def _audit_log() -> None:
         sa.UniqueConstraint("session", "seq", name="uq_audit_chain"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_audit_subject", "audit_log", ["subject_kind", "subject_id"], unique=False)
+    create_index("ix_audit_subject", "audit_log", ["subject_kind", "subject_id"], unique=False)
 
 
 def _call_rates() -> None:
-    op.create_table(
+    create_table(
         "call_rates",
         sa.Column("name", sa.String(length=40), nullable=False),
         sa.Column("lease_clock", sa.String(length=40), nullable=False),
@@ -112,7 +113,7 @@ def _call_rates() -> None:
 
 
 def _changes() -> None:
-    op.create_table(
+    create_table(
         "changes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("kind", sa.String(length=32), nullable=False),
@@ -124,7 +125,7 @@ def _changes() -> None:
 
 
 def _console_meta() -> None:
-    op.create_table(
+    create_table(
         "console_meta",
         sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("value", sa.String(length=255), nullable=False),
@@ -133,7 +134,7 @@ def _console_meta() -> None:
 
 
 def _documents() -> None:
-    op.create_table(
+    create_table(
         "documents",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
@@ -149,7 +150,7 @@ def _documents() -> None:
 
 
 def _evidence() -> None:
-    op.create_table(
+    create_table(
         "evidence",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("subject_kind", sa.String(length=32), nullable=False),
@@ -164,12 +165,12 @@ def _evidence() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_evidence_operation", "evidence", ["operation_id"], unique=False)
-    op.create_index("ix_evidence_subject", "evidence", ["subject_kind", "subject_id"], unique=False)
+    create_index("ix_evidence_operation", "evidence", ["operation_id"], unique=False)
+    create_index("ix_evidence_subject", "evidence", ["subject_kind", "subject_id"], unique=False)
 
 
 def _hansha_alarmbox_credit_checks(engine: str) -> None:
-    op.create_table(
+    create_table(
         "hansha_alarmbox_credit_checks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("client_id", sa.BigInteger(), nullable=False),
@@ -219,32 +220,32 @@ def _hansha_alarmbox_credit_checks(engine: str) -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
-    op.create_index(
+    create_index(
         "ix_credit_checks_certainty", "hansha_alarmbox_credit_checks", ["certainty", "seen_work", "id"], unique=False
     )
-    op.create_index("ix_credit_checks_due", "hansha_alarmbox_credit_checks", ["work_state", "work_at"], unique=False)
-    op.create_index(
+    create_index("ix_credit_checks_due", "hansha_alarmbox_credit_checks", ["work_state", "work_at"], unique=False)
+    create_index(
         "ix_credit_checks_missing", "hansha_alarmbox_credit_checks", ["missing", "seen_work", "id"], unique=False
     )
-    op.create_index("ix_credit_checks_name", "hansha_alarmbox_credit_checks", ["company_name"], unique=False)
-    op.create_index("ix_credit_checks_number", "hansha_alarmbox_credit_checks", ["number_key", "id"], unique=False)
-    op.create_index(
+    create_index("ix_credit_checks_name", "hansha_alarmbox_credit_checks", ["company_name"], unique=False)
+    create_index("ix_credit_checks_number", "hansha_alarmbox_credit_checks", ["number_key", "id"], unique=False)
+    create_index(
         "ix_credit_checks_provider_id", "hansha_alarmbox_credit_checks", ["credit_check_id"], unique=False
     )
-    op.create_index(
+    create_index(
         "ix_credit_checks_status",
         "hansha_alarmbox_credit_checks",
         ["seen_status", "certainty", "seen_work", "id"],
         unique=False,
     )
-    op.create_index("ix_credit_checks_work", "hansha_alarmbox_credit_checks", ["seen_work", "id"], unique=False)
-    op.create_index(
+    create_index("ix_credit_checks_work", "hansha_alarmbox_credit_checks", ["seen_work", "id"], unique=False)
+    create_index(
         "uq_credit_checks_claim", "hansha_alarmbox_credit_checks", ["client_id", "claim_number"], unique=True
     )
 
 
 def _leases() -> None:
-    op.create_table(
+    create_table(
         "leases",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("slot", sa.Integer(), nullable=False),
@@ -259,11 +260,11 @@ def _leases() -> None:
         sa.Column("fence", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name", "slot"),
     )
-    op.create_index("ix_leases_expires", "leases", ["lease_expires"], unique=False)
+    create_index("ix_leases_expires", "leases", ["lease_expires"], unique=False)
 
 
 def _operations() -> None:
-    op.create_table(
+    create_table(
         "operations",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
@@ -290,13 +291,13 @@ def _operations() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("idempotency_key"),
     )
-    op.create_index("ix_operations_lapse", "operations", ["state", "lease_expires"], unique=False)
-    op.create_index("ix_operations_number", "operations", ["corporation_number", "state"], unique=False)
-    op.create_index("ix_operations_subject", "operations", ["subject_kind", "subject_id"], unique=False)
+    create_index("ix_operations_lapse", "operations", ["state", "lease_expires"], unique=False)
+    create_index("ix_operations_number", "operations", ["corporation_number", "state"], unique=False)
+    create_index("ix_operations_subject", "operations", ["subject_kind", "subject_id"], unique=False)
 
 
 def _operators() -> None:
-    op.create_table(
+    create_table(
         "operators",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("roles", sa.String(length=100), nullable=False),
@@ -307,7 +308,7 @@ def _operators() -> None:
 
 
 def _provider_tokens() -> None:
-    op.create_table(
+    create_table(
         "provider_tokens",
         sa.Column("provider", sa.String(length=32), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=True),
@@ -320,7 +321,7 @@ def _provider_tokens() -> None:
 
 
 def _sessions() -> None:
-    op.create_table(
+    create_table(
         "sessions",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("operator", sa.String(length=64), nullable=True),

@@ -1,0 +1,101 @@
+"""What a database's errors mean: for a person, and for whoever may run a transaction again."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from sqlalchemy.exc import DatabaseError, DBAPIError
+
+Fate = Literal["undone", "gone", "other"]
+
+
+class RunAgain(Exception):
+    """Raised inside a transaction whose ground has moved: all of it is undone and run again from fresh reads."""
+
+
+# SQLite tells its troubles in words only.
+_SQLITE = (
+    ("database is locked", "database_locked"),
+    ("database table is locked", "database_locked"),
+    ("disk is full", "storage_full"),
+    ("readonly", "read_only"),
+    ("read-only", "read_only"),
+    ("unable to open", "database_unreachable"),
+    ("disk i/o error", "storage_full"),
+    ("not a database", "not_our_database"),
+    ("malformed", "not_our_database"),
+    ("no such table", "schema_mismatch"),
+    ("no such column", "schema_mismatch"),
+)
+
+# Servers tell them in numbers (the server's and the client's; MariaDB's where the two differ).
+_LOST_RACE = {1020, 1205, 1213, 1412}  # snapshot conflict, lock wait, deadlock or failed certification, new table
+_CUT_OFF = {1317, 1969, 3024}  # the statement was stopped: by KILL QUERY, or after the time that we allow
+_GONE = {
+    1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,  # the server: full, not primary, going away
+    2002, 2003, 2006, 2013, 2014, 2055, 4031,  # the client: refused, gone away, lost
+}  # fmt: skip
+_ENTRY_REFUSED = {1044, 1045, 1130, 1251, 1698, 1820, 1862, 3118, 4151}
+_NO_RIGHT = {1142, 1143, 1227, 1370, 1410, 1419}
+_FULL = {3, 1021, 1026, 1030, 1041, 1114}
+_CODES: Mapping[str, set[int]] = {
+    "database_locked": _LOST_RACE | _CUT_OFF,
+    "database_unreachable": _GONE | {2005, 2026},
+    "bad_profile": _ENTRY_REFUSED | {1049},
+    "not_allowed": _NO_RIGHT | {1644, 3819, 4025},
+    "read_only": {1290, 1836, 1792},
+    "storage_full": _FULL,
+    "schema_mismatch": {1054, 1146},
+}
+_CODE_OF = {number: code for code, numbers in _CODES.items() for number in numbers}
+_PROBLEM_OF = (
+    (_ENTRY_REFUSED, "access_denied"),
+    ({1049}, "unknown_database"),
+    ({2026}, "tls_unverified"),
+    (_NO_RIGHT, "no_grant"),
+    ({1644, 3819, 4025}, "refused_by_the_database"),
+)
+
+
+def number_of(trouble: DatabaseError | DBAPIError) -> int | None:
+    """The server's or client's error number; None where there is none, as on SQLite."""
+    told = getattr(trouble.orig, "args", ())
+    return told[0] if told and isinstance(told[0], int) else None
+
+
+def code_of(trouble: DatabaseError | DBAPIError) -> str | None:
+    """The error code for a database trouble; None for what only a bug of ours can cause."""
+    number = number_of(trouble)
+    if number is not None:
+        return _CODE_OF.get(number)
+    words = str(trouble.orig).lower()
+    return next((code for part, code in _SQLITE if part in words), None)
+
+
+def facts_of(trouble: DatabaseError | DBAPIError, code: str) -> dict[str, object]:
+    """What a person is told beside the code: the database's words, and ours where it has a name."""
+    number = number_of(trouble)
+    problem = next((name for numbers, name in _PROBLEM_OF if number in numbers), None)
+    if code == "bad_profile":  # its words name the account; which field was wrong is nobody's business
+        return {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
+    if code == "not_allowed":
+        return {"reason": problem, "problem": str(trouble.orig)}
+    return {"problem": problem or str(trouble.orig)}
+
+
+def fate_of(trouble: BaseException) -> Fate:
+    """What became of a transaction that raised this before COMMIT was asked for: `undone` (it lost a race; run it
+    again), `gone` (its connection or server is; run it again elsewhere or later), `other` (its own fault).
+    """
+    if isinstance(trouble, RunAgain):
+        return "undone"
+    if not isinstance(trouble, DBAPIError):
+        return "other"
+    number = number_of(trouble)
+    if number in _LOST_RACE or (number == 1062 and "uq_audit_chain" in str(trouble.orig)):
+        return "undone"  # two threads of one process, both at the head of its chain
+    return "gone" if number in _GONE or number == 1317 or trouble.connection_invalidated else "other"
+
+
+def undone_at_commit(trouble: DBAPIError) -> bool:
+    """COMMIT said no, and meant it. Any other answer, or none, says nothing."""
+    return number_of(trouble) in {1020, 1213}
