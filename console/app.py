@@ -12,7 +12,7 @@ from console.services.desk import Desk, acting
 from console.services.failpoints import Failpoints
 from console.settings import Settings
 from console.store import migrate
-from console.store.documents import Documents
+from console.store.documents import open_documents
 from console.store.engine import Database
 from console.store.spool import Spool
 
@@ -127,7 +127,7 @@ def open_console(settings: Settings, clock: Clock | None = None, vendor: "Credit
         database=database,
         database_id=state["database_id"],
         spool=spool,
-        documents=Documents(settings.documents_url),
+        documents=open_documents(settings.documents_url, database),
         clock=used,
         scale=TimeScale(settings.time_scale),
         failpoints=Failpoints(settings.failpoint),

@@ -54,7 +54,7 @@ EXIT_STATUS: Mapping[str, int] = {
     "outcome_unknown": 4,
     **dict.fromkeys(("provider_refused", "provider_auth", "rate_limited", "provider_answer_unusable"), 5),
     **dict.fromkeys(
-        ("provider_unreachable", "database_unreachable", "database_locked", "storage_full"),
+        ("provider_unreachable", "database_unreachable", "database_locked", "documents_unreachable", "storage_full"),
         6,
     ),
     "internal_error": 70,

@@ -9,6 +9,7 @@ from console.domain.results import HealthCheck
 from console.services.failpoints import NAMES
 from console.settings import Settings
 from console.store import boot_clock, migrate
+from console.store.documents import open_documents
 from console.store.engine import Database
 
 ROOM_BYTES = 200 * 1024 * 1024
@@ -27,6 +28,7 @@ class Health:
             ("home", self._home),
             ("room", self._room),
             ("database", self._schema),
+            ("documents", self._documents),
             ("store_key", self._store_key),
             ("operator", self._operator),
             ("alarmbox", self._alarmbox),
@@ -87,6 +89,11 @@ class Health:
         with self._database.read() as conn:
             triggers = conn.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").scalar_one()
         return {"ok": triggers >= 3, "triggers": triggers}
+
+    def _documents(self) -> dict[str, object]:
+        documents = open_documents(self._settings.documents_url, self._database)
+        documents.look()
+        return {"place": documents.place}
 
     def _store_key(self) -> dict[str, object]:
         self._settings.store_key()

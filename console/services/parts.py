@@ -16,7 +16,7 @@ from console.store.engine import Transaction
 
 DETAIL, PDF = "detail", "pdf"
 _CONTRADICTIONS = ("other_number", "http_404")
-_OURS = ("storage_full",)
+_OURS = ("storage_full", "documents_unreachable")
 _BROKE_OFF = "broke_off"
 
 

@@ -101,6 +101,11 @@ def add_document(
     return True
 
 
+def any_document(conn: Connection) -> bool:
+    """Whether any PDF was ever stored."""
+    return conn.scalar(select(_d.id).limit(1)) is not None
+
+
 def documents_of(conn: Connection, kind: str, subject_id: int, current: str | None) -> tuple[Document, ...]:
     """Stored PDFs of a record, newest first; `current` is the path that the record points to."""
     query = (

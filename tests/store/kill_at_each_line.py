@@ -16,7 +16,7 @@ from console.store.documents import Documents
 from console.store.spool import Spool
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
 
-WATCHED = ("spool.py", "desk_db.py", "answers.py", "documents.py")
+WATCHED = ("spool.py", "desk_db.py", "answers.py", "documents.py", "documents_folder.py")
 Promise = Callable[[str], None]
 
 

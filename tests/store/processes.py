@@ -1,11 +1,13 @@
 """Desk processes that start together: each gets ready, and none begins before all are."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+KEPT = ("STORAGE_EMULATOR_HOST",)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,7 +20,7 @@ def start(script: str, *arguments: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT)},
+        env={"PYTHONPATH": str(ROOT), **{name: os.environ[name] for name in KEPT if name in os.environ}},
     )
 
 

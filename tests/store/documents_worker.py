@@ -1,0 +1,17 @@
+"""A desk that stores twenty documents, as soon as it may go: `URL`, prints their paths."""
+
+import sys
+
+from console.store.documents import Documents
+
+
+def main(url: str) -> None:
+    documents = Documents(url)
+    documents.look()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(*(documents.put(b"%PDF-1.7 " + bytes([number]) * 50_000).path for number in range(20)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,159 @@
+"""Documents in a bucket: never replaced, bounded when it is slow or away, its refusals said as what they are."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.store.documents import Documents
+from console.store.documents_bucket import Bucket
+from tests.store import processes
+from tests.support.bucket_server import NAME, PREFIX, BucketServer, bucket_server
+
+PDF = b"%PDF-1.7 a report %%EOF"
+DIGEST = sha256(PDF).hexdigest()
+PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
+URL = f"gs://{NAME}/{PREFIX}"
+IMPATIENT = 0.4
+
+
+@pytest.fixture
+def served() -> Iterator[BucketServer]:
+    with bucket_server() as running:
+        yield running
+
+
+def _reason(attempt: Callable[[], Any]) -> object:
+    with pytest.raises(ConsoleError) as caught:
+        attempt()
+    assert (caught.value.code, caught.value.exit_status) == ("documents_unreachable", 6)
+    return caught.value.detail["reason"]
+
+
+def _attempts(bucket: Bucket) -> list[Callable[[], object]]:
+    return [lambda: bucket.keep(PLACE, PDF), lambda: bucket.get(PLACE), bucket.look]
+
+
+def test_a_creation_never_replaces(served: BucketServer) -> None:
+    """Each upload is bound to there being no such object; what differs is removed by its generation alone."""
+    documents = Documents(URL)
+    documents.put(PDF)
+    served.put(PLACE, b"something else")
+    documents.put(PDF)
+    uploads = [asked for asked in served.asked if asked.startswith("POST /upload")]
+    assert len(uploads) == 3
+    assert all("ifGenerationMatch=0" in asked for asked in uploads)
+    assert all("ifGenerationMatch=" in asked for asked in served.asked if asked.startswith("DELETE"))
+
+
+def test_an_answer_lost_on_the_way(served: BucketServer) -> None:
+    """The upload arrived, nobody heard so: the second attempt finds the document there."""
+    served.lose_answers = 1
+    assert Documents(URL).put(PDF).path == PLACE
+    assert served.take(PLACE) == PDF
+    assert len([asked for asked in served.asked if asked.startswith("POST")]) == 2
+
+
+@pytest.mark.parametrize("url", [f"gs://{NAME}", f"gs://{NAME}/", f"gs://{NAME}//desk//", f"gs://{NAME}/desk"])
+def test_every_spelling_of_a_bucket_url(served: BucketServer, url: str) -> None:
+    """With and without a prefix; empty parts of it don't count."""
+    documents = Documents(url)
+    assert documents.read(documents.put(PDF).path) == PDF
+    (name,) = served.store.objects[NAME]
+    assert name == (f"desk/{PLACE}" if "desk" in url else PLACE)
+
+
+@pytest.mark.parametrize(
+    "url", ["gs:", "gs://", "gs:///x", "gs://B/x", "gs://bucket/x?y", "gs://bucket/日", "gs://b/../"]
+)
+def test_only_a_bucket_url_is_taken(url: str) -> None:
+    """Anything else is a bad profile, named by its variable."""
+    with pytest.raises(ConsoleError) as caught:
+        Documents(url)
+    assert caught.value.detail == {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "documents_form"}
+
+
+def test_a_slow_bucket_is_bounded(served: BucketServer) -> None:
+    """It takes the request and never answers."""
+    bucket = Bucket(URL, IMPATIENT)
+    served.open.clear()
+    for attempt in _attempts(bucket):
+        begun = time.monotonic()
+        assert _reason(attempt) == "timeout"
+        assert time.monotonic() - begun < 3
+
+
+def test_a_bucket_that_is_away_is_bounded(served: BucketServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there: its retries end with the bound."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
+    for attempt in _attempts(Bucket(URL, IMPATIENT)):
+        begun = time.monotonic()
+        assert _reason(attempt) == "timeout"
+        assert time.monotonic() - begun < 3
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "denied"), (403, "denied"), (400, "refused"), (503, "timeout")])
+def test_what_google_refuses_is_said(served: BucketServer, status: int, reason: str) -> None:
+    """A person learns whether to look for permission or to wait."""
+    bucket = Bucket(URL, IMPATIENT)
+    served.refuse = {"GET": status, "POST": status}
+    assert [_reason(attempt) for attempt in _attempts(bucket)] == [reason] * 3
+
+
+def test_a_bucket_that_does_not_exist(served: BucketServer) -> None:
+    """Said where something is to be written; a document in it is missing."""
+    bucket = Bucket("gs://another/desk")
+    assert [_reason(lambda: bucket.keep(PLACE, PDF)), _reason(bucket.look)] == ["no_bucket"] * 2
+    with pytest.raises(FileNotFoundError):
+        bucket.get(PLACE)
+
+
+def test_a_packed_object_is_not_unpacked(served: BucketServer) -> None:
+    """It could become any size on its way here."""
+    served.put(PLACE, b"\x1f\x8b", contentEncoding="gzip")
+    with pytest.raises(ConsoleError) as caught:
+        Documents(URL).read(PLACE)
+    assert caught.value.detail["reason"] == "unreadable"
+    assert not [asked for asked in served.asked if "alt=media" in asked]
+
+
+def test_a_desk_killed_while_it_stores(served: BucketServer) -> None:
+    """kill -9 in the middle of an upload: a document is whole or not there, and the next desk can store it."""
+    with processes.ready([processes.start("documents_worker.py", URL)]):
+        served.open.clear()
+        while "POST" not in "".join(served.asked):
+            assert served.busy.acquire(timeout=30)
+    served.open.set()
+    documents = Documents(URL)
+    for path in served.names():
+        assert documents.read(path)
+    assert documents.read(documents.put(PDF).path) == PDF
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said when the program opens, before anything is bought."""
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(ConsoleError) as caught:
+        Documents(URL)
+    assert caught.value.detail == {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "extra_missing"}
+
+
+@pytest.mark.parametrize("host", ["storage.example.com", "http://10.0.0.1:9000", "https://localhost.example", "://"])
+def test_a_stand_in_for_google_is_on_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """An environment variable can't lead documents elsewhere."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", host)
+    with pytest.raises(ConsoleError) as caught:
+        Documents(URL)
+    assert caught.value.detail == {"variable": "STORAGE_EMULATOR_HOST", "problem": "this_machine_only"}
+
+
+def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Google's own search for them finds none: said, and never tried anonymously."""
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    assert {_reason(attempt) for attempt in _attempts(Bucket(URL))} == {"denied"}

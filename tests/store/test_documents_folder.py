@@ -1,0 +1,266 @@
+"""Documents in a folder, one desk's own or a team's: who may read, what a network share may lack, a lost mount."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.store import documents_folder
+from console.store.documents import LARGEST_BYTES, Documents
+from console.store.documents_folder import Folder
+from tests.store import processes
+
+PDF = b"%PDF-1.7 a report %%EOF"
+DIGEST = sha256(PDF).hexdigest()
+PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "書類 of desk" / "documents"
+
+
+@pytest.fixture
+def documents(root: Path) -> Documents:
+    return Documents(root.as_uri())
+
+
+def _reason(documents: Documents, path: str) -> object:
+    with pytest.raises(ConsoleError) as caught:
+        documents.read(path)
+    assert caught.value.code == "not_found"
+    return caught.value.detail["reason"]
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root: Path, umask: int) -> None:
+    """Whatever the person's umask, and in a folder that the program made itself."""
+    before = os.umask(umask)
+    try:
+        documents.put(PDF)
+    finally:
+        os.umask(before)
+    assert (_mode(root), _mode(root / DIGEST[:2]), _mode(root / PLACE)) == (0o700, 0o700, 0o600)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_a_folder_that_its_group_may_write_is_a_teams(documents: Documents, root: Path, umask: int) -> None:
+    """Colleagues read each other's documents and add their own; nobody else reads anything."""
+    root.mkdir(parents=True)
+    team = (os.getgroups() or [os.getgid()])[-1]
+    os.chown(root, -1, team)
+    root.chmod(0o770)
+    before = os.umask(umask)
+    try:
+        documents.put(PDF)
+    finally:
+        os.umask(before)
+    assert (_mode(root / DIGEST[:2]) & 0o777, _mode(root / PLACE)) == (0o770, 0o640)
+    assert {(root / PLACE).stat().st_gid, (root / DIGEST[:2]).stat().st_gid} == {team}
+
+
+def test_a_share_that_decides_itself_who_reads(
+    documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may refuse to be told: the document is kept all the same."""
+    root.mkdir(parents=True)
+    root.chmod(0o770)
+    monkeypatch.setattr(Path, "chmod", _refusing(errno.EPERM))
+    assert documents.read(documents.put(PDF).path) == PDF
+
+
+def _refusing(number: int) -> Callable[..., NoReturn]:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+def test_a_share_without_hard_links_and_without_folder_sync(
+    documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Renaming does it, and nothing is left beside the document."""
+    monkeypatch.setattr(Path, "hardlink_to", _refusing(errno.ENOTSUP))
+    monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.EINVAL))
+    assert documents.read(documents.put(PDF).path) == PDF
+    assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{DIGEST}.pdf"]
+
+
+def test_a_folder_that_fails_to_reach_the_disk_is_told(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not every refusal is of the harmless kind."""
+    monkeypatch.setattr(documents_folder, "sync_folder", _refusing(errno.ENOSPC))
+    with pytest.raises(ConsoleError) as caught:
+        documents.put(PDF)
+    assert caught.value.code == "storage_full"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT])
+def test_a_file_server_that_went_away_is_said(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Neither full nor missing: out of reach. And nothing is set aside for it."""
+    documents.put(PDF)
+    monkeypatch.setattr(os, "open", _refusing(number))
+    for attempt in (lambda: documents.read(PLACE), lambda: documents.put(PDF)):
+        with pytest.raises(ConsoleError) as caught:
+            attempt()
+        assert (caught.value.code, caught.value.detail["reason"]) == ("documents_unreachable", "not_connected")
+    monkeypatch.undo()
+    assert documents.read(PLACE) == PDF
+
+
+@pytest.mark.parametrize("left", ["nothing", "mount point"])
+def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
+    """The database knows documents, the folder is empty: no new tree on the local disk; told when read, too."""
+    if left == "mount point":
+        root.mkdir(parents=True)
+    documents = Documents(root.as_uri(), known=lambda: True)
+    for attempt in (lambda: documents.put(PDF), lambda: documents.read(PLACE), documents.look):
+        with pytest.raises(ConsoleError) as caught:
+            attempt()
+        assert (caught.value.code, caught.value.exit_status) == ("documents_unreachable", 6)
+        assert caught.value.detail["reason"] == "folder_lost"
+    assert root.exists() == (left == "mount point")
+    assert not root.exists() or list(root.iterdir()) == []
+
+
+def test_a_mount_lost_while_the_program_runs(root: Path) -> None:
+    """The next document is refused; when the share is back, all is well."""
+    stored: list[str] = []
+    documents = Documents(root.as_uri(), known=lambda: bool(stored))
+    stored.append(documents.put(PDF).path)
+    root.rename(root.with_name("away"))
+    root.mkdir()
+    with pytest.raises(ConsoleError):
+        documents.put(PDF)
+    root.rmdir()
+    root.with_name("away").rename(root)
+    assert documents.read(documents.put(PDF).path) == PDF
+
+
+def test_a_person_may_begin_anew(root: Path) -> None:
+    """Documents that are lost for good: a first folder made by hand says so."""
+    (root / "00").mkdir(parents=True)
+    documents = Documents(root.as_uri(), known=lambda: True)
+    assert documents.read(documents.put(PDF).path) == PDF
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file identity")
+def test_the_same_content_again_touches_nothing(documents: Documents, root: Path) -> None:
+    """The file that is there stays the very same file."""
+    documents.put(PDF)
+    before = (root / PLACE).stat()
+    documents.put(PDF)
+    after = (root / PLACE).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def _link_file(root: Path, secret: Path) -> None:
+    (root / PLACE).unlink()
+    (root / PLACE).symlink_to(secret)
+
+
+def _link_folder(root: Path, secret: Path) -> None:
+    (root / PLACE).rename(secret.parent / f"{DIGEST}.pdf")
+    (root / DIGEST[:2]).rmdir()
+    (root / DIGEST[:2]).symlink_to(secret.parent)
+
+
+def _other_folder(root: Path, secret: Path) -> None:
+    (root / PLACE).unlink()
+    (root / PLACE).mkdir()
+
+
+def _pipe(root: Path, secret: Path) -> None:
+    (root / PLACE).unlink()
+    os.mkfifo(root / PLACE)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
+@pytest.mark.parametrize("trap", [_link_file, _link_folder, _other_folder, _pipe])
+def test_traps_on_the_disk_are_not_walked_into(
+    documents: Documents, root: Path, tmp_path: Path, trap: Callable[[Path, Path], None]
+) -> None:
+    """A link out, a folder, a pipe that never ends: not read, and nothing is written through them."""
+    documents.put(PDF)
+    secret = tmp_path / "elsewhere" / "secret"
+    secret.parent.mkdir()
+    secret.write_bytes(PDF)
+    trap(root, secret)
+    assert _reason(documents, PLACE) == "unreadable"
+    before = sorted(secret.parent.iterdir())
+    if trap is _link_folder:
+        with pytest.raises(ConsoleError) as caught:
+            documents.put(PDF)
+        assert caught.value.code == "storage_full"
+    else:
+        assert documents.read(documents.put(PDF).path) == PDF
+    assert sorted(secret.parent.iterdir()) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
+@pytest.mark.parametrize("url", ["file:/a/b%20c", "file:///a/b%20c", "file://localhost/a/b%20c"])
+def test_every_spelling_of_a_folder_url(url: str) -> None:
+    """One, three slashes or localhost, percent-encoded."""
+    assert Folder(url, lambda: False).root == Path("/a/b c")
+
+
+def test_the_largest_document(documents: Documents) -> None:
+    """What may just be stored may be read."""
+    content = b"x" * LARGEST_BYTES
+    assert documents.read(documents.put(content).path) == content
+
+
+def test_no_folder_to_be_had_is_said(tmp_path: Path) -> None:
+    """A file stands where the folder should be."""
+    (tmp_path / "documents").write_text("a file")
+    with pytest.raises(ConsoleError) as caught:
+        Documents((tmp_path / "documents").as_uri()).put(PDF)
+    assert caught.value.code == "storage_full"
+    with pytest.raises(ConsoleError) as caught:
+        Documents((tmp_path / "documents").as_uri()).look()
+    assert caught.value.code == "storage_full"
+
+
+FULL = """
+import resource, signal, sys
+from console.domain.errors import ConsoleError
+from console.store.documents import Documents
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    Documents(sys.argv[1]).put(b"x" * 10_000)
+except ConsoleError as full:
+    print(full.code)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no file size limits here")
+def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> None:
+    """`storage_full`, no half file, no draft."""
+    said = subprocess.run([sys.executable, "-c", FULL, root.as_uri()], capture_output=True, text=True, check=True)
+    assert said.stdout == "storage_full\n"
+    assert not [file for file in root.rglob("*") if file.is_file()]
+
+
+def test_kill_at_every_line_leaves_no_half_document(tmp_path: Path) -> None:
+    """Killed before any line of storing: what has a final name is whole, and the next one can store it."""
+    worker = processes.start("kill_at_each_line.py", "documents", tmp_path)
+    out, err = worker.communicate(timeout=50)
+    assert worker.returncode == 0, err
+    assert int(out) > 20
