@@ -75,9 +75,7 @@ class Folder:
         if not folder.is_dir():
             self._require_mounted()
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-                _share(folder, self.root)
+            _make(folder)
             _sync(self.root)
         return folder
 
@@ -118,6 +116,19 @@ def _begun(root: Path) -> bool:
             return any(_SHELF.fullmatch(entry.name) for entry in entries)
     except FileNotFoundError:
         return False
+
+
+def _make(folder: Path) -> None:
+    """Named only when colleagues may use it: a desk that dies in between must not lock them out of it for good."""
+    draft = folder.with_name(f".{token_hex(8)}.tmp")
+    draft.mkdir(mode=0o700)
+    try:
+        _share(draft, folder.parent)
+        draft.rename(folder)  # at most over another desk's that is still empty
+    except OSError:
+        draft.rmdir()
+        if not folder.is_dir():
+            raise
 
 
 def _holds(final: Path, path: str) -> bool:
