@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.services.pdfs import Pdfs
     from console.services.people import People
     from console.services.samples import Render, Sample
+    from console.services.sessions import Sessions
 
 
 class Console:
@@ -68,6 +69,12 @@ class Console:
         from console.services.people import People
 
         return People(self._desk)
+
+    @cached_property
+    def sessions(self) -> "Sessions":
+        from console.services.sessions import Sessions
+
+        return Sessions(self._desk)
 
     @cached_property
     def health(self) -> "Health":
@@ -120,7 +127,7 @@ def open_console(settings: Settings, clock: Clock | None = None, vendor: "Credit
     """
     used = clock or SystemClock()
     database = Database(settings.database_url)
-    state = migrate.ensure(database)
+    state = _entered(settings, database)
     spool = Spool(settings.home, cipher=None)
     desk = Desk(
         settings=settings,
@@ -135,11 +142,21 @@ def open_console(settings: Settings, clock: Clock | None = None, vendor: "Credit
     return Console(desk, vendor)
 
 
+def _entered(settings: Settings, database: Database) -> dict[str, str]:
+    """What the database says of itself; a sign-in that it refuses is not offered again by itself."""
+    try:
+        return migrate.ensure(database)
+    except ConsoleError as refused:
+        settings.sign_in.refused(refused)
+        database.close()
+        raise
+
+
 def open_health(settings: Settings) -> "Health":
     """For `doctor` and `db …`: works where a Console can't be opened."""
     from console.services.health import Health
 
-    return Health(settings, Database(settings.database_url))
+    return Health(settings, Database(settings.database_url, unhurried=True))
 
 
 def _alarmbox(desk: Desk) -> "CreditVendor":
