@@ -1,0 +1,64 @@
+"""A whole desk whose documents lie in a bucket or on a share: it notices only when the place is out of reach."""
+
+import shutil
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.domain.results import HealthCheck
+from console.sandbox.server import Sandbox
+from console.wording import message
+from tests.support.bucket_server import NAME, PREFIX, bucket_server
+from tests.support.desks import NUMBERS, opened
+
+ASK = PurchaseRequest(NUMBERS[0], "1")
+URL = f"gs://{NAME}/{PREFIX}"
+
+
+@pytest.mark.expects_log("the refusal is told")
+def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
+    """Bought, kept in the bucket, fetched again, looked at; when the bucket refuses, that is what people read."""
+    with bucket_server() as served, opened(tmp_path, sandbox, DOCUMENTS_URL=URL) as console:
+        bought = console.credit_checks.purchase(ASK)
+        assert served.names() == [bought.pdf_file_path]
+        assert console.credit_checks.refetch(bought.id).changed == ()
+        with closing(console.pdfs.open(bought.id)) as pages:
+            assert pages.page_count() > 0
+        assert _documents(console.health.doctor()) == (True, f"{URL} ({served.address})")
+        served.refuse = {"GET": 403, "POST": 403}
+        with pytest.raises(ConsoleError) as refused:
+            console.credit_checks.refetch(bought.id)
+        assert (refused.value.code, refused.value.exit_status) == ("documents_unreachable", 6)
+        assert "record" in refused.value.detail
+        with pytest.raises(ConsoleError) as refused:
+            console.pdfs.open(bought.id)
+        assert "(access denied)" in message(refused.value, "en")
+        assert _documents(console.health.doctor())[0] is False
+    assert not (tmp_path / "documents").exists()
+
+
+@pytest.mark.expects_log("the lost mount is told")
+def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> None:
+    """The database knows a document, the folder is empty: nothing is written there, and doctor says why."""
+    with opened(tmp_path, sandbox) as console:
+        bought = console.credit_checks.purchase(ASK)
+        assert _documents(console.health.doctor()) == (True, str(tmp_path / "documents"))
+        shutil.rmtree(tmp_path / "documents")
+        (tmp_path / "documents").mkdir()
+        with pytest.raises(ConsoleError) as refused:
+            console.credit_checks.refetch(bought.id)
+        assert refused.value.code == "documents_unreachable"
+        with pytest.raises(ConsoleError, match="documents_unreachable"):
+            console.pdfs.open(bought.id)
+        assert _documents(console.health.doctor())[0] is False
+        assert list((tmp_path / "documents").iterdir()) == []
+        assert console.credit_checks.show(bought.id).record.pdf_file_path == bought.pdf_file_path
+
+
+def _documents(checks: Sequence[HealthCheck]) -> tuple[bool, object]:
+    (found,) = (check for check in checks if check.name == "documents")
+    return found.ok, found.facts.get("place")
