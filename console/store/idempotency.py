@@ -1,14 +1,17 @@
 """The journal read by idempotency key: each operation's row is also the record that keeps it from being repeated."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from console.domain.records import OperationState
+from console.store import leases as named_leases
+from console.store.engine import Transaction
 from console.store.lease_time import is_live
-from console.store.leases import aware, naive
-from console.store.schema import operations
+from console.store.leases import Holder, aware, naive
+from console.store.schema import leases, operations
 
 _t = operations.c
 _BY_KEY = select(
@@ -20,7 +23,16 @@ _STORE = (
     .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
     .values(state=bindparam("to"), result=bindparam("kept"), ended_at=bindparam("at"))
 )
+_KEY_OF = select(_t.idempotency_key).where(_t.id == bindparam("of")).with_for_update()
+_ENDED = _KEY_OF.where(_t.fence == bindparam("held"), _t.state == bindparam("to"))
 _SET_ASIDE = update(operations).where(_t.id == bindparam("of")).values(idempotency_key=bindparam("key"))
+_EPOCH_ROW = {"of": "idempotency_cache"}
+_EPOCH = select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == 0)
+_NEXT_EPOCH = (
+    update(leases)
+    .where(leases.c.name == bindparam("of"), leases.c.slot == 0)
+    .values(token=bindparam("token_"), fence=leases.c.fence + 1)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +61,29 @@ def seen(conn: Connection, key: str) -> Seen | None:
 
 
 def end(
-    conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
+    tx: Transaction, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
     """Write the end of an operation that is calling, fenced; False when it was lost meanwhile."""
-    values = {"of": operation_id, "held": fence, "to": state.value, "kept": result, "at": naive(now)}
-    return conn.execute(_STORE, values).rowcount == 1
+    mine = {"of": operation_id, "held": fence, "to": state.value}
+    ended = tx.conn.execute(_STORE, mine | {"kept": result, "at": naive(now)}).rowcount == 1
+    if ended:
+        tx.prove_by(lambda conn: conn.scalar(_ENDED, mine) is not None)
+    return ended
 
 
 def set_aside(conn: Connection, operation_id: str, key: str) -> None:
     """Let the key be used anew; the row stays in the journal under a key of its own."""
     conn.execute(_SET_ASIDE, {"of": operation_id, "key": f"{key[:200]}#{operation_id}"})
+
+
+def forget(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
+    """Set a result aside and begin a new epoch: wherever else it was kept, it counts no more."""
+    tx.prove_by(lambda conn: conn.scalar(_KEY_OF, {"of": operation_id}) != key)
+    set_aside(tx.conn, operation_id, key)
+    if tx.conn.execute(_NEXT_EPOCH, _EPOCH_ROW | {"token_": str(uuid.uuid4())}).rowcount == 0:
+        named_leases.take(tx, _EPOCH_ROW["of"], holder, now, 0.0)
+
+
+def epoch(conn: Connection) -> str:
+    """Changes whenever a result is forgotten; the token of a lease that nobody holds."""
+    return conn.scalar(_EPOCH, _EPOCH_ROW) or ""
