@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, DateTime, Row, bindparam, func, insert, literal, literal_column, select, true
+from sqlalchemy import Connection, DateTime, Row, bindparam, insert, literal, literal_column, select, true
 
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
@@ -32,9 +32,7 @@ _HEAD = (
 # A server's rows carry the server's time (SYSDATE: no session can forge it), read on the way.
 _last = _HEAD.subquery()
 _one = select(literal(1).label("one")).subquery()
-_SERVER_TIME = func.convert_tz(
-    func.sysdate(literal_column("6")), literal_column("@@session.time_zone"), "+00:00", type_=DateTime
-)
+_SERVER_TIME = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)
 _HEAD_AND_TIME = select(_SERVER_TIME, _last.c.seq, _last.c.hash).select_from(_one.outerjoin(_last, true()))
 _ADD = insert(audit_log)
 _IS_THERE = (
