@@ -23,7 +23,7 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(VENV)/bin/support-console demo
 
-test: setup $(STAMPS)/build-tools check  ## all checks, then all tests on two workers
+test: setup $(STAMPS)/build-tools $(STAMPS)/servers check  ## all checks, then all tests on two workers
 	@echo "Running the tests …"
 	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak"
 
@@ -35,10 +35,10 @@ check: setup  ## ruff, import contracts, lock in step, house rules, mypy --stric
 	@$(PY) -m scripts.house_checks
 	@$(VENV)/bin/mypy
 
-soak: setup  ## the tests at full counts (up to 90 minutes; can be resumed)
+soak: setup $(STAMPS)/servers  ## the tests at full counts (up to 90 minutes; can be resumed)
 	@$(PY) -m tests.soak $(ARGS)
 
-bench: setup  ## the figures: each with its floor or peer, the ratio and the goal
+bench: setup $(STAMPS)/servers  ## the figures: each with its floor or peer, the ratio and the goal
 	@$(PY) -m tests.bench $(ARGS)
 
 shots: setup  ## a screenshot of every screen, into shots/
@@ -83,3 +83,9 @@ $(STAMPS)/project: pyproject.toml $(STAMPS)/locked
 $(STAMPS)/build-tools: scripts/system_packages.sh $(STAMPS)/system
 	@scripts/system_packages.sh build
 	@touch $@
+
+# Without the servers their tests are skipped, and say so; on CI that is no way to go on.
+$(STAMPS)/servers: scripts/system_packages.sh $(STAMPS)/system
+	@if scripts/system_packages.sh servers; then touch $@; \
+	  elif [ "$${CI:-}" = true ] || [ "$${CONSOLE_TEST_REQUIRE_SERVERS:-}" = 1 ]; then exit 1; \
+	  else echo "Going on: the tests that need a server are skipped."; fi

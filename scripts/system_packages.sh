@@ -3,6 +3,7 @@
 #
 #   scripts/system_packages.sh window   what PySide6's window needs (found by ldd over its libraries and plugins)
 #   scripts/system_packages.sh build    what PyInstaller needs to build the application
+#   scripts/system_packages.sh servers  the database servers that the tests start for themselves; none starts by itself
 #
 # SYSTEM_PACKAGES=skip goes on without looking: the terminal commands need none of them.
 # Exit status: 0 nothing is missing (any more), 1 something is, and the message says what to do.
@@ -75,10 +76,43 @@ print(f"{sys.version_info[0]}.{sys.version_info[1]}", v["INSTSONAME"], v["LIBDIR
   esac
 }
 
+# MariaDB, Galera's library, and what its nodes copy data with.
+missing_for_servers() {
+  local program package
+  while read -r program package; do
+    PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$program" >/dev/null || echo "$package"
+  done <<<'mariadbd           mariadb-server
+mariadb-install-db mariadb-server
+redis-server       redis-server
+rsync              rsync
+lsof               lsof
+ss                 iproute2'
+  [ -e "${GALERA:-/usr/lib/galera/libgalera_smm.so}" ] || echo galera-4
+}
+
+# Debian starts a server as soon as it is installed, unless this file says no. What was there comes back.
+policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
+
+services_stay_off() {
+  trap services_as_before EXIT
+  [ ! -e "$policy" ] || mv "$policy" "$policy.before"
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod 755 "$policy"
+}
+
+services_as_before() {
+  rm -f "$policy"
+  [ ! -e "$policy.before" ] || mv "$policy.before" "$policy"
+}
+
+without="the terminal commands work, the window may not"
 case $group in
   window) purpose="the window"; missing=$(missing_for_window) ;;
   build) purpose="building the application"; missing=$(missing_for_build) ;;
-  *) echo "usage: $0 window|build" >&2; exit 1 ;;
+  servers)
+    purpose="the database servers of the tests"; missing=$(missing_for_servers)
+    without="the tests that need a server are skipped; where CI=true they fail" ;;
+  *) echo "usage: $0 window|build|servers" >&2; exit 1 ;;
 esac
 missing=$(sort -u <<<"$missing" | paste -sd' ' -)
 [ -n "$missing" ] || exit 0
@@ -90,6 +124,7 @@ grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null && command 
 if [ $debian = yes ] && [ "$(id -u)" = 0 ]; then
   echo "Installing them with apt-get (this is root on Debian or Ubuntu) …"
   export DEBIAN_FRONTEND=noninteractive
+  [ "$group" != servers ] || services_stay_off
   # shellcheck disable=SC2086  # a list of names
   if log=$( (apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing) 2>&1); then
     echo "Installed."
@@ -106,5 +141,5 @@ if [ $debian = yes ]; then
 else
   echo "These are Debian's names; please install what your system calls them, then repeat."
 fi
-echo "To go on without them (the terminal commands work, the window may not): SYSTEM_PACKAGES=skip make …"
+echo "To go on without them ($without): SYSTEM_PACKAGES=skip make …"
 exit 1

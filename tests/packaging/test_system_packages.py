@@ -96,6 +96,39 @@ def test_nothing_missing_is_silent() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
+def test_servers_are_installed_and_none_starts(tmp_path: Path) -> None:
+    """As root on Debian the servers come, no service starts meanwhile, and the machine's own rule comes back."""
+    policy, seen = tmp_path / "policy-rc.d", tmp_path / "seen"
+    policy.write_text("its own rule")
+    apt = f'[ $1 = update ] || {{ echo "$@" >{seen}; sh {policy}; echo $? >>{seen}; }}'
+    env = with_tools(tmp_path, id="echo 0", grep="exit 0", apt_get=apt)
+    done = run("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
+    assert done.returncode == 0, done.stdout
+    assert "Missing system packages for the database servers of the tests: galera-4" in done.stdout
+    asked, verdict = seen.read_text().splitlines()
+    assert "galera-4" in asked
+    assert verdict == "101"
+    assert policy.read_text() == "its own rule"
+
+
+def test_a_rule_about_services_is_not_left_behind(tmp_path: Path) -> None:
+    """Where there was none there is none afterwards, also when the installation failed."""
+    policy = tmp_path / "policy-rc.d"
+    env = with_tools(tmp_path, id="echo 0", grep="exit 0", apt_get="exit 9")
+    done = run("servers", env={**env, "POLICY_RC_D": str(policy), "GALERA": str(tmp_path / "none")})
+    assert done.returncode == 1
+    assert not policy.exists()
+
+
+def test_without_rights_the_servers_are_named(tmp_path: Path) -> None:
+    """With what is lost without them: the tests that need one."""
+    env = with_tools(tmp_path, id="echo 1000", apt_get="exit 9")
+    done = run("servers", env={**env, "GALERA": str(tmp_path / "none")})
+    assert done.returncode == 1
+    assert "galera-4" in done.stdout
+    assert "the tests that need a server are skipped" in done.stdout
+
+
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"])
 def test_a_display_or_a_platform_lets_the_window_open(variable: str) -> None:
     """Any of the three is enough."""

@@ -1,16 +1,130 @@
 """The private servers that other tests rest on: they start, die and come back as told, and leave nothing behind."""
 
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pymysql
+import pytest
 from sqlalchemy import create_engine, text
 
-from tests.support.servers import Server, mariadb, shared_mariadb
+from tests.support import keeper, server_fixtures, server_run
+from tests.support.servers import (
+    Cluster,
+    RedisServer,
+    Server,
+    Tls,
+    given,
+    mariadb,
+    own_run,
+    redis,
+    shared_galera,
+    shared_mariadb,
+    shared_redis,
+)
+from tests.support.waiting import until
+
+OWNER = """
+import sys
+from tests.support.servers import own_run, shared_redis
+with own_run() as run:
+    print(shared_redis().pid, run.folder, flush=True)
+    sys.stdin.read()
+"""
+ASKER = "from tests.support.servers import shared_redis; print(shared_redis().pid)"
 
 
-def test_a_run_shares_one_server(mariadb_server: Server) -> None:
+def python(code: str) -> "subprocess.Popen[str]":
+    """Another process of this run."""
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def gone(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+@pytest.fixture
+def _redis_here() -> None:
+    server_fixtures.need("redis")
+
+
+@pytest.fixture
+def _mariadb_here() -> None:
+    server_fixtures.need("mariadb")
+
+
+# ---------------------------------------------------------------- one per run
+
+
+def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServer) -> None:
     """Whoever asks gets the one that runs already."""
     assert shared_mariadb() == mariadb_server
-    assert shared_mariadb().pid == mariadb_server.pid
+    assert shared_redis().pid == redis_server.pid
+
+
+@pytest.mark.usefixtures("_redis_here")
+def test_those_who_ask_at_once_get_the_same_server() -> None:
+    """One process starts it, the others wait for that one."""
+    with own_run() as run:
+        askers = [python(ASKER) for _ in range(3)]
+        answers = {asker.communicate(timeout=30)[0] for asker in askers}
+        assert answers == {f"{run.pid('redis')}\n"}
+
+
+@pytest.mark.usefixtures("_redis_here")
+def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next who asks hears of it at once."""
+    with own_run():
+        monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
+        with pytest.raises(RuntimeError, match="No such file"):
+            shared_redis()
+        with pytest.raises(RuntimeError, match="did not start for whoever asked first"):
+            shared_redis()
+
+
+# ---------------------------------------------------------------- nothing is left behind
+
+
+@contextmanager
+def owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
+    """A process that owns a run, with its server's process id and its folder."""
+    process = python(OWNER)
+    assert process.stdout is not None
+    pid, folder = process.stdout.readline().split()
+    yield process, int(pid), Path(folder)
+    process.communicate(timeout=30)
+
+
+def kill_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
+    process.kill()
+
+
+def kill_keeper(process: "subprocess.Popen[str]", folder: Path) -> None:
+    os.kill(int((folder / keeper.PID).read_text()), signal.SIGKILL)
+
+
+def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
+    process.communicate(timeout=30)
+
+
+@pytest.mark.usefixtures("_redis_here")
+@pytest.mark.parametrize("end", [kill_owner, kill_keeper, end_owner])
+def test_no_server_outlives_its_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
+    """Neither where the owner ends well, nor where it or the keeper of its servers is killed."""
+    with owner() as (process, pid, folder):
+        assert not gone(pid)
+        end(process, folder)
+        until(lambda: gone(pid), "the end of the server")
+    until(lambda: not folder.exists(), "the end of its folder")
+
+
+# ---------------------------------------------------------------- MariaDB
 
 
 def test_an_owner_has_a_database_of_its_own(mariadb_server: Server) -> None:
@@ -23,10 +137,12 @@ def test_an_owner_has_a_database_of_its_own(mariadb_server: Server) -> None:
         engine.dispose()
     assert url.rpartition("/")[2] in seen
     assert other.rpartition("/")[2] not in seen
+    assert url.rpartition("/")[2] not in {row[0] for row in mariadb_server.sql("SHOW DATABASES")}
 
 
+@pytest.mark.usefixtures("_mariadb_here")
 def test_what_was_committed_survives_a_kill() -> None:
-    """kill -9, then a start on the same port and data: the committed row is there."""
+    """kill -9, then a start on the same port and data: the committed row is there. Settings of one's own hold."""
     with mariadb(extra_config=["max-connections=50"]) as server:
         server.sql("CREATE DATABASE d", "CREATE TABLE d.t (a INT)", "INSERT INTO d.t VALUES (7)")
         server.kill()
@@ -35,5 +151,94 @@ def test_what_was_committed_survives_a_kill() -> None:
         server.restart()
         assert server.sql("SELECT a, @@max_connections, @@innodb_flush_log_at_trx_commit FROM d.t") == ((7, 50, 1),)
         pid, folder = server.pid, server.run.folder
-    assert not Path(f"/proc/{pid}").exists()
+    assert gone(pid)
     assert not folder.exists()
+
+
+@pytest.mark.usefixtures("_mariadb_here")
+def test_words_of_a_server_that_does_not_start() -> None:
+    """The failure carries what the server said."""
+    unknown = mariadb(extra_config=["no-such-setting=1"])
+    with pytest.raises(RuntimeError, match="unknown variable 'no-such-setting=1'"), unknown:
+        pytest.fail("it started")
+
+
+@pytest.mark.usefixtures("_mariadb_here")
+def test_a_certificate_that_a_client_can_verify() -> None:
+    """Chain and name are checked against the authority that comes with the server; another name is refused."""
+    with mariadb(tls=Tls(names=("127.0.0.1",))) as server:
+        options: dict[str, Any] = {
+            "ssl_ca": str(server.authority),
+            "ssl_verify_cert": True,
+            "ssl_verify_identity": True,
+        }
+        with server.connect(**options) as connection, connection.cursor() as cursor:
+            cursor.execute("SHOW STATUS LIKE 'Ssl_version'")
+            assert cursor.fetchall() == (("Ssl_version", "TLSv1.3"),)
+        with pytest.raises(pymysql.err.OperationalError, match="Hostname mismatch"):
+            server.connect(host="localhost", **options)
+
+
+# ---------------------------------------------------------------- Galera
+
+
+def test_a_killed_node_comes_back_with_what_it_missed(galera_alone: Cluster) -> None:
+    """Two of three go on; the third is brought up to date; owners may make triggers on a cluster too."""
+    assert shared_galera() == galera_alone
+    first, second, third = galera_alone.nodes
+    with first.database() as url:
+        third.kill()
+        engine = create_engine(url)
+        with engine.begin() as conn:
+            conn.execute(text("CREATE TABLE t (a INT PRIMARY KEY) ENGINE=InnoDB"))
+            conn.execute(text("CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW SET NEW.a = NEW.a + 1"))
+            conn.execute(text("INSERT INTO t VALUES (1)"))
+        engine.dispose()
+        galera_alone.heal()
+        assert [node.status("wsrep_cluster_size") for node in galera_alone.nodes] == ["3"] * 3
+        here = f"SELECT a FROM `{url.rpartition('/')[2]}`.t"
+        assert third.sql("SET wsrep_sync_wait = 7", here) == second.sql("SET wsrep_sync_wait = 7", here) == ((2,),)
+
+
+# ---------------------------------------------------------------- Redis
+
+
+@pytest.mark.usefixtures("_redis_here")
+def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
+    """A pause keeps connections open without an answer; nothing survives a kill."""
+    from redis import Redis
+
+    with redis() as server, Redis.from_url(server.url) as client:
+        client.set("a", 1)
+        server.pause()
+        assert server.paused
+        assert not server.ready()
+        server.resume()
+        assert client.get("a") == b"1"
+        server.kill()
+        assert not server.ready()
+        server.restart()
+        assert client.get("a") is None
+
+
+# ---------------------------------------------------------------- a machine without them
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "galera", "redis"])
+def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reason names what is missing and how to get it."""
+    monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
+    monkeypatch.setenv("CI", "")
+    monkeypatch.delenv("CONSOLE_TEST_REQUIRE_SERVERS", raising=False)
+    with pytest.raises(pytest.skip.Exception, match=r"missing here: scripts/system_packages\.sh servers"):
+        server_fixtures.need(kind)
+    monkeypatch.setenv("CONSOLE_TEST_REQUIRE_SERVERS", "1")
+    with pytest.raises(pytest.fail.Exception, match="servers are required here"):
+        server_fixtures.need(kind)
+
+
+def test_a_given_server_is_taken_by_its_address() -> None:
+    """User and password may need quoting."""
+    server = given("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
+    assert (server.host, server.port, server.admin, server.password) == ("127.0.0.1", 3307, "ad@min", "p/w")
+    assert server.admin_url == "mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/"

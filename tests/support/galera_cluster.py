@@ -55,7 +55,7 @@ class Node(Server):
     def status(self, name: str) -> str:
         """One of its status variables; empty while it doesn't answer."""
         with suppress(pymysql.MySQLError):
-            return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'")[0][1])
+            return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'", seconds=3)[0][1])
         return ""
 
     def position(self) -> tuple[str, int]:

@@ -138,11 +138,15 @@ def _shared(name: str, start: Callable[[Run], _T]) -> _T:
     if run is None:
         raise RuntimeError("no run of servers here: open one with `with own_run():`")
     run.ready()
-    known = run.folder / f"{name}.known"
+    known, failed = run.folder / f"{name}.known", run.folder / f"{name}.failed"
     with run.locked(f"{name}.start"):
+        if failed.exists():
+            raise RuntimeError(f"{name} did not start for whoever asked first: {failed.read_text()}")
         if not known.exists():
+            failed.write_text("they ended meanwhile")
             started = start(run)
             known.touch(mode=0o600)
             known.write_bytes(pickle.dumps(started))
+            failed.unlink()
         found: _T = pickle.loads(known.read_bytes())
     return found

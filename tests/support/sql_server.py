@@ -34,24 +34,25 @@ class SqlServer:
         import pymysql
 
         account = {"user": user, "password": password} if user else {"user": self.admin, "password": self.password}
-        options = {"connect_timeout": _SECONDS, "autocommit": True, "charset": "utf8mb4", "database": database}
-        return pymysql.connect(host=self.host, port=self.port, **account, **{**options, **more})
+        where = {"host": self.host, "port": self.port, "database": database}
+        how = {"connect_timeout": _SECONDS, "autocommit": True, "charset": "utf8mb4"}
+        return pymysql.connect(**account, **{**where, **how, **more})
 
-    def sql(self, *statements: str) -> tuple[tuple[Any, ...], ...]:
-        """Run these as the administrator: the rows of the last one."""
+    def sql(self, *statements: str, seconds: float = 60) -> tuple[tuple[Any, ...], ...]:
+        """Run these as the administrator, each within the time: the rows of the last one."""
         rows: tuple[tuple[Any, ...], ...] = ()
-        with self.connect() as connection, connection.cursor() as cursor:
+        with self.connect(read_timeout=seconds) as connection, connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
                 rows = cursor.fetchall()
         return rows
 
     def answers(self) -> bool:
-        """Whether somebody can sign in right now."""
+        """Whether somebody can sign in right now; a server that hangs doesn't answer."""
         import pymysql
 
         try:
-            self.connect(connect_timeout=1).close()
+            self.connect(connect_timeout=1, read_timeout=2).close()
         except (pymysql.MySQLError, OSError):
             return False
         return True
