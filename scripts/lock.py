@@ -22,9 +22,11 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 PYPROJECT = ROOT / "pyproject.toml"
 
-# pip-compile resolves for the machine it runs on. These are what Windows and macOS need beyond it, found in
-# the metadata of the other pins; all are pure Python, so they resolve here too, and get their marker later.
+# pip-compile resolves for the machine it runs on. These are what Windows, macOS and Debian 12 (Python 3.11.2) need
+# beyond it, found in the metadata of the other pins; all are pure Python, so they resolve here too, and get their
+# marker later.
 ELSEWHERE = {
+    "async-timeout": 'python_full_version < "3.11.3"',  # redis
     "colorama": 'sys_platform == "win32"',
     "pefile": 'sys_platform == "win32"',
     "pywin32-ctypes": 'sys_platform == "win32"',
