@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from console.providers.protocol import CreditVendor
     from console.services.auditing import Auditing
     from console.services.health import Health
+    from console.services.idempotency import Idempotency
     from console.services.lookup import Lookup
     from console.services.pdfs import Pdfs
     from console.services.people import People
     from console.services.samples import Render, Sample
     from console.services.sessions import Sessions
+    from console.store.cache import NoCache
 
 
 class Console:
@@ -77,6 +79,12 @@ class Console:
         return Sessions(self._desk)
 
     @cached_property
+    def idempotency(self) -> "Idempotency":
+        from console.services.idempotency import Idempotency
+
+        return Idempotency(self._desk, _cache(self._desk))
+
+    @cached_property
     def health(self) -> "Health":
         from console.services.health import Health
 
@@ -108,6 +116,8 @@ class Console:
     def close(self) -> None:
         if "_machinery" in self.__dict__:
             self._machinery.close()
+        if "idempotency" in self.__dict__:
+            self.idempotency.close()
         self._desk.spool.close()
         self._desk.database.close()
 
@@ -157,6 +167,16 @@ def open_health(settings: Settings) -> "Health":
     from console.services.health import Health
 
     return Health(settings, Database(settings.database_url, unhurried=True))
+
+
+def _cache(desk: Desk) -> "NoCache | None":
+    """In front of the idempotency service, where a Redis is configured; connected when it is first asked."""
+    url = desk.settings.redis_url
+    if url is None:
+        return None
+    from console.store.cache import Cache
+
+    return Cache(url, desk.database_id, desk.settings.store_key)
 
 
 def _alarmbox(desk: Desk) -> "CreditVendor":

@@ -2,8 +2,9 @@
 
 import os
 import re
+from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from console.domain.errors import ConsoleError
 from console.providers.base_url import parse_base_url
@@ -12,7 +13,10 @@ from console.setting_values import Given
 _SQLITE = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
 _SERVER = re.compile(r"(mysql|mariadb)\+pymysql://\S+")
 _FOLDER = re.compile(r"file:(//(localhost)?(?=/))?(?P<path>(?!//)[^?#]+)", re.S)
-_REDIS = re.compile(r"(rediss?|unix)://\S+")
+_REDIS = re.compile(
+    r"redis://[^\s/?#]+(/[0-9]{0,4})?|rediss://[^\s/?#]+(/[0-9]{0,4})?(\?ssl_ca_certs=[^\s&#]+)?"
+    r"|unix://([^\s/?#]*@)?/[^\s?#]+(\?db=[0-9]{1,4})?"
+)
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
 
 
@@ -51,9 +55,26 @@ def sqlite_url(file: Path) -> str:
 
 
 def redis_url(given: Given) -> str:
+    """`rediss://` anywhere (the certificate is verified), `redis://` and `unix://` on this machine."""
     if not _REDIS.fullmatch(given.text):
         raise given.bad("url_form")
+    try:
+        parts = urlsplit(given.text)
+        host, port = parts.hostname or "localhost", parts.port
+    except ValueError:
+        raise given.bad("url_form") from None
+    if port == 0:
+        raise given.bad("url_form")
+    if parts.scheme == "redis" and not _is_this_machine(host):
+        raise given.bad("redis_not_tls")
     return given.text
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def documents_url(given: Given) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
 from console.services.failpoints import NAMES
+from console.setting_urls import masked
 from console.settings import Settings
 from console.store import boot_clock, migrate
 from console.store.documents import open_documents
@@ -33,6 +34,7 @@ class Health:
             ("operator", self._operator),
             ("alarmbox", self._alarmbox),
             ("lease_clock", self._lease_clock),
+            *((("cache", self._cache),) if self._settings.redis_url else ()),
             ("switches", self._switches),
         )
         return tuple(self._look(name, check) for name, check in checks)
@@ -108,6 +110,13 @@ class Health:
 
     def _lease_clock(self) -> dict[str, object]:
         return {"uptime_s": boot_clock.uptime_ms() // 1000}
+
+    def _cache(self) -> dict[str, object]:
+        """Advisory: whatever is wrong with it, nothing is refused and nothing is done twice."""
+        from console.store.redis_link import answers
+
+        url = self._settings.redis_url or ""
+        return {"ok": answers(url), "url": masked(url)}
 
     def _switches(self) -> dict[str, object]:
         """Switches that only tests use; they name the points at which a process may be stopped."""

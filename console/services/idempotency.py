@@ -118,6 +118,10 @@ class Idempotency:
             self._cache.forget(key)
         return forgotten
 
+    def close(self) -> None:
+        """The cache's connections, if it has any."""
+        self._cache.close()
+
     def _look(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
         """The database's answer. `epoch`: the cache was asked in it and has none."""
         with self._desk.database.read() as conn:

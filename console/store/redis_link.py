@@ -22,6 +22,8 @@ ANSWER_SECONDS = 0.04
 LARGEST_ANSWER = 64 * 1024
 _PAUSE_MS = 5_000
 _QUIET_MS = 60_000
+# Needs the right to write, and a server that knows NX and GET together: version 7.
+_HELLO = ("SET", "sc:hello", "", "NX", "GET", "PX", 1)
 
 
 class RedisLink:
@@ -89,7 +91,7 @@ class RedisLink:
             if self._prepare is not None:
                 self._prepare()
             client = _client(self._options)
-            client.ping()
+            client.execute_command(*_HELLO)  # type: ignore[no-untyped-call]  # the client's own signature
         except Exception as trouble:
             if client is not None:
                 client.close()
@@ -121,6 +123,15 @@ class RedisLink:
             # The kind alone: messages may repeat what a server sent.
             kind = trouble.code if isinstance(trouble, ConsoleError) else type(trouble).__name__
             _log.warning("the cache is away (%s); the database answers alone", kind)
+
+
+def answers(url: str) -> bool:
+    """Whether the server there can be used right now."""
+    link = RedisLink(url)
+    try:
+        return link.connect()
+    finally:
+        link.close()
 
 
 class _Bounded:
