@@ -194,7 +194,8 @@ def exported(done: Exported, voice: Voice) -> Lines:
 def health(checks: Iterable[HealthCheck], voice: Voice) -> Iterator[str]:
     """One line per check, and under what isn't well the next step."""
     for check in checks:
-        yield f"{'✓' if check.ok else '✕'} {voice(check.message, **check.facts)}"
+        mark = "✕" if not check.ok else "▲" if check.next else "✓"
+        yield f"{mark} {voice(check.message, **check.facts)}"
         if check.next:
             yield f"{_GAP}→ {voice(check.next, **check.facts)}"
 

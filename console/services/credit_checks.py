@@ -14,7 +14,7 @@ from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.results import PurchasePlan, RefetchResult
-from console.services import reading, refusals, remembered, settling
+from console.services import fitness, reading, refusals, remembered, settling
 from console.services.completion import Completion
 from console.services.described import Claimed, Guarded, Subject, Unrecorded
 from console.services.desk import Desk
@@ -25,6 +25,7 @@ from console.store import credit_checks, journal, leases
 from console.store.engine import Transaction
 
 ACTION = "credit-check.purchase"
+PROVIDER = "alarmbox"
 DEALS = (1, 2, 9)
 REASONS = (1, 2, 3, 4, 9)
 LONGEST_COMMENT = 500
@@ -78,6 +79,7 @@ class CreditChecks:
         asked = {"client": checked.client_id, "number": checked.corporation_number}
         with refusals.audited(self._desk, ACTION, None, asked):
             self._desk.require("purchase")
+            fitness.require(self._desk, PROVIDER)
             vendor = self._vendors.buyer()
             # Without the key an answer that the database can't take could not be kept: refused before sending.
             self._desk.spool.unlock(self._desk.cipher)

@@ -56,6 +56,7 @@ class Desk:
     clock: Clock
     scale: TimeScale
     failpoints: Failpoints
+    fit_until: float = float("-inf")
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
 

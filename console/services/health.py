@@ -9,7 +9,7 @@ from console.domain.results import HealthCheck
 from console.services.failpoints import NAMES
 from console.setting_urls import masked
 from console.settings import Settings
-from console.store import boot_clock, migrate
+from console.store import boot_clock, fitness, migrate
 from console.store.documents import open_documents
 from console.store.engine import Database
 
@@ -41,12 +41,10 @@ class Health:
 
     def check_database(self) -> tuple[HealthCheck, ...]:
         """What the database has and what it lacks."""
-        checks = (
-            ("database", self._schema),
-            ("durability", self._durability),
-            ("audit_guards", self._guards),
-        )
-        return tuple(self._look(name, check) for name, check in checks)
+        schema = self._look("database", self._schema)
+        if not schema.ok:
+            return (schema,)
+        return (schema, *map(_told, fitness.findings(self._database)))
 
     def upgrade(self) -> dict[str, object]:
         """Create the schema or bring it up to this program; safe at any time and from two desks at once."""
@@ -76,21 +74,6 @@ class Health:
     def _schema(self) -> dict[str, object]:
         state = migrate.ensure(self._database)
         return {"schema": state["schema"], "url": self._settings.database_shown}
-
-    def _durability(self) -> dict[str, object]:
-        with self._database.read() as conn:
-            journal_mode = conn.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-            synchronous = conn.exec_driver_sql("PRAGMA synchronous").scalar_one()
-        return {
-            "ok": journal_mode == "wal" and synchronous == 2,
-            "journal": journal_mode,
-            "synchronous": synchronous,
-        }
-
-    def _guards(self) -> dict[str, object]:
-        with self._database.read() as conn:
-            triggers = conn.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").scalar_one()
-        return {"ok": triggers >= 3, "triggers": triggers}
 
     def _documents(self) -> dict[str, object]:
         documents = open_documents(self._settings.documents_url, self._database)
@@ -122,3 +105,13 @@ class Health:
         """Switches that only tests use; they name the points at which a process may be stopped."""
         on = self._settings.switches
         return {"ok": not on, "on": ", ".join(on) or "-", "failpoints": ", ".join(NAMES)}
+
+
+def _told(finding: fitness.Finding) -> HealthCheck:
+    """A finding that is not grave is advice: well, with a next step."""
+    word = "ok" if finding.ok else "bad" if finding.grave else "advice"
+    name = f"doctor.{finding.name}"
+    return HealthCheck(
+        finding.name, finding.ok or not finding.grave, f"{name}.{word}", "" if finding.ok else f"{name}.next",
+        finding.facts,
+    )  # fmt: skip

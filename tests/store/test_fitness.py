@@ -1,0 +1,97 @@
+"""What a database must keep before money rests on it: each promise that is not kept is found, and grave."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.store import fitness, migrate
+from console.store.engine import Database
+from tests.support import servers
+from tests.support.desks import NUMBERS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import quick_desk
+
+
+def unwell(database: Database) -> dict[str, bool]:
+    """What is not well, and whether it is grave."""
+    return {finding.name: finding.grave for finding in fitness.findings(database) if not finding.ok}
+
+
+@pytest.fixture
+def database(mariadb_server: servers.Server) -> Iterator[Database]:
+    made = Database(mariadb_server.fresh_database(), unhurried=True)
+    migrate.upgrade(made)
+    yield made
+    made.close()
+
+
+def test_a_fresh_server_is_fit(database: Database) -> None:
+    """As the migrations leave it, on a server that is set up as advised."""
+    assert unwell(database) == {}
+
+
+def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None:
+    """SQLite's three promises are looked at too."""
+    database = Database(f"sqlite:///{tmp_path}/console.db")
+    migrate.ensure(database)
+    assert unwell(database) == {}
+    with database.attempt() as tx:
+        tx.conn.execute(text("DROP TRIGGER audit_log_no_delete"))
+        tx.conn.execute(text("DROP INDEX uq_credit_checks_claim"))
+    assert unwell(database) == {"audit_guards": True, "claim_index": True}
+    database.close()
+
+
+def test_a_claim_index_that_is_not_unique_is_grave(database: Database) -> None:
+    """An index of that name proves nothing unless it is unique."""
+    with database.attempt() as tx:
+        table = "hansha_alarmbox_credit_checks"
+        tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
+        tx.conn.execute(text(f"ALTER TABLE {table} ADD INDEX uq_credit_checks_claim (client_id, claim_number)"))
+    assert unwell(database) == {"claim_index": True}
+
+
+def test_several_nodes_that_are_no_cluster_are_grave(mariadb_server: servers.Server) -> None:
+    """A profile with a fallback promises a cluster; two single servers would both let a claim win."""
+    url = mariadb_server.fresh_database()
+    migrate.upgrade(Database(url, unhurried=True))
+    port = Database(url).url.port
+    database = Database(f"{url}{'&' if '?' in url else '?'}fallback=127.0.0.1:{port}")
+    found = unwell(database)
+    assert found["cluster"] is True
+    database.close()
+
+
+def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
+    """Three nodes, all set up as advised."""
+    database = Database(galera_cluster.nodes[0].fresh_database(), unhurried=True)
+    migrate.upgrade(database)
+    names = {finding.name: finding for finding in fitness.findings(database)}
+    assert names["cluster"].facts["size"] == 3
+    assert unwell(database) == {}
+    database.close()
+
+
+def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
+    """Demand 10: commits that are not flushed, or a clock that sessions forge: refused, or said; nothing is sent."""
+    careless = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
+    with servers.mariadb(extra_config=careless) as server:
+        url = server.fresh_database()
+        database = Database(url, unhurried=True)
+        migrate.upgrade(database)
+        assert unwell(database) == {"flush": True, "server_clock": False}
+        with database.attempt() as tx:
+            add = text("INSERT INTO operators (name, roles, may_buy) VALUES (:name, 'operator', 1)")
+            tx.conn.execute(add, {"name": database.account})
+        vendor = LedgerVendor()
+        told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1"}
+        with quick_desk(tmp_path, vendor, ALARMBOX_URL="https://api.alarmbox.invalid", **told) as desk:
+            with pytest.raises(ConsoleError) as refused:
+                desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+            assert (refused.value.code, refused.value.detail["check"]) == ("bad_profile", "flush")
+            assert (vendor.asked["check"], desk.lookup.find(NUMBERS[0]).credit_checks) == (0, ())
+        database.close()
