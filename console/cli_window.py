@@ -33,8 +33,10 @@ def open_window(writer: Writer) -> None:
         from console.views.main import run
 
         def open_desk() -> "Console":
+            """Whoever was signed out, or refused, is gone before somebody else comes in."""
             from console.app import open_console
 
+            opened.close()
             return opened.enter_context(open_console(settings))
 
         writer.status = run(settings, open_desk, asked_to_end)

@@ -55,6 +55,13 @@ class SignIn(Unshown):
             return self._used[0][0]
         return self._presumed() or (self._remembered() if self.is_server else None)
 
+    def known_user(self) -> str | None:
+        """`user`, where a keyring that can't be read is as good as none."""
+        try:
+            return self.user
+        except ConsoleError:
+            return None
+
     @property
     def source(self) -> Source | None:
         """Where the account in use came from; None before one was used."""

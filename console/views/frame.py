@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from console import wording
+from console.views.entry.curtain import Curtain
 from console.views.first_window import FirstWindow
 from console.views.look.tokens import tokens
 from console.views.pages.page import Page
@@ -48,6 +49,9 @@ class Frame(QObject):
         self._sheets: dict[Page, PageSheet] = {}
         self._way: list[Route] = []
         self.toasts = Toasts(window)
+        self.curtain = Curtain(window)
+        self.curtain.raised.connect(self._tell_held)
+        self._held: list[Note] = []
         window.setMinimumSize(*_LEAST)
         self._build()
         window.installEventFilter(self)
@@ -204,8 +208,18 @@ class Frame(QObject):
 
     @Slot(object)
     def _tell(self, note: Note) -> None:
+        if self.curtain.down:
+            self._held.append(note)
+            return
         close = self.seat.say("action.close")
         self.toasts.show_toast(Toast(note.words, note.detail, shape=note.shape, tone=note.tone, close=close))
+
+    @Slot()
+    def _tell_held(self) -> None:
+        """What came while nobody could see it."""
+        held, self._held = self._held, []
+        for note in held:
+            self._tell(note)
 
     def show_bar(self, bar: Bar | None) -> None:
         """A fact about the whole window, above the page; None takes it away."""
@@ -235,7 +249,7 @@ class Frame(QObject):
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(focus, QAbstractButton):
             focus.click()
             return True
-        if event.key() == Qt.Key.Key_Escape:
+        if event.key() == Qt.Key.Key_Escape and not self.curtain.down:
             self.back()
             return True
         return False

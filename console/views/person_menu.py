@@ -1,6 +1,6 @@
-"""The menu behind the person's name: who acts (on a desk for trying things out), language, theme, rows, text size."""
+"""The menu behind the person's name: who acts (where things are tried out), language, looks, lock, signing out."""
 
-from PySide6.QtCore import QObject, QPoint, Slot
+from PySide6.QtCore import QObject, QPoint, Signal, Slot
 from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu
 
@@ -16,7 +16,14 @@ _DENSITIES = ("comfortable", "compact")
 
 
 class PersonMenu(QObject):
-    """Made anew each time it opens, so that what is checked is true."""
+    """Made anew each time it opens, so that what is checked is true.
+
+    Signals:
+        lock_wanted, sign_out_wanted
+    """
+
+    lock_wanted = Signal()
+    sign_out_wanted = Signal()
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
@@ -46,6 +53,15 @@ class PersonMenu(QObject):
         self._choices(menu, say("menu.density"), rows, look().density, "density")
         sizes = [(str(size), say("menu.percent", percent=size)) for size in _SIZES]
         self._choices(menu, say("menu.text_size"), sizes, str(round(look().scale * 100)), "size")
+        menu.addSeparator()
+        # The key in the words: as the action's own shortcut it would be a second one for the same key.
+        menu.addAction(say("menu.lock")).triggered.connect(self.lock_wanted)
+        if self._seat.settings.sign_in.is_server:
+            leave = menu.addAction(say("menu.sign_out"))
+            leave.triggered.connect(self.sign_out_wanted)
+            if self._seat.acts:
+                leave.setEnabled(False)
+                leave.setText(say("menu.sign_out.busy"))
         return menu
 
     def _choices(self, menu: QMenu, title: str, choices: list[tuple[str, str]], current: str, kind: str) -> None:

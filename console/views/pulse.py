@@ -80,7 +80,9 @@ class Pulse(QObject):
     def _lost(self, failure: Failure) -> None:
         """The database does not answer: what is shown stays, and says since when it is old."""
         self._busy.discard("feed")
-        if failure.code != "not_allowed":
+        if failure.detail.get("problem") == "access_denied":
+            self._seat.entry_refused.emit(failure)
+        elif failure.code != "not_allowed":
             self._seat.reached(lost_since=self._seat.reach.lost_since or self._seat.now())
 
     # -- how things stand

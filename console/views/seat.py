@@ -80,6 +80,7 @@ class Seat(QObject):
         standing_changed, reach_changed, visits_changed: look again at the attribute of that name.
         person_changed: somebody else acts from now on. people_changed: who may act is known.
         language_changed: every word is to be said anew.
+        entry_refused(object): the database no longer takes the account in use; the Failure.
     """
 
     arrived = Signal()
@@ -94,6 +95,7 @@ class Seat(QObject):
     person_changed = Signal()
     people_changed = Signal()
     language_changed = Signal()
+    entry_refused = Signal(object)
 
     def __init__(self, settings: Settings, runner: Runner, clock: Clock, parent: QObject | None = None) -> None:
         super().__init__(parent)

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Slot
+from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QApplication
 
+from console.views.entry.lock import IdleLock
 from console.views.frame import Frame
 from console.views.pages.page import Page
 from console.views.pulse import Pulse
@@ -23,7 +23,7 @@ from console.views.routes import (
 )
 from console.views.seat import Seat
 from console.views.widgets.bars import Bar
-from console.views.widgets.ring import FocusRings
+from console.views.widgets.ring import have_rings
 
 if TYPE_CHECKING:
     from console.views.finder import Finder
@@ -49,19 +49,27 @@ def page_of(route: Route) -> Callable[[Seat], Page]:
 
 
 class Shell(QObject):
-    """Made when the desk has been opened."""
+    """Made when the desk has been opened.
+
+    Signals:
+        sign_out_wanted: the person wants to go, or somebody else wants to come.
+    """
+
+    sign_out_wanted = Signal()
 
     def __init__(self, frame: Frame) -> None:
         super().__init__(frame)
         self.frame, self.seat = frame, frame.seat
-        app = QApplication.instance()
-        if isinstance(app, QApplication) and app.findChild(FocusRings) is None:
-            FocusRings(app)
+        have_rings()
         frame.make_page = self._make_page
         frame.may_close = self._may_close
         frame.leaving.connect(self._stop)
         self.pulse = Pulse(self.seat, self)
+        self.lock = IdleLock(frame)
+        self.lock.other_wanted.connect(self.sign_out_wanted)
         self._bind()
+        frame.curtain.lowered.connect(self._follow_curtain)
+        frame.curtain.raised.connect(self._follow_curtain)
         self.seat.arrived.connect(self._begin)
         self.seat.reach_changed.connect(self._show_connection)
         self.seat.language_changed.connect(self._other_language)
@@ -95,6 +103,8 @@ class Shell(QObject):
 
         if self._menu is None:
             self._menu = PersonMenu(self.frame)
+            self._menu.lock_wanted.connect(self.lock.lock)
+            self._menu.sign_out_wanted.connect(self.sign_out_wanted)
         return self._menu
 
     @Slot()
@@ -107,12 +117,21 @@ class Shell(QObject):
             "F5": self.frame.re_read,
             "F1": self._help,
             "Ctrl+/": self._keys,
+            "Ctrl+L": self.lock.lock,
             "Ctrl+Q": self.frame.window.close,
         }
+        self._shortcuts: list[QShortcut] = []
         for keys_, act in keys.items():
             shortcut = QShortcut(QKeySequence(keys_), self.frame.window)
             shortcut.setAutoRepeat(False)
             shortcut.activated.connect(act)
+            self._shortcuts.append(shortcut)
+
+    @Slot()
+    def _follow_curtain(self) -> None:
+        """Behind the curtain no key opens anything."""
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(not self.frame.curtain.down)
 
     @Slot()
     def _begin(self) -> None:
@@ -175,3 +194,4 @@ class Shell(QObject):
     @Slot()
     def _stop(self) -> None:
         self.pulse.stop()
+        self.lock.stop()

@@ -14,6 +14,7 @@ _EVERYWHERE: Sequence[Hint] = (
     (("Ctrl+K",), "key.search"),
     (("Alt+1", "Alt+2", "Alt+3", "Alt+7"), "key.screens"),
     (("F5",), "key.reread"),
+    (("Ctrl+L",), "key.lock"),
     (("F1",), "key.help"),
     (("Ctrl+/",), "key.list"),
     (("Esc",), "key.back"),

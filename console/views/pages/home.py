@@ -50,6 +50,7 @@ class HomePage(Page):
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
         (("Ctrl+K",), "key.search"),
+        (("Ctrl+L",), "key.lock"),
         (("F1",), "key.help"),
     )
 

@@ -27,8 +27,10 @@ class Bar(QFrame):
         shape: str = "warning",
         button: KeyButton | None = None,
         second: QWidget | None = None,
+        narrow: bool = False,
         parent: QWidget | None = None,
     ) -> None:
+        """`narrow`: the words stand below the lead, for panels."""
         super().__init__(parent)
         self.setProperty("tone", tone)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
@@ -38,7 +40,13 @@ class Bar(QFrame):
         self._words.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         beside = [item for item in (button, second) if item is not None]
         sign = Sign(shape, "muted" if tone == "text" else tone)
-        self.setLayout(row(sign, 4, self._lead, self._words, *beside, gap=8, margins=(12, 5, 12, 5)))
+        if narrow:
+            box = row(gap=8, margins=(12, 8, 12, 8))
+            box.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+            box.addLayout(column(self._lead, self._words, *beside, gap=2), 1)
+            self.setLayout(box)
+        else:
+            self.setLayout(row(sign, 4, self._lead, self._words, *beside, gap=8, margins=(12, 5, 12, 5)))
         self.setMinimumHeight(36)
         self._name()
 

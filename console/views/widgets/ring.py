@@ -88,6 +88,13 @@ class FocusRings(QObject):
         self._move(None, QApplication.focusWidget())
 
 
+def have_rings() -> None:
+    """See to it that the application's focus has its ring."""
+    app = QApplication.instance()
+    if isinstance(app, QApplication) and app.findChild(FocusRings) is None:
+        FocusRings(app)
+
+
 def refresh_ring() -> None:
     """Look again at whether the focused widget wants a ring."""
     app = QApplication.instance()

@@ -15,6 +15,22 @@ from tests.support.inline_runner import InlineRunner
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 
 
+class NoAccounts:
+    """Nobody signs in to SQLite."""
+
+    is_server = False
+    place = ""
+
+    def known_user(self) -> str | None:
+        return None
+
+    def can_keep(self) -> bool:
+        return False
+
+    def take(self, user: str, password: str) -> None:
+        raise AssertionError("there are no accounts")
+
+
 class Told:
     """Settings of a window."""
 
@@ -22,6 +38,8 @@ class Told:
     language: Literal["ja", "en"] = "en"
     operator: str | None = "op-a"
     environment_word: Literal["production", "test", "training"] = "test"
+    idle_lock_seconds = 600
+    sign_in = NoAccounts()
 
 
 class StillClock(SystemClock):

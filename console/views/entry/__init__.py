@@ -1,0 +1,1 @@
+"""Coming in and stepping away: signing in, the lock, and the cover that hides everything meanwhile."""
