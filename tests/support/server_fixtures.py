@@ -14,7 +14,7 @@ from tests.support import server_run, servers
 MYSQL = "CONSOLE_TEST_MYSQL_URL"
 # The first test that asks for a server waits until it has started.
 _TIMEOUT_SECONDS = 150
-_FIXTURES = {"mariadb_server", "galera_cluster", "galera_alone", "redis_server"}
+_FIXTURES = {"mariadb_server", "galera_cluster", "redis_server"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,6 +51,13 @@ def mariadb_server() -> servers.Server:
     """The run's MariaDB. Others use it at the same time: stop or kill one of your own (`with mariadb()`)."""
     need("mariadb")
     return servers.shared_mariadb()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
+    """A fresh, empty database on the run's MariaDB for one test: its owner's address."""
+    with mariadb_server.database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -60,7 +60,7 @@ class SqlServer:
     def fresh_database(self, name: str | None = None) -> str:
         """A new, empty database: its address for a new owner, who may do all there, make accounts and pass it on."""
         owner, password = f"owner_{secrets.token_hex(6)}", secrets.token_urlsafe(12)
-        name = name or f"t_{secrets.token_hex(6)}"
+        name = name or f"console{secrets.token_hex(6)}"  # no underscore: in a grant that stands for any letter
         self.sql(
             f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4",
             f"CREATE USER `{owner}`@`%` IDENTIFIED BY '{password}'",
@@ -70,12 +70,16 @@ class SqlServer:
         return self.url(owner, password, name)
 
     def drop_database(self, url: str) -> None:
-        """What `fresh_database` made, owner included."""
+        """What `fresh_database` made, owner included. Whoever is still connected to it is thrown out first."""
+        import pymysql
+
         parts = urlsplit(url)
-        self.sql(
-            f"DROP DATABASE IF EXISTS `{parts.path.lstrip('/')}`",
-            f"DROP USER IF EXISTS `{unquote(parts.username or '')}`@`%`",
-        )
+        name, owner = parts.path.lstrip("/"), unquote(parts.username or "")
+        for (connection,) in self.sql(f"SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{name}'"):
+            with suppress(pymysql.MySQLError):  # it left by itself
+                self.sql(f"KILL {connection}")
+        patience = f"SET lock_wait_timeout = {_SECONDS}"
+        self.sql(patience, f"DROP DATABASE IF EXISTS `{name}`", f"DROP USER IF EXISTS `{owner}`@`%`")
 
     @contextmanager
     def database(self) -> Iterator[str]:
