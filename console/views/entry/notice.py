@@ -15,4 +15,6 @@ class Notices(QVBoxLayout):
             if old := item.widget():
                 old.hide()
                 old.deleteLater()
-        self.addWidget(Bar(lead, words, tone=tone, shape=shape, narrow=True))
+        bar = Bar(lead, words, tone=tone, shape=shape, narrow=True)
+        self.addWidget(bar)
+        bar.show()

@@ -1,0 +1,206 @@
+"""The forms of signing in and unlocking: what they ask, what they keep, and what they never say."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLineEdit
+from pytestqt.qtbot import QtBot
+
+from console.domain.records import Person
+from console.views.entry.sign_in_form import SignInForm, Typed
+from console.views.entry.unlock_form import UnlockForm
+from console.views.tasks import Failure
+from console.views.widgets.bars import Bar
+from tests.views.pages.invented_checks import NOW, seat
+
+PLACE = "db.example:3306/console"
+DENIED = Failure("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
+AWAY = Failure("database_unreachable", {"problem": "gone"})
+NOT_THERE = Failure("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"})
+
+
+def sign_in(bot: QtBot, user: str = "", *, can_keep: bool = True, fixed: bool = False) -> SignInForm:
+    form = SignInForm(seat(), PLACE, user, can_keep=can_keep, fixed=fixed)
+    bot.addWidget(form)
+    with bot.waitExposed(form):
+        form.show()
+    form.activateWindow()
+    form.begin()
+    return form
+
+
+def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
+    form = UnlockForm(seat(), NOW, asks=asks, persons=persons)
+    bot.addWidget(form)
+    with bot.waitExposed(form):
+        form.show()
+    form.activateWindow()
+    form.begin()
+    return form
+
+
+def told(form: SignInForm | UnlockForm) -> str:
+    bars = [bar for bar in form.findChildren(Bar) if not bar.isHidden()]
+    assert len(bars) <= 1
+    return bars[0].accessibleName() if bars else ""
+
+
+def enter(form: SignInForm | UnlockForm) -> None:
+    focus = form.focusWidget()
+    assert focus is not None
+    QTest.keyClick(focus, Qt.Key.Key_Return)
+
+
+def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
+    """The focus begins at what is missing; Enter in a field signs in, and the form is off until the answer."""
+    form = sign_in(qtbot)
+    assert form.focusWidget() is form.user.edit
+    QTest.keyClicks(form.user.edit, " op-a ")
+    form.password.line.setFocus()
+    QTest.keyClicks(form.password.line, " pass word ")
+    with qtbot.waitSignal(form.submitted) as sent:
+        enter(form)
+    assert tuple(sent.args[0]) == ("op-a", " pass word ", True)
+    assert not form.button.isEnabled()
+    assert not form.password.line.isEnabled()
+    form.submit()  # a second press does nothing
+    assert "pass word" not in repr(Typed("op-a", "pass word", keep=True))
+
+
+def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
+    """Then the password is what is asked for; where only that account may come back, the name is fixed."""
+    form = sign_in(qtbot, "op-a")
+    assert form.focusWidget() is form.password.line
+    assert not sign_in(qtbot, "op-a").user.edit.isReadOnly()
+    assert sign_in(qtbot, "op-a", fixed=True).user.edit.isReadOnly()
+
+
+def test_what_is_missing_is_said_at_its_field(qtbot: QtBot) -> None:
+    """Nothing is sent, and the focus goes to what is missing."""
+    form = sign_in(qtbot)
+    with qtbot.assertNotEmitted(form.submitted):
+        enter(form)
+    assert form.user.edit.accessibleDescription() == "Enter your name."
+    assert form.password.line.accessibleDescription() == "Enter your password."
+    assert form.focusWidget() is form.user.edit
+
+
+def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
+    """One sentence for both; the name stays, the password goes."""
+    form = sign_in(qtbot, "op-a")
+    QTest.keyClicks(form.password.line, "wrong")
+    enter(form)
+    form.refuse(DENIED)
+    assert told(form) == "Not signed in Name or password is not right, or the account may not use this database."
+    assert (form.user.text(), form.password.text()) == ("op-a", "")
+    assert form.focusWidget() is form.password.line
+    assert form.button.isEnabled()
+
+
+def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
+    """It is no refusal, and says so; another press tries again. A database that doesn't exist is a third thing."""
+    form = sign_in(qtbot, "op-a")
+    QTest.keyClicks(form.password.line, "right")
+    enter(form)
+    form.refuse(AWAY)
+    assert told(form).startswith("No answer The database does not answer.")
+    with qtbot.waitSignal(form.submitted) as sent:
+        enter(form)
+    assert sent.args[0].password == "right"
+    form.refuse(NOT_THERE)
+    assert "no database of that name" in told(form)
+
+
+def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
+    """By mouse and by keyboard, with a name that says what it does next."""
+    form = sign_in(qtbot, "op-a")
+    QTest.keyClicks(form.password.line, "secret")
+    eye = form.password.eye
+    assert form.password.line.echoMode() == QLineEdit.EchoMode.Password
+    assert eye.accessibleName() == "Show the password"
+    QTest.keyClick(eye, Qt.Key.Key_Space)
+    assert form.password.line.echoMode() == QLineEdit.EchoMode.Normal
+    assert eye.accessibleName() == "Hide the password"
+    form.password.line.setFocus()
+    enter(form)
+    assert form.password.line.echoMode() == QLineEdit.EchoMode.Password
+
+
+def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
+    """Name, password, eye, staying signed in, the button, the link."""
+    form = sign_in(qtbot)
+    stops = [form.user.edit, form.password.line, form.password.eye, form.keep, form.button, form.first_time]
+    seen = []
+    for _ in stops:
+        seen.append(form.focusWidget())
+        QTest.keyClick(form.focusWidget(), Qt.Key.Key_Tab)
+    assert seen == stops
+
+
+def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_is(qtbot: QtBot) -> None:
+    """Staying signed in is off, with the reason and the way out beside it."""
+    form = sign_in(qtbot, "op-a", can_keep=False)
+    assert (form.keep.isEnabled(), form.keep.isChecked()) == (False, False)
+    assert "no keyring" in form.keep.accessibleDescription()
+    assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.keep.accessibleDescription()
+    QTest.keyClicks(form.password.line, "x")
+    with qtbot.waitSignal(form.submitted) as sent:
+        enter(form)
+    assert not sent.args[0].keep
+    form.refuse(DENIED)
+    assert not form.keep.isEnabled()
+
+
+def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
+    """They unfold and fold."""
+    form = sign_in(qtbot)
+    form.first_time.click()
+    assert form.newcomer.isVisible()
+    assert form.newcomer.plain.count("\n") == 2
+    form.first_time.click()
+    assert not form.newcomer.isVisible()
+
+
+def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
+    """Where there are accounts; a wrong one is said and gone, and somebody else may come."""
+    form = unlock(qtbot, asks=True)
+    assert form.focusWidget() is form.password.line
+    with qtbot.assertNotEmitted(form.submitted):
+        enter(form)
+    QTest.keyClicks(form.password.line, "wrong")
+    with qtbot.waitSignal(form.submitted) as sent:
+        enter(form)
+    assert sent.args == ["wrong"]
+    form.refuse(None)
+    assert told(form).startswith("Not unlocked The password is not right.")
+    assert form.password.text() == ""
+    form.refuse(AWAY)
+    assert "stays locked" in told(form)
+    with qtbot.waitSignal(form.other_wanted):
+        form.other.click()
+
+
+def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
+    """One press of Enter unlocks; where things are tried out, any person may take over."""
+    team = (
+        Person("op-a", frozenset({"operator"}), may_buy=True),
+        Person("lead-b", frozenset({"approver"}), may_buy=True),
+    )
+    form = unlock(qtbot, asks=False, persons=team)
+    assert not form.password.isVisible()
+    assert not form.other.isVisible()
+    assert form.person.currentData() == "op-a"
+    with qtbot.waitSignal(form.submitted) as sent:
+        form.button.click()
+    assert sent.args == [""]
+    alone = unlock(qtbot, asks=False)
+    assert not alone.person.isVisible()
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, asks: bool) -> None:
+    """For whoever listens instead of looking."""
+    form = unlock(qtbot, asks=asks)
+    assert form.accessibleName() == "Locked"
+    for control in (form.password.line, form.password.eye, form.button, form.other, form.person):
+        assert control.accessibleName()
