@@ -9,7 +9,7 @@ from hypothesis import settings
 from tests.support import guards
 from tests.support.environment import isolate
 
-pytest_plugins = ["tests.support.server_fixtures"]
+pytest_plugins = ["tests.support.server_fixtures", "tests.support.place_fixtures"]
 
 # Before anything of Qt, keyring or ours is imported.
 _home = isolate()

@@ -1,13 +1,13 @@
-"""A desk per test: fresh home, fresh sandbox."""
+"""A desk per test: fresh database on each engine, fresh sandbox."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from console.app import Console
 from console.sandbox.server import Sandbox
-from tests.support.desks import MovedClock, opened
+from tests.support.desks import MovedClock
+from tests.support.places import Place
 
 
 @pytest.fixture
@@ -22,6 +22,6 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture
-def console(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
-    with opened(tmp_path, sandbox, clock) as desk:
+def console(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
+    with place.opened(sandbox, clock) as desk:
         yield desk

@@ -9,6 +9,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock, opened
+from tests.support.places import Place
 
 NUMBER = NUMBERS[0]
 
@@ -156,22 +157,19 @@ def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:
         assert console.lookup.find(NUMBER).credit_checks == ()
 
 
-def test_other_store_key_is_refused_before_sending(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
     """All desks of one database share a key."""
-    with opened(tmp_path, sandbox) as console:
+    with place.opened(sandbox) as console:
         buy(console)
-    with opened(tmp_path, sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
+    with place.opened(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
         assert refused(other, NUMBERS[1]).code == "bad_profile"
     assert sandbox.control.ledger()["total"] == 1
 
 
-def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox: Sandbox) -> None:
+def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox: Sandbox, place: Place) -> None:
     """Inserted with the original columns alone, in full width and with hyphens: still no second purchase."""
-    with console.database.attempt() as tx:
-        tx.conn.exec_driver_sql(
-            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number) VALUES (1, ?)",
-            ("１-1803-0101 8771",),
-        )
+    row = "(client_id, corporation_number) VALUES (1, '１-1803-0101 8771')"
+    place.sql(f"INSERT INTO hansha_alarmbox_credit_checks {row}")
     error = refused(console)
     record = error.detail["record"]
     assert isinstance(record, CreditCheck)
@@ -183,11 +181,10 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox:
     assert sandbox.control.ledger()["total"] == 0
 
 
-def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox) -> None:
+def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, place: Place) -> None:
     """What the database forgot, the desk remembers."""
     record = buy(console)
-    with console.database.attempt() as tx:
-        tx.conn.exec_driver_sql("DELETE FROM hansha_alarmbox_credit_checks WHERE id = ?", (record.id,))
+    place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
     error = refused(console)
     assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
     assert sandbox.control.charges(NUMBER) == 1

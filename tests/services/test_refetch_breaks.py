@@ -1,36 +1,36 @@
 """Re-fetches that break off on our side: never told as got, what came before the break is kept."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, opened
+from tests.support.desks import NUMBERS
+from tests.support.places import Place
 
 ASK = PurchaseRequest(NUMBERS[0], "1")
 
 
-def test_no_provider_is_said_before_anything_is_asked(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: Sandbox) -> None:
     """A re-fetch under another store key is refused like a purchase, and leaves the record as it is."""
-    with opened(tmp_path, sandbox) as console:
+    with place.opened(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
     with (
-        opened(tmp_path, sandbox, SECRET_STORE_KEY="quite-another-store-key") as console,
+        place.opened(sandbox, SECRET_STORE_KEY="quite-another-store-key") as console,
         pytest.raises(ConsoleError, match="bad_profile"),
     ):
         console.credit_checks.refetch(bought.id)
-    with opened(tmp_path, sandbox) as console:
+    with place.opened(sandbox) as console:
         assert console.credit_checks.show(bought.id).record.version == bought.version
 
 
 @pytest.mark.expects_log("the break is told")
 @pytest.mark.parametrize("step", ["before_detail", "before_pdf"])
-def test_a_reading_that_breaks_off_was_not_got(tmp_path: Path, sandbox: Sandbox, step: str) -> None:
+def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, step: str) -> None:
     """Whatever breaks while asking, the re-fetch fails and names the part; the other part is kept."""
-    with opened(tmp_path, sandbox, FAILPOINT=f"{step}:2:raise") as console:
+    with place.opened(sandbox, FAILPOINT=f"{step}:2:raise") as console:
         bought = console.credit_checks.purchase(ASK)
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
@@ -42,12 +42,12 @@ def test_a_reading_that_breaks_off_was_not_got(tmp_path: Path, sandbox: Sandbox,
 
 
 @pytest.mark.expects_log("the lack of room is told")
-def test_no_room_for_the_pdf_is_told(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_no_room_for_the_pdf_is_told(place: Place, sandbox: Sandbox) -> None:
     """A PDF that can't be written is no success: the person reads that there is no room."""
-    with opened(tmp_path, sandbox) as console:
+    with place.opened(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
-        shutil.rmtree(tmp_path / "documents")
-        (tmp_path / "documents").write_text("a file stands where the folder was")
+        shutil.rmtree(place.home / "documents")
+        (place.home / "documents").write_text("a file stands where the folder was")
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)

@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -23,10 +23,24 @@ START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 class HandClock:
-    """Wall time, waiting time and the clock of leases, all moved by hand; nobody really sleeps."""
+    """Wall time, waiting time and the clock of leases, all moved by hand; nobody really sleeps.
+
+    `moved`: who is told by how much time has gone on, by whatever they are known by.
+    """
 
     def __init__(self) -> None:
-        self.at = START
+        self.moved: dict[Path, Callable[[timedelta], None]] = {}
+        self._at = START
+
+    @property
+    def at(self) -> datetime:
+        return self._at
+
+    @at.setter
+    def at(self, then: datetime) -> None:
+        step, self._at = then - self._at, then
+        for tell in self.moved.values():
+            tell(step)
 
     def now(self) -> datetime:
         return self.at

@@ -1,0 +1,198 @@
+"""Fresh databases for tests on any engine: migrated once, emptied between tests, with people who may act there.
+
+    with fresh("mariadb", folder) as place:
+        with place.desk(vendor, clock) as console, place.acting(console, "lead-b") as other: ...
+
+The tests of a room take the fixture `place` (see place_fixtures.py) and run on every engine that they name. On
+Galera each desk is told another node first, and the others to fall back on.
+"""
+
+import os
+import shutil
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from console.app import Console, open_console
+from console.domain.clock import SystemClock
+from console.providers.protocol import CreditVendor
+from console.sandbox.server import Sandbox
+from console.settings import Settings
+from tests.support import servers
+from tests.support.desks import environment
+from tests.support.pooled_databases import PooledDatabase, lend
+from tests.support.quick_desks import HandClock, quick_desk, template
+
+Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
+ENGINES: tuple[Engine, ...] = ("sqlite", "mariadb", "galera")
+PERSON = "op-a"
+_AGED = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
+
+
+class Place(ABC):
+    """One database and the desks around it. Desks have a folder each; the first one's is `home`."""
+
+    engine: Engine
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def home(self) -> Path:
+        return self.home_of(0)
+
+    def home_of(self, desk: int) -> Path:
+        return self.folder / f"desk-{desk}"
+
+    @property
+    def is_server(self) -> bool:
+        return self.engine != "sqlite"
+
+    @abstractmethod
+    def named(self, person: str) -> str:
+        """What a person of the tests is called here: on a server by an account of this database alone."""
+
+    @abstractmethod
+    def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
+        """What a desk is told about the database and who sits there; names without their `CONSOLE_`."""
+
+    @abstractmethod
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run these past the console, as somebody who may do everything: the rows of the last one."""
+
+    @abstractmethod
+    def age(self, by: timedelta) -> None:
+        """As if the time by which leases are judged had gone on."""
+
+    @abstractmethod
+    def unguard(self) -> None:
+        """Take all triggers away, as somebody who owns the database could."""
+
+    def url(self, person: str = PERSON, desk: int = 0) -> str:
+        """The database's address for a person at a desk."""
+        return self.access(person, desk)["DATABASE_URL"]
+
+    def told(self, provider: str, person: str = PERSON, desk: int = 0, **extra: str) -> dict[str, str]:
+        """The environment of a desk process."""
+        return environment(self.home_of(desk), provider, **self.access(person, desk), **extra)
+
+    def desk(
+        self, vendor: CreditVendor, clock: HandClock | None = None, *, person: str = PERSON, desk: int = 0,
+        **extra: str,
+    ) -> Console:  # fmt: skip
+        """A quick desk (see quick_desks.py). Close it. On a server its leases age as `clock` is moved."""
+        if clock is not None and self.is_server:
+            clock.moved[self.folder] = self.age
+            extra = {"TIME_SCALE": "1"} | extra  # leases outlast a slow machine, and still end when the hand moves on
+        return quick_desk(self.home_of(desk), vendor, clock, **self.access(person, desk), **extra)
+
+    @contextmanager
+    def opened(
+        self, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = PERSON, desk: int = 0, **extra: str
+    ) -> Iterator[Console]:
+        """A desk before the sandbox, closed at the end."""
+        told = self.told(sandbox.url, person, desk, **extra)
+        with open_console(Settings.load(told), clock) as console:
+            yield console
+
+    @contextmanager
+    def acting(self, console: Console, person: str) -> Iterator[Console]:
+        """Another person at the same desk: in the same process on SQLite, signed in with their account elsewhere."""
+        if not self.is_server:
+            with console.acting(person):
+                yield console
+            return
+        settings = console.settings
+        extra = {"TIME_SCALE": f"{settings.time_scale:g}"}
+        if settings.alarmbox_find_purchases:
+            extra["ALARMBOX_FIND_PURCHASES"] = "1"
+        told = environment(settings.home, settings.alarmbox_url or "", **self.access(person), **extra)
+        with open_console(Settings.load(told), console._desk.clock, console._vendor) as other:
+            yield other
+
+
+class SqlitePlace(Place):
+    """A copied file that all desks share."""
+
+    engine: Engine = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.file = folder / "console.db"
+        shutil.copy(template(), self.file)
+
+    def named(self, person: str) -> str:
+        return person
+
+    def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
+        return {"DATABASE_URL": f"sqlite:///{self.file}", "OPERATOR": person}
+
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = []
+        with closing(sqlite3.connect(self.file, isolation_level=None)) as conn:
+            for statement in statements:
+                rows = conn.execute(statement).fetchall()
+        return rows
+
+    def age(self, by: timedelta) -> None:
+        """The machine's uptime judges here, which tests replace (see `lease_clock`)."""
+
+    def unguard(self) -> None:
+        for (trigger,) in self.sql("SELECT name FROM sqlite_schema WHERE type = 'trigger'"):
+            self.sql(f"DROP TRIGGER {trigger}")
+
+
+class ServerPlace(Place):
+    """A database of the pool, on one server or on the nodes of a cluster."""
+
+    def __init__(self, engine: Engine, folder: Path, database: PooledDatabase) -> None:
+        super().__init__(folder)
+        self.engine = engine
+        self.database = database
+
+    def named(self, person: str) -> str:
+        return self.database.account_of(person)
+
+    def access(self, person: str = PERSON, desk: int = 0) -> dict[str, str]:
+        return {"DATABASE_URL": self.database.url(person, first=desk), "OPERATOR": ""}
+
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        return self.database.sql(*statements)
+
+    def age(self, by: timedelta) -> None:
+        step = round(by.total_seconds() * 1000)
+        self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
+
+    def unguard(self) -> None:
+        """And the next test gets another database."""
+        self.database.spoilt = True
+        of_this = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
+        for (trigger,) in self.sql(of_this):
+            self.sql(f"DROP TRIGGER {trigger}")
+
+
+@contextmanager
+def fresh(engine: Engine, folder: Path) -> Iterator[Place]:
+    """An empty database for the length of the block. Servers belong to a run: see servers.py."""
+    if engine == "sqlite":
+        yield SqlitePlace(folder)
+        return
+    nodes = nodes_of(engine)
+    with lend(engine, nodes) as database:
+        yield ServerPlace(engine, folder, database)
+
+
+def nodes_of(engine: Engine) -> Sequence[servers.SqlServer]:
+    """The servers behind an engine; started by whoever asks first."""
+    if engine == "galera":
+        return servers.shared_galera().nodes
+    return (servers.shared_mariadb(),) if engine == "mariadb" else (servers.given(mysql_url() or ""),)
+
+
+def mysql_url() -> str | None:
+    """The MySQL server that was given to test against, if any."""
+    return os.environ.get("CONSOLE_TEST_MYSQL_URL") or None
