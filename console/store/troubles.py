@@ -1,5 +1,6 @@
 """What a database's errors mean: for a person, and for whoever may run a transaction again."""
 
+import ssl
 from collections.abc import Mapping
 from typing import Literal
 
@@ -75,6 +76,8 @@ def facts_of(trouble: DatabaseError | DBAPIError, code: str) -> dict[str, object
     """What a person is told beside the code: the database's words, and ours where it has a name."""
     number = number_of(trouble)
     problem = next((name for numbers, name in _PROBLEM_OF if number in numbers), None)
+    if isinstance(getattr(trouble.orig, "original_exception", None), ssl.SSLError):
+        problem = "tls_unverified"
     if code == "bad_profile":  # its words name the account; which field was wrong is nobody's business
         return {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
     if code == "not_allowed":

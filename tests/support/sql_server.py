@@ -52,7 +52,7 @@ class SqlServer:
         import pymysql
 
         try:
-            self.connect(connect_timeout=1, read_timeout=2).close()
+            self.connect(connect_timeout=1, read_timeout=2, ssl_disabled=True).close()
         except (pymysql.MySQLError, OSError):
             return False
         return True

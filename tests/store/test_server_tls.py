@@ -1,0 +1,97 @@
+"""Demand 21: a server whose chain and name are not beyond doubt is not spoken to; only the verified one is."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy import make_url, text
+
+from console.domain.errors import ConsoleError
+from console.store import server_engine
+from console.store.engine import Database
+from tests.providers.certificates import Authority
+from tests.support import servers
+from tests.support.tls import Tls
+
+ROOT = Path(__file__).parent.parent.parent
+OLD = "tls_version = TLSv1.1"
+
+
+def cipher(server: servers.Server, authority: Path) -> str:
+    """Ask through our engine which cipher is used, trusting this authority alone."""
+    database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(authority))}")
+    try:
+        with database.read() as conn:
+            return str(conn.execute(text("SHOW STATUS LIKE 'Ssl_cipher'")).one()[1])
+    finally:
+        database.close()
+
+
+@pytest.fixture(scope="module")
+def servers_tls(mariadb_server: servers.Server) -> Iterator[servers.Server]:
+    """A server with a good certificate, of this module."""
+    with servers.mariadb(tls=True) as server:
+        yield server
+
+
+def test_the_verified_connection_is_made(servers_tls: servers.Server) -> None:
+    """Chain and name fit: the connection is encrypted, and says with what."""
+    assert servers_tls.authority is not None
+    assert cipher(servers_tls, servers_tls.authority) != ""
+
+
+def test_another_authority_is_refused(servers_tls: servers.Server, tmp_path: Path) -> None:
+    """A chain that ends elsewhere proves nothing."""
+    assert problem(servers_tls, Authority(tmp_path, "Somebody Else").file()) == "tls_unverified"
+
+
+@pytest.mark.parametrize(
+    "certificate", [Tls(names=("db.example.jp",)), Tls(days=-1)], ids=["wrong host", "expired"]
+)
+def test_a_certificate_that_does_not_hold_is_refused(certificate: Tls) -> None:
+    """For another host, or of yesterday."""
+    with servers.mariadb(tls=certificate) as server:
+        assert server.authority is not None
+        assert problem(server, server.authority) == "tls_unverified"
+
+
+def test_an_old_protocol_is_refused() -> None:
+    """TLS below 1.2 counts as none."""
+    with servers.mariadb(tls=True, extra_config=(OLD,)) as server:
+        assert server.authority is not None
+        assert problem(server, server.authority) == "tls_unverified"
+
+
+def test_a_server_without_tls_is_refused(mariadb_server: servers.Server, tmp_path: Path) -> None:
+    """It could be anybody, and the password would be asked in the clear."""
+    assert problem(mariadb_server, Authority(tmp_path).file()) == "tls_unverified"
+
+
+def problem(server: servers.Server, authority: Path) -> object:
+    with pytest.raises(ConsoleError) as refused:
+        cipher(server, authority)
+    assert (refused.value.code, refused.value.exit_status) == ("database_unreachable", 6)
+    return refused.value.detail["problem"]
+
+
+@pytest.mark.parametrize("query", ["", "?ssl_ca=/etc/ca.pem", "?ssl_verify_cert=false&ssl_verify_identity=0"])
+def test_elsewhere_everything_is_verified(query: str) -> None:
+    """Beyond this machine chain and name are checked whatever the URL says, against the system's authorities."""
+    server = server_engine.locate(make_url(f"mysql+pymysql://op-a:pw@db.example.jp/console{query}"))
+    given = dict(server.arguments)
+    assert (given["ssl_verify_cert"], given["ssl_verify_identity"], bool(given["ssl_ca"])) == (True, True, True)
+
+
+def test_one_node_elsewhere_makes_all_verified() -> None:
+    """A loopback address does not excuse a fallback on another machine."""
+    server = server_engine.locate(make_url("mysql+pymysql://a:b@127.0.0.1/console?fallback=db.example.jp:3306"))
+    assert server.arguments["ssl_verify_identity"] is True
+
+
+def test_no_other_place_makes_connections() -> None:
+    """Only the engine connects, so only it can forget an option."""
+    connects = re.compile(r"pymysql\.connect|create_engine\(|dialect\.connect\(")
+    found = [file for file in (ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
+    assert {file.name for file in found} == {"server_engine.py", "sqlite_engine.py"}
