@@ -59,6 +59,15 @@ def test_an_answer_lost_on_the_way(served: BucketServer) -> None:
     assert len([asked for asked in served.asked if asked.startswith("POST")]) == 2
 
 
+def test_an_upload_damaged_on_the_way(served: BucketServer) -> None:
+    """The bucket refuses what doesn't fit its checksum: nothing wrong ever stands under a document's name."""
+    served.garble = PDF
+    assert _reason(lambda: Documents(URL).put(PDF)) == "refused"
+    assert served.names() == []
+    served.garble = b""
+    assert Documents(URL).read(Documents(URL).put(PDF).path) == PDF
+
+
 @pytest.mark.parametrize("url", [f"gs://{NAME}", f"gs://{NAME}/", f"gs://{NAME}//desk//", f"gs://{NAME}/desk"])
 def test_every_spelling_of_a_bucket_url(served: BucketServer, url: str) -> None:
     """With and without a prefix; empty parts of it don't count."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import ThreadingHTTPServer
-from typing import Any
+from typing import IO, Any
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
@@ -58,6 +58,8 @@ class BucketServer:
         """HTTP status by method, instead of an answer."""
         self.lose_answers = 0
         """So many requests are carried out, and the connection closed instead of an answer."""
+        self.garble = b""
+        """What arrives with one bit of this turned."""
         self.asked: list[str] = []
         """Requests that came in: method and path with query."""
         self.address = ""
@@ -82,6 +84,8 @@ class BucketServer:
 
 
 class _Door(RequestHandler):  # type: ignore[misc]  # the emulator has no types
+    rfile: IO[bytes]
+
     def __init__(self, server: BucketServer, *rest: Any) -> None:
         self._server = server
         super().__init__(server.store, *rest)
@@ -95,6 +99,10 @@ class _Door(RequestHandler):  # type: ignore[misc]  # the emulator has no types
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self._say(status)
             return
+        if served.garble and self.command == "POST":
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            turned = bytes([served.garble[0] ^ 1]) + served.garble[1:]
+            self.rfile = io.BytesIO(body.replace(served.garble, turned))
         if served.lose_answers > 0:
             served.lose_answers -= 1
             self.wfile = io.BytesIO()
