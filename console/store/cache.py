@@ -125,7 +125,7 @@ class Cache(NoCache):
     def _ask(self, key: str, fingerprint: str, verb: str, *rest: str | bytes | int) -> Glance:
         """What was found counts only if the epoch is still known when it is there: this process may have slept."""
         keys, epoch = self._keys, self._epoch()
-        if keys is None:
+        if not self._link.up:
             self._link.wake()
         if keys is None or epoch is None:
             return _UNASKED

@@ -6,15 +6,13 @@ five seconds, after the server stopped answering. Until then every question is a
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from console.domain.errors import ConsoleError
 from console.store.boot_clock import uptime_ms
-
-if TYPE_CHECKING:
-    from redis import Redis
 
 _log = logging.getLogger("console.cache")
 
@@ -23,7 +21,7 @@ LARGEST_ANSWER = 64 * 1024
 _PAUSE_MS = 5_000
 _QUIET_MS = 60_000
 # Needs the right to write, and a server that knows NX and GET together: version 7.
-_HELLO = ("SET", "sc:hello", "", "NX", "GET", "PX", 1)
+_HELLO = ("SET", "support-console", "", "NX", "GET", "PX", 1)
 
 
 class RedisLink:
@@ -35,30 +33,29 @@ class RedisLink:
     def __init__(self, url: str, prepare: Callable[[], None] | None = None) -> None:
         self._options = _options(url)
         self._prepare = prepare
-        self._client: Redis | None = None
+        self._open: Any = None
+        self._idle: list[Any] = []
+        self._up = self._closed = self._told = False
         self._lock = Lock()
         self._connecting: Thread | None = None
         self._not_before = 0
-        self._told = False
         self._told_at = -_QUIET_MS
-        self._closed = False
 
     @property
     def up(self) -> bool:
         """Whether the server answered when it was last asked."""
-        return self._client is not None
+        return self._up
 
     def ask(self, *command: str | bytes | int) -> Any:
         """The server's answer; None as well when there is none within 40 ms, or it refuses."""
-        client = self._client
-        if client is None:
+        if not self._up:
             self.wake()
             return None
         try:
-            return client.execute_command(*command)  # type: ignore[no-untyped-call]  # the client's own signature
+            return self._exchange(command)
         except Exception as trouble:  # a strange server may break the client's parser in any way
             if "WRONGTYPE" not in str(trouble):  # somebody else's value says nothing about the server
-                self._lost(client, trouble)
+                self._lost(trouble)
             return None
 
     def wake(self) -> None:
@@ -73,47 +70,68 @@ class RedisLink:
 
     def connect(self) -> bool:
         """Connect now, unless it is connected; False when that can't be done."""
-        if self._client is None:
+        if not self._up:
             self._connect()
-        return self.up
+        return self._up
 
     def close(self) -> None:
-        with self._lock:
-            self._closed, client, self._client = True, self._client, None
+        self._closed = True
         if self._connecting is not None:
             self._connecting.join(timeout=5)
-        if client is not None:
-            client.close()
+        self._hang_up()
 
     def _connect(self) -> None:
-        client = None
         try:
             if self._prepare is not None:
                 self._prepare()
-            client = _client(self._options)
-            client.execute_command(*_HELLO)  # type: ignore[no-untyped-call]  # the client's own signature
+            self._open = self._open or _opener(self._options)
+            self._exchange(_HELLO)
         except Exception as trouble:
-            if client is not None:
-                client.close()
             self._tell(trouble)
             return
-        with self._lock:
-            if not self._closed:
-                self._client, client = client, None
-        if client is not None:
-            client.close()
-        elif self._told:
+        self._up = not self._closed
+        if self._told:
             self._told = False
             _log.info("the cache answers again")
 
-    def _lost(self, client: "Redis", trouble: Exception) -> None:
-        """Ask this client no more; those who are asking it at this moment find out by themselves."""
+    def _exchange(self, command: tuple[str | bytes | int, ...]) -> Any:
+        """One command and its answer. The server may have closed a connection that lay idle: that is no trouble."""
+        from redis.exceptions import ConnectionError as Broken
+
+        while self._idle:
+            with suppress(Broken, IndexError):  # an IndexError: another thread took the last one
+                return self._talk(self._idle.pop(), command)
+        return self._talk(self._open(), command)
+
+    def _talk(self, connection: Any, command: tuple[str | bytes | int, ...]) -> Any:
+        from redis.exceptions import ResponseError
+
+        try:
+            connection.send_command(*command)
+            answer = connection.read_response()
+        except ResponseError:
+            self._idle.append(connection)
+            raise
+        except BaseException:  # half an answer may still be on its way
+            connection.disconnect()
+            raise
+        self._idle.append(connection)
+        return answer
+
+    def _lost(self, trouble: Exception) -> None:
+        """Ask no more; who is asking at this moment finds out by himself."""
         with self._lock:
-            if self._client is not client:
+            if not self._up:
                 return
-            self._client, self._not_before = None, uptime_ms() + _PAUSE_MS
-        client.connection_pool.disconnect(inuse_connections=False)
+            self._up, self._not_before = False, uptime_ms() + _PAUSE_MS
+        self._hang_up()
         self._tell(trouble)
+
+    def _hang_up(self) -> None:
+        self._up = False
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().disconnect()
 
     def _tell(self, trouble: Exception) -> None:
         """Once per absence, and of a server that comes and goes once a minute."""
@@ -139,15 +157,14 @@ class _Bounded:
 
     def __init__(self, plain: Any) -> None:
         self._plain = plain
-        self._until = uptime_ms() + 1000 * ANSWER_SECONDS
-        self._room = LARGEST_ANSWER
+        self._until, self._room = 0.0, 0
+        self.settimeout = plain.settimeout
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._plain, name)
 
     def sendall(self, data: bytes) -> None:
-        self._until = uptime_ms() + 1000 * ANSWER_SECONDS
-        self._room = LARGEST_ANSWER
+        self._until, self._room = uptime_ms() + 1000 * ANSWER_SECONDS, LARGEST_ANSWER
         self._plain.sendall(data)
 
     def recv(self, size: int) -> bytes:
@@ -176,11 +193,10 @@ def _options(url: str) -> dict[str, Any]:
     return options
 
 
-def _client(options: dict[str, Any]) -> "Redis":
-    """No retries, no hello: whoever asks has 40 ms, and the database besides."""
-    from redis import Redis
+def _opener(options: dict[str, Any]) -> Callable[[], Any]:
+    """Makes connections. No retries, no pool, no greetings: whoever asks has 40 ms, and the database besides."""
     from redis.backoff import NoBackoff
-    from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+    from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
     from redis.retry import Retry
 
     plain: type[Any] = Connection
@@ -193,8 +209,7 @@ def _client(options: dict[str, Any]) -> "Redis":
         def _connect(self) -> _Bounded:
             return _Bounded(super()._connect())
 
-    pool = ConnectionPool(
-        connection_class=Bounded, **options, protocol=2, driver_info=None, retry=Retry(NoBackoff(), 0),
+    return lambda: Bounded(
+        **options, protocol=2, driver_info=None, retry=Retry(NoBackoff(), 0),
         socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS,
     )  # fmt: skip
-    return Redis(connection_pool=pool)

@@ -1,0 +1,45 @@
+"""Servers that speak to a Redis client as no Redis does."""
+
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_WELCOME = b"$-1\r\n"
+
+
+@contextmanager
+def strange_server(answer: bytes, *, drip_seconds: float = 0.0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A server that welcomes each client and answers everything after that with `answer`; its URL.
+
+    `drip_seconds`: a pause before each byte.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        threading.Thread(target=_serve, args=(door, answer, drip_seconds, tls), daemon=True).start()
+        yield f"{'rediss' if tls else 'redis'}://127.0.0.1:{door.getsockname()[1]}/0"
+        with suppress(OSError):
+            door.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(door: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
+    with suppress(OSError):
+        while True:
+            client = door.accept()[0]
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as Redis does
+            threading.Thread(target=_talk, args=(client, answer, drip_seconds, tls), daemon=True).start()
+
+
+def _talk(client: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
+    with suppress(OSError), client, tls.wrap_socket(client, server_side=True) if tls else client as wire:
+        wire.recv(4096)
+        wire.sendall(_WELCOME)
+        while wire.recv(4096):
+            for part in _parts(answer, drip_seconds):
+                wire.sendall(part)
+                time.sleep(drip_seconds)
+
+
+def _parts(answer: bytes, drip_seconds: float) -> list[bytes]:
+    return [answer[place : place + 1] for place in range(len(answer))] if drip_seconds else [answer]

@@ -1,0 +1,434 @@
+"""The cache in front of the idempotency service: what it believes, what it forgets, and that nobody waits for it."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+
+from console.store import cache as caches
+from console.store import redis_link
+from console.store.boot_clock import uptime_ms
+from console.store.cache import Cache
+from console.store.redis_link import ANSWER_SECONDS, LARGEST_ANSWER, RedisLink, answers
+from tests.providers.certificates import Authority
+from tests.store.strange_servers import strange_server
+from tests.support.server_fixtures import need
+from tests.support.servers import RedisServer, redis
+from tests.support.waiting import until
+
+KEY, PRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
+STORE_KEY = "a store key of enough characters"
+AWAY = "the cache is away ({}); the database answers alone"
+ROOM_SECONDS = 0.05  # of a machine that does other things as well
+
+
+@contextmanager
+def opened(url: str, database_id: str = "", store_key: str = STORE_KEY) -> Iterator[Cache]:
+    cache = Cache(url, database_id or str(uuid4()), lambda: store_key)
+    assert cache.connect()
+    cache.refresh(lambda: "first")
+    yield cache
+    cache.close()
+
+
+@pytest.fixture
+def database_id() -> str:
+    return str(uuid4())
+
+
+@pytest.fixture
+def cache(redis_server: RedisServer, database_id: str) -> Iterator[Cache]:
+    with opened(redis_server.url, database_id) as made:
+        yield made
+
+
+@pytest.fixture
+def own_server() -> Iterator[RedisServer]:
+    """To be killed and paused."""
+    need("redis")
+    with redis() as server:
+        yield server
+
+
+@pytest.fixture
+def plain(own_server: RedisServer) -> Iterator[Redis]:
+    """Whoever else can write there."""
+    with Redis.from_url(own_server.url) as client:
+        yield client
+
+
+class HandUptime:
+    """The machine's uptime, moved by hand; for how long an answer takes it goes on by itself."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._ahead = 0
+        patch.setattr(caches, "uptime_ms", lambda: 1_000_000 + self._ahead)
+        patch.setattr(redis_link, "uptime_ms", lambda: uptime_ms() + self._ahead)
+
+    def pass_seconds(self, seconds: float) -> None:
+        self._ahead += int(seconds * 1000)
+
+
+@pytest.fixture(autouse=True)
+def uptime(monkeypatch: pytest.MonkeyPatch) -> HandUptime:
+    return HandUptime(monkeypatch)
+
+
+def kept(cache: Cache, result: str = RESULT, epoch: str = "first") -> None:
+    cache.keep(KEY, PRINT, result, epoch)
+
+
+def only_name(client: Redis) -> bytes:
+    """The one entry of the server."""
+    (name,) = names(client)
+    return name
+
+
+def names(client: Redis) -> list[bytes]:
+    found: Any = client.keys("sc:*")
+    return list(found)
+
+
+def value(client: Redis, name: bytes) -> bytes:
+    found: Any = client.get(name)
+    return bytes(found)
+
+
+# What is believed
+
+
+def test_a_final_result_is_recalled(cache: Cache) -> None:
+    """Same key and fingerprint: the result, for whoever knows the epoch."""
+    assert cache.recall(KEY, PRINT).result is None
+    kept(cache)
+    assert cache.recall(KEY, PRINT).result == RESULT
+    assert cache.announce(KEY, PRINT).result == RESULT
+
+
+def test_results_of_any_text(cache: Cache) -> None:
+    """Empty, Japanese, long; what is too long for the cache is left to the database."""
+    for result in ("", "架空商事", "x" * caches.LARGEST_RESULT):
+        kept(cache, result)
+        assert cache.recall(KEY, PRINT).result == result
+    cache.keep("other", PRINT, "x" * (caches.LARGEST_RESULT + 1), "first")
+    assert cache.recall("other", PRINT) == caches.Glance(epoch="first")
+
+
+def test_another_question_gets_no_answer(cache: Cache, redis_server: RedisServer, database_id: str) -> None:
+    """Another fingerprint, key, epoch, database or store key: nothing but the way to the database."""
+    kept(cache)
+    assert cache.recall(KEY, "9900 JPY").result is None
+    assert cache.recall(KEY + "0", PRINT).result is None
+    with opened(redis_server.url) as other_database, opened(redis_server.url, database_id, "x" * 16) as other_key:
+        assert other_database.recall(KEY, PRINT) == caches.Glance(epoch="first")
+        assert other_key.recall(KEY, PRINT) == caches.Glance(epoch="first")
+    with opened(redis_server.url, database_id) as same:
+        assert same.recall(KEY, PRINT).result == RESULT
+
+
+def test_announced_once(cache: Cache) -> None:
+    """The first to announce a key hears that nothing is known, the next that something is."""
+    assert cache.announce(KEY, PRINT) == caches.Glance(fresh=True, epoch="first")
+    assert cache.announce(KEY, PRINT) == caches.Glance(fresh=False, epoch="first")
+    kept(cache)
+    assert cache.announce(KEY, PRINT).result == RESULT
+
+
+def test_entries_tell_nothing_and_end(own_server: RedisServer, plain: Redis) -> None:
+    """Names and values hide key, fingerprint and result; a result ends after a day, notices after their time."""
+    with opened(own_server.url) as cache:
+        cache.announce(KEY, PRINT)
+        assert_ends(plain, caches.RUNNING_MS)
+        kept(cache)
+        assert_ends(plain, caches.RESULT_MS)
+        stored = only_name(plain) + value(plain, only_name(plain))
+        cache.forget(KEY)
+        assert_ends(plain, caches.TEMPORARY_MS)
+    assert not any(word in stored for word in (b"M-1", b"ORD-1", b"3300", b"payment", b"17"))
+    assert (caches.RESULT_MS, caches.RUNNING_MS, caches.TEMPORARY_MS) == (24 * 3600_000, 30_000, 5 * 60_000)
+
+
+def assert_ends(client: Redis, after_ms: int) -> None:
+    left = client.pttl(only_name(client))
+    assert isinstance(left, int)
+    assert after_ms - 20_000 < left <= after_ms
+
+
+# What is forgotten
+
+
+def test_a_forgotten_result_is_forgotten_at_once(cache: Cache, redis_server: RedisServer, database_id: str) -> None:
+    """By all processes, also by one that hasn't learnt of the new epoch; and nothing written late brings it back."""
+    with opened(redis_server.url, database_id) as unaware:
+        kept(cache)
+        cache.forget(KEY)
+        assert unaware.recall(KEY, PRINT).result is None
+        kept(unaware)
+        assert unaware.recall(KEY, PRINT).result is None
+
+
+def test_a_late_entry_is_of_its_epoch(cache: Cache, redis_server: RedisServer, database_id: str) -> None:
+    """Redis lost the mark, and somebody slow writes what has been forgotten: nobody of the new epoch believes it."""
+    cache.forget(KEY)
+    with Redis.from_url(redis_server.url) as client:
+        client.delete(cache._keys.name(KEY))  # type: ignore[union-attr]  # connected, so there
+    kept(cache, epoch="first")
+    cache.refresh(lambda: "second")
+    assert cache.recall(KEY, PRINT) == caches.Glance(fresh=False, epoch="second")
+    kept(cache, epoch="second")
+    assert cache.recall(KEY, PRINT).result == RESULT
+
+
+def test_an_old_epoch_is_not_asked_in(cache: Cache, uptime: HandUptime) -> None:
+    """A second after it learnt the epoch a process asks the database first, and learns it anew there."""
+    kept(cache)
+    uptime.pass_seconds(1.1)
+    assert cache.recall(KEY, PRINT) == cache.announce(KEY, PRINT) == caches.Glance()
+    cache.refresh(lambda: "first")
+    assert cache.recall(KEY, PRINT).result == RESULT
+
+
+def test_who_sleeps_while_asking_believes_nothing(
+    cache: Cache, uptime: HandUptime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process was stopped between asking and reading the answer: the epoch may have ended meanwhile."""
+    kept(cache)
+    ask = cache._link.ask
+
+    def slow(*command: Any) -> Any:
+        found = ask(*command)
+        uptime.pass_seconds(3600)
+        return found
+
+    monkeypatch.setattr(cache._link, "ask", slow)
+    assert cache.recall(KEY, PRINT).result is None
+
+
+# What strangers write
+
+
+def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
+    """Ways to spoil an entry."""
+    good = value(client, name)
+    client.set("other", good)
+    values = {
+        "empty": b"", "no seal": b"d", "short": good[:20], "longer": good + b"x", "flipped": good[:-1] + b"\x00",
+        "text": b'd{"payment": 99}', "running": b"r", "mark": b"t", "zeros": b"d" + bytes(64),
+        "large": b"d" + b"x" * (LARGEST_ANSWER - 100),
+    }  # fmt: skip
+    ways: dict[str, Callable[[], object]] = {why: partial(client.set, name, bad) for why, bad in values.items()}
+    client.lpush("a list", good)
+    client.hset("a hash", "a", good.hex())
+    return ways | {kind: partial(client.execute_command, "COPY", kind, name, "REPLACE") for kind in ("a list", "a hash")}
+
+
+def test_nothing_a_stranger_writes_is_believed(own_server: RedisServer, plain: Redis) -> None:
+    """Garbage, other types, cut and changed entries: no answer, no error, and the next result is kept again."""
+    with opened(own_server.url) as cache:
+        kept(cache)
+        name = only_name(plain)
+        for why, spoil in poisons(plain, name).items():
+            spoil()
+            assert cache.recall(KEY, PRINT).result is None, why
+            assert cache.announce(KEY, PRINT).result is None, why
+            kept(cache)
+            assert cache.state == "on", why
+        plain.delete(name)
+        kept(cache)
+        assert cache.recall(KEY, PRINT).result == RESULT
+
+
+def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Redis) -> None:
+    """A true entry that was copied to another key's name says nothing of that key."""
+    with opened(own_server.url) as cache:
+        kept(cache)
+        name = only_name(plain)
+        cache.announce(KEY + "0", PRINT)
+        (other,) = set(names(plain)) - {name}
+        plain.set(other, value(plain, name))
+        assert cache.recall(KEY + "0", PRINT).result is None
+
+
+@pytest.mark.expects_log("a value that is too large to be an answer")
+def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog: pytest.LogCaptureFixture) -> None:
+    """A value of 50 MB: given up after 64 KB, within the time of an answer."""
+    with opened(own_server.url) as cache:
+        kept(cache)
+        plain.set(only_name(plain), b"d" + bytes(50_000_000))
+        assert lasted(lambda: cache.recall(KEY, PRINT)) < ANSWER_SECONDS + ROOM_SECONDS
+    assert caplog.messages == [AWAY.format("TimeoutError")]
+
+
+STRANGE = {
+    "a length without end": b"$999999999999\r\n" + b"x" * 100_000,
+    "a list without end": b"*1000000000\r\n" + b":1\r\n" * 50_000,
+    "lists in lists": b"*1\r\n" * 15_000,
+    "no protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "bytes": bytes(range(256)) * 4,
+    "a bad length": b"$x\r\n",
+    "a refusal": b"-OOM command not allowed\r\n",
+    "nothing": b"",
+}
+
+
+@pytest.mark.expects_log("a server that is no Redis")
+@pytest.mark.parametrize("why", STRANGE)
+def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever it answers, and however slowly: no result, no exception, no waiting, one line in the log."""
+    with strange_server(STRANGE[why]) as url:
+        cache = Cache(url, "database", lambda: STORE_KEY)
+        assert cache.connect()
+        cache.refresh(lambda: "first")
+        assert lasted(lambda: cache.recall(KEY, PRINT)) < ANSWER_SECONDS + ROOM_SECONDS
+        assert cache.recall(KEY, PRINT).result is None
+        assert cache.state == "off"
+        cache.close()
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.expects_log("a server that is slow")
+def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    """A byte every ten milliseconds, each in time: the answer as a whole isn't."""
+    with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url:
+        cache = Cache(url, "database", lambda: STORE_KEY)
+        assert cache.connect()
+        cache.refresh(lambda: "first")
+        assert lasted(lambda: cache.recall(KEY, PRINT)) < ANSWER_SECONDS + ROOM_SECONDS
+        cache.close()
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("answer", [b":17\r\n", b"+OK\r\n", b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"$-1\r\n"])
+def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
+    """A number, a word, a list instead of an entry."""
+    with strange_server(answer) as url:
+        cache = Cache(url, "database", lambda: STORE_KEY)
+        assert cache.connect()
+        cache.refresh(lambda: "first")
+        assert cache.recall(KEY, PRINT).result is None
+        cache.close()
+
+
+# Who goes away
+
+
+def lasted(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+@pytest.mark.expects_log("Redis is killed")
+def test_a_killed_server_costs_one_line(
+    own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Killed: nobody waits, one line is logged; back again, it is found without anybody's doing."""
+    caplog.set_level(logging.INFO)
+    with opened(own_server.url) as cache:
+        kept(cache)
+        own_server.kill()
+        slowest = max(lasted(lambda: cache.recall(KEY, PRINT)) for _ in range(100))
+        assert (cache.state, slowest < ROOM_SECONDS) == ("off", True)
+        uptime.pass_seconds(5)
+        cache.recall(KEY, PRINT)
+        own_server.start()
+        uptime.pass_seconds(5)
+        cache.recall(KEY, PRINT)
+        until(lambda: cache.state == "on", "the cache to be back")
+        until(lambda: len(caplog.messages) == 2, "it to be told")
+    assert caplog.messages == [AWAY.format("ConnectionError"), "the cache answers again"]
+
+
+@pytest.mark.expects_log("Redis hangs")
+def test_a_hung_server_is_waited_for_once(
+    own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Stopped in mid-air: one question waits, 40 ms; then nobody, also not those who look whether it is back."""
+    with opened(own_server.url) as cache:
+        kept(cache)
+        own_server.pause()
+        first = lasted(lambda: cache.recall(KEY, PRINT))
+        rest = [lasted(lambda: cache.recall(KEY, PRINT)) for _ in range(100)]
+        uptime.pass_seconds(5)
+        rest += [lasted(lambda: cache.recall(KEY, PRINT)) for _ in range(100)]
+        own_server.resume()
+        uptime.pass_seconds(5)
+        cache.refresh(lambda: "first")
+        cache.recall(KEY, PRINT)
+        until(lambda: cache.state == "on", "the cache to be back")
+        assert cache.recall(KEY, PRINT).result == RESULT
+    print(f"demand 17: hung, the first waits {first * 1000:.0f} ms, the rest {max(rest) * 1000:.1f} ms at most")
+    assert first < ANSWER_SECONDS + ROOM_SECONDS
+    assert max(rest) < ROOM_SECONDS
+    assert caplog.messages == [AWAY.format("TimeoutError")]
+
+
+def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) -> None:
+    """Emptied: nothing is known, nothing is logged, and what is kept anew is there."""
+    with opened(own_server.url) as cache:
+        kept(cache)
+        plain.flushall()
+        assert cache.recall(KEY, PRINT) == caches.Glance(epoch="first")
+        kept(cache)
+        assert cache.recall(KEY, PRINT).result == RESULT
+        assert cache.state == "on"
+
+
+@pytest.mark.expects_log("nobody is there")
+def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandUptime) -> None:
+    """No server: opening asks nobody, the first question starts looking in the background, one line is logged."""
+    cache = Cache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
+    assert (cache.state, caplog.messages) == ("off", [])
+    for _ in range(3):
+        assert cache.recall(KEY, PRINT) == caches.Glance()
+        until(lambda: bool(caplog.messages), "it to be told")
+        uptime.pass_seconds(5)
+    cache.close()
+    assert caplog.messages == [AWAY.format("ConnectionError")]
+    assert cache.recall(KEY, PRINT) == caches.Glance()
+
+
+@pytest.mark.expects_log("there is no store key")
+def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is kept that can't be sealed; the log names the reason."""
+    cache = Cache(redis_server.url, "database", lambda: "short")
+    assert not cache.connect()
+    kept(cache)
+    cache.close()
+    assert caplog.messages == [AWAY.format("bad_profile")]
+
+
+# Whom it speaks to
+
+
+@pytest.mark.expects_log("certificates that don't fit")
+def test_tls_is_verified(tmp_path: Path) -> None:
+    """`rediss://`: the chain and the name must be right, and no word in the URL changes that."""
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    authority, stranger = Authority(tmp_path / "ours"), Authority(tmp_path / "theirs")
+    trusted, foreign = authority.file(), stranger.file()
+    with (
+        strange_server(b"$-1\r\n", tls=authority.server("127.0.0.1")) as right,
+        strange_server(b"$-1\r\n", tls=authority.server("redis.example")) as misnamed,
+    ):
+        assert answers(f"{right}?ssl_ca_certs={trusted}")
+        assert not answers(right)
+        assert not answers(f"{right}?ssl_ca_certs={foreign}")
+        assert not answers(f"{misnamed}?ssl_ca_certs={trusted}")
+        assert not answers(f"{right}?ssl_cert_reqs=none&ssl_check_hostname=false")
+
+
+def test_a_password_is_in_no_repr_and_no_log(redis_server: RedisServer) -> None:
+    """Whoever prints the link sees no secret."""
+    link = RedisLink(redis_server.url)
+    assert link.connect()
+    assert redis_server.password not in repr(link)
+    link.close()
