@@ -46,7 +46,6 @@ class Curtain(QObject):
         self._tidy()
         cover.show()
         cover.raise_()
-        self._window.activateWindow()  # it was a dialog's turn, perhaps
         if first:
             self.lowered.emit()
 
@@ -94,6 +93,7 @@ class Curtain(QObject):
                 else:
                     widget.hide()
                     self._away.append(widget)
+                    self._window.activateWindow()  # a dialog takes the keyboard with it
 
     def _is_foreign(self, widget: QWidget) -> bool:
         """A window, or a part that lies directly in ours, which neither is the cover nor hangs on it."""
