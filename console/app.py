@@ -138,6 +138,7 @@ def open_console(settings: Settings, clock: Clock | None = None, vendor: "Credit
     used = clock or SystemClock()
     database = Database(settings.database_url)
     state = _entered(settings, database)
+    database.admission = migrate.admit
     spool = Spool(settings.home, cipher=None)
     desk = Desk(
         settings=settings,

@@ -24,6 +24,8 @@ RERUNS = 5
 PATIENCE_SECONDS = 4.0
 """How long a transaction waits for a server that was there and has gone away."""
 
+ADMISSION_SECONDS = 1.0
+
 _SHORTEST_NAP, _LONGEST_NAP = 0.005, 0.2
 _SERVERS = ("mysql", "mariadb")
 _log = logging.getLogger("console.store")
@@ -64,6 +66,8 @@ class Database:
 
     `observer`, when set, is called with +1 and -1 around each transaction, so that tests can prove that none is
     open while a provider is asked. `unhurried` lets statements on a server take any time: for `db …`.
+    `admission`, when set, looks in a write transaction before the work does, once a second: what it raises is the
+    end of that write.
     """
 
     def __init__(self, url: str, *, unhurried: bool = False) -> None:
@@ -74,6 +78,8 @@ class Database:
             raise ConsoleError("bad_profile", problem)
         self.dialect = "sqlite" if backend == "sqlite" else "mysql"
         self.observer: Callable[[int], None] | None = None
+        self.admission: Callable[[Connection], None] | None = None
+        self._admitted_until = float("-inf")
         self.server = server_engine.locate(self.url, unhurried=unhurried) if self.is_server else None
         self.engine, self._reader = self._open()
         self._turnstile = Turnstile(self.file)
@@ -174,13 +180,20 @@ class Database:
         if self.is_server:
             with self.engine.connect() as conn:
                 self._was_there = True
+                self._admit(conn)
                 tx = Transaction(conn)
                 yield tx
                 self._commit(tx)
             return
         with self._turnstile.turn(), self._begun("BEGIN IMMEDIATE") as conn:
-            yield (tx := Transaction(conn))
+            self._admit(conn)
+            yield Transaction(conn)
             self._require_same_file()
+
+    def _admit(self, conn: Connection) -> None:
+        if self.admission is not None and time.monotonic() >= self._admitted_until:
+            self.admission(conn)
+            self._admitted_until = time.monotonic() + ADMISSION_SECONDS
 
     def _commit(self, tx: Transaction) -> None:
         """COMMIT. When its answer never comes, the transaction's own row decides."""

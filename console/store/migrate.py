@@ -25,6 +25,7 @@ _TAKE_TURN = text(
 )
 _END_TURN = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
 _WHOSE_TURN = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
+_VERSION = text("SELECT version_num FROM alembic_version")
 _STATE = text("SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM alembic_version")
 
 
@@ -36,10 +37,18 @@ def ensure(database: Database) -> dict[str, str]:
     if database.file is not None and (_is_missing(database.file) or _has_no_tables(database)):
         upgrade(database)
     state = read_state(database)
-    if state["schema"] != HEAD:
-        newer = state["schema"] > HEAD
-        raise ConsoleError("schema_mismatch", {"found": state["schema"], "needed": HEAD, "newer": newer})
+    _require_head(state["schema"])
     return state
+
+
+def admit(conn: Connection) -> None:
+    """For a program that was open when another desk upgraded: it writes no more. Raises schema_mismatch."""
+    _require_head(str(conn.scalar(_VERSION)))
+
+
+def _require_head(found: str) -> None:
+    if found != HEAD:
+        raise ConsoleError("schema_mismatch", {"found": found, "needed": HEAD, "newer": found > HEAD})
 
 
 def _is_missing(file: Path) -> bool:
@@ -122,7 +131,7 @@ def _make_folder(database: Database) -> None:
 def _version(conn: Connection) -> str | None:
     tables = _tables(conn)
     if "alembic_version" in tables and "console_meta" in tables:
-        return str(conn.scalar(text("SELECT version_num FROM alembic_version")))
+        return str(conn.scalar(_VERSION))
     if tables - {"sqlite_sequence", "console_upgrade"}:
         raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
     return None

@@ -192,3 +192,19 @@ def test_an_unknown_engine_is_refused() -> None:
     with pytest.raises(ConsoleError) as refused:
         Database("postgresql://op-a:pw@127.0.0.1/console")
     assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "no_such_engine")
+
+
+def test_an_older_program_that_is_still_open_writes_no_more(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another desk has upgraded meanwhile: what this program would write may not mean the same any more."""
+    monkeypatch.setattr("console.store.engine.ADMISSION_SECONDS", 0.0)
+    database.admission = migrate.admit
+    database.write(lambda tx: migrate.remember(tx.conn, "before", "yes"))
+    with Database(str(database.url)).attempt() as tx:
+        tx.conn.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConsoleError) as refused:
+        database.write(lambda tx: migrate.remember(tx.conn, "after", "no"))
+    assert (refused.value.code, refused.value.detail["newer"]) == ("schema_mismatch", True)
+    with database.read() as conn:
+        assert (migrate.remembered(conn, "before"), migrate.remembered(conn, "after")) == ("yes", None)
