@@ -14,6 +14,7 @@ import pytest
 from console.settings import load_settings
 from tests.cli.conftest import Terminal
 from tests.support.keyrings import DrawerKeyring
+from tests.support.places import Place
 
 PLACE = "127.0.0.1:9/console"
 URL = f"mysql+pymysql://{PLACE}"
@@ -126,6 +127,33 @@ def test_signing_out_needs_no_database(server: Terminal, keyring: DrawerKeyring)
     assert server.json("sign-out").data == {"signed_out": True, "audited": False}
     assert keyring.kept == {}
     assert server.json("sign-out").data == {"signed_out": False, "audited": False}
+
+
+@pytest.mark.engines("mariadb")
+def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring: DrawerKeyring) -> None:
+    """A wrong password is refused and not kept; the right one is, until somebody signs out."""
+    url = place.url()
+    account, address = url.removeprefix("mysql+pymysql://").split("@")
+    user, password = account.split(":")
+    home, bare = str(place.home), f"mysql+pymysql://{address}"
+    at = Terminal({"CONSOLE_HOME": home, "CONSOLE_LANGUAGE": "en", "CONSOLE_DATABASE_URL": bare})
+    with typed("wrong\n"):
+        ending = at.json("sign-in", "--user", user)
+    assert ending.refused == (2, "bad_profile")
+    assert ending.error["detail"]["problem"] == "access_denied"
+    assert user not in ending.error["message"]
+    assert keyring.kept == {}
+    with typed(f"{password}\r\n"):
+        done = at.json("sign-in", "--user", user).data
+    assert (done["operator"], done["kept"], done["source"]) == (user, True, "asked")
+    me = at.json("whoami").data
+    assert (me["operator"], me["known"], me["source"], me["kept"]) == (user, True, "kept", True)
+    assert at.json("lookup", "1180301018771").data["credit_checks"] == []
+    told = [entry["what"] for entry in at.json("audit", "list").data["entries"]]
+    assert "session_created" in told
+    assert at.json("sign-out").data == {"signed_out": True, "audited": True}
+    assert keyring.kept == {}
+    assert at.json("lookup", "1180301018771").error["detail"]["problem"] == "sign_in_missing"
 
 
 def test_a_password_is_typed_without_an_echo() -> None:

@@ -1,0 +1,168 @@
+"""Signing in to a real server: the account is the operator, and what the database says is told apart."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.secret_store import Keyring
+from console.settings import Settings, load_settings
+from tests.support.keyrings import DrawerKeyring
+from tests.support.places import Place
+
+pytestmark = pytest.mark.engines("mariadb")
+
+
+def parts(place: Place, person: str = "op-a") -> tuple[str, str, str]:
+    """Account, password and the address without either."""
+    found = re.fullmatch(r"(.*//)([^:]*):([^@]*)@(.*)", place.url(person))
+    assert found is not None
+    return found[2], found[3], found[1] + found[4]
+
+
+def settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
+    told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": "a-store-key-for-tests"}
+    return load_settings({f"CONSOLE_{name}": text for name, text in (told | extra).items()}, keyring=lambda: keyring)
+
+
+@contextmanager
+def signed_in(place: Place, keyring: DrawerKeyring, *, keep: bool = True, person: str = "op-a") -> Iterator[Console]:
+    """A desk after somebody typed name and password."""
+    user, password, url = parts(place, person)
+    told = settings(place.home, url, keyring)
+    told.sign_in.take(user, password)
+    with open_console(told) as console:
+        assert console.sessions.signed_in(keep=keep) is keep
+        yield console
+
+
+def refusal(told: Settings) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught, open_console(told):
+        pass
+    return caught.value
+
+
+def trail(console: Console) -> list[tuple[str, str, str, str | None]]:
+    """What the audit trail says of sessions, oldest first."""
+    found = [entry for entry in console.audit.list() if entry.what.startswith("session_")]
+    return [(entry.who, entry.what, entry.result, entry.reason) for entry in reversed(found)]
+
+
+def test_the_account_is_the_operator(place: Place) -> None:
+    """Whoever signed in acts, with the roles that the database knows; nobody acts under another name."""
+    keyring = DrawerKeyring()
+    user, password, url = parts(place)
+    with signed_in(place, keyring) as console:
+        me = console.sessions.whoami()
+        assert (me.person.name, me.known, me.source, me.kept) == (user, True, "asked", True)
+        assert "approver" in me.person.roles
+        assert me.database == console.settings.sign_in.place
+        assert trail(console) == [(user, "session_created", "done", None)]
+    other = settings(place.home, url, keyring, OPERATOR="somebody")
+    other.sign_in.take(user, password)
+    with open_console(other) as console, pytest.raises(ConsoleError) as caught:
+        console.sessions.whoami()
+    assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "other_account")
+
+
+def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
+    """Without a question; a sign-in that was not kept is asked for again."""
+    keyring = DrawerKeyring()
+    user, password, url = parts(place)
+    with signed_in(place, keyring, keep=False):
+        assert keyring.kept == {}
+    assert refusal(settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
+    with signed_in(place, keyring):
+        assert password in keyring.kept.values()
+    with open_console(settings(place.home, url, keyring)) as console:
+        assert console.sessions.whoami().source == "kept"
+        assert console.sessions.whoami().person.name == user
+
+
+def test_the_trail_says_what_was_missing(place: Place) -> None:
+    """No stored sign-in, then one that was refused: each is told before the new one, once there is a connection."""
+    keyring = DrawerKeyring()
+    user, password, url = parts(place)
+    told = settings(place.home, url, keyring)
+    refusal(told)
+    told.sign_in.take(user, password)
+    with open_console(told) as console:
+        console.sessions.signed_in(keep=True)
+        assert trail(console) == [(user, "session_missing", "done", "none"), (user, "session_created", "done", None)]
+    entry = next(entry for entry in keyring.kept if entry.startswith(user))
+    keyring.kept[entry] = "changed meanwhile"
+    told = settings(place.home, url, keyring)
+    assert refusal(told).detail["problem"] == "access_denied"
+    told.sign_in.take(user, password)
+    with open_console(told) as console:
+        console.sessions.signed_in(keep=True)
+        assert trail(console)[2:] == [
+            (user, "session_missing", "done", "refused"),
+            (user, "session_created", "done", None),
+        ]
+    assert keyring.kept[entry] == password
+
+
+def test_three_troubles_are_three_things(place: Place) -> None:
+    """A wrong password and an unknown name look the same; a missing database and one that is away don't."""
+    user, password, _ = parts(place)
+    whole = place.url()
+    wrong = [
+        refusal(settings(place.home, text, None))
+        for text in (whole.replace(password, "wrong"), whole.replace(user, "nobody"))
+    ]
+    assert [(one.code, one.detail) for one in wrong] == [
+        ("bad_profile", {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
+    ] * 2
+    admin = place.database.nodes[0].admin_url  # type: ignore[attr-defined]  # a place on a server
+    missing = refusal(settings(place.home, f"{admin}no_such_database", None))
+    assert (missing.code, missing.detail["problem"]) == ("bad_profile", "unknown_database")
+    away = refusal(settings(place.home, re.sub(r":[0-9]+/", ":9/", whole), None))
+    assert away.code == "database_unreachable"
+
+
+def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
+    """On a fresh connection: the own one is right; a wrong one is not, and is audited."""
+    user, password, _ = parts(place)
+    with signed_in(place, DrawerKeyring()) as console:
+        assert console.sessions.confirm_password(password)
+        assert not console.sessions.confirm_password("wrong")
+        assert not console.sessions.confirm_password("")
+        assert trail(console)[1:] == [(user, "session_confirmed", "refused", "password")] * 2
+        assert console.sessions.whoami().person.name == user  # nothing else has changed
+
+
+def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
+    """What counts is what the database says now, not what this process once knew."""
+    user, password, _ = parts(place, "op-b")
+    with signed_in(place, DrawerKeyring(), person="op-b") as console:
+        place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
+        try:
+            assert console.sessions.confirm_password("the-next-one")
+            assert not console.sessions.confirm_password(password)
+        finally:
+            place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
+
+
+def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
+    """The trail has it, the keyring hasn't, and the next desk asks."""
+    keyring = DrawerKeyring()
+    url = parts(place)[2]
+    with signed_in(place, keyring) as console:
+        assert console.sessions.sign_out()
+        assert keyring.kept == {}
+    assert refusal(settings(place.home, url, keyring)).detail["problem"] == "sign_in_missing"
+    with signed_in(place, keyring) as console:
+        assert [entry[1] for entry in trail(console)] == ["session_created", "session_deleted", "session_created"]
+
+
+def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> None:
+    """As ever: whole by itself."""
+    with open_console(settings(place.home, place.url(), None)) as console:
+        me = console.sessions.whoami()
+        assert (me.source, me.kept, me.known) == ("given", False, True)
+        assert console.sessions.confirm_password(parts(place)[1])
