@@ -45,7 +45,18 @@ class _LenientInstant(sqlite.DATETIME):
         return read
 
 
-_ByOthers = DateTime().with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's
+class _NeverZero(mysql.DATETIME):
+    """A server keeps 0000-00-00 for applications that don't ask for strictness; the driver hands it out as text."""
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        return lambda value: value if isinstance(value, datetime) else None
+
+
+_ByOthers = (
+    DateTime()
+    .with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's
+    .with_variant(_NeverZero(), "mysql")
+)
 _Instant = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 _LongText = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
 _Id = BigInteger().with_variant(Integer, "sqlite")
