@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,8 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.results import OperationView
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
 
 (NUMBER,) = numbers(1)
 ASK = PurchaseRequest(NUMBER, "1")
@@ -23,16 +23,8 @@ class Gone(BaseException):
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def clock() -> Iterator[HandClock]:
-    made = HandClock()
-    with lease_clock(made):
-        yield made
+def clock(hand_clock: HandClock) -> HandClock:
+    return hand_clock
 
 
 @pytest.fixture
@@ -41,8 +33,8 @@ def vendor(clock: HandClock) -> LedgerVendor:
 
 
 @pytest.fixture
-def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
-    with quick_desk(home, vendor, clock) as desk:
+def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+    with place.desk(vendor, clock) as desk:
         yield desk
 
 

@@ -2,10 +2,8 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from console.app import Console
 from console.domain.errors import ConsoleError
@@ -14,23 +12,16 @@ from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.store.engine import Transaction
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
 from tests.support.truth import rows
 
 ONE, TWO = numbers(2)
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def clock() -> Iterator[HandClock]:
-    made = HandClock()
-    with lease_clock(made):
-        yield made
+def clock(hand_clock: HandClock) -> HandClock:
+    return hand_clock
 
 
 @pytest.fixture
@@ -39,8 +30,8 @@ def vendor(clock: HandClock) -> LedgerVendor:
 
 
 @pytest.fixture
-def console(home: Path, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
-    with quick_desk(home, vendor, clock) as desk:
+def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
+    with place.desk(vendor, clock) as desk:
         yield desk
 
 
@@ -59,9 +50,8 @@ def only(console: Console, number: str = ONE) -> CreditCheck:
     return record
 
 
-def delete(console: Console, record: CreditCheck) -> None:
-    with console.database.attempt() as tx:
-        tx.conn.execute(text("DELETE FROM hansha_alarmbox_credit_checks WHERE id = :id"), {"id": record.id})
+def delete(place: Place, record: CreditCheck) -> None:
+    place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
 
 
 def lose_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
@@ -223,12 +213,13 @@ def test_no_room_before_sending_is_told_as_such(
 
 
 @pytest.mark.expects_log("the database is taken away")
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_database_file_taken_away_takes_no_writes(
-    console: Console, vendor: LedgerVendor, home: Path, replaced: bool
+    console: Console, vendor: LedgerVendor, place: Place, replaced: bool
 ) -> None:
     """Moved or replaced during the call: the answer waits on the desk, no file is written that nobody will read."""
-    file, elsewhere = home / "console.db", home / "elsewhere.db"
+    file, elsewhere = place.folder / "console.db", place.folder / "elsewhere.db"
 
     def taken_away() -> None:
         file.rename(elsewhere)
@@ -268,26 +259,26 @@ def test_what_fails_after_commit_undoes_nothing(
 
 
 def test_a_renewal_whose_row_vanished_is_not_bought_again(
-    console: Console, vendor: LedgerVendor, clock: HandClock
+    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:
     """A backup from before the renewal brings the old row back to life; the desk remembers what was charged."""
     old = buy(console)
     clock.at += timedelta(days=400)
     renewed = buy(console, renew=True)
-    with console.database.attempt() as tx:
-        tx.conn.execute(text("DELETE FROM hansha_alarmbox_credit_checks WHERE id = :id"), {"id": renewed.id})
-        tx.conn.execute(text("DELETE FROM operations WHERE subject_id = :id"), {"id": renewed.id})
-        back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL WHERE id = :id"
-        tx.conn.execute(text(back), {"id": old.id})
+    delete(place, renewed)
+    back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
+    place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
     again = refusal(lambda: buy(console, renew=True))
     assert (again.code, again.detail["source"]) == ("already_purchased", "desk")
     assert len(vendor.charges) == 2
 
 
-def test_a_restored_claim_can_be_renewed(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_restored_claim_can_be_renewed(
+    console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
+) -> None:
     """What `resolve operation` brought back is an ordinary record: after its end it may be renewed."""
     lost = buy(console)
-    delete(console, lost)
+    delete(place, lost)
     operation = lost.operation_id or ""
     console.recovery.resolve("operation", operation, "success", "seen on their screen", lost.credit_check_id)
     clock.at += timedelta(days=400)
@@ -297,7 +288,7 @@ def test_a_restored_claim_can_be_renewed(console: Console, vendor: LedgerVendor,
 
 @pytest.mark.expects_log("the database is taken away")
 def test_a_restored_claim_is_nothing_to_deliver(
-    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+    console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer kept on the desk for a row that vanished is settled with it, not for ever undelivered."""
     with monkeypatch.context() as lost:
@@ -306,7 +297,7 @@ def test_a_restored_claim_is_nothing_to_deliver(
     vendor.during = lambda: None
     record = kept.detail["record"]
     assert isinstance(record, CreditCheck)
-    delete(console, record)
+    delete(place, record)
     console.recovery.probe("operation", record.operation_id or "")
     assert (only(console).state, only(console).credit_check_id) == ("success", 1)
     assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 0
@@ -341,11 +332,11 @@ def test_a_call_that_nobody_ends_becomes_unknown(
 
 
 def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
-    home: Path, vendor: LedgerVendor, clock: HandClock
+    place: Place, vendor: LedgerVendor, clock: HandClock
 ) -> None:
     """Two clients ask for one number; while the second's call runs, the first's probe can't know whose id it is."""
     vendor.finds = True
-    with quick_desk(home, vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+    with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_before_charge"
         first = refusal(lambda: buy(console)).detail["record"]
         assert isinstance(first, CreditCheck)
@@ -359,24 +350,24 @@ def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
         assert (kept.certainty, kept.provider_id) == ("unknown", None)
 
 
-def test_a_probe_overtaken_by_the_late_answer_tells_it(home: Path, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
     """Somebody else settled the record while a probe asked: it is known now, and nothing is overwritten."""
     vendor.finds = True
-    with quick_desk(home, vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+    with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_after_charge"
         record = refusal(lambda: buy(console)).detail["record"]
         assert isinstance(record, CreditCheck)
-        with quick_desk(home, vendor, clock) as other:
+        with place.desk(vendor, clock, person="op-b") as other:
             late = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, vendor.report(vendor.charges[0]))
             reader = _Overtaken(vendor, lambda: _deliver(other, record, late))
-            with quick_desk(home, reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
+            with place.desk(reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
                 assert prober.credit_checks.probe(record.id).state == "success"
         assert (only(console).state, only(console).credit_check_id) == ("success", 1)
 
 
 @pytest.mark.parametrize("decision", [("success", 1), ("error", None)])
 def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
-    console: Console, vendor: LedgerVendor, home: Path, clock: HandClock, decision: tuple[str, int | None],
+    console: Console, vendor: LedgerVendor, clock: HandClock, decision: tuple[str, int | None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """The answer arrived while a person decided: a named refusal, no decision left half made."""
@@ -439,10 +430,10 @@ def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
 
 
 def test_who_loses_a_renewal_race_is_told_that_it_was_bought(
-    home: Path, vendor: LedgerVendor, clock: HandClock
+    place: Place, vendor: LedgerVendor, clock: HandClock
 ) -> None:
     """Two renew at once; the slower one looks when the faster has finished, and gets its record."""
-    with quick_desk(home, vendor, clock) as console, quick_desk(home, vendor, clock) as other:
+    with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b") as other:
         buy(console)
         clock.at += timedelta(days=400)
         winner: list[CreditCheck] = []

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -15,28 +14,21 @@ from console.services.guarded import Guard
 from console.services.heartbeat import Heartbeat
 from console.services.idempotency import Begun, Idempotency
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
 
 KEY = "idempotent:payment:M-1:ORD-1"
-ASKS = 1_000
+ASKS = 100
 
 
 @pytest.fixture
-def clock() -> Iterator[HandClock]:
-    made = HandClock()
-    with lease_clock(made):
-        yield made
+def clock(hand_clock: HandClock) -> HandClock:
+    return hand_clock
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def console(home: Path, clock: HandClock) -> Iterator[Console]:
-    with quick_desk(home, LedgerVendor(), clock) as desk:
+def console(place: Place, clock: HandClock) -> Iterator[Console]:
+    with place.desk(LedgerVendor(), clock) as desk:
         yield desk
 
 
@@ -61,28 +53,30 @@ def refusal(call: Callable[[], object]) -> ConsoleError:
     return caught.value
 
 
-def test_same_key_same_result(once: Idempotency) -> None:
-    """A thousand askers, one call: everybody gets the result of the first."""
+@pytest.mark.parametrize("asks", [ASKS, pytest.param(1_000, marks=pytest.mark.soak)])
+def test_same_key_same_result(once: Idempotency, place: Place, asks: int) -> None:
+    """However many ask, one call: everybody gets the result of the first."""
     calls = results = refused = 0
-    for _ in range(ASKS):
+    for _ in range(asks):
         taken = begin(once)
         if isinstance(taken, Begun):
             calls += 1
             assert once.store(taken, '{"payment": 1}')
         results += taken == '{"payment": 1}'
         refused += refusal(lambda: begin(once, fingerprint="9900 JPY")).code == "possible_repeat"
-    print(f"demand 15: {results} repeats got the stored result, {refused} other fingerprints refused, {calls} call")
-    assert (calls, results, refused) == (1, ASKS - 1, ASKS)
+    told = f"{results} repeats got the stored result, {refused} other fingerprints refused, {calls} call"
+    print(f"demand 15: {place.engine}: {told}")
+    assert (calls, results, refused) == (1, asks - 1, asks)
     assert once.check(KEY, "3300 JPY") == '{"payment": 1}'
 
 
-def test_in_flight_names_its_owner(once: Idempotency, console: Console) -> None:
+def test_in_flight_names_its_owner(once: Idempotency, console: Console, place: Place) -> None:
     """While the first one runs, everybody else learns who it is and since when."""
     begun(once)
-    with console.acting("op-b"):
-        error = refusal(lambda: begin(once))
+    with place.acting(console, "op-b") as other:
+        error = refusal(lambda: begin(Idempotency(other._desk)))
     assert (error.code, error.exit_status) == ("in_progress", 3)
-    assert error.detail["holder"] == {"operator": "op-a", "desk": console._desk.spool.desk_id}
+    assert error.detail["holder"] == {"operator": place.named("op-a"), "desk": console._desk.spool.desk_id}
     assert error.detail["since"] == console._desk.now()
 
 

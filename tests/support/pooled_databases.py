@@ -21,6 +21,7 @@ class PooledDatabase:
     def __init__(self, nodes: Sequence[SqlServer]) -> None:
         self.nodes = tuple(nodes)
         self.spoilt = False
+        self._line: Any = None
         self.mark, self._password = secrets.token_hex(3), secrets.token_hex(12)
         self.owner_url = nodes[0].fresh_database()
         self.name = self.owner_url.rpartition("/")[2]
@@ -44,9 +45,21 @@ class PooledDatabase:
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """As the administrator, by the first node that answers, with all that other nodes have acknowledged."""
-        node = next(node for node in self.nodes if len(self.nodes) == 1 or node.answers())
-        wait = ("SET wsrep_sync_wait = 7",) if len(self.nodes) > 1 else ()
-        return list(node.sql("SET lock_wait_timeout = 10", *wait, f"USE `{self.name}`", *statements))
+        if len(self.nodes) > 1:
+            node = next(node for node in self.nodes if node.answers())
+            return list(node.sql("SET wsrep_sync_wait = 7", f"USE `{self.name}`", *statements))
+        rows: list[tuple[Any, ...]] = []
+        for statement in statements:
+            rows = self._ask(statement)
+        return rows
+
+    def _ask(self, statement: str) -> list[tuple[Any, ...]]:
+        """On the connection that is kept for this."""
+        if self._line is None:
+            self._line = self.nodes[0].connect(database=self.name)
+        with self._line.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
 
     def empty(self) -> None:
         """As it was when it was made, ids beginning at 1 included."""
