@@ -118,18 +118,16 @@ class DueTasks:
         """A few in one short transaction; each alone where one spoils it for the others."""
         rows: tuple[tuple[int, str, str], ...] = ()
 
-        def adopt(tx: Transaction) -> None:
+        def adopt(tx: Transaction) -> int:
             nonlocal rows
             rows = queues.written_by_others(tx.conn, AT_ONCE)
-            for row in rows:
-                self._adopt(tx, *row)
+            return sum(self._adopt(tx, *row) for row in rows)
 
         try:
-            self._desk.database.write(adopt)
+            return self._desk.database.write(adopt)
         except Exception:
             _log.warning("rows written by another application: each alone", exc_info=True)
             return sum(self._adopt_alone(row) for row in rows)
-        return len(rows)
 
     def _adopt_alone(self, row: tuple[int, str, str]) -> int:
         done = False
@@ -138,16 +136,17 @@ class DueTasks:
         return int(done)
 
     def _adopt_one(self, row: tuple[int, str, str]) -> bool:
-        self._desk.database.write(lambda tx: self._adopt(tx, *row))
-        return True
+        return self._desk.database.write(lambda tx: self._adopt(tx, *row))
 
-    def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> None:
+    def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
+        """False where another run was faster: what it wrote, or people since, is not written over."""
         desk, number = self._desk, key
         with suppress(InvalidCorporationNumber):
             number = parse(raw, dummies=True).value
         record = credit_checks.find(tx.conn, record_id)
-        if record is None:
-            return
+        # In this order: who takes the row in between the two makes the record that was read stale.
+        if record is None or not queues.still_by_others(tx.conn, record_id):
+            return False
         now = desk.now()
         first = credit_checks.holder_before(tx.conn, record, number) if raw != number else None
         kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
@@ -160,6 +159,7 @@ class DueTasks:
         if work.reason in ("number_unreadable", "duplicate"):
             cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
         desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)
+        return True
 
 
 def _work_of_adopted(record: CreditCheck, *, readable: bool, clash: bool) -> Work:

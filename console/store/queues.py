@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, bindparam, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.records import CreditCheck
@@ -98,15 +98,24 @@ def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[
     return credit_checks.select_records(conn, query)
 
 
+_TAKEN_IN = _t.work_state.is_not(None)
+_BOUGHT_SINCE = and_(_PENDING, _TAKEN_IN, _t.credit_check_id.is_not(None))
+
+
 def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
     """Rows with the original columns only, not yet put right, or given their purchase by their writer since:
     id, number as written, number_key.
     """
     rows = select(_t.id, _t.corporation_number, _t.number_key).limit(limit)
-    new = rows.where(_t.work_state.is_(None)).order_by(_t.work_at, _t.id)  # as the index has them
-    bought = rows.where(_PENDING, _t.work_state.is_not(None), _t.credit_check_id.is_not(None))
-    found = (*conn.execute(new), *conn.execute(bought))
+    new = rows.where(~_TAKEN_IN).order_by(_t.work_at, _t.id)  # as the index has them
+    found = (*conn.execute(new), *conn.execute(rows.where(_BOUGHT_SINCE)))
     return tuple((int(i), str(raw), str(key)) for i, raw, key in found)
+
+
+def still_by_others(conn: Connection, record_id: int) -> bool:
+    """Whether a row is (still) one of these."""
+    row = select(_t.id).where(_t.id == record_id, or_(~_TAKEN_IN, _BOUGHT_SINCE))
+    return conn.execute(row).first() is not None
 
 
 def key_of(record: CreditCheck) -> tuple[str, int]:
