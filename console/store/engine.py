@@ -11,10 +11,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from console.domain.errors import ConsoleError
 from console.store import server_engine, sqlite_engine, troubles
 from console.store.sqlite_engine import BUSY_SECONDS
+from console.store.transaction import NotThere, Transaction
 from console.store.troubles import RunAgain
 from console.store.turnstile import Turnstile
 
@@ -23,6 +25,8 @@ __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 RERUNS = 5
 PATIENCE_SECONDS = 4.0
 """How long a transaction waits for a server that was there and has gone away."""
+VERDICT_SECONDS = 12.0
+"""How long a COMMIT without an answer is asked about: a server that died comes back within ten."""
 
 ADMISSION_SECONDS = 1.0
 
@@ -31,34 +35,6 @@ _SERVERS = ("mysql", "mariadb")
 _log = logging.getLogger("console.store")
 
 T = TypeVar("T")
-Proof = Callable[[Connection], bool]
-
-
-class Transaction:
-    """One unit of work: a connection inside a write transaction, and what to do once it has been committed."""
-
-    def __init__(self, conn: Connection) -> None:
-        self.conn = conn
-        self.proof: Proof | None = None
-        self._hooks: list[Callable[[], None]] = []
-
-    def prove_by(self, proof: Proof) -> None:
-        """How to see on another connection whether this transaction was committed: by a row that only it can have
-        written. One without is run again when nobody knows, so running it twice must be as good as once.
-        """
-        self.proof = self.proof or proof
-
-    def after_commit(self, hook: Callable[[], None]) -> None:
-        """Run `hook` when, and only when, COMMIT has returned."""
-        self._hooks.append(hook)
-
-    def run_hooks(self) -> None:
-        """After COMMIT. What is committed is done: a hook that fails is told, and changes nothing about it."""
-        for hook in self._hooks:
-            try:
-                hook()
-            except Exception:
-                _log.exception("what follows a commit failed")
 
 
 class Database:
@@ -115,11 +91,12 @@ class Database:
         try:
             if self.is_server:
                 with self._reader.connect() as conn:
+                    self._was_there = True
                     yield conn
             else:
                 with self._begun("BEGIN DEFERRED") as conn:
                     yield conn
-        except DBAPIError as trouble:
+        except (DBAPIError, NoConnectionFree) as trouble:
             _translate(trouble)
             raise
         finally:
@@ -133,18 +110,28 @@ class Database:
         means when it stays.
         """
         reruns, deadline = 0, time.monotonic() + PATIENCE_SECONDS
+        lost: list[Transaction] = []
         while True:
             try:
-                return self._attempt(work)
-            except (DBAPIError, RunAgain) as trouble:
-                fate = troubles.fate_of(trouble) if self.is_server else "other"
-                given_up = reruns >= RERUNS if fate == "undone" else not self._waits(deadline)
-                if fate == "other" or given_up:
+                return self._attempt(work, lost)
+            except Exception as trouble:
+                if isinstance(trouble, NotThere) and trouble.tx.proof is not None:
+                    lost.append(trouble.tx)
+                if not self._runs_again(trouble, reruns, deadline, in_doubt=bool(lost)):
                     _translate(trouble)
                     raise
                 _log.info("a transaction is run again: %s", trouble)
             reruns += 1
             time.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311  # spreads losers, guards nothing
+
+    def _runs_again(self, trouble: Exception, reruns: int, deadline: float, *, in_doubt: bool) -> bool:
+        """Whether it is worth another try. In doubt each one begins with a look at what was lost, so that even a
+        refusal is: it may have been our own row that refused.
+        """
+        fate = troubles.fate_of(trouble) if self.is_server else "other"
+        if fate == "gone":
+            return self._waits(deadline)
+        return reruns < RERUNS and (fate == "undone" or in_doubt)
 
     def _waits(self, deadline: float) -> bool:
         """Only for a server that this process has met: a wrong address is told at once."""
@@ -164,14 +151,20 @@ class Database:
             self._observe(-1)
         tx.run_hooks()
 
-    def _attempt(self, work: Callable[[Transaction], T]) -> T:
+    def _attempt(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
+        """One try, unless one of those that were `lost` has arrived after all: on another node of a cluster a
+        COMMIT may be seen late. (While it isn't seen, both write the same keys, and one of them fails.)
+        """
         self._observe(+1)
         try:
             with self._writing() as tx:
-                result = work(tx)
+                done = next((earlier for earlier in lost if earlier.proof and earlier.proof(tx.conn)), tx)
+                if done is tx:
+                    tx.result = work(tx)
         finally:
             self._observe(-1)
-        tx.run_hooks()
+        done.run_hooks()
+        result: T = done.result
         return result
 
     @contextmanager
@@ -197,27 +190,28 @@ class Database:
 
     def _commit(self, tx: Transaction) -> None:
         """COMMIT. When its answer never comes, the transaction's own row decides."""
+        session = server_engine.session_of(tx.conn)
         try:
             tx.conn.commit()
         except DBAPIError as trouble:
             if troubles.undone_at_commit(trouble):
                 raise
             tx.conn.invalidate()
-            if not self._was_committed(tx, trouble):
-                raise RunAgain from trouble
+            if not self._was_committed(tx, session, trouble):
+                raise NotThere(tx) from trouble
 
-    def _was_committed(self, tx: Transaction, trouble: DBAPIError) -> bool:
-        """Look for what only `tx` can have written, waiting for a COMMIT that is still at work.
+    def _was_committed(self, tx: Transaction, session: server_engine.Session, trouble: DBAPIError) -> bool:
+        """Look for what only `tx` can have written, once its session can't write it any more.
 
         Raises what the trouble means when the database doesn't come back in time: then nobody knows.
         """
         if tx.proof is None:
             return False
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + VERDICT_SECONDS
         while True:
             try:
                 with self.engine.connect() as conn:
-                    return tx.proof(conn)
+                    return server_engine.verdict(conn, tx.proof, session)
             except DBAPIError as still:
                 if time.monotonic() >= deadline:
                     facts = {"problem": "commit_unanswered", "cause": str(still.orig)}
@@ -261,10 +255,12 @@ class Database:
         self._reader.dispose()
 
 
-def _translate(trouble: DBAPIError | RunAgain) -> None:
+def _translate(trouble: Exception) -> None:
     """Raise what it means for a person, if the database's words are known."""
     if isinstance(trouble, RunAgain):
         raise ConsoleError("database_locked", {"problem": "lost_every_race"}) from trouble
-    code = troubles.code_of(trouble)
-    if code is not None:
+    if isinstance(trouble, NoConnectionFree):
+        raise ConsoleError("database_unreachable", {"problem": "too_many_connections"}) from trouble
+    code = troubles.code_of(trouble) if isinstance(trouble, DBAPIError) else None
+    if isinstance(trouble, DBAPIError) and code is not None:
         raise ConsoleError(code, troubles.facts_of(trouble, code)) from trouble

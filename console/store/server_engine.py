@@ -4,18 +4,21 @@ Two pools: one for reads, where each statement is its own moment and costs one r
 """
 
 import ipaddress
+import select
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect, ExceptionContext
+from sqlalchemy.exc import DatabaseError, DisconnectionError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from console.domain.errors import ConsoleError
+from console.store import troubles
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
@@ -31,7 +34,12 @@ _SESSION = (
     f"SET SESSION time_zone = '+00:00', sql_mode = '{_STRICT}'",
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} /*M!100000 , wsrep_sync_wait = 3 */",
 )
-_BOUNDED = f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS} /*M!100000 , max_statement_time = {STATEMENT_SECONDS}*/"
+# Not `SET`, which a Galera node without its cluster would take: only who answers this one serves.
+_SERVES = "SELECT 1"
+_BOUNDED = (
+    f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS} /*M!100000 , max_statement_time = {STATEMENT_SECONDS} */"
+)
+_IMPATIENT = "SET SESSION innodb_lock_wait_timeout = 1"
 _TLS = ("ssl_ca", "ssl_cert", "ssl_key", "ssl_verify_cert", "ssl_verify_identity", "ssl_key_password")
 
 Purpose = Literal["read", "write"]
@@ -131,6 +139,7 @@ class _Connecting:
         event.listen(engine, "do_connect", self._connect)
         event.listen(engine, "checkin", self._note_time)
         event.listen(engine, "checkout", self._look)
+        event.listen(engine, "handle_error", self._judge)
 
     def _connect(
         self, dialect: Dialect, _record: ConnectionPoolEntry, arguments: list[Any], named: dict[str, Any]
@@ -139,37 +148,100 @@ class _Connecting:
         for step in range(len(nodes)):
             turn = (self._first + step) % len(nodes)
             host, port = nodes[turn]
+            here = {**named, "host": host, "port": port, "read_timeout": CONNECT_SECONDS}
             try:
-                made = dialect.connect(*arguments, **{**named, "host": host, "port": port})
+                made = dialect.connect(*arguments, **here)
                 self._prepare(made)
             except dialect.loaded_dbapi.OperationalError as refused:
                 trouble = refused
                 continue
+            _allow(made, named["read_timeout"])
             self._first = turn
             return made
         raise trouble or RuntimeError("a server has at least one node")
 
     def _prepare(self, made: DBAPIConnection) -> None:
         cursor = made.cursor()
-        for statement in _SESSION if self._server.unhurried else (*_SESSION, _BOUNDED):
-            cursor.execute(statement)
+        try:
+            for statement in (_SERVES, *_SESSION) if self._server.unhurried else (_SERVES, *_SESSION, _BOUNDED):
+                cursor.execute(statement)
+        except Exception:
+            made.close()
+            raise
         cursor.close()
+
+    @staticmethod
+    def _judge(context: ExceptionContext) -> None:
+        """A node that left its cluster, or goes down, answers still: its connections are of no use any more."""
+        trouble = context.sqlalchemy_exception
+        if isinstance(trouble, DatabaseError) and troubles.is_gone(trouble):
+            context.is_disconnect = True
 
     @staticmethod
     def _note_time(_dbapi: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
         record.info["idle_since"] = time.monotonic()
 
-    @staticmethod
-    def _look(dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-        """A connection that lay idle may have died meanwhile; one just used has not, and needs no round trip."""
+    def _look(self, dbapi: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        """A connection that lay idle may have died meanwhile; one just used, on which nobody has said a word since,
+        has not, and needs no round trip.
+        """
         since = record.info.get("idle_since")
-        if since is None or time.monotonic() - since < _IDLE_SECONDS:
+        if since is None or (time.monotonic() - since < _IDLE_SECONDS and not _has_word(dbapi)):
             return
         connection: Any = dbapi
         try:
+            _allow(dbapi, CONNECT_SECONDS)
             connection.ping(reconnect=False)
         except Exception as dead:
             raise DisconnectionError from dead
+        _allow(dbapi, self._server.arguments["read_timeout"])
+
+
+def _allow(connection: Any, seconds: float | None) -> None:
+    """How long one answer may take from now on. PyMySQL has no word for it, and holds only to what it says here."""
+    connection._read_timeout = seconds
+
+
+def _has_word(connection: Any) -> bool:
+    """Whether something arrived unasked: the server has hung up, or says why it will. Costs no round trip."""
+    if not connection.open:
+        return True
+    waiting = select.poll()
+    waiting.register(connection._sock, select.POLLIN)
+    return bool(waiting.poll(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session on a server: its node, and its number there."""
+
+    node: tuple[str, int]
+    number: int
+
+
+def session_of(conn: Connection) -> Session:
+    """The session behind a connection. Asks nobody."""
+    dbapi: Any = conn.connection.dbapi_connection
+    return Session((dbapi.host, dbapi.port), dbapi.thread_id())
+
+
+def verdict(conn: Connection, proof: Callable[[Connection], bool], lost: Session) -> bool:
+    """Whether what `lost` should have committed is there for good, or not at all. Uses `conn` up.
+
+    `proof` reads with a lock, and so waits for a COMMIT that is still at work. Where one hasn't even arrived, the
+    lost session would hold its row as long as the server believes in our old connection: it is ended then.
+    """
+    conn.detach()
+    conn.exec_driver_sql(_IMPATIENT)
+    try:
+        return proof(conn)
+    except OperationalError as held:
+        if troubles.number_of(held) != troubles.LOCK_WAIT or session_of(conn).node != lost.node:
+            raise
+    with suppress(DatabaseError):  # it may have ended by itself; any account may end its own sessions
+        conn.exec_driver_sql(f"KILL CONNECTION {lost.number}")
+    conn.rollback()
+    return proof(conn)
 
 
 def _bad(problem: str, **facts: object) -> ConsoleError:

@@ -29,15 +29,17 @@ _SQLITE = (
 )
 
 # Servers tell them in numbers (the server's and the client's; MariaDB's where the two differ).
-_LOST_RACE = {1020, 1205, 1213, 1412}  # snapshot conflict, lock wait, deadlock or failed certification, new table
+LOCK_WAIT = 1205
+_LOST_RACE = {1020, LOCK_WAIT, 1213, 1412}  # snapshot conflict, lock wait, deadlock or certification, new table
 _CUT_OFF = {1317, 1969, 3024}  # the statement was stopped: by KILL QUERY, or after the time that we allow
-_GONE = {
-    1040, 1047, 1053, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,  # the server: full, not primary, going away
+_CROWDED = {1040, 1135, 1203, 1226}  # connections: the server's, those of an account, or its threads are used up
+_GONE = _CROWDED | {
+    1047, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,  # the server: not primary, going away
     2002, 2003, 2006, 2013, 2014, 2055, 4031,  # the client: refused, gone away, lost
 }  # fmt: skip
 _ENTRY_REFUSED = {1044, 1045, 1130, 1251, 1698, 1820, 1862, 3118, 4151}
 _NO_RIGHT = {1142, 1143, 1227, 1370, 1410, 1419}
-_FULL = {3, 1021, 1026, 1030, 1041, 1114}
+_FULL = {3, 1021, 1026, 1030, 1114}
 _CODES: Mapping[str, set[int]] = {
     "database_locked": _LOST_RACE | _CUT_OFF,
     "database_unreachable": _GONE | {2005, 2026},
@@ -52,6 +54,7 @@ _PROBLEM_OF = (
     (_ENTRY_REFUSED, "access_denied"),
     ({1049}, "unknown_database"),
     ({2026}, "tls_unverified"),
+    (_CROWDED, "too_many_connections"),
     (_NO_RIGHT, "no_grant"),
     ({1644, 3819, 4025}, "refused_by_the_database"),
 )
@@ -96,7 +99,12 @@ def fate_of(trouble: BaseException) -> Fate:
     number = number_of(trouble)
     if number in _LOST_RACE or (number == 1062 and "uq_audit_chain" in str(trouble.orig)):
         return "undone"  # two threads of one process, both at the head of its chain
-    return "gone" if number in _GONE or number == 1317 or trouble.connection_invalidated else "other"
+    return "gone" if is_gone(trouble) or number == 1317 or trouble.connection_invalidated else "other"
+
+
+def is_gone(trouble: DatabaseError | DBAPIError) -> bool:
+    """Whether the server, or our connection to it, serves no more."""
+    return number_of(trouble) in _GONE
 
 
 def undone_at_commit(trouble: DBAPIError) -> bool:
