@@ -38,7 +38,7 @@ _ADD = insert(audit_log)
 _IS_THERE = (
     select(audit_log.c.hash)
     .where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
-    .with_for_update()
+    .with_for_update(read=True)
 )
 _WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in CONTENT}
 _READ = select(*(audit_log.c[name] for name in ("id", *CONTENT)))

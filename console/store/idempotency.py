@@ -23,7 +23,7 @@ _STORE = (
     .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
     .values(state=bindparam("to"), result=bindparam("kept"), ended_at=bindparam("at"))
 )
-_KEY_OF = select(_t.idempotency_key).where(_t.id == bindparam("of")).with_for_update()
+_KEY_OF = select(_t.idempotency_key).where(_t.id == bindparam("of")).with_for_update(read=True)
 _ENDED = _KEY_OF.where(_t.fence == bindparam("held"), _t.state == bindparam("to"))
 _SET_ASIDE = update(operations).where(_t.id == bindparam("of")).values(idempotency_key=bindparam("key"))
 _EPOCH_ROW = {"of": "idempotency_cache"}
@@ -78,10 +78,10 @@ def set_aside(conn: Connection, operation_id: str, key: str) -> None:
 
 def forget(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
     """Set a result aside and begin a new epoch: wherever else it was kept, it counts no more."""
-    tx.prove_by(lambda conn: conn.scalar(_KEY_OF, {"of": operation_id}) != key)
     set_aside(tx.conn, operation_id, key)
     if tx.conn.execute(_NEXT_EPOCH, _EPOCH_ROW | {"token_": str(uuid.uuid4())}).rowcount == 0:
         named_leases.take(tx, _EPOCH_ROW["of"], holder, now, 0.0)
+    tx.prove_by(lambda conn: conn.scalar(_KEY_OF, {"of": operation_id}) != key)
 
 
 def epoch(conn: Connection) -> str:

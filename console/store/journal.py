@@ -53,7 +53,7 @@ _BEGIN = insert(operations).values(
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at",
     )} | {"lease_clock": lease_mark(), "lease_expires": expiry(), "fence": FIRST_FENCE}
 )  # fmt: skip
-_IS_THERE = select(_t.id).where(_t.id == bindparam("of")).with_for_update()
+_IS_THERE = select(_t.id).where(_t.id == bindparam("of")).with_for_update(read=True)
 _END_ANY = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),
