@@ -1,0 +1,246 @@
+"""A TCP proxy in front of a SQL server that knows just enough of its protocol to break it at a chosen command.
+
+    with SqlProxy("127.0.0.1", server.port) as proxy:
+        url = proxy.url(server_url)
+        with proxy.breaking("lost_reply", nth=3, on="COMMIT") as shot: ...
+        assert shot.hit
+
+Each command of a client is one packet with the sequence number 0; packets of the handshake have others.
+"""
+
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from threading import Event, Lock, Thread
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+Break = Literal["lost_request", "lost_reply", "half_reply", "unheard", "unanswered", "late"]
+AT_ONCE: tuple[Break, ...] = ("lost_request", "lost_reply", "half_reply")
+"""Faults that the client notices without waiting."""
+
+_PATIENCE_SECONDS = 20
+_CHUNK = 1 << 16
+_HEADER = 4
+_WORDS, _QUIT = 5, 1
+_RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Shot:
+    """One fault, armed: at the `nth` command (1 is the next one) whose SQL begins with `on`.
+
+    lost_request: the server never gets it. lost_reply, half_reply: it has answered, and the client gets nothing, or a
+    part, and a reset. unheard: the server never gets it, and all stays open and silent. unanswered: the server gets
+    it, its answer goes nowhere, and all stays open. late: the client is cut off at once, and the server gets it at
+    `let_go`. `before` runs before any of that.
+    """
+
+    kind: Break
+    nth: int
+    on: str
+    before: Callable[[int], None]
+    hit: bool = False
+    replied: Event = field(default_factory=Event)
+    _held: Event = field(default_factory=Event)
+
+    def wants(self, sql: str) -> bool:
+        """Count this command; whether it is the one."""
+        if self.hit or not sql.startswith(self.on):
+            return False
+        self.nth -= 1
+        self.hit = self.nth == 0
+        return self.hit
+
+    def let_go(self) -> None:
+        """The server gets what was held back, and answers nobody."""
+        self._held.set()
+
+    def wait(self) -> None:
+        assert self._held.wait(_PATIENCE_SECONDS), "nobody let it go"
+
+
+class _Line:
+    """One client's connection and ours to the server for it: two threads that copy, until one side ends."""
+
+    def __init__(self, proxy: "SqlProxy", client: socket.socket, server: socket.socket) -> None:
+        self._proxy, self._client, self._server = proxy, client, server
+        self._pending, self._shot, self.session = b"", None, 0  # type: bytes, Shot | None, int
+        self._threads = [Thread(target=self._pump, args=(work,), daemon=True) for work in (self._up, self._down)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def broken(self) -> bool:
+        return self._shot is not None
+
+    def end(self) -> None:
+        """Hang up, and wait until both threads have noticed."""
+        for one in (self._client, self._server):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(_PATIENCE_SECONDS)
+        self._client.close()
+        self._server.close()
+
+    def _pump(self, work: Callable[[], None]) -> None:
+        with suppress(OSError):
+            work()
+        if not self.broken:
+            for one in (self._client, self._server):
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+
+    def _up(self) -> None:
+        while data := self._client.recv(_CHUNK):
+            if self.broken:
+                continue
+            self._pending += data
+            for packet in self._packets():
+                self._forward(packet)
+
+    def _packets(self) -> Iterator[bytes]:
+        while len(self._pending) >= _HEADER:
+            size = _HEADER + int.from_bytes(self._pending[:3], "little")
+            if len(self._pending) < size:
+                return
+            packet, self._pending = self._pending[:size], self._pending[size:]
+            yield packet
+
+    def _forward(self, packet: bytes) -> None:
+        shot = self._proxy.judge(packet)
+        if shot is not None:
+            self._shot = shot
+            shot.before(self.session)
+            _BREAKING[shot.kind](self, packet)
+        elif not self.broken:
+            self._server.sendall(packet)
+
+    def _cut_client(self) -> None:
+        self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._client.close()
+
+    def _lose_request(self, _packet: bytes) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._cut_client()
+
+    def _pass_on(self, packet: bytes) -> None:
+        self._server.sendall(packet)
+
+    def _hold(self, packet: bytes) -> None:
+        self._cut_client()
+        assert self._shot is not None, "set by whoever breaks"
+        self._shot.wait()
+        self._server.sendall(packet)
+
+    def _down(self) -> None:
+        while data := self._server.recv(_CHUNK):
+            if not self.session and data[_HEADER] == 10:  # the greeting: version, zero, id of the session
+                self.session = int.from_bytes(data[data.index(b"\0", _HEADER) + 1 :][:4], "little")
+            if self._shot is None:
+                self._client.sendall(data)
+            else:
+                self._swallow(data, self._shot)
+
+    def _swallow(self, data: bytes, shot: Shot) -> None:
+        shot.replied.set()
+        if shot.kind == "half_reply":
+            self._client.sendall(data[: len(data) // 2])
+        if shot.kind in ("lost_reply", "half_reply"):
+            self._client.shutdown(socket.SHUT_RDWR)
+            self._server.shutdown(socket.SHUT_RDWR)
+
+
+_BREAKING: dict[Break, Callable[[_Line, bytes], None]] = {
+    "lost_request": _Line._lose_request,
+    "lost_reply": _Line._pass_on,
+    "half_reply": _Line._pass_on,
+    "unanswered": _Line._pass_on,
+    "unheard": lambda _line, _packet: None,
+    "late": _Line._hold,
+}
+
+
+class SqlProxy:
+    """Listens on a free port of 127.0.0.1 until the end of the block. `mute`: takes connections, never speaks."""
+
+    def __init__(self, host: str, port: int, *, mute: bool = False) -> None:
+        self._upstream, self._mute = (host, port), mute
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = int(self._listener.getsockname()[1])
+        self.commands: list[str] = []
+        self._lines: list[_Line] = []
+        self._silent: list[socket.socket] = []
+        self._shot: Shot | None = None
+        self._lock = Lock()
+        self._thread = Thread(target=self._accept, daemon=True)
+
+    def __enter__(self) -> "SqlProxy":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join(_PATIENCE_SECONDS)
+        self._listener.close()
+        for line in self._lines:
+            line.end()
+        for one in self._silent:
+            one.close()
+
+    def url(self, url: str) -> str:
+        """The same address through here, without what it says of other nodes."""
+        parts = urlsplit(url)
+        account = parts.netloc.rpartition("@")[0]
+        return urlunsplit((parts.scheme, f"{account}@127.0.0.1:{self.port}", parts.path, "", ""))
+
+    @contextmanager
+    def breaking(
+        self, kind: Break, nth: int = 1, on: str = "", before: Callable[[int], None] = lambda _session: None
+    ) -> Iterator[Shot]:
+        """Armed inside the block; what hangs is hung up at its end. `before` gets the id of the session."""
+        shot = Shot(kind, nth, on, before)
+        with self._lock:
+            self._shot, self.commands = shot, []
+        try:
+            yield shot
+        finally:
+            shot.let_go()
+            with self._lock:
+                self._shot = None
+            for line in [line for line in self._lines if line.broken]:
+                self._lines.remove(line)
+                line.end()
+
+    def judge(self, packet: bytes) -> Shot | None:
+        """Called for each packet of a client, in the order in which they come: the fault that it meets."""
+        if packet[3] != 0 or packet[_HEADER] == _QUIT:
+            return None
+        sql = packet[_WORDS:].decode("utf-8", "replace")
+        with self._lock:
+            self.commands.append(sql)
+            return self._shot if self._shot and self._shot.wants(sql) else None
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._take(client)
+
+    def _take(self, client: socket.socket) -> None:
+        if self._mute:
+            self._silent.append(client)
+            return
+        try:
+            server = socket.create_connection(self._upstream, _PATIENCE_SECONDS)
+        except OSError:
+            client.close()
+            return
+        server.settimeout(None)
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._lines.append(_Line(self, client, server))
