@@ -7,6 +7,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, LeaseHolder, Operation, PurchaseRequest
 from console.domain.results import (
     CreditCheckView,
+    FeedMark,
     OperationView,
     PurchasePlan,
     QueueCount,
@@ -91,7 +92,7 @@ class RecoveryDesk:
     def holders(self) -> tuple[LeaseHolder, ...]:
         return self._queues.holders()
 
-    def changes(self, after: int | None = None) -> tuple[int, tuple[tuple[str, int], ...]]:
+    def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
         return self._queues.changes(after)
 
     def run_due(self) -> tuple[TaskRun, ...]:

@@ -161,6 +161,14 @@ class UnfinishedWork:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedMark:
+    """How far a reader of the feed got; handed back with the next reading, of no other meaning."""
+
+    latest: int
+    seen: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRun:
     """How often a due task did something in this run."""
 
@@ -179,3 +187,23 @@ class Identity:
     database: str
     source: str | None = None
     kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDone:
+    """What became of one person of an accounts file. `done`: created, updated, unchanged or disabled; `password`:
+    set, kept, or none where the database has no passwords.
+    """
+
+    person: Person
+    done: str
+    password: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountsApplied:
+    """What `db accounts apply` did, or would do: the people, and the statements with passwords masked."""
+
+    operators: tuple[AccountDone, ...]
+    statements: tuple[str, ...]
+    dry_run: bool

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from console.domain.errors import ConsoleError
 from console.domain.explain import explain
 from console.domain.records import CreditCheck, LeaseHolder
-from console.domain.results import NextStep, QueueCount, QueueItem, QueuePage, UnfinishedWork
+from console.domain.results import FeedMark, NextStep, QueueCount, QueueItem, QueuePage, UnfinishedWork
 from console.services.desk import Desk
 from console.store import approvals, credit_checks, feed, journal, leases, queues
 
@@ -63,8 +63,8 @@ class Queues:
         with self._desk.database.read() as conn:
             return leases.holders(conn)
 
-    def changes(self, after: int | None = None) -> tuple[int, tuple[tuple[str, int], ...]]:
-        """The feed: its latest id, and (kind, id) of what changed since `after`; nothing when None."""
+    def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+        """The feed: a mark for the next reading, and (kind, id) of what changed since `after`; nothing when None."""
         with self._desk.database.read() as conn:
             return feed.since(conn, after)
 

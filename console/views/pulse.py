@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, QTimer, Slot
 
-from console.domain.results import TaskRun
+from console.domain.results import FeedMark, TaskRun
 from console.views.desk_api import Desk
 from console.views.seat import Seat, Standing
 from console.views.tasks import Failure
@@ -14,7 +14,7 @@ COUNTS_MS = 30_000
 DUE_MS = 60_000
 _WORKER = "worker"
 
-Feed = tuple[int, tuple[tuple[str, int], ...]]
+Feed = tuple[FeedMark, tuple[tuple[str, int], ...]]
 
 
 class Pulse(QObject):
@@ -23,7 +23,7 @@ class Pulse(QObject):
     def __init__(self, seat: Seat, parent: QObject) -> None:
         super().__init__(parent)
         self._seat = seat
-        self._latest: int | None = None
+        self._latest: FeedMark | None = None
         self._busy: set[str] = set()
         self.last_due: tuple[TaskRun, ...] = ()
         self._timers = [

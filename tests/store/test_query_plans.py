@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from console.domain.results import FeedMark
 from console.store import credit_checks, feed, idempotency, journal, leases, queues
 from console.store.engine import Database
 
@@ -55,7 +56,7 @@ BY_KEY: dict[str, Ask] = {
     "purchases open for a number": lambda conn: journal.purchases_open_for(conn, NUMBER),
     "idempotency key": lambda conn: idempotency.seen(conn, "key"),
     "holder of a lease": lambda conn: leases.holder_of(conn, "name"),
-    "changes": lambda conn: feed.since(conn, 0),
+    "changes": lambda conn: feed.since(conn, FeedMark(0, frozenset())),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
     "lookup": lambda conn: credit_checks.by_number(conn, NUMBER),
