@@ -19,6 +19,7 @@ from console.store.spool import Spool
 if TYPE_CHECKING:
     from console.machinery import CreditCheckDesk, Machinery, RecoveryDesk
     from console.providers.protocol import CreditVendor
+    from console.services.accounts import Accounts
     from console.services.auditing import Auditing
     from console.services.health import Health
     from console.services.idempotency import Idempotency
@@ -71,6 +72,12 @@ class Console:
         from console.services.people import People
 
         return People(self._desk)
+
+    @cached_property
+    def accounts(self) -> "Accounts":
+        from console.services.accounts import Accounts
+
+        return Accounts(self._desk)
 
     @cached_property
     def sessions(self) -> "Sessions":

@@ -1,8 +1,10 @@
 """Operators and their roles, as the database holds them."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from console.domain.permissions import ALL_ROLES
 from console.domain.records import Person
@@ -10,6 +12,16 @@ from console.store.leases import naive
 from console.store.schema import operators, sessions
 
 _t = operators.c
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A person as the table has them; `disabled`: may do nothing any more, and stays in the table."""
+
+    person: Person
+    disabled: bool
+
+
 _ONE = select(_t.name, _t.roles, _t.may_buy).where(_t.name == bindparam("of"), _t.disabled_at.is_(None))
 _ANY = select(_t.name).limit(1)
 
@@ -40,6 +52,26 @@ def add(conn: Connection, person: Person) -> None:
     conn.execute(
         insert(operators).values(name=person.name, roles=",".join(sorted(person.roles)), may_buy=person.may_buy)
     )
+
+
+def kept(conn: Connection) -> Mapping[str, Kept]:
+    """Everybody in the table by name, the disabled too."""
+    query = select(_t.name, _t.roles, _t.may_buy, _t.disabled_at)
+    return {
+        name: Kept(Person(name, _roles(roles), bool(buy)), disabled is not None)
+        for name, roles, buy, disabled in conn.execute(query)
+    }
+
+
+def keep(conn: Connection, wanted: Kept, now: datetime) -> None:
+    """Make the table say this of a person."""
+    person, name = wanted.person, wanted.person.name
+    if name not in kept(conn):
+        add(conn, person)
+    since = conn.scalar(select(_t.disabled_at).where(_t.name == name))
+    disabled_at = (since or naive(now)) if wanted.disabled else None
+    values = {"roles": ",".join(sorted(person.roles)), "may_buy": person.may_buy, "disabled_at": disabled_at}
+    conn.execute(update(operators).where(_t.name == name).values(**values))
 
 
 def begin_session(

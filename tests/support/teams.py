@@ -1,0 +1,125 @@
+"""A whole team on a server: a fresh database, its schema, and an account with its own rights for everybody.
+
+    with team(mariadb_server) as people:
+        console = quick_desk(home, vendor, DATABASE_URL=people.urls["op-a"], OPERATOR="")
+
+Accounts belong to the server, not to a database; so that teams don't meet, each one's names end in a mark of its own:
+`people.urls` and `people.names` are by the short name, `people.names["op-a"]` is what the database calls that person.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from console.app import open_console
+from console.settings import Settings
+from console.store import migrate
+from console.store.engine import Database
+from tests.support.sql_server import SqlServer
+
+NOWHERE = "http://127.0.0.1:9"
+EVERYBODY: Mapping[str, tuple[str, ...]] = {
+    "op-a": ("operator",),
+    "op-b": ("operator",),
+    "lead-b": ("approver",),
+    "lead-c": ("approver",),
+    "aud-e": ("auditor",),
+    "adm-f": ("admin",),
+    "worker": ("worker",),
+}
+"""Short names and roles; operators and approvers may buy."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """Everybody's address. `owner`: the schema account's, which runs `db …` and nothing else."""
+
+    server: SqlServer
+    owner: str = field(repr=False)
+    urls: Mapping[str, str] = field(repr=False)
+    names: Mapping[str, str]
+
+    @property
+    def database(self) -> str:
+        return self.owner.rpartition("/")[2]
+
+    def connect(self, who: str, **more: Any) -> Any:
+        """A plain PyMySQL connection of this person; each statement commits. "owner": the schema account."""
+        parts = urlsplit(self.owner if who == "owner" else self.urls[who])
+        return self.server.connect(parts.username or "", parts.password or "", self.database, **more)
+
+    def drop(self) -> None:
+        """Database, accounts and roles."""
+        accounts = [f"DROP USER IF EXISTS `{name}`@`%`" for name in self.names.values()]
+        roles = [f"DROP ROLE IF EXISTS `console:{name}`" for name in self.names.values()]
+        shared = {role for roles in EVERYBODY.values() for role in roles}
+        self.server.sql(*accounts, *roles, *(f"DROP ROLE IF EXISTS `{self.database}/{role}`" for role in shared))
+        self.server.drop_database(self.owner)
+
+
+@contextmanager
+def team(server: SqlServer, members: Mapping[str, tuple[str, ...]] = EVERYBODY, **options: Any) -> Iterator[Team]:
+    """A team for as long as the block lasts."""
+    made = team_on(server, members, **options)
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
+def team_on(
+    server: SqlServer,
+    members: Mapping[str, tuple[str, ...]] = EVERYBODY,
+    *,
+    exact: bool = False,
+    host: str | None = None,
+) -> Team:
+    """A fresh database with its schema, and accounts as `db accounts apply` makes them.
+
+    `exact`: names as given, for a server that nobody shares. `host` goes into the addresses in place of the server's.
+    """
+    owner = server.fresh_database()
+    mark = "" if exact else f".{secrets.token_hex(3)}"
+    names = {short: f"{short}{mark}" for short in members}
+    passwords = {short: secrets.token_urlsafe(12) for short in members}
+    schema = Database(owner, unhurried=True)
+    migrate.upgrade(schema)
+    schema.close()
+    apply(owner, people_of(names, members), {_variable(short): word for short, word in passwords.items()})
+    place = f"{host or server.host}:{server.port}/{owner.rpartition('/')[2]}"
+    urls = {
+        short: f"mysql+pymysql://{quote(names[short], safe='')}:{quote(passwords[short], safe='')}@{place}"
+        for short in members
+    }
+    return Team(server, owner, urls, names)
+
+
+def people_of(names: Mapping[str, str], members: Mapping[str, tuple[str, ...]]) -> list[dict[str, object]]:
+    """The entries of an accounts file."""
+    return [
+        {
+            "name": names[short],
+            "roles": list(roles),
+            "may_buy": bool({"operator", "approver"} & set(roles)),
+            "password_env": _variable(short),
+        }
+        for short, roles in members.items()
+    ]
+
+
+def apply(owner: str, people: list[dict[str, object]], passwords: Mapping[str, str]) -> None:
+    """`db accounts apply` by the schema account."""
+    with TemporaryDirectory(prefix="console-owner-") as home:
+        told = {"CONSOLE_HOME": str(Path(home)), "CONSOLE_DATABASE_URL": owner, "CONSOLE_ALARMBOX_URL": NOWHERE}
+        with open_console(Settings.load(told)) as console:
+            console.accounts.apply(json.dumps({"operators": people}), passwords.get)
+
+
+def _variable(short: str) -> str:
+    return f"CONSOLE_SECRET_OPERATOR_{short.upper().replace('-', '_')}"
