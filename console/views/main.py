@@ -175,11 +175,15 @@ class Opening(QObject):
         """Another window in the place of this one: whatever hangs on the old one goes with it."""
         old, self._language = self.window, self.seat.language
         self.frame.leaving.emit()
+        self.frame.curtain.abandon()
         self.shell, self._asked = None, ""
         self.window = self._first_window()
         self.window.setGeometry(old.geometry())
-        self.window.setWindowState(old.windowState())
-        self.window.show()
+        if old.isMaximized():
+            self.window.showMaximized()
+        else:
+            self.window.show()
+        self.window.activateWindow()
         self.seat.deleteLater()
         old.deleteLater()
 

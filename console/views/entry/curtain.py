@@ -64,6 +64,12 @@ class Curtain(QObject):
             focus.setFocus(Qt.FocusReason.OtherFocusReason)
         self.raised.emit()
 
+    def abandon(self) -> None:
+        """The window goes, with all that is behind the curtain: keep nothing else away."""
+        if self._cover is not None:
+            QApplication.instance().removeEventFilter(self)  # type: ignore[union-attr]  # there is a window
+            self._cover, self._away = None, []
+
     def _drop_cover(self) -> None:
         if self._cover is not None:
             self._cover.hide()
@@ -91,9 +97,11 @@ class Curtain(QObject):
                 if widget.windowType() in _PASSING:
                     widget.close()
                 else:
+                    ours = QApplication.activeWindow() is not None
                     widget.hide()
                     self._away.append(widget)
-                    self._window.activateWindow()  # a dialog takes the keyboard with it
+                    if ours:
+                        self._window.activateWindow()  # a dialog takes the keyboard with it
 
     def _is_foreign(self, widget: QWidget) -> bool:
         """A window, or a part that lies directly in ours, which neither is the cover nor hangs on it."""

@@ -1,0 +1,236 @@
+"""Coming in to a server by the window: signing in, going on after troubles, and signing out, as a person does it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import cast
+
+import pytest
+import shiboken6
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.app import Console, open_console
+from console.secret_store import Keyring
+from console.settings import Settings, load_settings
+from console.views.entry.cover import Cover
+from console.views.entry.sign_in_form import SignInForm
+from console.views.entry.unlock_form import UnlockForm
+from console.views.first_window import FirstWindow
+from console.views.look.theme import install, look
+from console.views.main import Opening
+from console.views.pages.home import HomePage
+from console.views.pages.lookup import LookupPage
+from console.views.routes import LookupRoute
+from console.views.widgets.bars import Bar
+from tests.desk.hands import Person
+from tests.desk.test_window import nameless
+from tests.support.keyrings import DrawerKeyring
+from tests.support.places import Place
+
+pytestmark = pytest.mark.engines("mariadb")
+
+
+class Newcomer(Person):
+    """Somebody in front of a window that may not be open to them yet."""
+
+    def __init__(self, bot: QtBot, settings: Settings) -> None:
+        self._bot = bot
+        self._desks = ExitStack()
+        self.opening = Opening(settings, self._open)
+        self.settings = settings
+        self.window.show()
+        self.window.activateWindow()
+        bot.waitActive(self.window, timeout=20_000)
+        self.until(lambda: hasattr(self.opening, "frame"))
+
+    @property
+    def window(self) -> FirstWindow:  # type: ignore[override]  # signing out brings another one
+        return self.opening.window
+
+    def _open(self) -> Console:
+        self._desks.close()
+        return self._desks.enter_context(open_console(self.settings))
+
+    def form(self) -> SignInForm:
+        """The form, once it is there and on."""
+        return cast(SignInForm, self._panel(SignInForm))
+
+    def lock_form(self) -> UnlockForm:
+        return cast(UnlockForm, self._panel(UnlockForm))
+
+    def _panel(self, kind: type[SignInForm] | type[UnlockForm]) -> QWidget:
+        def found() -> QWidget | None:
+            cover = self.frame.curtain.cover
+            panel = cover.panel if isinstance(cover, Cover) else None
+            return panel if isinstance(panel, kind) and panel.button.isEnabled() else None
+
+        self.until(lambda: found() is not None)
+        panel = found()
+        assert panel is not None
+        return panel
+
+    def sign_in(self, user: str, password: str) -> None:
+        """By keyboard: the focus is where it must be."""
+        form = self.form()
+        self._active()
+        self.until(lambda: QApplication.focusWidget() is not None)
+        if not form.user.text():
+            self.type_in(user)
+            self.press("Tab")
+        self.type_in(password)
+        self.press("Return")
+
+    def at_home(self) -> HomePage:
+        self.until(lambda: not self.frame.curtain.down and self.opening.shell is not None)
+        return self.page(HomePage)
+
+    def told(self) -> str:
+        """What the form says above its fields."""
+        self.until(lambda: bool(self.form().findChildren(Bar)))
+        return self.form().findChildren(Bar)[-1].accessibleName()
+
+    def leave(self) -> None:
+        if shiboken6.isValid(self.window):
+            self.opening.close()
+        self._desks.close()
+
+
+@pytest.fixture
+def arrive(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Callable[..., Newcomer]]:
+    install(qapp, theme="light")
+    people: list[Newcomer] = []
+
+    def come(keyring: Keyring | None = None, url: str = "", **extra: str) -> Newcomer:
+        told = {"HOME": str(place.home), "DATABASE_URL": url or bare(place), "LANGUAGE": "en"} | extra
+        told["SECRET_STORE_KEY"] = "a-store-key-for-tests"
+        settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, keyring=lambda: keyring)
+        people.append(Newcomer(qtbot, settings))
+        return people[-1]
+
+    yield come
+    for person in people:
+        person.leave()
+    look().choose("light")
+
+
+def account(place: Place, person: str = "op-a") -> tuple[str, str]:
+    user, _, password = place.url(person).removeprefix("mysql+pymysql://").split("@")[0].partition(":")
+    return user, password
+
+
+def bare(place: Place) -> str:
+    return "mysql+pymysql://" + place.url().split("@")[1]
+
+
+def trail(place: Place) -> list[tuple[str, str]]:
+    rows = place.sql("SELECT who, what FROM audit_log WHERE what LIKE 'session%' ORDER BY id")
+    return [(str(who), str(what)) for who, what in rows]
+
+
+Arrive = Callable[..., Newcomer]
+
+
+def test_from_nothing_to_the_first_page(arrive: Arrive, place: Place) -> None:
+    """Name, Tab, password, Enter. A wrong password is told and asked again; then the account is the operator."""
+    keyring = DrawerKeyring()
+    user, password = account(place)
+    person = arrive(keyring)
+    assert nameless(person.window) == []
+    person.sign_in(user, "wrong")
+    assert "Name or password is not right" in person.told()
+    assert keyring.kept == {}
+    person.sign_in(user, password)
+    person.at_home()
+    assert person.opening.seat.operator == user
+    assert person.frame.top.operator.text() == user
+    assert password in keyring.kept.values()
+    person.until(lambda: trail(place) == [(user, "session_missing"), (user, "session_created")])
+    again = arrive(keyring)
+    again.at_home()
+    assert again.opening.seat.operator == user
+
+
+def test_without_a_keyring_it_works_and_is_asked_each_time(arrive: Arrive, place: Place) -> None:
+    """The password lives in the process alone, and the form says so."""
+    user, password = account(place)
+    person = arrive(None)
+    assert "no keyring" in person.form().keep.accessibleDescription()
+    person.sign_in(user, password)
+    person.at_home()
+    assert not person.frame.toasts.shown  # nobody had asked to keep it
+    assert arrive(None).form().user.text() == ""
+
+
+def test_an_address_that_says_it_all_asks_nobody(arrive: Arrive, place: Place) -> None:
+    """As ever."""
+    person = arrive(None, place.url())
+    person.at_home()
+    assert person.opening.seat.operator == account(place)[0]
+
+
+def test_the_lock_wants_the_accounts_password(arrive: Arrive, place: Place) -> None:
+    """A wrong one stays outside; the draft is still there for the right one."""
+    person = arrive(None, place.url())
+    person.at_home()
+    person.frame.go(LookupRoute(""))
+    page = person.page(LookupPage)
+    person.until(page.number.edit.hasFocus)
+    person.type_in("118")
+    person.press("Ctrl+L")
+    person.lock_form()
+    person.type_in("wrong")
+    person.press("Return")
+    form = person.lock_form()
+    person.until(lambda: bool(form.findChildren(Bar)))
+    assert not page.isVisible()
+    person.type_in(account(place)[1])
+    person.press("Return")
+    person.until(lambda: not person.frame.curtain.down)
+    assert page.number.edit.text().replace(" ", "") == "118"
+
+
+def test_signing_out_begins_anew_with_nobody(arrive: Arrive, place: Place) -> None:
+    """From the lock, for somebody else: no page, no draft and no password of the last person is left."""
+    keyring = DrawerKeyring()
+    first, second = account(place), account(place, "lead-b")
+    person = arrive(keyring)
+    person.sign_in(*first)
+    person.at_home()
+    person.frame.go(LookupRoute("118"))
+    person.page(LookupPage)
+    person.press("Ctrl+L")
+    before = person.window
+    person.lock_form().other.click()
+    person.until(lambda: person.opening.window is not before and not shiboken6.isValid(before))
+    form = person.form()
+    assert keyring.kept == {}
+    assert (form.user.text(), form.password.text()) == ("", "")
+    person.sign_in(*second)
+    person.at_home()
+    assert person.opening.seat.operator == second[0]
+    assert person.frame.route is not None
+    assert not isinstance(person.frame.route, LookupRoute)
+    said = [(first[0], "session_missing"), (first[0], "session_created"), (first[0], "session_deleted")]
+    person.until(lambda: trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")])
+
+
+def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arrive, place: Place) -> None:
+    """The database no longer takes the account in use: the same person signs in anew, and the page is still there."""
+    user, password = account(place, "op-b")
+    person = arrive(None, place.url("op-b"))
+    person.at_home()
+    person.frame.go(LookupRoute(""))
+    page = person.page(LookupPage)
+    place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
+    try:
+        kill = place.sql(f"SELECT id FROM information_schema.processlist WHERE user = '{user}'")
+        place.sql(*(f"KILL {id}" for (id,) in kill))
+        form = person.form()
+        assert form.user.edit.isReadOnly()
+        assert form.user.text() == user
+        person.type_in("the-next-one")
+        person.press("Return")
+        person.until(lambda: not person.frame.curtain.down)
+        assert person.page(LookupPage) is page
+    finally:
+        place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
