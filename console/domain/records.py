@@ -64,6 +64,8 @@ class CreditCheck:
     error_code: str | None = None
     viewing_over: bool = False
     duplicate_of: int | None = None
+    dates_zone: str | None = None
+    """The zone in which its row holds `purchased_at` and `expired_at`; None: UTC. Here they are UTC always."""
 
     @property
     def superseded(self) -> bool:

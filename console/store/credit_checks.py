@@ -12,6 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain import states
 from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
+from console.domain.dates import from_zone, in_zone
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 from console.store.leases import aware, naive
 from console.store.schema import changes, credit_checks
@@ -24,7 +25,7 @@ _COLUMNS = (
     _t.id, _t.corporation_number, _t.number_key, _t.client_id, _t.seen_status, _t.certainty, _t.seen_work,
     _t.work_at, _t.work_reason, _t.work_attempts, _t.credit_check_id, _t.company_name, _t.result, _t.purchased_at,
     _t.expired_at, _t.pdf_file_path, _t.superseded_by, _t.operation_id, _t.version, _t.created_at, _t.changed_at,
-    _t.error_code, _t.viewing_over, _t.duplicate_of, _t.work_state,
+    _t.error_code, _t.viewing_over, _t.duplicate_of, _t.work_state, _t.dates_zone,
 )  # fmt: skip
 _ALL = select(*_COLUMNS)
 _GET = _ALL.where(_t.id == bindparam("of"))
@@ -125,6 +126,7 @@ def insert_pending(
         "work_state": WorkState.NONE.value,
         "operation_id": operation_id,
         "renews": renews,
+        "dates_zone": None,  # an adopted table has another default
         "asked_at": at,
         "created_at": at,
         "changed_at": at,
@@ -146,11 +148,18 @@ def change(conn: Connection, record: CreditCheck, now: datetime, **values: objec
     if target is not None:
         states.require_check(record.state, CheckState(str(target)))
         values["status"] = CheckState(str(target)).value
+    values |= _dates_in(record.dates_zone, values)
     values |= {"version": record.version + 1, "changed_at": naive(now)}
     which = {"of": record.id, "as_read": record.version}
     if conn.execute(_update_of(tuple(values)), values | which).rowcount != 1:
         raise Stale(record.id)
     announce(conn, record.id, now)
+
+
+def _dates_in(zone: str | None, values: Mapping[str, object]) -> dict[str, object]:
+    """Dates (UTC) as the row holds them: other applications go on reading an adopted row in its zone."""
+    dates = {name: values[name] for name in ("purchased_at", "expired_at") if zone is not None and name in values}
+    return {name: in_zone(at, zone) if isinstance(at, datetime) and zone else at for name, at in dates.items()}
 
 
 def raise_version(conn: Connection, record: CreditCheck, now: datetime) -> None:
@@ -249,6 +258,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         viewing_over,
         duplicate_of,
         own_work,
+        dates_zone,
     ) = row
     state = CheckState(status)
     work = Work(WorkState(work_state), _at(work_at), work_reason, attempts)
@@ -268,8 +278,8 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         credit_check_id=provider_id,
         company_name=name,
         result=result,
-        purchased_at=_at(purchased),
-        expired_at=_at(expired),
+        purchased_at=_at(purchased, dates_zone),
+        expired_at=_at(expired, dates_zone),
         pdf_file_path=pdf,
         incomplete=_missing(name, result, purchased and expired, pdf) if state is CheckState.SUCCESS else (),
         superseded_by=superseded_by,
@@ -280,6 +290,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         error_code=error_code,
         viewing_over=bool(viewing_over),
         duplicate_of=duplicate_of,
+        dates_zone=dates_zone,
     )
 
 
@@ -288,13 +299,17 @@ def _missing(name: object, result: object, dates: object, pdf: object) -> tuple[
     return tuple(part for part, value in parts.items() if value is None or value == "")
 
 
-def _number(key: str, raw: str) -> str:
-    """The normalised number; a spelling that SQL doesn't know is read here until a due task puts it right."""
-    if len(key) != LENGTH:
+def _number(key: str | None, raw: object) -> str:
+    """The normalised number; a spelling that SQL doesn't know is read here until a due task puts it right. An
+    adopted column may hold integers, or nothing.
+    """
+    if key is None or len(key) != LENGTH:
         with suppress(InvalidCorporationNumber):
-            return parse(raw).value
-    return key
+            return parse(str(raw)).value
+    return key or ""
 
 
-def _at(value: datetime | None) -> datetime | None:
-    return aware(value) if value is not None else None
+def _at(value: datetime | None, zone: str | None = None) -> datetime | None:
+    if value is None or zone is None:
+        return aware(value) if value is not None else None
+    return from_zone(value, zone)

@@ -1,32 +1,36 @@
 """Whether the database fits this program, and how it is brought up to it. Alembic is imported only to upgrade."""
 
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from sqlalchemy import Connection, text
 
 from console.domain.errors import ConsoleError
+from console.store import legacy_table, upgrade_turn
 from console.store.engine import Database
 from console.store.schema import HEAD
+from console.store.schema import metadata as tables_of_ours
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-_TURN_MS = 600_000
-_MAKE_TURN = text(
-    "CREATE TABLE IF NOT EXISTS console_upgrade"
-    " (one INTEGER PRIMARY KEY, token VARCHAR(36) NULL, until_ms BIGINT NOT NULL) ENGINE = InnoDB"
-)
-_FIRST_TURN = text("INSERT IGNORE INTO console_upgrade (one, until_ms) VALUES (1, 0)")
-_TAKE_TURN = text(
-    "UPDATE console_upgrade SET token = :token, until_ms = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + :ms"
-    " WHERE until_ms < CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
-)
-_END_TURN = text("UPDATE console_upgrade SET until_ms = 0 WHERE token = :token")
-_WHOSE_TURN = text("SELECT token FROM console_upgrade WHERE until_ms > 0")
-_VERSION = text("SELECT version_num FROM alembic_version")
-_STATE = text("SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM alembic_version")
+OWN_VERSIONS = "console_alembic_version"
+"""Where the version stands in a database that another application was in first: `alembic_version` may be its own."""
+
+ADOPTION, WAITING, ADOPTED = "adoption", "waiting", "done"
+_VERSIONS_KEPT = "versions"
+_PASSED_BY = {"sqlite_sequence", upgrade_turn.TABLE}
+_VERSION = {
+    "alembic_version": text("SELECT version_num FROM alembic_version"),
+    OWN_VERSIONS: text("SELECT version_num FROM console_alembic_version"),
+}
+_STATE = {
+    "alembic_version": text(
+        "SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM alembic_version"
+    ),
+    OWN_VERSIONS: text(
+        "SELECT name, value FROM console_meta UNION ALL SELECT 'schema', version_num FROM console_alembic_version"
+    ),
+}
 
 
 def ensure(database: Database) -> dict[str, str]:
@@ -38,17 +42,24 @@ def ensure(database: Database) -> dict[str, str]:
         upgrade(database)
     state = read_state(database)
     _require_head(state["schema"])
+    if state.get(ADOPTION, ADOPTED) != ADOPTED:
+        raise _not_adopted()
     return state
 
 
 def admit(conn: Connection) -> None:
     """For a program that was open when another desk upgraded: it writes no more. Raises schema_mismatch."""
-    _require_head(str(conn.scalar(_VERSION)))
+    _require_head(str(conn.scalar(_VERSION[_versions_in(conn)])))
 
 
 def _require_head(found: str) -> None:
     if found != HEAD:
         raise ConsoleError("schema_mismatch", {"found": found, "needed": HEAD, "newer": found > HEAD})
+
+
+def _not_adopted() -> ConsoleError:
+    facts = {"found": None, "needed": HEAD, "newer": False, "table": legacy_table.NAME}
+    return ConsoleError("schema_mismatch", {"problem": "not_adopted", **facts})
 
 
 def _is_missing(file: Path) -> bool:
@@ -65,10 +76,24 @@ def read_state(database: Database) -> dict[str, str]:
     """Name and value of everything in `console_meta`, plus `schema`; not_our_database where there is none."""
     with database.read() as conn:
         tables = _tables(conn)
-        if "console_meta" not in tables or "alembic_version" not in tables:
+        versions = _versions(tables)
+        if "console_meta" not in tables or versions not in tables:
+            if legacy_table.is_there(conn, tables):
+                raise _not_adopted()
             code = "schema_mismatch" if not tables else "not_our_database"
             raise ConsoleError(code, {"found": None, "needed": HEAD, "newer": False})
-        return {str(row.name): str(row.value) for row in conn.execute(_STATE)}
+        return {str(row.name): str(row.value) for row in conn.execute(_STATE[versions])}
+
+
+def _versions(tables: AbstractSet[str]) -> str:
+    """Which table holds our version: of a database that wasn't empty when we came, one of our own name."""
+    came_later = "console_meta" not in tables and bool(tables - _PASSED_BY)
+    return OWN_VERSIONS if OWN_VERSIONS in tables or came_later else "alembic_version"
+
+
+def _versions_in(conn: Connection) -> str:
+    """The same by one cheap look: `console_meta` remembers it where it isn't the usual one."""
+    return remembered(conn, _VERSIONS_KEPT) or "alembic_version"
 
 
 def _tables(conn: Connection) -> set[str]:
@@ -80,10 +105,14 @@ def _tables(conn: Connection) -> set[str]:
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Bring the schema to this program's version; safe at any time, from two desks at once, and when broken off.
 
+    A table of credit checks that another application made is left as it is: it waits for its adoption.
     Returns the versions before and after. A database of somebody else or of a newer program is refused.
     """
     _make_folder(database)
-    with _alone(database), database.attempt() as tx:
+    if database.is_server:
+        with database.read() as conn:  # refused before anything of ours is made
+            _version(conn)
+    with upgrade_turn.alone(database), database.attempt() as tx:
         before = _version(tx.conn)
         if before is not None and before > HEAD:
             raise ConsoleError("schema_mismatch", {"found": before, "needed": HEAD, "newer": True})
@@ -91,33 +120,6 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             _run_alembic(tx.conn)
             _name_database(tx.conn)
     return before, HEAD
-
-
-@contextmanager
-def _alone(database: Database) -> Iterator[None]:
-    """One upgrade at a time. SQLite's is one transaction. On a server DDL commits by itself, and a named lock holds
-    on one node of a cluster only; a row, taken by compare-and-swap and given back by its time, holds everywhere.
-    """
-    if not database.is_server:
-        yield
-        return
-    with database.attempt() as tx:
-        tx.conn.execute(_MAKE_TURN)
-    token, deadline = str(uuid.uuid4()), time.monotonic() + _TURN_MS / 1000
-    while not database.write(lambda tx: _take_turn(tx.conn, token)):
-        if time.monotonic() >= deadline:
-            raise ConsoleError("database_locked", {"problem": "another_upgrade"})
-        time.sleep(0.2)
-    try:
-        yield
-    finally:
-        database.write(lambda tx: tx.conn.execute(_END_TURN, {"token": token}))
-
-
-def _take_turn(conn: Connection, token: str) -> bool:
-    conn.execute(_FIRST_TURN)
-    conn.execute(_TAKE_TURN, {"token": token, "ms": _TURN_MS})
-    return bool(conn.scalar(_WHOSE_TURN) == token)
 
 
 def _make_folder(database: Database) -> None:
@@ -130,11 +132,25 @@ def _make_folder(database: Database) -> None:
 
 def _version(conn: Connection) -> str | None:
     tables = _tables(conn)
-    if "alembic_version" in tables and "console_meta" in tables:
-        return str(conn.scalar(_VERSION))
-    if tables - {"sqlite_sequence", "console_upgrade"}:
-        raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
+    versions = _versions(tables)
+    if versions in tables and "console_meta" in tables:
+        found = conn.scalar(_VERSION[versions])
+        return None if found is None else str(found)
+    _require_welcome(conn, tables)
     return None
+
+
+def _require_welcome(conn: Connection, tables: AbstractSet[str]) -> None:
+    """We make a home in an empty database, in one that an upgrade of ours was broken off in, and beside a table of
+    credit checks that can be adopted, if nobody there has tables of our names.
+    """
+    if upgrade_turn.TABLE in tables or not tables - _PASSED_BY:
+        return
+    if not legacy_table.is_there(conn, tables):
+        raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
+    taken = sorted(tables & set(tables_of_ours.tables) - {legacy_table.NAME})
+    if taken:
+        raise ConsoleError("not_our_database", {"problem": "names_taken", "tables": taken[:10]})
 
 
 def _run_alembic(conn: Connection) -> None:
@@ -144,6 +160,7 @@ def _run_alembic(conn: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = conn
+    config.attributes["versions"] = _versions(_tables(conn))
     command.upgrade(config, "head")
 
 
@@ -156,6 +173,11 @@ def _name_database(conn: Connection) -> None:
         ),
         {"id": str(uuid.uuid4())},
     )
+    versions = _versions(_tables(conn))
+    if versions == OWN_VERSIONS:
+        remember(conn, _VERSIONS_KEPT, versions)
+    if legacy_table.waits(conn):
+        remember(conn, ADOPTION, WAITING)
 
 
 _REMEMBERED = text("SELECT value FROM console_meta WHERE name = :name")

@@ -1,7 +1,7 @@
 """The tables as SQLAlchemy Core sees them; migrations build them, a test keeps both in step."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from sqlalchemy import (
@@ -24,7 +24,7 @@ from sqlalchemy.dialects import mysql, sqlite
 
 from console.store import claim_sql
 
-HEAD = "0002"
+HEAD = "0003"
 """The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
 
 metadata = MetaData()
@@ -49,7 +49,12 @@ class _NeverZero(mysql.DATETIME):
     """A server keeps 0000-00-00 for applications that don't ask for strictness; the driver hands it out as text."""
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        return lambda value: value if isinstance(value, datetime) else None
+        def read(value: Any) -> datetime | None:
+            if isinstance(value, date) and not isinstance(value, datetime):  # an adopted column of days
+                return datetime.combine(value, time())
+            return value if isinstance(value, datetime) else None
+
+        return read
 
 
 _ByOthers = (
@@ -100,6 +105,9 @@ credit_checks = Table(
     Column("created_at", _Instant),
     Column("changed_at", _Instant),
     Column("version", Integer, nullable=False, server_default="1"),
+    # The zone in which purchased_at and expired_at are written; NULL is UTC. Adoption gives the column a default, so
+    # that rows which its other writers add say by themselves how they are read.
+    Column("dates_zone", String(40)),
     # Derived by the database, so that every reader and every index sees the same.
     Column("number_key", String(64), Computed(claim_sql.NUMBER_KEY["sqlite"], persisted=False)),
     Column("seen_status", String(20), Computed(claim_sql.SEEN_STATUS, persisted=False)),

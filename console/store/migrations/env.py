@@ -5,6 +5,9 @@ from alembic import context
 from console.store.schema import metadata
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=metadata, transactional_ddl=False)
+versions = context.config.attributes["versions"]
+context.configure(
+    connection=connection, target_metadata=metadata, transactional_ddl=False, version_table=versions
+)
 with context.begin_transaction():
     context.run_migrations()

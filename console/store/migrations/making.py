@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+LEGACY = "hansha_alarmbox_credit_checks"
 _ON_SERVERS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 _ORIGINAL = ("purchased_at", "expired_at")
 """Columns that other applications write keep the type that they were written for."""
@@ -26,17 +27,25 @@ def create_table(name: str, *parts: Any, **options: Any) -> None:
 
 
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
-    """`op.create_index`, unless it is there, or the table has the original columns only and waits for adoption."""
-    looked = sa.inspect(op.get_bind())
-    there = {index["name"] for index in looked.get_indexes(table)}
-    if name not in there and set(columns) <= {column["name"] for column in looked.get_columns(table)}:
+    """`op.create_index`, unless it is there, or the table is another application's and waits for adoption."""
+    there = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
+    if name not in there and not waits_for_adoption(table):
         op.create_index(name, table, columns, unique=unique)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """`op.add_column`, unless it is there."""
-    if column.name not in {found["name"] for found in sa.inspect(op.get_bind()).get_columns(table)}:
+    """`op.add_column`, unless it is there, or the table is another application's and waits for adoption."""
+    if column.name not in _columns(table) and not waits_for_adoption(table):
         op.add_column(table, _for_server(column) if on_server() else column)
+
+
+def waits_for_adoption(table: str) -> bool:
+    """A table with the original columns only, or one whose adoption was broken off: that brings all of it."""
+    return table == LEGACY and "claim_number" not in _columns(table)
+
+
+def _columns(table: str) -> set[str]:
+    return {str(found["name"]) for found in sa.inspect(op.get_bind()).get_columns(table)}
 
 
 def on_server() -> bool:
