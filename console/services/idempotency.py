@@ -125,7 +125,7 @@ class Idempotency:
     def _look(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
         """The database's answer. `epoch`: the cache was asked in it and has none."""
         with self._desk.database.read() as conn:
-            self._cache.refresh(lambda: idempotency.epoch(conn))
+            self._cache.refresh(lambda: idempotency.epoch(conn, self._desk.now()))
             found = idempotency.seen(conn, key)
         stored = None if found is None else answer(found, fingerprint)
         if stored is not None:
@@ -133,15 +133,15 @@ class Idempotency:
         return stored
 
     def _begin(self, tx: Transaction, new: NewOperation) -> Begun | str:
-        desk = self._desk
-        epoch = self._cache.refresh(lambda: idempotency.epoch(tx.conn))
+        desk, holder, now = self._desk, self._desk.holder(), self._desk.now()
+        epoch = self._cache.refresh(lambda: idempotency.epoch(tx.conn, now) or idempotency.new_epoch(tx, holder, now))
         found = idempotency.seen(tx.conn, new.key)
         if found is not None:
             stored = answer(found, new.fingerprint)
             if stored is not None:
                 return stored
             idempotency.set_aside(tx.conn, found.operation_id, new.key)
-        fence = journal.begin(tx, new, desk.holder(), desk.now(), desk.scale.lease_seconds(RUNNING_SECONDS))
+        fence = journal.begin(tx, new, holder, now, desk.scale.lease_seconds(RUNNING_SECONDS))
         return Begun(new.id, fence, new.key, new.fingerprint, epoch)
 
     def _end(self, begun: Begun, state: OperationState, result: str | None) -> bool:

@@ -4,8 +4,9 @@ An answer is believed when it is the final result of the key, sealed with the st
 present epoch, this key and this fingerprint. Everything else that Redis may hold, whoever wrote it, only leads to the
 database.
 
-The *epoch* is a random text in the database, replaced in the same transaction in which a result is forgotten. Whoever
-puts a result into Redis seals it for the epoch that was known before the result was read or stored; however late it
+The *epoch* is a random text in the database, replaced in the same transaction in which a result is forgotten, and
+every hour, so that a database from a backup is not answered with what became of it in days that it lost. Whoever puts
+a result into Redis seals it for the epoch that was known before the result was read or stored; however late it
 is written, it can't be opened once the result has been forgotten and that is known. A process learns the epoch from
 the database, and asks Redis only within the second that follows. For the rest of that second a mark stands where the
 forgotten result was, and no result covers it. So with Redis at hand a forgotten result is forgotten at once, and
@@ -91,13 +92,13 @@ class Cache(NoCache):
         self._link.close()
 
     def refresh(self, read: Callable[[], str]) -> str | None:
-        """The epoch, by `read` from the database if it was learnt more than a second ago."""
+        """The epoch, by `read` from the database if it was learnt more than a second ago; "" when there is none."""
         if self._epoch() is None:
             asked_at = uptime_ms()
             learnt = (asked_at, read())
             with self._lock:
                 self._known = max(self._known, learnt)
-        return self._known[1]
+        return self._epoch()
 
     def recall(self, key: str, fingerprint: str) -> Glance:
         """The final result of a key that was used with this fingerprint, if Redis knows it."""
@@ -138,7 +139,7 @@ class Cache(NoCache):
 
     def _epoch(self) -> str | None:
         asked_at, epoch = self._known
-        return epoch if uptime_ms() - asked_at < EPOCH_MS else None
+        return epoch or None if uptime_ms() - asked_at < EPOCH_MS else None
 
     def _unlock(self) -> None:
         if self._keys is None:

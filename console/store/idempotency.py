@@ -2,16 +2,17 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from console.domain.records import OperationState
-from console.store import leases as named_leases
+from console.store import leases
 from console.store.engine import Transaction
 from console.store.lease_time import is_live
 from console.store.leases import Holder, aware, naive
-from console.store.schema import leases, operations
+from console.store.schema import leases as named_leases
+from console.store.schema import operations
 
 _t = operations.c
 _BY_KEY = select(
@@ -26,12 +27,15 @@ _STORE = (
 _KEY_OF = select(_t.idempotency_key).where(_t.id == bindparam("of")).with_for_update(read=True)
 _ENDED = _KEY_OF.where(_t.fence == bindparam("held"), _t.state == bindparam("to"))
 _SET_ASIDE = update(operations).where(_t.id == bindparam("of")).values(idempotency_key=bindparam("key"))
+LONGEST_EPOCH = timedelta(hours=1)
+_l = named_leases.c
 _EPOCH_ROW = {"of": "idempotency_cache"}
-_EPOCH = select(leases.c.token).where(leases.c.name == bindparam("of"), leases.c.slot == 0)
-_NEXT_EPOCH = (
-    update(leases)
-    .where(leases.c.name == bindparam("of"), leases.c.slot == 0)
-    .values(token=bindparam("token_"), fence=leases.c.fence + 1)
+_IS_EPOCH = and_(_l.name == bindparam("of"), _l.slot == 0)
+_EPOCH = select(_l.token, _l.since).where(_IS_EPOCH)
+_NEW_EPOCH = (
+    update(named_leases)
+    .where(_IS_EPOCH)
+    .values(token=bindparam("token_"), since=bindparam("since_"), fence=_l.fence + 1)
 )
 
 
@@ -78,12 +82,23 @@ def set_aside(conn: Connection, operation_id: str, key: str) -> None:
 
 def forget(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
     """Set a result aside and begin a new epoch: wherever else it was kept, it counts no more."""
-    set_aside(tx.conn, operation_id, key)
-    if tx.conn.execute(_NEXT_EPOCH, _EPOCH_ROW | {"token_": str(uuid.uuid4())}).rowcount == 0:
-        named_leases.take(tx, _EPOCH_ROW["of"], holder, now, 0.0)
     tx.prove_by(lambda conn: conn.scalar(_KEY_OF, {"of": operation_id}) != key)
+    set_aside(tx.conn, operation_id, key)
+    new_epoch(tx, holder, now)
 
 
-def epoch(conn: Connection) -> str:
-    """Changes whenever a result is forgotten; the token of a lease that nobody holds."""
-    return conn.scalar(_EPOCH, _EPOCH_ROW) or ""
+def epoch(conn: Connection, now: datetime) -> str:
+    """A random text that changes whenever a result is forgotten, and every hour, so that a backup has an old one.
+
+    Empty where there is none, or one that is too old. It is the token of a lease that nobody holds.
+    """
+    row = conn.execute(_EPOCH, _EPOCH_ROW).first()
+    return row.token if row and abs(now - aware(row.since)) < LONGEST_EPOCH else ""
+
+
+def new_epoch(tx: Transaction, holder: Holder, now: datetime) -> str:
+    """Begin another one."""
+    token = {"token_": str(uuid.uuid4()), "since_": naive(now)}
+    if tx.conn.execute(_NEW_EPOCH, _EPOCH_ROW | token).rowcount == 0:
+        leases.take(tx, _EPOCH_ROW["of"], holder, now, 0.0)
+    return epoch(tx.conn, now)

@@ -82,6 +82,18 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> HandUptime:
     return HandUptime(monkeypatch)
 
 
+@pytest.fixture
+def hurried() -> None:
+    """How long an answer may take is what this is about."""
+
+
+@pytest.fixture(autouse=True)
+def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everywhere else Redis has the time of a busy machine."""
+    if "hurried" not in request.fixturenames:
+        monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 10.0)
+
+
 def kept(cache: Cache, result: str = RESULT, epoch: str = "first") -> None:
     cache.keep(KEY, PRINT, result, epoch)
 
@@ -260,6 +272,7 @@ def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Re
 
 
 @pytest.mark.expects_log("a value that is too large to be an answer")
+@pytest.mark.usefixtures("hurried")
 def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog: pytest.LogCaptureFixture) -> None:
     """A value of 50 MB: given up after 64 KB, within the time of an answer."""
     with opened(own_server.url) as cache:
@@ -283,6 +296,7 @@ STRANGE = {
 
 @pytest.mark.expects_log("a server that is no Redis")
 @pytest.mark.parametrize("why", STRANGE)
+@pytest.mark.usefixtures("hurried")
 def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever it answers, and however slowly: no result, no exception, no waiting, one line in the log."""
     with strange_server(STRANGE[why]) as url:
@@ -297,6 +311,7 @@ def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.expects_log("a server that is slow")
+@pytest.mark.usefixtures("hurried")
 def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     """A byte every ten milliseconds, each in time: the answer as a whole isn't."""
     with strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url:
@@ -329,6 +344,7 @@ def lasted(call: Callable[[], object]) -> float:
 
 
 @pytest.mark.expects_log("Redis is killed")
+@pytest.mark.usefixtures("hurried")
 def test_a_killed_server_costs_one_line(
     own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -351,6 +367,7 @@ def test_a_killed_server_costs_one_line(
 
 
 @pytest.mark.expects_log("Redis hangs")
+@pytest.mark.usefixtures("hurried")
 def test_a_hung_server_is_waited_for_once(
     own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,0 +1,279 @@
+"""The idempotency service with a Redis in front: the same answers, sooner; and the keys it is asked by."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from console.app import Console, open_console
+from console.domain.errors import ConsoleError
+from console.services.idempotency import LONGEST_KEY, Begun, Idempotency, payment_key, refund_key
+from console.settings import Settings
+from console.store import cache as caches
+from console.store import redis_link
+from console.store.cache import Cache
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import NOWHERE, HandClock
+from tests.support.server_fixtures import need
+from tests.support.servers import RedisServer, redis
+
+KEY, PRINT, RESULT = payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
+
+
+@pytest.fixture(autouse=True)
+def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
+    """The second for which an epoch is known passes when the test says so; Redis has the time of a busy machine."""
+    monkeypatch.setattr(caches, "uptime_ms", hand_clock.uptime_ms)
+    monkeypatch.setattr(redis_link, "ANSWER_SECONDS", 10.0)
+    return hand_clock
+
+
+@pytest.fixture(scope="module")
+def own_redis() -> Iterator[RedisServer]:
+    """To be emptied."""
+    need("redis")
+    with redis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(own_redis: RedisServer) -> RedisServer:
+    """Empty: the databases of tests are copies of one, which Redis can't tell from one another."""
+    empty(own_redis)
+    return own_redis
+
+
+def empty(server: RedisServer) -> None:
+    with Redis.from_url(server.url) as client:
+        client.flushall()
+
+
+@contextmanager
+def at_desk(place: Place, server: RedisServer, clock: HandClock, number: int = 0) -> Iterator[Console]:
+    """A desk that is connected to Redis and has used the database a moment ago."""
+    with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
+        assert cache_of(console.idempotency).connect()
+        assert console.idempotency.release(begun(console.idempotency, key="any other key"))
+        yield console
+
+
+@pytest.fixture
+def console(place: Place, redis_server: RedisServer, uptime: HandClock) -> Iterator[Console]:
+    with at_desk(place, redis_server, uptime) as desk:
+        yield desk
+
+
+@pytest.fixture
+def once(console: Console) -> Idempotency:
+    return console.idempotency
+
+
+@pytest.fixture
+def other(place: Place, redis_server: RedisServer, uptime: HandClock, console: Console) -> Iterator[Idempotency]:
+    """The same service at another desk."""
+    with at_desk(place, redis_server, uptime, 1) as desk:
+        yield desk.idempotency
+
+
+def cache_of(once: Idempotency) -> Cache:
+    cache = once._cache
+    assert isinstance(cache, Cache)
+    return cache
+
+
+def begun(once: Idempotency, fingerprint: str = PRINT, key: str = KEY) -> Begun:
+    taken = once.try_(key, fingerprint, action="payment.start", subject=("payment", 1))
+    assert isinstance(taken, Begun)
+    return taken
+
+
+def done(once: Idempotency, result: str = RESULT) -> None:
+    assert once.store(begun(once), result)
+
+
+def refusal(call: Callable[[], object]) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        call()
+    return caught.value
+
+
+def just_before(patch: pytest.MonkeyPatch, cache: Cache, name: str, act: Callable[[], object]) -> None:
+    """The cache's owner is held up in front of this call, once, while something else happens."""
+    method = getattr(cache, name)
+
+    def late(*words: Any) -> Any:
+        patch.setattr(cache, name, method)
+        act()
+        return method(*words)
+
+    patch.setattr(cache, name, late)
+
+
+def test_what_is_done_is_answered_without_the_database(
+    console: Console, once: Idempotency, other: Idempotency
+) -> None:
+    """A result that one desk stored: another desk gets it from Redis, to a check as to another try."""
+    done(other)
+    transactions: list[int] = []
+    console.database.observer = transactions.append
+    for _ in range(100):
+        assert once.check(KEY, PRINT) == RESULT
+        assert once.try_(KEY, PRINT, action="payment.start", subject=("payment", 1)) == RESULT
+    assert transactions == []
+
+
+def test_the_database_is_asked_again_after_a_second(console: Console, once: Idempotency, uptime: HandClock) -> None:
+    """Who asks rarely asks the database."""
+    done(once)
+    transactions: list[int] = []
+    console.database.observer = transactions.append
+    for _ in range(3):
+        uptime.at += timedelta(seconds=1)
+        assert once.check(KEY, PRINT) == RESULT
+        assert once.check(KEY, PRINT) == RESULT
+    assert transactions == [1, -1] * 3
+
+
+def test_only_results_are_answered_from_the_cache(once: Idempotency, other: Idempotency, uptime: HandClock) -> None:
+    """In flight, other fingerprint, unknown outcome: refused, with everything that the database knows."""
+    begun(other)
+    running = refusal(lambda: once.check(KEY, PRINT))
+    assert (running.code, set(running.detail)) == ("in_progress", {"operation_id", "since", "holder"})
+    assert refusal(lambda: begun(once)).code == "in_progress"
+    assert refusal(lambda: once.check(KEY, "9900 JPY")).code == "possible_repeat"
+    uptime.at += timedelta(minutes=1)
+    uptime.sleep(0)  # time has passed for the database's clock too
+    assert refusal(lambda: once.check(KEY, PRINT)).code == "outcome_unknown"
+
+
+def test_another_fingerprint_is_refused_whatever_redis_says(once: Idempotency, other: Idempotency) -> None:
+    """The result is in Redis, and still whoever asks for something else under the key is refused."""
+    done(other)
+    assert once.check(KEY, PRINT) == RESULT
+    assert refusal(lambda: once.check(KEY, "9900 JPY")).code == "possible_repeat"
+    assert refusal(lambda: begun(once, "9900 JPY")).code == "possible_repeat"
+
+
+def test_a_released_key_is_free_everywhere(once: Idempotency, other: Idempotency) -> None:
+    """What came to nothing may be tried at once, elsewhere and otherwise."""
+    first = begun(other)
+    assert refusal(lambda: begun(once)).code == "in_progress"
+    assert other.release(first)
+    assert once.check(KEY, PRINT) is None
+    assert once.store(begun(once, "9900 JPY"), "second")
+    assert other.check(KEY, "9900 JPY") == "second"
+    assert refusal(lambda: other.check(KEY, PRINT)).code == "possible_repeat"
+
+
+def test_a_deleted_result_is_gone_everywhere_at_once(once: Idempotency, other: Idempotency) -> None:
+    """Deleted at one desk, it is not answered at another, and the key can be used anew there."""
+    done(once)
+    assert other.check(KEY, PRINT) == RESULT
+    assert once.delete(KEY)
+    assert other.check(KEY, PRINT) is None
+    assert once.check(KEY, PRINT) is None
+    done(other, "second")
+    assert once.check(KEY, PRINT) == other.check(KEY, PRINT) == "second"
+
+
+def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
+    once: Idempotency, other: Idempotency, redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader is held up between the database and Redis; meanwhile the result is deleted elsewhere."""
+    done(once)
+    empty(redis_server)
+    just_before(monkeypatch, cache_of(other), "keep", lambda: once.delete(KEY))
+    assert other.check(KEY, PRINT) == RESULT  # it was so when it was read
+    assert other.check(KEY, PRINT) is None
+    assert once.check(KEY, PRINT) is None
+
+
+def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
+    once: Idempotency, other: Idempotency, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first one's COMMIT is through; before it reaches Redis the key is deleted and used again elsewhere."""
+
+    def used_again() -> None:
+        assert other.delete(KEY)
+        done(other, "second")
+
+    just_before(monkeypatch, cache_of(once), "keep", used_again)
+    done(once, "first")
+    for _ in range(3):
+        assert once.check(KEY, PRINT) == other.check(KEY, PRINT) == "second"
+        uptime.at += timedelta(seconds=1)
+
+
+def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
+    once: Idempotency, other: Idempotency, uptime: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who deleted died after COMMIT, or Redis was out of its reach: the old result ends with the second."""
+    done(once)
+    assert other.check(KEY, PRINT) == RESULT
+    monkeypatch.setattr(cache_of(once)._link, "ask", lambda *_: None)
+    assert once.delete(KEY)
+    assert once.check(KEY, PRINT) is None
+    uptime.at += timedelta(seconds=1)
+    assert other.check(KEY, PRINT) is None
+    done(other, "second")
+    assert once.check(KEY, PRINT) == "second"
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_restored_database_is_not_answered_from_days_it_lost(
+    once: Idempotency, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
+) -> None:
+    """What Redis has of the time after a backup says nothing about the backup, an hour later or after a delete."""
+    backup = place.folder / "backup.db"
+    place.sql(f"VACUUM INTO '{backup}'")
+    done(once)
+    if forgotten:
+        once.delete(KEY)
+        done(once, "of a day that never was")
+    else:
+        uptime.at += timedelta(hours=1)
+    again = {"DATABASE_URL": f"sqlite:///{backup}", "REDIS_URL": redis_server.url}
+    with open_console(Settings.load(place.told(NOWHERE, desk=1) | named(again)), uptime) as restored:
+        assert cache_of(restored.idempotency).connect()
+        for _ in range(2):
+            assert restored.idempotency.check(KEY, PRINT) is None
+        assert isinstance(begun(restored.idempotency), Begun)
+
+
+def named(told: Mapping[str, str]) -> dict[str, str]:
+    return {f"CONSOLE_{name}": value for name, value in told.items()}
+
+
+def test_a_flush_loses_nothing(once: Idempotency, other: Idempotency, redis_server: RedisServer) -> None:
+    """Emptied at any moment: in flight, done, asked again."""
+    first = begun(once)
+    empty(redis_server)
+    assert refusal(lambda: begun(other)).code == "in_progress"
+    assert once.store(first, RESULT)
+    empty(redis_server)
+    assert once.check(KEY, PRINT) == other.check(KEY, PRINT) == RESULT
+
+
+# Keys
+
+
+def test_keys_are_spelt_as_agreed() -> None:
+    """The forms that other programs know."""
+    assert payment_key("M-1", "ORD/2026-11_1") == "idempotent:payment:M-1:ORD/2026-11_1"
+    assert refund_key(17, "op-a", 3300) == "idempotent:refund:17:op-a:3300"
+    assert payment_key("M-1", "ORD-1", repeat=2) == "idempotent:payment:M-1:ORD-1:2"
+    assert refund_key(17, "op-a", 3300, repeat=1) == "idempotent:refund:17:op-a:3300:1"
+
+
+def test_no_two_orders_share_a_key() -> None:
+    """Colons, percent signs, other letters, great lengths: different parts, different keys, all of them short."""
+    parts = ("a", "a:b", "b", "a%3Ab", "b:2", "注文", "注文１", "x" * 300, "x" * 299 + "y", "", "a b", "A")
+    keys = {payment_key(merchant, order) for merchant in parts for order in parts}
+    keys |= {payment_key(merchant, order, repeat=2) for merchant in parts for order in parts}
+    assert len(keys) == 2 * len(parts) ** 2
+    assert all(key.isascii() and len(key) <= LONGEST_KEY for key in keys)
