@@ -17,6 +17,7 @@ ROLES_FOR: Mapping[str, frozenset[str]] = {
     "due_tasks": frozenset({OPERATOR, APPROVER, WORKER}),
     "audit_own": frozenset({OPERATOR, APPROVER}),
     "audit": frozenset({AUDITOR}),
+    "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # their own entries, or all
     "schema": frozenset({ADMIN}),
 }
 

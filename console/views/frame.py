@@ -10,6 +10,7 @@ from console import wording
 from console.views.entry.curtain import Curtain
 from console.views.first_window import FirstWindow
 from console.views.look.tokens import tokens
+from console.views.pages.no_right import NoRightPage, right_for
 from console.views.pages.page import Page
 from console.views.pages.sheet import PageSheet
 from console.views.routes import AuditRoute, HomeRoute, LookupRoute, QueuesRoute, Route
@@ -60,6 +61,8 @@ class Frame(QObject):
         seat.left.connect(self.back)
         seat.told.connect(self._tell)
         seat.standing_changed.connect(self._count)
+        seat.people_changed.connect(self._look_at_rights)
+        seat.person_changed.connect(self._look_at_rights)
         self._clock = QTimer(self, interval=1_000)
         self._clock.timeout.connect(self._tick)
         self._clock.start()
@@ -173,12 +176,21 @@ class Frame(QObject):
         page.entered()
 
     def _page_for(self, route: Route) -> Page | None:
-        kind = type(route)
+        barred = bool(self.seat.lacks(right_for(route)))
+        kind = NoRightPage if barred else type(route)
         if kind not in self._pages and self.make_page is not None:
-            page = self._pages[kind] = self.make_page(route)
+            page = self._pages[kind] = NoRightPage(self.seat) if barred else self.make_page(route)
             self._sheets[page] = PageSheet(page)
             self.stack.addWidget(self._sheets[page])
         return self._pages.get(kind)
+
+    @Slot()
+    def _look_at_rights(self) -> None:
+        """Another person, or who they are is known by now: the same place, seen or barred."""
+        if self._way and self.page is not None:
+            barred = bool(self.seat.lacks(right_for(self._way[-1])))
+            if barred != isinstance(self.page, NoRightPage):
+                self._show(self._way[-1])
 
     @Slot(str)
     def _go_to_place(self, key: str) -> None:

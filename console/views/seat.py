@@ -1,7 +1,7 @@
 """What every page stands on: the services once they are here, who acts, the language, and whom to tell."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -13,59 +13,19 @@ from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
 from console.domain.permissions import ROLES_FOR, WORKER, may
 from console.domain.records import CreditCheck, Person
-from console.domain.results import QueueCount, UnfinishedWork
 from console.views.desk_api import Desk, Settings
 from console.views.look.tokens import Language, ThemeName, Tone
 from console.views.routes import Route
+from console.views.standing import Note, Reach, Standing, Visit
 from console.views.tables.book import Page
 from console.views.tables.paging import Fetch
 from console.views.tasks import Failure, Runner, TaskHandle
 
+__all__ = ["Note", "Reach", "Seat", "Standing", "Visit"]
+
 T = TypeVar("T")
 Call = Callable[[Desk], T]
 _MOST_RECENT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A short message for some seconds."""
-
-    words: str
-    detail: str = ""
-    shape: str = "check"
-    tone: Tone = "good"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How things stand, read together: counts per queue, and everything begun and not ended."""
-
-    counts: tuple[QueueCount, ...] = ()
-    unfinished: tuple[UnfinishedWork, ...] = ()
-    read_at: datetime | None = None
-
-    def count(self, queue: str) -> QueueCount | None:
-        return next((one for one in self.counts if one.queue == queue), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """How the services and the provider answer: seconds of the last answer, None before one; since when silent."""
-
-    service_seconds: float | None = None
-    lost_since: datetime | None = None
-    provider_seconds: float | None = None
-    provider_at: datetime | None = None
-    provider_silent: bool = False
-    provider_missing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A record that was opened, and when."""
-
-    record: CreditCheck
-    at: datetime
 
 
 class Seat(QObject):
@@ -107,6 +67,7 @@ class Seat(QObject):
         self.theme: ThemeName | None = None
         self.operator = settings.operator
         self.people: tuple[Person, ...] = ()
+        self.people_known = False
         self.due_at: datetime | None = None
         self.standing = Standing()
         self.reach = Reach()
@@ -224,14 +185,35 @@ class Seat(QObject):
             self.language = language
             self.language_changed.emit()
 
+    # -- rights: the service decides; here is only what to say before anybody asks it
+
+    @property
+    def me(self) -> Person | None:
+        """Who acts, as the database knows them; None while that isn't known, or where nobody of that name is."""
+        return next((one for one in self.people if one.name == self.operator), None)
+
     def why_not(self, right: str) -> str:
-        """Why the person can't do that now, with who may; "" when nothing speaks against it. The service decides."""
+        """Why the person can't do that now, with who may; "" when nothing speaks against it."""
         if self.reach.lost_since is not None:
             return self.say("reason.not_connected", since=self.reach.lost_since)
-        person = next((one for one in self.people if one.name == self.operator), None)
-        if not self.people or (person is not None and may(person, right)):
+        return self.lacks(right)
+
+    def lacks(self, right: str) -> str:
+        """Why the person may not do that at all, whatever else holds; "" while the people aren't known yet."""
+        person = self.me
+        if not self.people_known or self.anybody_may or (person is not None and may(person, right)):
             return ""
-        return self.needs(ROLES_FOR[right], self.others_who(right))
+        if person is None:
+            return self.say("reason.unknown_person", name=self.operator or self.say("person.nobody"))
+        others = self.others_who(right)
+        if person.roles & ROLES_FOR[right]:
+            return self.say("reason.may_not_buy_people" if others else "reason.may_not_buy", people=others)
+        return self.needs(ROLES_FOR[right], others)
+
+    @property
+    def anybody_may(self) -> bool:
+        """Without accounts, and while no operators are kept, anybody holds every role."""
+        return not self.people and not self.settings.sign_in.is_server
 
     def needs(self, roles: Collection[str], people: Sequence[str]) -> str:
         """Which role it takes, and who has it as far as that is known."""
@@ -269,7 +251,7 @@ class Seat(QObject):
 
     def know(self, people: tuple[Person, ...]) -> None:
         """Everybody who may act; nobody where no operators are kept."""
-        self.people = people
+        self.people, self.people_known = people, True
         self.people_changed.emit()
 
     def due_ran(self) -> None:

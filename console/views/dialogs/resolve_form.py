@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
+from console.domain.permissions import same_person
 from console.domain.records import CheckState, CreditCheck, Operation
 from console.views.look.painting import draw_frame
 from console.views.look.theme import look
@@ -155,9 +156,18 @@ class ResolveForm(QWidget):
         needs = "" if has else say("dialog.resolve.needs_evidence")
         by_number = kind == NUMBER
         self._allow(self.bought, "bought", needs or ("" if by_number else say("dialog.resolve.needs_number")))
-        self._allow(self.unbought, "unbought", needs or (say("dialog.resolve.number_proves") if by_number else ""))
+        unproven = say("dialog.resolve.number_proves") if by_number else self._why_not_second()
+        self._allow(self.unbought, "unbought", needs or unproven)
         self._show_effect()
         self.changed.emit()
+
+    def _why_not_second(self) -> str:
+        """Half a decision waits for an approver other than the one who began it."""
+        if self._proposer is None:
+            return ""
+        if same_person(self._proposer, self._seat.operator or ""):
+            return self._seat.say("dialog.resolve.began_yourself", people=self._seat.others_who("resolve_second"))
+        return self._seat.lacks("resolve_second")
 
     def _allow(self, radio: RadioButton, name: str, why_not: str) -> None:
         radio.setEnabled(not why_not)

@@ -104,6 +104,14 @@ class Acts(QObject):
         else:
             self._seat.tell(self._seat.say("reason.outcome_known"), shape="square_bang", tone="care")
 
+    def resolve_operation(self, operation: Operation) -> None:
+        """What only this desk knows."""
+        if self._off("resolve"):
+            return
+        from console.views.dialogs.resolve import ResolveDialog
+
+        ResolveDialog(self._seat, operation, None, self._page.window()).open()
+
     def purchase(self, number: str, client: str | None = None) -> None:
         """Read the plan of this moment, then show it."""
         seat = self._seat

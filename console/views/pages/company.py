@@ -16,6 +16,7 @@ from console.views.pages.columns import check_columns
 from console.views.pages.live_panel import LivePanel
 from console.views.pages.matters import MatterList
 from console.views.pages.page import in_order
+from console.views.pages.rights import guarded
 from console.views.pages.static_table import StaticTable
 from console.views.seat import Seat
 from console.views.tables.columns import Column
@@ -59,10 +60,6 @@ class CompanyView(QWidget):
         middle.setStretch(0, 1)
         whole.addLayout(middle, 1)
         self._connect()
-        seat.people_changed.connect(self._show_rights)
-        seat.person_changed.connect(self._show_rights)
-        seat.reach_changed.connect(self._show_rights)
-        self._show_rights()
 
     def _head(self) -> QWidget:
         say = self._seat.say
@@ -71,7 +68,8 @@ class CompanyView(QWidget):
         self.copyable.copied.connect(self._acts.tell_copied)
         self.facts = Words("", "body", "muted")
         self.read_at = Words("", "small", "muted")
-        self.buy_button = KeyButton(say("action.purchase"), "B", "primary", binds=False)
+        buy = KeyButton(say("action.purchase"), "B", "primary", binds=False)
+        self.buy_button = guarded(self._seat, buy, "purchase")
         self.buy_button.clicked.connect(self.buy)
         label = Words(say("field.corporation_number"), "small", "muted")
         head = Surface(edge="bottom")
@@ -144,15 +142,6 @@ class CompanyView(QWidget):
 
     def trail(self) -> tuple[int, ...]:
         return tuple(record.id for record in self.records)
-
-    @Slot()
-    def _show_rights(self) -> None:
-        """Buying is off, with the reason, for who may not."""
-        why_not = self._seat.why_not("purchase")
-        if why_not:
-            self.buy_button.set_off(why_not)
-        else:
-            self.buy_button.set_on()
 
     # -- acting
 

@@ -9,6 +9,7 @@ from console import wording
 from console.domain.records import CreditCheck
 from console.views import record_words as words
 from console.views.pages.counts import Line, LineButton
+from console.views.pages.rights import Reasons, guarded
 from console.views.seat import Seat
 from console.views.widgets.badge import Badge
 from console.views.widgets.base import Sign, Surface, Words, column, row
@@ -86,18 +87,17 @@ class LivePanel(Surface):
         link = LinkButton(seat.say("action.open_record"), chevron=True)
         link.setProperty("record", record.id)
         link.clicked.connect(self._open)
-        buttons: list[QWidget | None] = [*self._buttons(record), link, None]
-        part.setLayout(
-            column(badges, self._facts(record), row(*buttons, gap=8), gap=12, margins=(_PAD, 14, _PAD, 14))
-        )
+        buttons = self._buttons(record)
+        acts = column(row(*buttons, link, None, gap=8), Reasons(*buttons), gap=4)
+        part.setLayout(column(badges, self._facts(record), acts, gap=12, margins=(_PAD, 14, _PAD, 14)))
         return part
 
-    def _buttons(self, record: CreditCheck) -> list[QWidget]:
+    def _buttons(self, record: CreditCheck) -> list[KeyButton]:
         say = self._seat.say
         if record.incomplete and record.state == "success":
             button = KeyButton(say("action.refetch"), "F", binds=False)
             button.clicked.connect(self.refetched)
-            return [button]
+            return [guarded(self._seat, button, "refetch")]
         if record.pdf_file_path:
             button = KeyButton(say("action.open_pdf"), icon="document")
             button.setProperty("record", record.id)

@@ -1,6 +1,7 @@
 """One operation of the journal: what began, how it ended, and, where only this desk knows it, how to settle it."""
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QWidget
 
 from console import wording
 from console.domain.results import CreditCheckView, OperationView
@@ -9,6 +10,7 @@ from console.views.look.tokens import tokens
 from console.views.pages.acts import Acts
 from console.views.pages.page import Page
 from console.views.pages.record_facts import moment
+from console.views.pages.rights import Reasons, guarded
 from console.views.routes import OperationRoute, RecordRoute
 from console.views.seat import Seat
 from console.views.tasks import Failure
@@ -128,7 +130,7 @@ class OperationPage(Page):
         self.facts.deleteLater()
         self.facts = holder
 
-    def _buttons(self, view: OperationView) -> list[KeyButton]:
+    def _buttons(self, view: OperationView) -> list[QWidget]:
         say = self.seat.say
         if view.record.source != "desk":
             button = KeyButton(say("action.open_record"), kind="primary")
@@ -138,7 +140,8 @@ class OperationPage(Page):
         resolve.clicked.connect(self._resolve)
         probe = KeyButton(say("action.probe"), "P", binds=False)
         probe.clicked.connect(self._probe)
-        return [resolve, probe]
+        both = guarded(self.seat, resolve, "resolve"), guarded(self.seat, probe, "probe")
+        return [*both, Reasons(*both)]
 
     @Slot()
     def _open_record(self) -> None:
@@ -152,7 +155,5 @@ class OperationPage(Page):
 
     @Slot()
     def _resolve(self) -> None:
-        from console.views.dialogs.resolve import ResolveDialog
-
         if self.view is not None and self.view.record.source == "desk":
-            ResolveDialog(self.seat, self.view.record, None, self.window()).open()
+            self.acts.resolve_operation(self.view.record)

@@ -8,6 +8,7 @@ from console.domain.records import Certainty, CreditCheck
 from console.domain.results import QueueItem
 from console.views import record_words as words
 from console.views.look.tokens import tokens
+from console.views.pages.rights import Reasons, guarded
 from console.views.seat import Seat
 from console.views.widgets.badge import Badge
 from console.views.widgets.bars import Bar
@@ -101,11 +102,16 @@ class Preview(Surface):
         unknown = record.certainty is Certainty.UNKNOWN
         buttons = []
         if record.incomplete:
-            buttons.append(_button(say("action.refetch"), "F", self.refetched))
+            buttons.append(self._button(say("action.refetch"), "F", self.refetched, "refetch"))
         if unknown:
-            buttons.append(_button(say("action.resolve"), "E", self.resolved))
-        buttons.append(_button(say("action.probe"), "P", self.probed))
-        return column(flowing(*buttons, gap=8))
+            buttons.append(self._button(say("action.resolve"), "E", self.resolved, "resolve"))
+        buttons.append(self._button(say("action.probe"), "P", self.probed, "probe"))
+        return column(flowing(*buttons, gap=8), Reasons(*buttons))
+
+    def _button(self, text: str, key: str, pressed: object, right: str) -> KeyButton:
+        button = KeyButton(text, key, binds=False)
+        button.clicked.connect(pressed)
+        return guarded(self._seat, button, right)
 
     def _sides(self, record: CreditCheck) -> QWidget:
         seat = self._seat
@@ -123,8 +129,3 @@ class Preview(Surface):
         holder.setLayout(column(facts, margins=(_PAD, 14, _PAD, 14)))
         return holder
 
-
-def _button(text: str, key: str, pressed: object) -> KeyButton:
-    button = KeyButton(text, key, binds=False)
-    button.clicked.connect(pressed)
-    return button

@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.records import Certainty, CheckState
 from console.domain.results import AllowedAction, CreditCheckView
+from console.views.pages.rights import Reasons, guarded
 from console.views.seat import Seat
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
@@ -73,9 +74,9 @@ class RecordActions(QObject):
     def _reason(self, action: AllowedAction) -> str:
         """Why it is off, with the people who may where a role is missing."""
         needed = action.facts.get("needs")
+        right = {"renew": "purchase", "open_pdf": "read"}.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed, tuple):
-            right = {"renew": "purchase"}.get(action.action, action.action)
-            return self._seat.needs(needed, self._seat.others_who(right))
+            return self._seat.lacks(right) or self._seat.needs(needed, self._seat.others_who(right))
         return self._seat.say(action.reason or "reason.role", **action.facts)
 
     def _offer(self, view: CreditCheckView, allowed: dict[str, AllowedAction], form: FactForm) -> None:
@@ -85,9 +86,11 @@ class RecordActions(QObject):
             return  # the same buttons stay, and with them the focus
         self._offered = key
         if names:
-            form.set_actions(
-                *(self._make(name, "default" if place else "primary") for place, name in enumerate(names))
-            )
+            buttons = [self._make(name, "default" if place else "primary") for place, name in enumerate(names)]
+            for button in buttons:
+                if button.property("act") == "purchase":
+                    guarded(self._seat, button, "purchase")
+            form.set_actions(*buttons, Reasons(*buttons))
         else:
             form.set_actions(Words(self._seat.say("record.nothing_to_press"), "body", "muted"))
 

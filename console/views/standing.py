@@ -1,0 +1,50 @@
+"""What a window knows of how things stand, as values: counts, who answers, what was opened, short messages."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.domain.records import CreditCheck
+from console.domain.results import QueueCount, UnfinishedWork
+from console.views.look.tokens import Tone
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A short message for some seconds."""
+
+    words: str
+    detail: str = ""
+    shape: str = "check"
+    tone: Tone = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things stand, read together: counts per queue, and everything begun and not ended."""
+
+    counts: tuple[QueueCount, ...] = ()
+    unfinished: tuple[UnfinishedWork, ...] = ()
+    read_at: datetime | None = None
+
+    def count(self, queue: str) -> QueueCount | None:
+        return next((one for one in self.counts if one.queue == queue), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How the services and the provider answer: seconds of the last answer, None before one; since when silent."""
+
+    service_seconds: float | None = None
+    lost_since: datetime | None = None
+    provider_seconds: float | None = None
+    provider_at: datetime | None = None
+    provider_silent: bool = False
+    provider_missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A record that was opened, and when."""
+
+    record: CreditCheck
+    at: datetime
