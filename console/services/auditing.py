@@ -31,10 +31,14 @@ class Auditing:
         return entries
 
     def verify(self) -> int:
-        """How many rows fit. Raises audit_broken with detail.first_bad, the first row that does not fit; of a cut
-        tail the first missing one.
+        """How many rows fit. Checking takes no name; a named person needs the right.
+
+        Raises audit_broken with detail.first_bad, the first row that does not fit; of a cut tail the first missing
+        one.
         """
         desk = self._desk
+        if desk.operator is not None:
+            self._whose()
         with desk.database.read() as conn:
             result = audit.verify(conn, desk.spool.anchored(desk.database_id))
         if result.first_bad is not None:
@@ -67,7 +71,8 @@ class Auditing:
             return None
         if may(person, "audit_own"):
             return person.name
-        raise ConsoleError("not_allowed", {"operator": person.name, "needs": sorted(ROLES_FOR["audit"])})
+        needs = sorted(ROLES_FOR["audit_any"])
+        raise ConsoleError("not_allowed", {"operator": person.name, "reason": "role", "needs": needs})
 
 
 def _cells(entry: AuditEntry) -> tuple[str, ...]:

@@ -47,6 +47,7 @@ class Lookup:
         if not slips:
             return ()
         with self._desk.database.read() as conn:
+            self._desk.reader(conn)
             return credit_checks.known_numbers(conn, slips, 3)
 
     def suggest(self, text: str, limit: int = 20) -> tuple[CreditCheck, ...]:

@@ -41,6 +41,7 @@ class Queues:
     def counts(self) -> tuple[QueueCount, ...]:
         """How many wait in each queue, capped at 1,000."""
         with self._desk.database.read() as conn:
+            self._desk.reader(conn)
             lapsed = journal.lapsed_subjects(conn)
             found = [(name, *queues.count(conn, name, lapsed)) for name in queues.NAMES]
         cap = queues.COUNT_CAP
@@ -50,6 +51,7 @@ class Queues:
         """Everything begun and not ended: in the journal, and what only the desk's spool knows."""
         desk = self._desk
         with desk.database.read() as conn:
+            desk.reader(conn)
             lapsed = journal.lapsed_subjects(conn)
             held = {holder.name: holder for holder in leases.holders(conn)}
             begun = [(op, credit_checks.find(conn, op.subject_id or 0, lapsed)) for op in journal.unfinished(conn)]
@@ -61,6 +63,7 @@ class Queues:
     def holders(self) -> tuple[LeaseHolder, ...]:
         """Who holds which lease, oldest first."""
         with self._desk.database.read() as conn:
+            self._desk.reader(conn)
             return leases.holders(conn)
 
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:

@@ -1,0 +1,94 @@
+"""Who may do what: every action of the services for every role, and the refusal that says who may."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.permissions import ADMIN, APPROVER, AUDITOR, OPERATOR, WORKER
+from console.domain.records import Person, PurchaseRequest
+from tests.support.desks import NUMBERS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import quick_desk, quick_folder
+
+NUMBER, FREE = NUMBERS[0], NUMBERS[1]
+TEAM = (
+    Person("op-a", frozenset({OPERATOR}), may_buy=True),
+    Person("op-c", frozenset({OPERATOR}), may_buy=False),
+    Person("lead-b", frozenset({APPROVER}), may_buy=True),
+    Person("aud-e", frozenset({AUDITOR}), may_buy=False),
+    Person("adm-f", frozenset({ADMIN}), may_buy=False),
+    Person("auto-g", frozenset({WORKER}), may_buy=False),
+)
+Act = Callable[[Console, Path], object]
+LOOKING: dict[str, Act] = {
+    "lookup": lambda desk, _: desk.lookup.find(NUMBER),
+    "suggest": lambda desk, _: desk.lookup.suggest(NUMBER[:5]),
+    "neighbours": lambda desk, _: desk.lookup.neighbours(NUMBER[:-1] + "9"),
+    "show": lambda desk, _: desk.recovery.show("credit-check", 1),
+    "pdf": lambda desk, _: desk.credit_checks.read_pdf(1),
+    "queue": lambda desk, _: desk.recovery.queue("review"),
+    "counts": lambda desk, _: desk.recovery.counts(),
+    "unfinished": lambda desk, _: desk.recovery.unfinished(),
+    "holders": lambda desk, _: desk.recovery.holders(),
+}
+ACTING: dict[str, Act] = {
+    "probe": lambda desk, _: desk.recovery.probe("credit-check", 1),
+    "refetch": lambda desk, _: desk.credit_checks.refetch(1),
+}
+BUYING: dict[str, Act] = {"purchase": lambda desk, _: desk.credit_checks.purchase(PurchaseRequest(FREE, "2"))}
+DECIDING: dict[str, Act] = {"resolve": lambda desk, _: desk.recovery.resolve("credit-check", 1, "error", "words")}
+AUDITING: dict[str, Act] = {
+    "audit list": lambda desk, _: desk.audit.list(),
+    "audit verify": lambda desk, _: desk.audit.verify(),
+    "audit export": lambda desk, folder: desk.audit.export(folder / "audit.csv"),
+}
+WHO = {
+    "looking": {"op-a", "op-c", "lead-b", "aud-e", "auto-g"},
+    "acting": {"op-a", "op-c", "lead-b", "auto-g"},
+    "buying": {"op-a", "lead-b"},
+    "deciding": {"op-a", "op-c", "lead-b"},
+    "auditing": {"op-a", "op-c", "lead-b", "aud-e"},
+}
+KINDS = {"looking": LOOKING, "acting": ACTING, "buying": BUYING, "deciding": DECIDING, "auditing": AUDITING}
+CASES = [
+    (person.name, kind, name) for person in TEAM for kind, acts in KINDS.items() for name in acts
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def console() -> Iterator[Console]:
+    """A desk with one bought check and its people."""
+    with quick_folder() as folder, quick_desk(folder / "desk", LedgerVendor()) as desk:
+        desk.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+        for person in TEAM:
+            desk.people.add(person)
+        yield desk
+
+
+@pytest.mark.parametrize(("name", "kind", "act"), CASES)
+def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, name: str, kind: str, act: str) -> None:
+    """Whoever may is not refused for want of a right; whoever may not is, with the roles that may."""
+    with console.acting(name):
+        try:
+            KINDS[kind][act](console, tmp_path)
+        except ConsoleError as refused:
+            code, reason, needs = refused.code, refused.detail.get("reason"), refused.detail.get("needs")
+        else:
+            code, reason, needs = "", None, None
+    if name in WHO[kind]:
+        assert code != "not_allowed"
+    else:
+        assert (code, reason) == ("not_allowed", "may_not_buy" if name == "op-c" else "role")
+        assert isinstance(needs, list)
+        assert needs
+        assert ADMIN not in needs
+
+
+def test_nobody_of_the_team_is_somebody(console: Console) -> None:
+    """A name that the database doesn't know may nothing, and is told why."""
+    with console.acting("mallory"), pytest.raises(ConsoleError) as caught:
+        console.lookup.find(NUMBER)
+    assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "unknown_operator")
