@@ -1,0 +1,129 @@
+"""Goals 13 and 14 beside Redis: what the cache in front of the idempotency service costs, and how many it serves."""
+
+import time
+from collections.abc import Iterator
+from itertools import count
+from multiprocessing import get_context
+from typing import Any
+from uuid import uuid4
+
+from redis import Redis
+
+from console.services.idempotency import payment_key
+from console.store.cache import RUNNING_MS, Cache
+from tests.bench.figures import Row, centile, median, side_by_side, span, times
+from tests.support import servers
+
+_ROUNDS, _ENTRIES, _PROCESSES, _SECONDS = 3_000, 50_000, 4, 3.0
+_PRINT, _RESULT = "3300 JPY", '{"payment": 17}'
+_STORE_KEY = "a store key for measuring"
+_LEAST_A_SECOND = 10_000
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    missing = servers.missing("redis")
+    if missing:
+        for number in sorted(wanted):
+            yield Row(str(number), "idempotency, Redis", "–", "–", missing, "–", "≤ 1.25×", None)
+        return
+    with servers.redis() as server:
+        if 13 in wanted:
+            yield _check(server.url)
+            yield _served(server.url)
+        if 14 in wanted:
+            yield _first(server.url)
+            yield _size(server.url)
+
+
+def _cache(url: str) -> Cache:
+    cache = Cache(url, str(uuid4()), lambda: _STORE_KEY)
+    if not cache.connect():
+        raise RuntimeError("Redis can't be used")
+    _learn(cache)
+    return cache
+
+
+def _learn(cache: Cache) -> str | None:
+    """What the service does once a second with a read of the database."""
+    return cache.refresh(lambda: "an epoch, as long as an identifier is")
+
+
+def _check(url: str) -> Row:
+    cache, peer, key = _cache(url), Redis.from_url(url), payment_key("M-1", "ORD-000001")
+    cache.keep(key, _PRINT, _RESULT, _learn(cache))
+    peer.set(key, _RESULT)
+
+    def check() -> None:
+        _learn(cache)
+        if cache.recall(key, _PRINT).result != _RESULT:
+            raise RuntimeError("not answered from Redis")
+
+    took = side_by_side({"check": check, "get": lambda: peer.get(key)}, _ROUNDS, warm=300)
+    cache.close()
+    peer.close()
+    ours, theirs, p99 = median(took["check"]), median(took["get"]), centile(took["check"], 0.99)
+    beside = f"redis-py GET {span(theirs)}, p99 {span(centile(took['get'], 0.99))}"
+    return Row(
+        "13", "the same, Redis", f"{span(ours)}, p99 {span(p99)}", "–", beside,
+        times(ours / theirs), "≤ 1.25×, p99 < 1 ms", ours <= 1.25 * theirs and p99 < 0.001,
+    )  # fmt: skip
+
+
+def _first(url: str) -> Row:
+    cache, peer, numbers = _cache(url), Redis.from_url(url), count()
+
+    def first() -> None:
+        _learn(cache)
+        if not cache.announce(payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT).fresh:
+            raise RuntimeError("seen before")
+
+    def set_get() -> None:
+        peer.set(f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MS)
+
+    took = side_by_side({"first": first, "set": set_get}, _ROUNDS, warm=300)
+    cache.close()
+    peer.close()
+    ours, theirs = median(took["first"]), median(took["set"])
+    return Row(
+        "14", "first check-and-store, Redis", f"{span(ours)}, p99 {span(centile(took['first'], 0.99))}", "–",
+        f"redis-py SET NX GET PX {span(theirs)}", times(ours / theirs), "≤ 1.25×", ours <= 1.25 * theirs,
+    )  # fmt: skip
+
+
+def _size(url: str) -> Row:
+    """Results as they are kept for a day."""
+    cache = _cache(url)
+    with Redis.from_url(url) as peer:
+        before = _used(peer)
+        for number in range(_ENTRIES):
+            cache.keep(payment_key("M-1", f"ORD-{number:08}"), _PRINT, _RESULT, _learn(cache))
+        size = (_used(peer) - before) / _ENTRIES
+    cache.close()
+    return Row("14", "memory of a stored result", f"{size:.0f} B", "–", "–", "–", "≤ 200 B", size <= 200)
+
+
+def _used(peer: Redis) -> int:
+    memory: Any = peer.info("memory")
+    return int(memory["used_memory"])
+
+
+def _served(url: str) -> Row:
+    """Checks of keys seen before, by several processes at once."""
+    with get_context("spawn").Pool(_PROCESSES) as pool:
+        done = pool.map(_ask_for_a_while, [url] * _PROCESSES)
+    rate = sum(done) / _SECONDS
+    return Row(
+        "13", f"checks a second, Redis, {_PROCESSES} processes", f"{rate:.0f} a second", "–", "–", "–",
+        f"≥ {_LEAST_A_SECOND}", rate >= _LEAST_A_SECOND,
+    )  # fmt: skip
+
+
+def _ask_for_a_while(url: str) -> int:
+    cache, key, asked = _cache(url), payment_key("M-1", "ORD-000001"), 0
+    cache.keep(key, _PRINT, _RESULT, _learn(cache))
+    until = time.monotonic() + _SECONDS
+    while time.monotonic() < until:
+        _learn(cache)
+        asked += cache.recall(key, _PRINT).result == _RESULT
+    cache.close()
+    return asked

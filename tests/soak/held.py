@@ -1,0 +1,30 @@
+"""A thousand requests a second for a minute: how the idempotency service holds them, on each engine."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.races.askers import ASKERS, Crowd, asking, trouble
+from tests.support import places, servers
+from tests.support.places import Engine
+from tests.support.quick_desks import NOWHERE
+
+RATE, SECONDS = 1_000, 60
+RUNS: tuple[tuple[Engine, str], ...] = (
+    ("sqlite", "no Redis"), ("mariadb", "no Redis"), ("galera", "no Redis"),
+    ("sqlite", "Redis"), ("mariadb", "Redis"), ("galera", "Redis"),
+    ("sqlite", "Redis troubled"), ("mariadb", "Redis troubled"),
+)  # fmt: skip
+
+
+def held(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
+    """One engine. What comes of it is printed; only something made twice, or untrue, is a failure."""
+    engine, redis = RUNS[shard]
+    wanted = Crowd(int(rate * seconds / ASKERS), rate, name=f"held-{shard}")
+    with servers.own_run(), servers.redis() as server, places.fresh(engine, folder) as place:
+        extra = {} if redis == "no Redis" else {"REDIS_URL": server.url}
+        with asking(wanted, [place.told(NOWHERE, desk=desk, **extra) for desk in (0, 1)]) as run:
+            if redis == "Redis troubled":
+                trouble(run, server)
+            heard = run.heard()
+    print(f"demand 15: {engine}, {redis}: {heard}")
+    return Counter(requests=len(heard.waits), duplicates=len(heard.waits) - heard.told["created"], twice=0)
