@@ -9,6 +9,7 @@ import hashlib
 import string
 import uuid
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import quote
 
 from sqlalchemy import Connection
@@ -83,14 +84,16 @@ class Idempotency:
         if stored is not None:
             return stored
         new = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
-        for _ in range(_TRIES):
+        lost = 0
+        while True:
             try:
                 return self._desk.database.write(lambda tx: self._begin(tx, new))
             except IntegrityError:  # somebody else was faster; where several write at once only the index can tell
-                stored = self._look(key, fingerprint, None)
+                stored, lost = self._look(key, fingerprint, None), lost + 1
                 if stored is not None:
                     return stored
-        raise ConsoleError("database_locked", {"problem": "lost_every_race"})
+                if lost == _TRIES:
+                    raise
 
     def store(self, begun: Begun, result: str) -> bool:
         """Keep the result for all who ask again; False when this process lost the key meanwhile."""
@@ -117,6 +120,11 @@ class Idempotency:
         if forgotten:
             self._cache.forget(key)
         return forgotten
+
+    @property
+    def cache_state(self) -> Literal["on", "off"] | None:
+        """Whether a Redis helps; None where none is configured. Nothing is less safe without."""
+        return self._cache.state
 
     def close(self) -> None:
         """The cache's connections, if it has any."""

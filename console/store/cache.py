@@ -47,6 +47,11 @@ _UNASKED = Glance()
 class NoCache:
     """Where no Redis is configured."""
 
+    @property
+    def state(self) -> Literal["on", "off"] | None:
+        """Whether Redis is asked; None where there is none to ask."""
+        return None
+
     def refresh(self, read: Callable[[], str]) -> str | None:
         return None
 
