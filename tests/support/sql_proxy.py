@@ -17,7 +17,7 @@ from threading import Event, Lock, Thread
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-Break = Literal["lost_request", "lost_reply", "half_reply", "unheard", "unanswered", "late"]
+Break = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard", "unanswered", "late"]
 AT_ONCE: tuple[Break, ...] = ("lost_request", "lost_reply", "half_reply")
 """Faults that the client notices without waiting."""
 
@@ -35,13 +35,15 @@ class Shot:
     lost_request: the server never gets it. lost_reply, half_reply: it has answered, and the client gets nothing, or a
     part, and a reset. unheard: the server never gets it, and all stays open and silent. unanswered: the server gets
     it, its answer goes nowhere, and all stays open. late: the client is cut off at once, and the server gets it at
-    `let_go`. `before` runs before any of that.
+    `let_go`. passed: nothing is broken. `before` runs before any of that, with the id of the session. `lasting`: from
+    then on the server can't be reached at all.
     """
 
     kind: Break
     nth: int
     on: str
     before: Callable[[int], None]
+    lasting: bool
     hit: bool = False
     replied: Event = field(default_factory=Event)
     _held: Event = field(default_factory=Event)
@@ -76,11 +78,15 @@ class _Line:
     def broken(self) -> bool:
         return self._shot is not None
 
-    def end(self) -> None:
-        """Hang up, and wait until both threads have noticed."""
+    def hang_up(self) -> None:
+        """Tell both sides."""
         for one in (self._client, self._server):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def end(self) -> None:
+        """Hang up, and wait until both threads have noticed."""
+        self.hang_up()
         for thread in self._threads:
             thread.join(_PATIENCE_SECONDS)
         self._client.close()
@@ -90,9 +96,7 @@ class _Line:
         with suppress(OSError):
             work()
         if not self.broken:
-            for one in (self._client, self._server):
-                with suppress(OSError):
-                    one.shutdown(socket.SHUT_RDWR)
+            self.hang_up()
 
     def _up(self) -> None:
         while data := self._client.recv(_CHUNK):
@@ -113,9 +117,11 @@ class _Line:
     def _forward(self, packet: bytes) -> None:
         shot = self._proxy.judge(packet)
         if shot is not None:
-            self._shot = shot
+            self._shot = shot if shot.kind != "passed" else None
             shot.before(self.session)
             _BREAKING[shot.kind](self, packet)
+            if shot.lasting:
+                self._proxy.close_down(self)
         elif not self.broken:
             self._server.sendall(packet)
 
@@ -158,6 +164,7 @@ _BREAKING: dict[Break, Callable[[_Line, bytes], None]] = {
     "lost_request": _Line._lose_request,
     "lost_reply": _Line._pass_on,
     "half_reply": _Line._pass_on,
+    "passed": _Line._pass_on,
     "unanswered": _Line._pass_on,
     "unheard": lambda _line, _packet: None,
     "late": _Line._hold,
@@ -175,6 +182,7 @@ class SqlProxy:
         self._lines: list[_Line] = []
         self._silent: list[socket.socket] = []
         self._shot: Shot | None = None
+        self._closed = False
         self._lock = Lock()
         self._thread = Thread(target=self._accept, daemon=True)
 
@@ -200,10 +208,11 @@ class SqlProxy:
 
     @contextmanager
     def breaking(
-        self, kind: Break, nth: int = 1, on: str = "", before: Callable[[int], None] = lambda _session: None
-    ) -> Iterator[Shot]:
-        """Armed inside the block; what hangs is hung up at its end. `before` gets the id of the session."""
-        shot = Shot(kind, nth, on, before)
+        self, kind: Break, nth: int = 1, on: str = "", *, lasting: bool = False,
+        before: Callable[[int], None] = lambda _session: None,
+    ) -> Iterator[Shot]:  # fmt: skip
+        """Armed inside the block; what hangs is hung up at its end."""
+        shot = Shot(kind, nth, on, before, lasting)
         with self._lock:
             self._shot, self.commands = shot, []
         try:
@@ -211,10 +220,17 @@ class SqlProxy:
         finally:
             shot.let_go()
             with self._lock:
-                self._shot = None
+                self._shot, self._closed = None, False
             for line in [line for line in self._lines if line.broken]:
                 self._lines.remove(line)
                 line.end()
+
+    def close_down(self, by: _Line) -> None:
+        """From now on, until the end of the block, nobody gets through."""
+        self._closed = True
+        for line in self._lines:
+            if line is not by:
+                line.hang_up()
 
     def judge(self, packet: bytes) -> Shot | None:
         """Called for each packet of a client, in the order in which they come: the fault that it meets."""
@@ -233,6 +249,9 @@ class SqlProxy:
                 self._take(client)
 
     def _take(self, client: socket.socket) -> None:
+        if self._closed:
+            client.close()
+            return
         if self._mute:
             self._silent.append(client)
             return

@@ -1,0 +1,40 @@
+"""Databases for faults: one per module, never emptied, since every test takes names and numbers of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import server_fixtures
+from tests.support.places import ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.quick_desks import quick_folder
+from tests.support.servers import Cluster, Server, mariadb
+
+
+@pytest.fixture(scope="module")
+def place(mariadb_server: Server) -> Iterator[ServerPlace]:
+    """On the server that all tests share: what is broken is a connection, never the server."""
+    with quick_folder() as folder:
+        yield ServerPlace("mariadb", folder, PooledDatabase((mariadb_server,)))
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """Whoever breaks it mends it: it serves again when the test ends."""
+    server_fixtures.need("mariadb")
+    with mariadb() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def own_place(own_server: Server) -> Iterator[ServerPlace]:
+    """A database there."""
+    with quick_folder() as folder:
+        yield ServerPlace("mariadb", folder, PooledDatabase((own_server,)))
+
+
+@pytest.fixture(scope="module")
+def galera_place(galera_cluster: Cluster) -> Iterator[ServerPlace]:
+    """A database on three nodes."""
+    with quick_folder() as folder:
+        yield ServerPlace("galera", folder, PooledDatabase(galera_cluster.nodes))

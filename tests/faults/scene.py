@@ -1,0 +1,134 @@
+"""One database behind the proxy, a vendor that keeps the truth, desks through the proxy and desks beside it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from console.app import Console
+from console.domain.errors import EXIT_STATUS, ConsoleError
+from console.domain.records import PurchaseRequest
+from tests.support import truth
+from tests.support.ledger_vendor import LedgerVendor, demand
+from tests.support.places import ServerPlace
+from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.sql_proxy import SqlProxy
+
+CLIENT = "1"
+NAMED = frozenset(("outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only"))
+_AGED = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
+_CLAIMED = (
+    "SELECT c.id FROM hansha_alarmbox_credit_checks c JOIN operations o ON o.id = c.operation_id"
+    " WHERE o.state = 'calling' AND c.status = 'pending' AND c.corporation_number = '{}'"
+)
+
+
+@dataclass
+class Scene:
+    """`vendor` fails every call that comes without a committed claim, or inside a transaction."""
+
+    place: ServerPlace
+    proxy: SqlProxy
+    vendor: LedgerVendor
+    clock: HandClock
+
+    @property
+    def url(self) -> str:
+        return self.proxy.url(self.place.url())
+
+    def through(self, home: Path | None = None) -> Console:
+        """A desk that reaches the database through the proxy alone. Close it."""
+        return self.desk(self.url, home)
+
+    def beside(self) -> Console:
+        """A desk, the same home, that nothing disturbs. Close it."""
+        return self.desk(self.place.url())
+
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        """As the schema account, on a connection of its own."""
+        return as_owner(self.place, *statements)
+
+    def kill(self, session: int) -> None:
+        """End somebody's session, as an administrator may."""
+        self.place.database.nodes[0].sql(f"KILL CONNECTION {session}")
+
+    def age(self, by: timedelta) -> None:
+        """As if the time by which leases are judged had gone on."""
+        step = round(by.total_seconds() * 1000)
+        self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
+
+    def desk(self, url: str, home: Path | None = None) -> Console:
+        self.clock.moved[self.place.folder] = self.age
+        told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
+        return quick_desk(home or self.place.home, self.vendor, self.clock, **told)
+
+    @contextmanager
+    def settled(self, *bought: str) -> Iterator[Console]:
+        """Leases run out, a fresh process does what is due: nothing hangs, nobody was charged twice."""
+        charged = len(self.vendor.charges)
+        self.clock.at += timedelta(minutes=5)
+        with self.beside() as fresh:
+            fresh.recovery.run_due()
+            found = truth.rows(fresh.database)
+            truth.check_claims(found)
+            truth.check_charges(found, Counter(charge.number for charge in self.vendor.charges))
+            truth.check_queues(fresh)
+            assert truth.still_calling(fresh.database) == 0
+            for number in bought:
+                assert self.vendor.count(number) <= 1, f"{number} was charged {self.vendor.count(number)} times"
+            assert len(self.vendor.charges) == charged, "bought again by due tasks"
+            yield fresh
+
+    def verified(self) -> None:
+        """The whole audit trail, once at the end."""
+        with self.beside() as fresh:
+            fresh.audit.verify()
+
+
+def as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
+    """The rows of the last one. From any thread, whatever happened to the server meanwhile."""
+    owner = urlsplit(place.database.owner_url)
+    node = place.database.nodes[0]
+    account = unquote(owner.username or ""), unquote(owner.password or "")
+    with node.connect(*account, place.database.name) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+@contextmanager
+def scene(place: ServerPlace) -> Iterator[Scene]:
+    """Around a server's fresh database."""
+    node, clock = place.database.nodes[0], HandClock()
+    with SqlProxy(node.host, node.port) as proxy:
+        stage = Scene(place, proxy, LedgerVendor(today=clock.today), clock)
+
+        def witness(request: PurchaseRequest) -> int:
+            rows = stage.sql(_CLAIMED.format(request.corporation_number))
+            demand(len(rows) == 1, f"asked with {len(rows)} committed claims")
+            return int(rows[0][0])
+
+        stage.vendor.witness = witness
+        yield stage
+
+
+def buy(console: Console, number: str) -> str:
+    """How it ended: done, or the code of the refusal."""
+    try:
+        console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
+    except ConsoleError as named:
+        return named.code
+    return "done"
+
+
+def check_ending(ending: str, charges: int, where: str) -> None:
+    """Who was told that nothing was sent was told the truth; who was told "bought" as well."""
+    assert ending in NAMED | {"done"}, f"{ending} at {where}"
+    if ending != "done" and EXIT_STATUS[ending] in (3, 6):
+        assert charges == 0, f"{ending}, but charged, at {where}"
+    if ending == "done":
+        assert charges == 1, f"{charges} charges, but bought, at {where}"

@@ -1,0 +1,179 @@
+"""Each action of a desk, while the n-th command to its database is broken: what must hold at whatever n."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count
+from typing import Literal
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.providers.protocol import TokenPair
+from console.services.tokens import StoredTokens
+from tests.faults.scene import NAMED, Scene, buy, check_ending
+from tests.support.invented import numbers
+from tests.support.sql_proxy import Break
+
+Trouble = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after"]
+TROUBLES: tuple[Trouble, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
+"""The n-th command or its reply is lost once; its session is killed; from it on the server is away for good."""
+
+_KINDS: dict[Trouble, tuple[Break, bool]] = {
+    "lost_request": ("lost_request", False),
+    "lost_reply": ("lost_reply", False),
+    "half_reply": ("half_reply", False),
+    "killed": ("passed", False),
+    "away": ("lost_request", True),
+    "away_after": ("lost_reply", True),
+}
+USUAL_PLACES = {"purchase": 45, "refetch": 30, "probe": 30, "resolve": 30, "due": 40, "token": 20}
+ACTIONS = tuple(USUAL_PLACES)
+_IMPATIENT = {"PATIENCE_SECONDS": 0.2, "VERDICT_SECONDS": 0.2}
+
+
+def run_all(scene: Scene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
+    """Every place there is."""
+    tally: Counter[str] = Counter()
+    names = iter(numbers(2_000, seed))
+    for nth in count(1):
+        ending = fails_at(scene, action, trouble, nth, next(names))
+        if ending is None:
+            break
+        tally.update({"places": 1, ending: 1})
+    assert tally["places"], "nothing was ever asked"
+    scene.verified()
+    return tally
+
+
+def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
+    """Each trouble once, at a place that is drawn."""
+    chance = random.Random(f"{action}{seed}")
+    tally: Counter[str] = Counter()
+    for trouble, name in zip(TROUBLES, numbers(len(TROUBLES), seed), strict=True):
+        ending = fails_at(scene, action, trouble, chance.randint(1, USUAL_PLACES[action]), name)
+        tally.update({ending or "undisturbed": 1})
+    return tally
+
+
+def fails_at(scene: Scene, action: str, trouble: Trouble, nth: int, number: str) -> str | None:
+    """How the action ended that met the trouble at its n-th command; None when it has no such command."""
+    kind, lasting = _KINDS[trouble]
+    where = f"{action}, {trouble} at {nth}"
+    act = _ACTIONS[action]
+    with ExitStack() as around:
+        if lasting:
+            patch = around.enter_context(pytest.MonkeyPatch.context())
+            for name, seconds in _IMPATIENT.items():
+                patch.setattr(f"console.store.engine.{name}", seconds)
+        console = around.enter_context(scene.through())
+        subject = _prepare(scene, action, number)
+        before = scene.vendor.count(number)
+        console.credit_checks.plan(number)
+        before_it = scene.kill if trouble == "killed" else _nothing
+        with scene.proxy.breaking(kind, nth, lasting=lasting, before=before_it) as shot:
+            ending = act(scene, console, subject)
+        charges = scene.vendor.count(number) - before
+    assert charges <= 1, f"{charges} charges at {where}"
+    if action == "purchase":
+        check_ending(ending, charges, where)
+    assert ending in NAMED | {"done"}, f"{ending} at {where}"
+    if not lasting and trouble != "killed" and ending not in ("done", "database_unreachable"):
+        raise AssertionError(f"one lost packet is no reason for {ending}: {where}")
+    with scene.settled(number) as fresh:
+        _check_end(scene, fresh, action, number, ending, where)
+    return ending if shot.hit else None
+
+
+def _nothing(_session: int) -> None:
+    """The proxy alone does the harm."""
+
+
+def _prepare(scene: Scene, action: str, number: str) -> str:
+    """What must be there before the action; what it is about."""
+    if action in ("purchase", "token"):
+        return number
+    with scene.beside() as console:
+        if action == "refetch":
+            assert buy(console, number) == "done"
+        else:
+            scene.vendor.behaviour = "silent_after_charge"
+            assert buy(console, number) == "outcome_unknown"
+            scene.vendor.behaviour = "answers"
+        (record,) = console.lookup.find(number).credit_checks
+    return str(record.id)
+
+
+def _named(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except ConsoleError as named:
+        return named.code
+    return "done"
+
+
+def _resolve(scene: Scene, console: Console, record_id: str) -> str:
+    charge = scene.vendor.charges[-1]
+    return _named(lambda: console.recovery.resolve("credit-check", record_id, "success", "seen there", charge.id))
+
+
+def _probe(scene: Scene, console: Console, record_id: str) -> str:
+    scene.vendor.finds = True
+    try:
+        return _named(lambda: console.credit_checks.probe(int(record_id)))
+    finally:
+        scene.vendor.finds = False
+
+
+def _due(scene: Scene, console: Console, record_id: str) -> str:
+    """A row of a dead process among others: its lapse is written, and what is due is done."""
+    scene.sql(
+        "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
+        f" hansha_alarmbox_credit_checks WHERE id = {record_id})"
+    )
+    return _named(console.recovery.run_due)
+
+
+def _token(scene: Scene, console: Console, number: str) -> str:
+    """A provider that rotates: each refresh token counts once."""
+    keeper = StoredTokens(console._desk, f"p{number}", "first", console._desk.cipher)
+    good = ["first"]
+
+    def exchange(token: str) -> TokenPair | None:
+        if token != good[-1]:
+            return None
+        good.append(f"refresh-{len(good)}")
+        return TokenPair("access", good[-1], scene.clock.now(), 0)
+
+    ending = _named(lambda: keeper.refresh(exchange, stale=None))
+    with scene.beside() as fresh:
+        after = StoredTokens(fresh._desk, f"p{number}", "first", fresh._desk.cipher)
+        stored = after.current()
+        if ending == "done":
+            assert stored, "nothing was stored"
+            assert stored.refresh_token == good[-1], "what the provider gave was lost"
+    return ending
+
+
+_ACTIONS: dict[str, Callable[[Scene, Console, str], str]] = {
+    "purchase": lambda _scene, console, number: buy(console, number),
+    "refetch": lambda _scene, console, record: _named(lambda: console.credit_checks.refetch(int(record))),
+    "probe": _probe,
+    "resolve": _resolve,
+    "due": _due,
+    "token": _token,
+}
+
+
+def _check_end(scene: Scene, console: Console, action: str, number: str, ending: str, where: str) -> None:
+    """What a fresh process finds: nothing that was charged is called error, and what ended well is there."""
+    records = console.lookup.find(number).credit_checks
+    for record in records:
+        if scene.vendor.count(number):
+            assert record.state != "error", f"charged, but called an error: {where}"
+        if record.certainty == "unknown":
+            assert console.credit_checks.show(record.id).explanation.next_step.code
+    if action in ("purchase", "refetch", "probe", "resolve") and ending == "done":
+        assert [record.state for record in records] == ["success"], f"{records} at {where}"

@@ -1,0 +1,98 @@
+"""Demand 8: whoever gets no answer to COMMIT finds out by a row of their own what became of it."""
+
+import threading
+import time
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from tests.faults import verdicts
+from tests.faults.verdicts import Note, behind_proxy, commits_stopped, tries_kept
+from tests.support.places import ServerPlace
+from tests.support.servers import Server
+from tests.support.sql_proxy import Break
+
+COUNT = 20
+
+
+def test_the_reply_to_commit_is_lost(place: ServerPlace) -> None:
+    """Arrived or not, half told or not at all, or still on its way: the verdict is right, nothing is there twice."""
+    tally = verdicts.run(place, COUNT)
+    print(f"demand 8: verdict right {tally['right']} of {tally['commits']}, {tally['had_arrived']} had arrived")
+    assert tally["right"] == tally["commits"] == COUNT
+
+
+@pytest.mark.parametrize("kind", ["unheard", "unanswered"])
+def test_a_connection_that_went_silent_at_commit(place: ServerPlace, kind: Break) -> None:
+    """The server believes in our old session and its locks: we end it, and know."""
+    with behind_proxy(place, answer_seconds=1) as (proxy, database):
+        note = Note(kind, place.named("op-a"))
+        with proxy.breaking(kind, on="COMMIT"):
+            told = database.write(note)
+        assert tries_kept(place, kind) == [told]
+        assert note.tries == (1 if kind == "unanswered" else 2)
+
+
+def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
+    """We have stopped waiting, and it is still at work: the verdict waits for it."""
+    with behind_proxy(place, answer_seconds=0.5) as (_, database):
+        note = Note("slow", place.named("op-a"))
+        database.write(Note("warm", place.named("op-a")))
+        with commits_stopped(place) as go:
+            threading.Timer(1.0, go.set).start()
+            told = database.write(note)
+        assert tries_kept(place, "slow") == [told]
+
+
+def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told within bounds that the database is away, and then nothing is there: the lost session was ended."""
+    monkeypatch.setattr("console.store.engine.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("console.store.engine.VERDICT_SECONDS", 3.0)
+    with behind_proxy(place, answer_seconds=0.5) as (_, database):
+        database.write(Note("warm", place.named("op-a")))
+        with commits_stopped(place):
+            begun = time.monotonic()
+            with pytest.raises(ConsoleError) as refused:
+                database.write(Note("stuck", place.named("op-a")))
+            seconds = time.monotonic() - begun
+        assert refused.value.code == "database_unreachable"
+        assert seconds < 12, f"waited {seconds:.1f} s"
+        assert tries_kept(place, "stuck") == []
+
+
+def test_no_session_is_ended_that_answers(place: ServerPlace) -> None:
+    """KILL is for a session that holds our own row; a lost reply alone costs nobody a connection."""
+    with behind_proxy(place) as (proxy, database):
+        database.write(Note("warm", place.named("op-a")))
+        with proxy.breaking("lost_reply", on="COMMIT"):
+            database.write(Note("told", place.named("op-a")))
+            assert not [sql for sql in proxy.commands if sql.startswith("KILL")]
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, done: bool) -> None:
+    """kill -9 right before COMMIT arrives or right after it is done, back within seconds: the verdict is right."""
+    kind: Break = "unanswered" if done else "passed"
+    with behind_proxy(own_place, answer_seconds=2) as (proxy, database):
+        note = Note(f"died {done}", own_place.named("op-a"))
+        database.write(Note("warm", own_place.named("op-a")))
+        restart = threading.Thread(target=own_server.start)
+
+        def die(_session: int = 0) -> None:
+            own_server.kill()
+            restart.start()
+
+        def die_when_done() -> None:
+            shot.replied.wait(10)
+            die()
+
+        killer = threading.Thread(target=die_when_done)
+        with proxy.breaking(kind, on="COMMIT", before=lambda _: None if done else die()) as shot:
+            if done:
+                killer.start()
+            begun = time.monotonic()
+            told = database.write(note)
+            print(f"demand 8: server killed {'after' if done else 'at'} COMMIT, {time.monotonic() - begun:.1f} s")
+        restart.join()
+        assert tries_kept(own_place, note.name) == [told]
+        assert note.tries == (1 if done else 2)

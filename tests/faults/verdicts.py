@@ -1,0 +1,92 @@
+"""A COMMIT whose answer never comes: the verdict by one's own token, against what the server really did."""
+
+import json
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from console.store import audit
+from console.store.engine import Database, Transaction
+from tests.faults.scene import as_owner
+from tests.support.places import ServerPlace
+from tests.support.sql_proxy import Break, SqlProxy
+
+_USUAL: tuple[Break, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
+QUICK: tuple[Break, ...] = (*_USUAL, *_USUAL, "lost_reply", "late")
+"""Half of them have arrived. One in ten is still on its way, and takes a second to decide."""
+_CHAIN = "verdicts"
+
+
+class Note:
+    """Work that leaves an audit row, and counts its tries: the row says which of them wrote it."""
+
+    def __init__(self, name: str, who: str) -> None:
+        self.name, self.tries, self._who = name, 0, who
+
+    def __call__(self, tx: Transaction) -> int:
+        self.tries += 1
+        entry = audit.NewAuditEntry(self._who, "verdict", "test", self.name, detail={"try": self.tries})
+        audit.append(tx, entry, session=_CHAIN, desk="desk", at=datetime.now(UTC))
+        return self.tries
+
+
+@contextmanager
+def behind_proxy(place: ServerPlace, answer_seconds: float | None = None) -> Iterator[tuple[SqlProxy, Database]]:
+    """A database through a proxy. `answer_seconds`: how long this one waits for an answer."""
+    node = place.database.nodes[0]
+    with SqlProxy(node.host, node.port) as proxy, pytest.MonkeyPatch.context() as patch:
+        if answer_seconds:
+            patch.setattr("console.store.server_engine.ANSWER_SECONDS", answer_seconds)
+        database = Database(proxy.url(place.url()))
+        try:
+            yield proxy, database
+        finally:
+            database.close()
+
+
+def tries_kept(place: ServerPlace, name: str) -> list[int]:
+    """What the server holds: which tries left their row."""
+    found = as_owner(place, f"SELECT detail FROM audit_log WHERE subject_id = '{name}' ORDER BY id")
+    return [json.loads(detail)["try"] for (detail,) in found]
+
+
+def run(place: ServerPlace, count: int, kinds: tuple[Break, ...] = QUICK) -> Counter[str]:
+    """That many lost COMMITs: what the caller is told is what the server has, and nothing is there twice."""
+    tally: Counter[str] = Counter()
+    with behind_proxy(place) as (proxy, database):
+        who = place.named("op-a")
+        database.write(Note("warm", who))
+        for i in range(count):
+            kind, note = kinds[i % len(kinds)], Note(f"n{i}", who)
+            with proxy.breaking(kind, on="COMMIT") as shot:
+                told = database.write(note)
+                shot.let_go()
+            assert shot.hit
+            right = tries_kept(place, note.name) == [told]
+            tally.update({"commits": 1, "right": int(right), "had_arrived": int(note.tries == 1)})
+    return tally
+
+
+@contextmanager
+def commits_stopped(place: ServerPlace) -> Iterator[threading.Event]:
+    """Nobody's COMMIT gets through on this server until the event is set or the block ends."""
+    stopped, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with place.database.nodes[0].connect() as connection, connection.cursor() as cursor:
+            cursor.execute("FLUSH TABLES WITH READ LOCK")
+            stopped.set()
+            go.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert stopped.wait(10)
+    try:
+        yield go
+    finally:
+        go.set()
+        thread.join()
