@@ -160,6 +160,9 @@ BAD_VALUES = [
     ("CONSOLE_RECEIVER_PORT", "65536"), ("CONSOLE_RECEIVER_PORT", "80.0"), ("CONSOLE_RECEIVER_BIND", "localhost"),
     ("CONSOLE_RECEIVER_TRUSTED_PROXIES", "10.0.0.1/8"), ("CONSOLE_PAYPAY_WEBHOOK_SOURCES", "everyone"),
     ("CONSOLE_REFUND_COOLING_OFF_SECONDS", "-1"), ("CONSOLE_REDIS_URL", "127.0.0.1"),
+    ("CONSOLE_REDIS_URL", "redis://10.0.0.5:6379/0"), ("CONSOLE_REDIS_URL", "redis://127.0.0.1.example/0"),
+    ("CONSOLE_REDIS_URL", "rediss://redis.example/0?ssl_cert_reqs=none"), ("CONSOLE_REDIS_URL", "redis://h:x/0"),
+    ("CONSOLE_REDIS_URL", "redis://127.0.0.1/0?socket_timeout=60"), ("CONSOLE_REDIS_URL", "redis://127.0.0.1/a"),
     ("CONSOLE_DATABASE_URL", "sqlite://"), ("CONSOLE_DATABASE_URL", "sqlite:///:memory:"),
     ("CONSOLE_DATABASE_URL", "sqlite:////tmp/a.db?mode=ro"), ("CONSOLE_DATABASE_URL", "sqlite:///file:a.db"),
     ("CONSOLE_DATABASE_URL", "postgresql://u:canary-9@h/db"), ("CONSOLE_DATABASE_URL", "/tmp/a.db"),
@@ -177,6 +180,18 @@ def test_a_bad_value_names_its_variable_and_not_itself(env: dict[str, str], vari
     detail = refusal(env | {variable: value})
     assert detail["variable"] == variable
     assert "canary" not in repr(detail)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1", "redis://:pw@[::1]:6379/2", "redis://localhost:6379", "rediss://u:p%40@cache.example:6380/0",
+        "rediss://10.0.0.5/1?ssl_ca_certs=/etc/ca.pem", "unix:///run/redis.sock?db=1", "unix://:pw@/run/redis.sock",
+    ],
+)  # fmt: skip
+def test_where_redis_may_be(env: dict[str, str], url: str) -> None:
+    """On this machine in any way, elsewhere with TLS."""
+    assert Settings.load(env | {"CONSOLE_REDIS_URL": url}).redis_url == url
 
 
 def test_good_values(env: dict[str, str]) -> None:
