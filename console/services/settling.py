@@ -48,6 +48,12 @@ def record_outcome(
     """Write what a purchase's outcome means, in the transaction that ends its journal row."""
     record = _required(tx, record_id)
     keep_answer(desk, tx, record, "purchase", outcome)
+    _write_outcome(desk, tx, record, outcome, can)
+
+
+def _write_outcome(
+    desk: Desk, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport], can: Capabilities
+) -> None:
     if outcome.kind is OutcomeClass.SUCCEEDED and outcome.found is not None:
         write_success(desk, tx, record, outcome.found)
     elif outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED):
@@ -206,9 +212,11 @@ def _settle_by_answer(
     desk: Desk, tx: Transaction, record: CreditCheck, operation_id: str, outcome: Outcome[CheckReport],
     can: Capabilities,
 ) -> None:  # fmt: skip
+    """The answer is kept before anything is settled by it: on a server the database asks for it."""
+    keep_answer(desk, tx, record, "purchase", outcome)
     journal.settle(tx.conn, operation_id, ended_state(outcome, effect=True), outcome, desk.now())
     desk.note(tx, "credit-check.late_answer", record.id, {"operation": operation_id, "outcome": outcome.kind.value})
-    record_outcome(desk, tx, record.id, outcome, can)
+    _write_outcome(desk, tx, record, outcome, can)
 
 
 def _keep_contradiction(desk: Desk, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport]) -> None:
