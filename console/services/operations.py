@@ -1,7 +1,6 @@
 """Journal entries as records of their own, those that only the desk's spool knows included."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -20,7 +19,6 @@ from console.services.views import timeline
 from console.store import approvals, credit_checks, evidence, journal
 from console.store.engine import Transaction
 from console.store.journal import NewOperation
-from console.store.leases import Holder
 from console.store.spool import Intent, SpoolEntry
 
 KIND = "operation"
@@ -120,16 +118,14 @@ class Operations:
             tx.conn, client, number, intent.operation_id, desk.now(), None, None if taken else intent.record_id
         )
         if journal.find(tx.conn, intent.operation_id) is None:
-            journal.begin(tx, _journal_row(intent, record_id), self._first_holder(intent), intent.at, 0)
-        journal.settle(tx.conn, intent.operation_id, OperationState.DONE, outcome, desk.now())
+            journal.begin(tx, _journal_row(intent, record_id), desk.holder(), intent.at, 0)
         record = credit_checks.find(tx.conn, record_id)
-        if record is not None:
-            settling.write_success(desk, tx, record, report, {"by": "desk"})
+        if record is not None:  # the row is written by whoever restores it; who began it once is said beside
+            settling.keep_answer(desk, tx, record, "restore", outcome)
+            journal.settle(tx.conn, intent.operation_id, OperationState.DONE, outcome, desk.now())
+            began = {"began_by": intent.operator, "began_at_desk": intent.desk_id}
+            settling.write_success(desk, tx, record, report, {"by": "desk", **began})
         return record_id
-
-    def _first_holder(self, intent: Intent) -> Holder:
-        """Who began the operation; the process is this one, for the one that did is gone."""
-        return replace(self._desk.holder(), operator=intent.operator, desk=intent.desk_id)
 
     def _free(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
         """Not bought, on two people's word: the desk stops holding the claim."""

@@ -23,7 +23,7 @@ Right = tuple[str, str, str]
 """Where (`database`.`table`), privilege, column (empty: the whole table)."""
 
 _CHECKS = schema.credit_checks.name
-_OF_ALL = ("alembic_version", "console_meta", "operators", "sessions")
+_OF_ALL = ("alembic_version", "console_alembic_version", "console_meta", "operators", "sessions")
 _RECORDS = (
     _CHECKS, "alerts", "approvals", "audit_log", "changes", "documents", "evidence", "leases", "operations",
 )  # fmt: skip
@@ -135,6 +135,24 @@ def faults(conn: Connection) -> tuple[Fault, ...]:
     return (*found, *_own_faults(conn, database, there))
 
 
+def writable(conn: Connection) -> frozenset[str] | None:
+    """The tables whose triggers a person's account is shown; None for the schema account, which is shown all."""
+    held = _roles_of_account(conn)
+    if held is None:
+        return None
+    if not is_mariadb(conn):
+        return frozenset()
+    return frozenset(table for role in held for table, privilege, _ in RIGHTS[role] if privilege != "SELECT")
+
+
+def _roles_of_account(conn: Connection) -> AbstractSet[str] | None:
+    """The console roles of the account that is connected; None when it is nobody's."""
+    row = conn.exec_driver_sql(
+        "SELECT roles FROM operators WHERE name = SUBSTRING_INDEX(USER(), '@', 1) AND disabled_at IS NULL"
+    ).first()
+    return None if row is None or _is_maker(conn) else ALL_ROLES & frozenset(str(row[0]).split(","))
+
+
 def granted(conn: Connection, role: str) -> frozenset[Right] | None:
     """What a role holds; None when there is no such role, or it isn't this account's to look at."""
     maria = is_mariadb(conn)
@@ -218,14 +236,11 @@ def _read(line: str) -> Iterator[Right]:
 
 def _own_faults(conn: Connection, database: str, there: AbstractSet[tuple[str, str]]) -> Iterator[Fault]:
     """A person's account: nothing beyond its roles, on this database or on all of them."""
-    row = conn.exec_driver_sql(
-        "SELECT roles FROM operators WHERE name = SUBSTRING_INDEX(USER(), '@', 1) AND disabled_at IS NULL"
-    ).first()
-    if row is None:
+    roles = _roles_of_account(conn)
+    if roles is None:
         return
     held = frozenset(right for line in conn.exec_driver_sql("SHOW GRANTS").scalars() for right in _read(line))
     held = frozenset(right for right in held if right[0].startswith(("*.", f"{quoted(database)}.")))
-    roles = ALL_ROLES & frozenset(str(row[0]).split(","))
     wanted: frozenset[Right] = frozenset().union(*(_wanted(database, role, there) for role in roles))
     yield from (Fault("unexpected_grant", _told(right)) for right in sorted(held - wanted))
     if is_mariadb(conn):  # MySQL shows an account its roles by name only

@@ -5,10 +5,11 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
 
 from console.domain.errors import ConsoleError
 from console.store import legacy_table, upgrade_turn
-from console.store.engine import Database
+from console.store.engine import Database, RunAgain
 from console.store.schema import HEAD
 from console.store.schema import metadata as tables_of_ours
 
@@ -119,7 +120,17 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         if before != HEAD:
             _run_alembic(tx.conn)
             _name_database(tx.conn)
+        if database.is_server:
+            _guard(tx.conn)
     return before, HEAD
+
+
+def _guard(conn: Connection) -> None:
+    """What the server itself refuses, and what roles may do: whatever is missing or altered, each time."""
+    from console.store import grants, guards_sql
+
+    guards_sql.refresh(conn)
+    grants.refresh(conn)
 
 
 def _make_folder(database: Database) -> None:
@@ -181,6 +192,7 @@ def _name_database(conn: Connection) -> None:
 
 
 _REMEMBERED = text("SELECT value FROM console_meta WHERE name = :name")
+_REMEMBER = text("INSERT INTO console_meta (name, value) VALUES (:name, :value)")
 
 
 def remembered(conn: Connection, name: str) -> str | None:
@@ -193,7 +205,29 @@ def remember(conn: Connection, name: str, value: str) -> str:
     """Keep `value` under `name` unless there is one; returns what is kept."""
     kept = remembered(conn, name)
     if kept is None:
-        conn.execute(
-            text("INSERT INTO console_meta (name, value) VALUES (:name, :value)"), {"name": name, "value": value}
-        )
+        try:
+            conn.execute(_REMEMBER, {"name": name, "value": value})
+        except IntegrityError:  # somebody else was the first at this very moment
+            raise RunAgain from None
     return kept or value
+
+
+def adoptable(conn: Connection) -> legacy_table.Table:
+    """The table of credit checks that is there, ours or not. Raises not_found, or not_our_database where only
+    others have tables.
+    """
+    tables = _tables(conn)
+    table = legacy_table.look(conn) if legacy_table.NAME in tables else None
+    if table is None and ("console_meta" in tables or not tables - _PASSED_BY):
+        raise ConsoleError("not_found", {"problem": "no_table", "table": legacy_table.NAME})
+    if table is None:
+        raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
+    return table
+
+
+_FINISH = text("UPDATE console_meta SET value = :done WHERE name = :name AND value <> :done")
+
+
+def adopted(conn: Connection) -> bool:
+    """The table is in service from now on; False when it was already."""
+    return conn.execute(_FINISH, {"name": ADOPTION, "done": ADOPTED}).rowcount == 1

@@ -4,14 +4,16 @@ import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.store import migrate
 from console.store.engine import Database
+from tests.support import teams
 from tests.support.sql_server import SqlServer
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
-_ROLES = f"{OPERATOR},{APPROVER},{AUDITOR}"
+_ROLES = (OPERATOR, APPROVER, AUDITOR)
 _free: dict[str, list["PooledDatabase"]] = {}
 
 
@@ -29,6 +31,7 @@ class PooledDatabase:
         migrate.upgrade(database)
         database.close()
         self._admit()
+        self.sql("TRUNCATE audit_log")  # its rows can't be deleted, and tests begin with none
         self._kept = {table: self.sql(f"SELECT * FROM {table}") for table in self._filled()}
 
     def account_of(self, person: str) -> str:
@@ -44,19 +47,26 @@ class PooledDatabase:
         return f"{url}?{fallbacks}" if fallbacks else url
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """As the administrator, by the first node that answers, with all that other nodes have acknowledged."""
+        """As the owner, by the first node that answers, with all that other nodes have acknowledged."""
+        rows: list[tuple[Any, ...]] = []
         if len(self.nodes) > 1:
             node = next(node for node in self.nodes if node.answers())
-            return list(node.sql("SET wsrep_sync_wait = 7", f"USE `{self.name}`", *statements))
-        rows: list[tuple[Any, ...]] = []
+            with self._connected(node) as connection, connection.cursor() as cursor:
+                for statement in ("SET wsrep_sync_wait = 7", *statements):
+                    cursor.execute(statement)
+                return list(cursor.fetchall())
         for statement in statements:
             rows = self._ask(statement)
         return rows
 
+    def _connected(self, node: SqlServer) -> Any:
+        owner = urlsplit(self.owner_url)
+        return node.connect(owner.username or "", owner.password or "", self.name)
+
     def _ask(self, statement: str) -> list[tuple[Any, ...]]:
         """On the connection that is kept for this."""
         if self._line is None:
-            self._line = self.nodes[0].connect(database=self.name)
+            self._line = self._connected(self.nodes[0])
         with self._line.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
@@ -66,24 +76,22 @@ class PooledDatabase:
         changed = [table for table in self._filled() if table not in self._kept]
         kept = [f"DELETE FROM {table}" for table in self._kept]
         self.sql("SET foreign_key_checks = 0", *(f"TRUNCATE {table}" for table in changed), *kept)
-        with self.nodes[0].connect(database=self.name) as connection, connection.cursor() as cursor:
+        with self._connected(self.nodes[0]) as connection, connection.cursor() as cursor:
             for table, rows in self._kept.items():
                 marks = ", ".join(["%s"] * len(rows[0]))
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
     def drop(self) -> None:
-        self.nodes[0].drop_database(self.owner_url)
-        self.nodes[0].sql(*(f"DROP USER IF EXISTS `{self.account_of(person)}`@`%`" for person in PEOPLE))
+        names = {person: self.account_of(person) for person in PEOPLE}
+        teams.Team(self.nodes[0], self.owner_url, {}, names).drop()
 
     def _admit(self) -> None:
-        """People who may do everything that people may."""
-        names = [self.account_of(person) for person in PEOPLE]
-        for name in names:
-            self.sql(
-                f"CREATE USER `{name}`@`%` IDENTIFIED BY '{self._password}'",
-                f"GRANT ALL ON `{self.name}`.* TO `{name}`@`%`",
-                f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{_ROLES}', 1)",
-            )
+        """People who hold every role of people, with the rights that these have and no more."""
+        names = {person: self.account_of(person) for person in PEOPLE}
+        entries = teams.people_of(names, dict.fromkeys(PEOPLE, _ROLES))
+        teams.apply(
+            self.owner_url, entries, dict.fromkeys((str(one["password_env"]) for one in entries), self._password)
+        )
 
     def _filled(self) -> list[str]:
         """Tables that have rows, or had some: their next id says so."""

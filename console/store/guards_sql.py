@@ -1,0 +1,160 @@
+"""Triggers by which a server refuses what must never be, whoever asks with whatever client.
+
+A trigger's name ends in the digest of its text, so that a new text is a new trigger: it is made before the old one
+goes, and no moment is unguarded. The account that makes them owns them, and is the schema account to them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection
+
+from console.store import guard_checks as checks
+from console.store.grants import Fault, quoted, run, writable
+from console.store.guard_rules import RULES, Event, Rule
+
+PREFIX = "console_"
+LONGEST_WORDS = 128
+"""Characters of a refusal's words."""
+
+_ME = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
+"""The account's name; a host has no @, a name may have."""
+
+_MINE = "FROM operators p WHERE CAST(p.name AS BINARY) = me"
+_KNOWN_OF_ME = (
+    "BEGIN",
+    f"DECLARE me VARBINARY(512) DEFAULT {_ME.format('USER()')};",
+    f"DECLARE owner VARBINARY(512) DEFAULT {_ME.format('CURRENT_USER()')};",
+    f"DECLARE is_known INT DEFAULT (SELECT COUNT(*) {_MINE});",
+    f"DECLARE may_buy INT DEFAULT (SELECT p.may_buy {_MINE} AND p.disabled_at IS NULL);",
+    f"DECLARE roles VARCHAR(120) DEFAULT (SELECT REPLACE(p.roles, ' ', '') {_MINE} AND p.disabled_at IS NULL);",
+)
+_OPERATION = (
+    "DECLARE op VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    " DEFAULT CONVERT({0}.operation_id USING utf8mb4);"
+)
+_SYSDATE_IS_NOW = "a server started with --sysdate-is-now lets everybody forge the time"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What stands in the database before rows of `table` are written."""
+
+    table: str
+    event: Event
+    body: str
+
+    @property
+    def name(self) -> str:
+        mark = sha256(f"{self.table} {self.event} {self.body}".encode()).hexdigest()[:8]
+        return f"{PREFIX}{self.table}_{self.event.lower()}_{mark}"
+
+    @property
+    def sql(self) -> str:
+        return (
+            f"CREATE TRIGGER {quoted(self.name)} BEFORE {self.event} ON {quoted(self.table)} FOR EACH ROW {self.body}"
+        )
+
+
+def triggers() -> tuple[Trigger, ...]:
+    """All there should be."""
+    own = (Trigger(table, event, _body(event, rules)) for (table, event), rules in RULES.items())
+    return (*own, *_of_credit_checks())
+
+
+def refresh(conn: Connection) -> None:
+    """Make what is missing or altered, then drop what no program of this version knows. Run again, it does nothing.
+
+    A table of credit checks that waits for its adoption gets its triggers afterwards: call it again then.
+    """
+    there = _found(conn)
+    wanted = {trigger.name: trigger for trigger in _fitting(conn)}
+    whole = {name for name, found in there.items() if name in wanted and found == _expected(conn, wanted[name])}
+    for name in sorted(set(there) & set(wanted) - whole):
+        run(conn, f"DROP TRIGGER IF EXISTS {quoted(name)}")
+    for name in sorted(set(wanted) - whole):
+        run(conn, wanted[name].sql)
+    for name in sorted(set(there) - set(wanted)):
+        run(conn, f"DROP TRIGGER IF EXISTS {quoted(name)}")
+
+
+def faults(conn: Connection) -> tuple[Fault, ...]:
+    """Triggers that are missing, altered or unknown, as far as the account that is connected may see them."""
+    there = _found(conn)
+    seen = writable(conn)
+    wanted = {trigger.name: trigger for trigger in _fitting(conn) if seen is None or trigger.table in seen}
+    owners = {owner for _, owner in there.values()}
+    missing = [Fault("missing_trigger", name) for name in sorted(set(wanted) - set(there))]
+    altered = [
+        Fault("altered_trigger", name)
+        for name in sorted(set(wanted) & set(there))
+        if there[name][0] not in (wanted[name].body, None)
+    ]
+    unknown = [Fault("unknown_trigger", name) for name in sorted(set(there) - set(wanted))]
+    foreign = [Fault("triggers_of_several_owners", ", ".join(sorted(owners)))] if len(owners) > 1 else []
+    return (*missing, *altered, *unknown, *foreign, *_clock_faults(conn))
+
+
+def _clock_faults(conn: Connection) -> Iterator[Fault]:
+    """SYSDATE has to be the time of the statement, not one that the session may set."""
+    row = conn.exec_driver_sql("SELECT SLEEP(0.01), SYSDATE(6) > NOW(6)").one()
+    if not row[1]:
+        yield Fault("sysdate_is_now", _SYSDATE_IS_NOW)
+
+
+def _of_credit_checks() -> tuple[Trigger, ...]:
+    by_both: Sequence[tuple[Event, Sequence[Rule], Sequence[Rule]]] = (
+        ("INSERT", checks.ADDED_BY_PEOPLE, checks.ADDED_BY_OTHERS),
+        ("UPDATE", checks.CHANGED_BY_PEOPLE, checks.CHANGED_BY_OTHERS),
+        ("DELETE", checks.DELETED_BY_PEOPLE, checks.DELETED_BY_OTHERS),
+    )
+    return tuple(
+        Trigger(checks.TABLE, event, _body(event, people, others=others)) for event, people, others in by_both
+    )
+
+
+def _body(event: Event, rules: Sequence[Rule], *, others: Sequence[Rule] | None = None) -> str:
+    """For everybody: the rules marked so. For all but the owner: the rules, other applications by rules of their own
+    where `others` has some.
+    """
+    lines = list(_KNOWN_OF_ME)
+    if others is not None:
+        lines.append(_OPERATION.format("OLD" if event == "DELETE" else "NEW"))
+    lines += [_refusal(rule) for rule in rules if rule.always]
+    lines += ["IF me <> owner THEN"]
+    people = [_refusal(rule) for rule in rules if not rule.always]
+    if others is None:
+        lines += people
+    else:
+        lines += ["IF is_known > 0 THEN", *people, "ELSE", *map(_refusal, others), "END IF;"]
+    return "\n".join((*lines, "END IF;", "END")).replace("IF me <> owner THEN\nEND IF;\n", "")
+
+
+def _refusal(rule: Rule) -> str:
+    words = f"console: {rule.words}".replace("'", "''")
+    assert len(words) <= LONGEST_WORDS, words  # noqa: S101  # ours, and tested
+    return f"IF ({rule.must}) IS NOT TRUE THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '{words}'; END IF;"
+
+
+def _expected(conn: Connection, trigger: Trigger) -> tuple[str, str]:
+    return trigger.body, str(conn.exec_driver_sql("SELECT CURRENT_USER()").scalar_one())
+
+
+def _fitting(conn: Connection) -> tuple[Trigger, ...]:
+    """Those whose tables are there, with our columns."""
+    rows = conn.exec_driver_sql(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
+    )
+    there = {(str(table), str(column)) for table, column in rows}
+    adopted = (checks.TABLE, "claim_number") in there
+    return tuple(trigger for trigger in triggers() if trigger.table != checks.TABLE or adopted)
+
+
+def _found(conn: Connection) -> dict[str, tuple[str, str]]:
+    """Text and owner by name."""
+    rows = conn.exec_driver_sql(
+        "SELECT trigger_name, action_statement, definer FROM information_schema.triggers"
+        " WHERE trigger_schema = DATABASE() AND LEFT(trigger_name, 8) = 'console_'"
+    )
+    return {str(name): (body, str(definer)) for name, body, definer in rows}
