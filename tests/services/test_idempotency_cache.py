@@ -15,12 +15,14 @@ from console.settings import Settings
 from console.store import cache as caches
 from console.store import redis_link
 from console.store.cache import Cache
+from console.wording import say
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import NOWHERE, HandClock
 from tests.support.server_fixtures import need
 from tests.support.servers import RedisServer, redis
 
+GONE = "redis://127.0.0.1:9/0"
 KEY, PRINT, RESULT = payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
 
 
@@ -257,6 +259,20 @@ def test_a_flush_loses_nothing(once: Idempotency, other: Idempotency, redis_serv
     assert once.store(first, RESULT)
     empty(redis_server)
     assert once.check(KEY, PRINT) == other.check(KEY, PRINT) == RESULT
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("nobody answers there")
+def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisServer) -> None:
+    """A line of its own where a Redis is configured, also when it is away; none where there isn't one."""
+    for told, found in (({"REDIS_URL": redis_server.url}, [True]), ({"REDIS_URL": GONE}, [False]), ({}, [])):
+        with place.desk(LedgerVendor(), **told) as console:
+            checks = [check for check in console.health.doctor() if check.name == "cache"]
+            state = console.idempotency.cache_state
+        assert [check.ok for check in checks] == found
+        assert state == ("off" if found else None)  # nobody has asked it yet
+        assert all(redis_server.password not in repr(check) for check in checks)
+    assert "advisory cache off" in say("doctor.cache.bad", "en", url=GONE)
 
 
 # Keys

@@ -1,0 +1,60 @@
+"""The answer to COMMIT gets lost: the idempotency service still says what became of it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.app import open_console
+from console.services.idempotency import Begun, Idempotency, payment_key
+from console.settings import Settings
+from tests.support.places import Place, ServerPlace
+from tests.support.quick_desks import NOWHERE
+from tests.support.sql_proxy import AT_ONCE, Break, SqlProxy
+
+PRINT, RESULT = "3300 JPY", '{"payment": 17}'
+
+
+@pytest.fixture
+def proxy(place: Place) -> Iterator[SqlProxy]:
+    assert isinstance(place, ServerPlace)
+    node = place.database.nodes[0]
+    with SqlProxy(node.host, node.port) as running:
+        yield running
+
+
+@pytest.fixture
+def once(place: Place, proxy: SqlProxy) -> Iterator[Idempotency]:
+    told = place.told(NOWHERE) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
+    with open_console(Settings.load(told)) as console:
+        console.idempotency.check("any key", PRINT)
+        yield console.idempotency
+
+
+def begun(once: Idempotency, key: str) -> Begun:
+    taken = once.try_(key, PRINT, action="payment.start", subject=("payment", 1))
+    assert isinstance(taken, Begun)
+    return taken
+
+
+@pytest.mark.engines("mariadb")
+@pytest.mark.parametrize("kind", AT_ONCE)
+def test_each_step_is_true_though_its_commit_was_not_answered(
+    once: Idempotency, proxy: SqlProxy, place: Place, kind: Break
+) -> None:
+    """Taken, stored, forgotten, released: each is said to have happened, and has, once."""
+    key = payment_key("M-1", kind)
+    with proxy.breaking(kind, on="COMMIT") as taking:
+        taken = begun(once, key)
+    with proxy.breaking(kind, on="COMMIT") as storing:
+        assert once.store(taken, RESULT)
+    assert once.check(key, PRINT) == RESULT
+    with proxy.breaking(kind, on="COMMIT") as forgetting:
+        assert once.delete(key)
+    assert once.check(key, PRINT) is None
+    again = begun(once, key)
+    with proxy.breaking(kind, on="COMMIT") as releasing:
+        assert once.release(again)
+    assert once.check(key, PRINT) is None
+    assert all(shot.hit for shot in (taking, storing, forgetting, releasing))
+    states = place.sql("SELECT state FROM operations ORDER BY state")
+    assert [str(state) for (state,) in states] == ["done", "failed"]
