@@ -266,7 +266,7 @@ def test_a_flush_loses_nothing(once: Idempotency, other: Idempotency, redis_serv
 def test_doctor_says_whether_the_cache_helps(place: Place, redis_server: RedisServer) -> None:
     """A line of its own where a Redis is configured, also when it is away; none where there isn't one."""
     for told, found in (({"REDIS_URL": redis_server.url}, [True]), ({"REDIS_URL": GONE}, [False]), ({}, [])):
-        with place.desk(LedgerVendor(), **told) as console:
+        with open_console(Settings.load(place.told(NOWHERE) | named(told))) as console:
             checks = [check for check in console.health.doctor() if check.name == "cache"]
             state = console.idempotency.cache_state
         assert [check.ok for check in checks] == found
