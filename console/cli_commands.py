@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console import cli_json, cli_text
+from console.cli_accounts import ApplyAccounts
 from console.cli_json import Exported, Object, Say
 from console.cli_servers import Demo, SandboxAlone
 from console.cli_sign_in import SignIn, SignOut, WhoAmI
@@ -212,6 +213,7 @@ COMMANDS: Mapping[str, Command] = {
     "sign-out": SignOut(),
     "whoami": WhoAmI(),
     "db upgrade": Upgrade(),
+    "db accounts apply": ApplyAccounts(),
     "db check": Examination(lambda health: health.check_database()),
     "doctor": Examination(lambda health: health.doctor()),
     "worker": OnService(_worker, cli_json.tasks, cli_text.tasks),

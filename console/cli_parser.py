@@ -182,9 +182,9 @@ def _auditing(commands: Group, say: Say) -> None:
     _command(actions, "export", say, "audit.export").add_argument("file", metavar="FILE")
 
 
-def _group(commands: Group, name: str, say: Say) -> Group:
+def _group(commands: Group, name: str, say: Say, key: str | None = None) -> Group:
     """A command whose next word says which; `action` holds it."""
-    return _command(commands, name, say).add_subparsers(
+    return _command(commands, name, say, key).add_subparsers(
         dest="action", required=True, metavar="ACTION", parser_class=_Parser
     )
 
@@ -193,11 +193,21 @@ def _keeping(commands: Group, say: Say) -> None:
     database = _group(commands, "db", say)
     _command(database, "upgrade", say, "db.upgrade")
     _command(database, "check", say, "db.check")
+    _accounts(database, say)
     _command(commands, "worker", say).add_argument("--once", action="store_true", required=True)
     sandbox = _command(commands, "sandbox", say)
     sandbox.add_argument("--port", type=_whole(0, 65535), default=0, metavar="N")
     _command(commands, "demo", say).add_argument("--fast-clock", action="store_true")
     _command(commands, "doctor", say)
+
+
+def _accounts(commands: Group, say: Say) -> None:
+    """`db accounts apply`: three words name the command."""
+    accounts = _group(commands, "accounts", say, "db.accounts")
+    apply = _command(accounts, "apply", say, "db.accounts.apply")
+    apply.set_defaults(action="accounts apply")
+    apply.add_argument("file", metavar="FILE")
+    apply.add_argument("--dry-run", action="store_true", help=say("cli.help.dry_run"))
 
 
 def _signing(commands: Group, say: Say) -> None:

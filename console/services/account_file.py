@@ -33,18 +33,18 @@ def read_entries(content: str) -> tuple[Entry, ...]:
     """
     whole = _parsed(content)
     if not isinstance(whole, dict) or not isinstance(whole.get("operators"), list):
-        raise bad("accounts_form", 1)
+        raise flawed("accounts_form", 1)
     _refuse_unknown(whole, ("operators",), 1)
     entries = tuple(_entry(one, content) for one in whole["operators"])
     seen: set[str] = set()
     for entry in entries:
         if entry.person.name in seen:
-            raise bad("accounts_twice", entry.line, entry.person.name)
+            raise flawed("accounts_twice", entry.line, entry.person.name)
         seen.add(entry.person.name)
     return entries
 
 
-def bad(problem: str, line: int, name: str = "", **facts: object) -> ConsoleError:
+def flawed(problem: str, line: int, name: str = "", **facts: object) -> ConsoleError:
     """The refusal of a file."""
     return ConsoleError("usage", {"problem": problem, "line": line, "name": name or None, **facts})
 
@@ -53,9 +53,9 @@ def _parsed(content: str) -> object:
     try:
         return json.loads(content, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as wrong:
-        raise bad("accounts_json", wrong.lineno) from None
+        raise flawed("accounts_json", wrong.lineno) from None
     except (ValueError, RecursionError):
-        raise bad("accounts_form", 1) from None
+        raise flawed("accounts_form", 1) from None
 
 
 def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -67,18 +67,18 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _entry(given: object, content: str) -> Entry:
     if not isinstance(given, dict):
-        raise bad("accounts_form", 1)
+        raise flawed("accounts_form", 1)
     name = given.get("name")
     line = _line_of(content, name)
     if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _SYSTEM:
-        raise bad("accounts_name", line, str(name)[:40])
+        raise flawed("accounts_name", line, str(name)[:40])
     _refuse_unknown(given, _KEYS, line, name)
     for key in ("may_buy", "disabled"):
         if not isinstance(given.get(key, False), bool):
-            raise bad("accounts_flag", line, name, key=key)
+            raise flawed("accounts_flag", line, name, key=key)
     variable = given.get("password_env")
     if variable is not None and not (isinstance(variable, str) and _VARIABLE.fullmatch(variable)):
-        raise bad("accounts_variable", line, name)
+        raise flawed("accounts_variable", line, name)
     person = Person(name, _roles(given.get("roles"), line, name), given.get("may_buy", False))
     return Entry(person, given.get("disabled", False), variable, line)
 
@@ -86,19 +86,19 @@ def _entry(given: object, content: str) -> Entry:
 def _roles(given: object, line: int, name: str) -> frozenset[str]:
     """The worker's account never decides, so it is nothing else besides."""
     if not isinstance(given, list) or not given or not all(isinstance(role, str) for role in given):
-        raise bad("accounts_roles", line, name)
+        raise flawed("accounts_roles", line, name)
     roles = frozenset(given)
     if roles - ALL_ROLES:
-        raise bad("accounts_unknown_role", line, name, role=min(roles - ALL_ROLES)[:40], allowed=sorted(ALL_ROLES))
+        raise flawed("accounts_unknown_role", line, name, role=min(roles - ALL_ROLES)[:40], allowed=sorted(ALL_ROLES))
     if len(roles) != len(given) or (WORKER in roles and len(roles) > 1):
-        raise bad("accounts_roles", line, name)
+        raise flawed("accounts_roles", line, name)
     return roles
 
 
 def _refuse_unknown(given: Mapping[str, object], known: tuple[str, ...], line: int, name: str = "") -> None:
     unknown = sorted(set(given) - set(known))
     if unknown:
-        raise bad("accounts_unknown_key", line, name, key=unknown[0][:40], allowed=list(known))
+        raise flawed("accounts_unknown_key", line, name, key=unknown[0][:40], allowed=list(known))
 
 
 def _line_of(content: str, name: object) -> int:

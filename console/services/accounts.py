@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ConsoleError
 from console.domain.results import AccountDone, AccountsApplied
-from console.services.account_file import Entry, bad, read_entries
+from console.services.account_file import Entry, flawed, read_entries
 from console.services.desk import Desk
 from console.store import grants, people, server_accounts, troubles
 from console.store.engine import Database, Transaction
@@ -76,7 +76,7 @@ class Accounts:
     def _task(self, entry: Entry, before: Kept | None, passwords: Passwords) -> _Task:
         name, server = entry.person.name, self._desk.database.is_server
         if name == self._desk.database.account:
-            raise bad("accounts_schema_account", entry.line, name)
+            raise flawed("accounts_schema_account", entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
         if server and before is None and not password and not entry.disabled:
             variable = entry.password_env or "password_env"
