@@ -9,7 +9,7 @@ from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.providers.judging import Judge
 from console.providers.protocol import RateGate, TokenRefused, TokenUnavailable
-from console.providers.redaction import redact
+from console.providers.redaction import TOKEN_FIELDS, redact
 from console.providers.transport import MEBIBYTE, HttpTransport, TransportFailure
 
 T = TypeVar("T")
@@ -37,8 +37,10 @@ def ask_once(
     *,
     headers: Mapping[str, str],
     secrets: Iterable[str] = (),
+    hidden_fields: tuple[str, ...] = TOKEN_FIELDS,
 ) -> Outcome[T]:
-    """Wait for a turn, send, judge. `secrets` leave the evidence. Never raises an Exception.
+    """Wait for a turn, send, judge. `secrets` and the values of `hidden_fields` leave the evidence. Never raises
+    an Exception.
 
     Once sending began, whatever is not an answer is UNKNOWN, unless the transport knows that nothing left.
     """
@@ -57,7 +59,7 @@ def ask_once(
             limit=question.limit,
         )
         outcome = judge(answer)
-        return replace(outcome, evidence=redact(outcome.evidence, secrets))
+        return replace(outcome, evidence=redact(outcome.evidence, secrets, hidden_fields))
     except TransportFailure as failure:
         if failure.sent is Sent.NO:
             return never_sent(failure.reason, buys=question.buys)
