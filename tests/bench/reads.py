@@ -12,6 +12,7 @@ from sqlalchemy import Connection, event
 
 from console.app import Console, open_console
 from console.settings import Settings
+from console.store import lease_time
 from tests.bench.big_table import OPERATOR, big_table, number_of
 from tests.bench.figures import Row, Work, centile, median, side_by_side, span, times
 from tests.support.desks import environment
@@ -42,6 +43,7 @@ class Subject:
         self._numbers = itertools.cycle([number_of(1 + i * (rows - 1) // 997) for i in range(997)])
         self._held = console.database.engine.connect()
         self._driver = sqlite3.connect(file, isolation_level=None)
+        lease_time.lend(self._driver)
         self._number = next(self._numbers)
         self._lookup_core = self._heard("before_execute", lambda: console.lookup.find(self._number))
         self._lookup_sql = self._heard("before_cursor_execute", lambda: console.lookup.find(self._number))
@@ -58,7 +60,7 @@ class Subject:
 
         def listen(_conn: Connection, *said: Any) -> None:
             statement, values = (said[0], said[2]) if when == "before_execute" else (said[1], said[2])
-            if not str(statement).startswith("BEGIN"):
+            if when == "before_execute" or not statement.startswith("BEGIN"):
                 heard.append((statement, values))
 
         engine = self.console.database.engine

@@ -1,0 +1,114 @@
+"""A MariaDB server whose data stay in `.bench/`, with databases of 1 and 10 million credit checks, made once."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from pymysql import MySQLError
+
+from console.store import migrate
+from console.store.engine import Database
+from tests.bench import filling
+from tests.bench.big_table import FOLDER
+from tests.bench.filling import OPERATOR, TABLE
+from tests.support import mariadb_server
+from tests.support.mariadb_server import Server
+from tests.support.server_run import Run, free_port
+from tests.support.servers import own_run
+
+_NAME = "mariadb"
+# It is made fast and only read: what a kill costs is another making.
+_SETTINGS = (
+    *("innodb-buffer-pool-size=2G", "innodb-log-file-size=1G", "innodb-flush-log-at-trx-commit=0"),
+    *("innodb-sort-buffer-size=64M", "tmp-table-size=256M", "max-heap-table-size=256M"),
+)
+_MARK = "bench"
+_INDEXES = """SELECT INDEX_NAME, NON_UNIQUE, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX)
+  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND INDEX_NAME <> 'PRIMARY'
+  GROUP BY INDEX_NAME, NON_UNIQUE"""
+_TRIGGERS = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
+
+
+class BigServer:
+    """The kept server while it runs. The account of `url` is the operator of the records."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._password = secrets.token_urlsafe(12)
+        server.sql(
+            f"CREATE OR REPLACE USER '{OPERATOR}'@'%' IDENTIFIED BY '{self._password}'",
+            f"GRANT ALL ON *.* TO '{OPERATOR}'@'%'",
+        )
+
+    def url(self, rows: int) -> str:
+        """The address of a database with so many records, made if it isn't there. Read it only."""
+        name = f"rows{rows}"
+        url = self._server.url(OPERATOR, self._password, name)
+        if not self._is_made(name):
+            began = time.monotonic()
+            print(f"Making {rows:,} rows on MariaDB …", flush=True)
+            self._server.sql(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+            _upgrade(url)
+            self._fill(name, rows)
+            print(f"… took {time.monotonic() - began:.0f} s", flush=True)
+        _upgrade(url)
+        return url
+
+    def _is_made(self, name: str) -> bool:
+        with suppress(MySQLError):
+            found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_MARK}'")
+            return found == ((filling.form(),),)
+        return False
+
+    def _fill(self, name: str, rows: int) -> None:
+        """All rows in one statement, indexes afterwards. No trigger: it would refuse purchases that nobody made."""
+        with self._server.connect(database=name) as connection, connection.cursor() as cursor:
+            cursor.execute(_TRIGGERS)
+            for (trigger,) in cursor.fetchall():
+                cursor.execute(f"DROP TRIGGER {trigger}")
+            cursor.execute(_INDEXES, (TABLE,))
+            indexes = cursor.fetchall()
+            cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(f"DROP INDEX {index}" for index, _, _ in indexes))
+            cursor.execute("SET unique_checks = 0, foreign_key_checks = 0, sql_mode = 'PIPES_AS_CONCAT'")
+            cursor.execute(filling.fill("mysql", rows))
+            cursor.execute("SET unique_checks = 1")
+            cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(_index(*index) for index in indexes))
+            cursor.execute(f"ANALYZE TABLE {TABLE}")
+            cursor.execute(filling.person())
+            cursor.execute(filling.calling("server"))
+            cursor.execute(f"INSERT INTO console_meta (name, value) VALUES ('{_MARK}', '{filling.form()}')")
+
+
+def _index(name: str, repeats: int, columns: str) -> str:
+    return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
+
+
+def _upgrade(url: str) -> None:
+    database = Database(url, unhurried=True)
+    migrate.upgrade(database)
+    database.close()
+
+
+@contextmanager
+def big_server() -> Iterator[BigServer]:
+    """The server on its kept data, stopped cleanly at the end."""
+    FOLDER.mkdir(exist_ok=True)
+    with own_run(FOLDER) as run:
+        run.ready()
+        server = _start(run)
+        yield BigServer(server)
+        server.stop()
+
+
+def _start(run: Run) -> Server:
+    data, password, port = FOLDER / _NAME, secrets.token_urlsafe(12), free_port()
+    if not data.exists():
+        mariadb_server.fresh_data(run, _NAME)[0].rename(data)
+    admin = run.write("admin.sql", f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
+                                   "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n")  # fmt: skip
+    lines = (f"datadir={data}", f"init-file={admin}", *_SETTINGS)
+    command = ("mariadbd", f"--defaults-file={mariadb_server.configuration(run, _NAME, port, lines)}")
+    server = Server(run, _NAME, command, "127.0.0.1", port, "admin", password)
+    server.start()
+    return server

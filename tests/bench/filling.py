@@ -1,0 +1,89 @@
+"""What stands in the big tables: the same rows on every engine, computed by the database itself."""
+
+from hashlib import sha256
+
+from console.domain.corporation_number import check_digit
+from console.store import migrate
+
+FORM = 2
+"""Raised whenever what is written here changes: kept tables of another form are made anew."""
+
+OPERATOR = "op-a"
+TABLE = "hansha_alarmbox_credit_checks"
+_STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
+_COUNTED = {
+    "sqlite": "WITH RECURSIVE counted(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM counted WHERE i < {rows}),",
+    "mysql": "WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows}),",
+}
+
+# Of 200 rows: 1 pending, 1 unknown, 2 errors, 4 incomplete, 1 contradicted, 20 later records of the number before
+# (18 renewals, 2 successes after an error); the others bought and complete.
+_ROWS = f"""
+  kinds AS (SELECT i, i % 200 AS k, i % 10 = 9 AS later, i % 10 = 8 AS earlier, i % 100 = 98 AS failed,
+                   (i - (i % 10 = 9)) * {_STEP} % 100000000 AS n FROM counted),
+  bases AS (SELECT kinds.*, '9900' || substr('00000000' || n, -8) AS base,
+                   k IN (0, 1) AS pending, k IN (2, 3) OR failed AS error, k IN (4, 5, 6, 7) AS incomplete
+            FROM kinds),
+  summed AS (SELECT bases.*, 9 - (
+      9 * (1 + 2) + 1 * (substr(base,12,1) + substr(base,10,1) + substr(base,8,1) + substr(base,6,1))
+      + 2 * (substr(base,11,1) + substr(base,9,1) + substr(base,7,1) + substr(base,5,1))) % 9 AS digit FROM bases)
+SELECT i, 1 + n % 3, digit || base,
+  CASE WHEN pending OR error THEN NULL ELSE 1000 + i END,
+  CASE WHEN pending OR error THEN NULL ELSE '架空商事' || n END,
+  CASE WHEN pending OR error THEN NULL ELSE '2026-03-31 15:00:00.000000' END,
+  CASE WHEN pending OR error THEN NULL ELSE '2027-03-31 14:59:59.000000' END,
+  CASE WHEN pending OR error THEN NULL ELSE 'ok' END,
+  CASE WHEN pending OR error OR incomplete THEN NULL
+       ELSE 'ab/' || substr('{"0" * 64}' || i, -64) || '.pdf' END,
+  CASE WHEN pending THEN 'pending' WHEN error THEN 'error' ELSE 'success' END,
+  CASE WHEN k = 1 THEN 'unknown' ELSE 'known' END,
+  CASE WHEN k IN (1, 10) THEN 'needs_review' WHEN incomplete AND k < 7 THEN 'scheduled' ELSE 'none' END,
+  CASE WHEN incomplete AND k < 7 THEN '2026-11-20 03:00:00.000000' END,
+  CASE WHEN k = 1 THEN 'no_list_call' WHEN k = 10 THEN 'contradicted'
+       WHEN incomplete AND k < 7 THEN 'incomplete' END,
+  0, CASE WHEN error THEN 'http_422' END, 0,
+  CASE WHEN earlier AND NOT failed THEN '2026-04-01 03:00:00.000000' END,
+  CASE WHEN earlier AND NOT failed THEN i + 1 END,
+  CASE WHEN later AND i % 100 <> 99 THEN i - 1 END,
+  '00000000-0000-4000-8000-' || substr('000000000000' || i, -12),
+  '2026-04-01 03:00:00.000000', '2026-04-01 03:00:00.000000', '2026-04-01 03:00:02.000000', 2
+FROM summed
+"""
+_INTO = f"""INSERT INTO {TABLE} (
+  id, client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path,
+  status, certainty, work_state, work_at, work_reason, work_attempts, error_code, viewing_over,
+  superseded_at, superseded_by, renews, operation_id, asked_at, created_at, changed_at, version)
+"""
+_CALLING = """INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint,
+  operator, desk, host, process, session, started_at, lease_clock, lease_expires) VALUES """
+
+
+def fill(dialect: str, rows: int) -> str:
+    """The statement that writes so many records. On a server it needs `sql_mode = PIPES_AS_CONCAT`."""
+    return _INTO + _COUNTED[dialect].format(rows=rows) + _ROWS
+
+
+def calling(clock: str) -> str:
+    """Purchases under way at present: of the first eight pending rows three have lapsed. `clock`: of their leases."""
+    return _CALLING + ",".join(
+        f"('op-{number}', 'credit-check.purchase', 'credit-check', {200 * (number + 1)}, 'calling', 'key-{number}',"
+        f" '', '{OPERATOR}', '', '', 0, '', '2026-11-20 03:00:00', '{clock}', {0 if number < 3 else 2**53})"
+        for number in range(8)
+    )
+
+
+def person() -> str:
+    """The statement that lets the bench read."""
+    return f"INSERT INTO operators (name, roles, may_buy) VALUES ('{OPERATOR}', 'operator', 1)"
+
+
+def number_of(row: int) -> str:
+    """The corporation number of row `row`, as the database computed it."""
+    base = f"9900{(row - (row % 10 == 9)) * _STEP % 10**8:08d}"
+    return check_digit(base) + base
+
+
+def form() -> str:
+    """Stands for what a kept table rests on: its rows, and the first migration (later ones are run on it)."""
+    first = migrate.MIGRATIONS / "versions" / "0001_credit_check_desk.py"
+    return f"{FORM}-{sha256(first.read_bytes()).hexdigest()[:8]}"
