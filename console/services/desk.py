@@ -117,10 +117,12 @@ class Desk:
     def _known(self, conn: Connection, name: str) -> Person:
         """Without accounts, and while no operators are kept, anybody holds every role."""
         self._require_own_name(name)
-        person = people.find(conn, name, anybody=not self.database.is_server)
-        if person is None:
-            raise ConsoleError("not_allowed", {"operator": name, "reason": "unknown_operator"})
-        return person
+        return _recognised(name, people.find(conn, name, anybody=self.anybody))
+
+    @property
+    def anybody(self) -> bool:
+        """Whether everybody may come while no operators are kept."""
+        return not self.database.is_server
 
     def _require_own_name(self, name: str) -> None:
         """On a server nobody acts under another name than the account's, not even by the environment."""
@@ -130,14 +132,17 @@ class Desk:
 
     def reader(self, conn: Connection) -> Person | None:
         """Who looks, within the read that follows. Looking takes no name; a named person needs the right."""
+        name = self.looker
+        return None if name is None else admitted(name, people.find(conn, name, anybody=self.anybody))
+
+    @property
+    def looker(self) -> str | None:
+        """Whose right to look is to be asked for; None where looking takes no name."""
         name = self.operator
         if name is None or self._is_the_program:
             return None
-        person = self._known(conn, name)
-        if not may(person, "read"):
-            detail = {"operator": name, "reason": "role", "needs": sorted(ROLES_FOR["read"])}
-            raise ConsoleError("not_allowed", detail)
-        return person
+        self._require_own_name(name)
+        return name
 
     def require(self, action: str) -> Person:
         """The person who acts, if their roles admit the action; else not_allowed, audited by the caller."""
@@ -154,3 +159,18 @@ class Desk:
     ) -> None:  # fmt: skip
         """Append to the audit trail inside the caller's transaction."""
         self.audit.record(tx, self.operator or WORKER, what, kind, subject_id, result, reason, detail)
+
+
+def admitted(name: str, person: Person | None) -> Person:
+    """Who was found under the name, if they may look; else not_allowed."""
+    person = _recognised(name, person)
+    if not may(person, "read"):
+        detail = {"operator": name, "reason": "role", "needs": sorted(ROLES_FOR["read"])}
+        raise ConsoleError("not_allowed", detail)
+    return person
+
+
+def _recognised(name: str, person: Person | None) -> Person:
+    if person is None:
+        raise ConsoleError("not_allowed", {"operator": name, "reason": "unknown_operator"})
+    return person

@@ -3,8 +3,8 @@
 from console.domain.corporation_number import InvalidCorporationNumber, one_slip, parse
 from console.domain.records import CreditCheck
 from console.domain.results import LookupResult
-from console.services.desk import Desk
-from console.store import credit_checks, journal
+from console.services.desk import Desk, admitted
+from console.store import credit_checks, journal, looks
 
 _LONGEST_QUERY = 200
 _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -27,9 +27,11 @@ class Lookup:
         except InvalidCorporationNumber as invalid:
             invalid.detail["candidates"] = list(self._explained(invalid))
             raise
+        name = self._desk.looker
         with self._desk.database.read() as conn:
-            self._desk.reader(conn)
-            found = credit_checks.by_number(conn, number.value, journal.lapsed_subjects(conn))
+            person, found = looks.look(conn, number.value, name, anybody=self._desk.anybody)
+        if name is not None:
+            admitted(name, person)
         return LookupResult(number.value, found, number.stripped_prefix)
 
     def neighbours(self, text: str) -> tuple[str, ...]:

@@ -7,7 +7,20 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, and_, bindparam, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    Subquery,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    union_all,
+    update,
+)  # fmt: skip
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain import states
@@ -21,23 +34,32 @@ KIND = "credit-check"
 NAME_LENGTH = 255
 _t = credit_checks.c
 
-_COLUMNS = (
+COLUMNS = (
     _t.id, _t.corporation_number, _t.number_key, _t.client_id, _t.seen_status, _t.certainty, _t.seen_work,
     _t.work_at, _t.work_reason, _t.work_attempts, _t.credit_check_id, _t.company_name, _t.result, _t.purchased_at,
     _t.expired_at, _t.pdf_file_path, _t.superseded_by, _t.operation_id, _t.version, _t.created_at, _t.changed_at,
     _t.error_code, _t.viewing_over, _t.duplicate_of, _t.work_state, _t.dates_zone,
 )  # fmt: skip
-_ALL = select(*_COLUMNS)
+_ALL = select(*COLUMNS)
 _GET = _ALL.where(_t.id == bindparam("of"))
 # Rows by others in a spelling that SQL doesn't know are few, and looked through, because no index finds them until
 # a due task puts them right.
 _other = credit_checks.alias("other").c
 _OTHERS = select(_other.id, _other.number_key).where(_other.work_state.is_(None)).order_by(_other.work_at, _other.id)
 _looked_through = _OTHERS.limit(200).subquery().c
-_STRAY = _t.id.in_(select(_looked_through.id).where(func.length(_looked_through.number_key) != LENGTH))
-_BY_NUMBER = _ALL.where(or_(_t.number_key == bindparam("number"), _STRAY)).order_by(_t.id.desc())
-_CLAIMED = and_(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number"))
-_LIVE = _ALL.where(or_(_CLAIMED, _STRAY)).order_by(_t.claim_number.is_(None), _t.id)
+_STRAYS = select(_looked_through.id).where(func.length(_looked_through.number_key) != LENGTH)
+
+
+def _and_strays(fitting: ColumnElement[bool]) -> Subquery:
+    """Ids of rows that fit, and of the strays: a union, because no server looks into two indexes for an OR."""
+    return union_all(select(_t.id).where(fitting), _STRAYS).subquery()
+
+
+NUMBERED = _and_strays(_t.number_key == bindparam("number"))
+"""Ids of all rows that may be of a `number`; which of the strays are, `to_record` knows."""
+_CLAIMED = _and_strays(and_(_t.client_id == bindparam("client"), _t.claim_number == bindparam("number")))
+_BY_NUMBER = _ALL.join_from(NUMBERED, credit_checks, _t.id == NUMBERED.c.id)
+_LIVE = _ALL.join_from(_CLAIMED, credit_checks, _t.id == _CLAIMED.c.id)
 _RENEWAL = credit_checks.alias("renewal")
 _RENEWED_BY = _ALL.join_from(_RENEWAL, credit_checks, _t.id == _RENEWAL.c.renews).where(
     _RENEWAL.c.id == bindparam("of"), _t.superseded_by == bindparam("of")
@@ -58,16 +80,22 @@ def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset(
 
 def by_number(conn: Connection, number: str, lapsed: AbstractSet[int] = frozenset()) -> tuple[CreditCheck, ...]:
     """All records of a corporation number, newest first."""
-    found = [to_record(row, lapsed) for row in conn.execute(_BY_NUMBER, {"number": number})]
+    return of_number(number, conn.execute(_BY_NUMBER, {"number": number}).all(), lapsed)
+
+
+def of_number(number: str, rows: Sequence[Sequence[Any]], lapsed: AbstractSet[int]) -> tuple[CreditCheck, ...]:
+    """Those rows of `NUMBERED` that are the number's, newest first."""
+    found = [to_record(row, lapsed) for row in rows]
+    found.sort(key=_id_of, reverse=True)
     return tuple([record for record in found if record.corporation_number == number])
 
 
 def live(conn: Connection, client_id: str, number: str, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
     """The one record that holds the claim on (client, number): the index knows it, or it is the oldest stray."""
     pair = (int(client_id), number)
-    rows = conn.execute(_LIVE, {"client": pair[0], "number": number})
-    found = [record for record in (to_record(row, lapsed) for row in rows) if record.live]
-    return next((one for one in found if (int(one.client_id), one.corporation_number) == pair), None)
+    rows = conn.execute(_LIVE, {"client": pair[0], "number": number}).all()
+    found = [to_record(row, lapsed) for row in sorted(rows, key=lambda row: (row.number_key != number, row.id))]
+    return next((one for one in found if one.live and (int(one.client_id), one.corporation_number) == pair), None)
 
 
 def of_operation(conn: Connection, number: str, operation_id: str) -> CreditCheck | None:
@@ -292,6 +320,10 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int]) -> CreditCheck:
         duplicate_of=duplicate_of,
         dates_zone=dates_zone,
     )
+
+
+def _id_of(record: CreditCheck) -> int:
+    return record.id
 
 
 def _missing(name: object, result: object, dates: object, pdf: object) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
 
 from console.domain.outcomes import Outcome
 from console.domain.records import Operation, OperationState
@@ -70,9 +70,8 @@ _OF_SUBJECT = (
 )
 _CALLING = select(*_COLUMNS).where(_t.state == OperationState.CALLING.value)
 _LAPSED = _CALLING.where(not_(_LIVE)).order_by(_t.started_at)
-_LAPSED_SUBJECTS = select(_t.subject_id).where(
-    _t.state == OperationState.CALLING.value, _HAS_EFFECT, not_(_LIVE)
-)
+_BROKEN_OFF = and_(_t.state == OperationState.CALLING.value, _HAS_EFFECT, not_(_LIVE))
+_LAPSED_SUBJECTS = select(_t.subject_id).where(_BROKEN_OFF)
 _RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
 
 
@@ -198,12 +197,15 @@ def lapsed_subjects(conn: Connection) -> frozenset[int]:
     return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS)])
 
 
+def is_lapsed(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """SQL: this record is one of `lapsed_subjects`."""
+    return exists().where(_t.subject_kind == kind, _t.subject_id == subject_id, _BROKEN_OFF)
+
+
 def purchases_open_for(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Purchases of a number, for whatever client, whose outcome nobody knows yet: unknown, or still calling."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
-    query = select(*_COLUMNS).where(
-        _t.corporation_number == corporation_number, _t.state.in_(unsettled), _HAS_EFFECT
-    )
+    query = select(*_COLUMNS).where(_t.corporation_number == corporation_number, _t.state.in_(unsettled), _HAS_EFFECT)
     return tuple(_operation(row) for row in conn.execute(query))
 
 

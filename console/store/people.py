@@ -1,10 +1,11 @@
 """Operators and their roles, as the database holds them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from console.domain.permissions import ALL_ROLES
 from console.domain.records import Person
@@ -22,23 +23,33 @@ class Kept:
     disabled: bool
 
 
-_ONE = select(_t.name, _t.roles, _t.may_buy).where(_t.name == bindparam("of"), _t.disabled_at.is_(None))
+COLUMNS = (_t.name, _t.roles, _t.may_buy)
+NAMED = and_(_t.name == bindparam("who"), _t.disabled_at.is_(None))
+_ONE = select(*COLUMNS).where(NAMED)
 _ANY = select(_t.name).limit(1)
 
 
 def find(conn: Connection, name: str, *, anybody: bool = True) -> Person | None:
     """The person of that name. While no operators are kept, and `anybody` may come, everybody holds every role."""
-    row = conn.execute(_ONE, {"of": name}).first()
-    if row:
-        return Person(row.name, _roles(row.roles), bool(row.may_buy))
-    if anybody and conn.execute(_ANY).first() is None:
-        return Person(name, ALL_ROLES, may_buy=True)
-    return None
+    return to_person(conn.execute(_ONE, {"who": name}).first()) or (stranger(conn, name) if anybody else None)
+
+
+def to_person(row: Sequence[Any] | None) -> Person | None:
+    """A row of `COLUMNS`, which an outer join may have left empty."""
+    if row is None or row[0] is None:
+        return None
+    name, roles, may_buy = row
+    return Person(name, _roles(roles), bool(may_buy))
+
+
+def stranger(conn: Connection, name: str) -> Person | None:
+    """Whoever comes, as long as no operators are kept."""
+    return Person(name, ALL_ROLES, may_buy=True) if conn.execute(_ANY).first() is None else None
 
 
 def everybody(conn: Connection) -> tuple[Person, ...]:
     """All who may act, by name."""
-    query = select(_t.name, _t.roles, _t.may_buy).where(_t.disabled_at.is_(None)).order_by(_t.name)
+    query = select(*COLUMNS).where(_t.disabled_at.is_(None)).order_by(_t.name)
     return tuple(Person(name, _roles(roles), bool(buy)) for name, roles, buy in conn.execute(query))
 
 

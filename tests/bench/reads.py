@@ -43,7 +43,7 @@ class Subject:
         self._numbers = itertools.cycle([number_of(1 + i * (rows - 1) // 997) for i in range(997)])
         self._held = console.database.engine.connect()
         self._driver = sqlite3.connect(file, isolation_level=None)
-        lease_time.lend(self._driver)
+        lease_time.lend(self._driver)  # type: ignore[arg-type]  # the driver's own, as SQLAlchemy has it
         self._number = next(self._numbers)
         self._lookup_core = self._heard("before_execute", lambda: console.lookup.find(self._number))
         self._lookup_sql = self._heard("before_cursor_execute", lambda: console.lookup.find(self._number))

@@ -1,0 +1,29 @@
+"""A lookup in one round trip: who looks, and the records of a number with what became of their calls."""
+
+from sqlalchemy import Connection, literal, select, true
+
+from console.domain.records import CreditCheck, Person
+from console.store import credit_checks, journal, people
+from console.store.credit_checks import NUMBERED
+from console.store.schema import credit_checks as checks
+from console.store.schema import operators
+
+_one = select(literal(1).label("one")).subquery()
+_asker = select(*people.COLUMNS).select_from(_one.outerjoin(operators, people.NAMED)).subquery()
+_found = _asker.outerjoin(NUMBERED, true()).outerjoin(checks, checks.c.id == NUMBERED.c.id)
+_LAPSED = journal.is_lapsed(credit_checks.KIND, checks.c.id)
+_LOOK = select(*_asker.c, _LAPSED, *credit_checks.COLUMNS).select_from(_found)
+_PERSON, _CHECK = slice(0, 3), slice(4, None)
+
+
+def look(
+    conn: Connection, number: str, name: str | None, *, anybody: bool
+) -> tuple[Person | None, tuple[CreditCheck, ...]]:
+    """The person of that name, as `people.find` knows them, and all records of a number, newest first."""
+    rows = conn.execute(_LOOK, {"number": number, "who": name}).all()
+    person = people.to_person(rows[0][_PERSON])
+    if person is None and name is not None and anybody:
+        person = people.stranger(conn, name)
+    found = [row[_CHECK] for row in rows if row.id is not None]
+    lapsed = frozenset([row.id for row in rows if row[3]])
+    return person, credit_checks.of_number(number, found, lapsed)
