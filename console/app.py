@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from console.machinery import CreditCheckDesk, Machinery, RecoveryDesk
     from console.providers.protocol import CreditVendor
     from console.services.accounts import Accounts
+    from console.services.adoption import Adoption
     from console.services.auditing import Auditing
     from console.services.health import Health
     from console.services.idempotency import Idempotency
@@ -135,10 +136,15 @@ class Console:
         self.close()
 
 
-def open_console(settings: Settings, clock: Clock | None = None, vendor: "CreditVendor | None" = None) -> Console:
+def open_console(
+    settings: Settings,
+    clock: Clock | None = None,
+    vendor: "CreditVendor | None" = None,
+    program: str = "terminal",
+) -> Console:
     """Open the desk: a missing embedded database is made, an unfit one refused. Nothing is sent.
 
-    `vendor` stands in for the configured one.
+    `vendor` stands in for the configured one; `program` names this process run in the database.
 
     Raises ConsoleError bad_profile, schema_mismatch, not_our_database, database_unreachable and its like.
     """
@@ -156,6 +162,7 @@ def open_console(settings: Settings, clock: Clock | None = None, vendor: "Credit
         clock=used,
         scale=TimeScale(settings.time_scale),
         failpoints=Failpoints(settings.failpoint),
+        program=program,
     )
     return Console(desk, vendor)
 
@@ -175,6 +182,32 @@ def open_health(settings: Settings) -> "Health":
     from console.services.health import Health
 
     return Health(settings, Database(settings.database_url, unhurried=True))
+
+
+@contextmanager
+def open_adoption(settings: Settings, clock: Clock | None = None) -> "Iterator[Adoption]":
+    """For `db adopt`: works before there is a schema, on statements of any length."""
+    from console.services.adoption import Adoption
+
+    database, spool = Database(settings.database_url, unhurried=True), Spool(settings.home, cipher=None)
+
+    def desk() -> Desk:
+        return Desk(
+            settings=settings,
+            database=database,
+            database_id=migrate.read_state(database)["database_id"],
+            spool=spool,
+            documents=open_documents(settings.documents_url, database),
+            clock=clock or SystemClock(),
+            scale=TimeScale(settings.time_scale),
+            failpoints=Failpoints(settings.failpoint),
+        )
+
+    try:
+        yield Adoption(database, desk)
+    finally:
+        spool.close()
+        database.close()
 
 
 def _cache(desk: Desk) -> "NoCache | None":

@@ -1,8 +1,6 @@
 """Signing in and out at a terminal, and who one is: for databases with accounts."""
 
-import getpass
 import sys
-import warnings
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
@@ -94,6 +92,9 @@ def _password(writer: Writer, user: str) -> str:
     """From the terminal without an echo; from standard input for programs and pipes."""
     if writer.as_json or not _at_a_terminal():
         return _from_stdin()
+    import getpass
+    import warnings
+
     with warnings.catch_warnings():
         warnings.simplefilter("error", getpass.GetPassWarning)  # it would show what is typed
         try:

@@ -37,7 +37,7 @@ def open_window(writer: Writer) -> None:
             from console.app import open_console
 
             opened.close()
-            return opened.enter_context(open_console(settings))
+            return opened.enter_context(open_console(settings, program="window"))
 
         writer.status = run(settings, open_desk, asked_to_end)
 

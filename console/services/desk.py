@@ -59,6 +59,7 @@ class Desk:
     fit_until: float = float("-inf")
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
+    program: str = "terminal"
 
     @cached_property
     def audit(self) -> "AuditTrail":
@@ -68,7 +69,12 @@ class Desk:
         def anchor(heads: Sequence[Head]) -> None:
             self.spool.anchor(self.database_id, heads)
 
-        return AuditTrail(self.session, self.spool.desk_id, self.clock, anchor)
+        def begin(conn: Connection) -> None:
+            who = self.database.account or self.settings.operator
+            run = (self.session, who, self.spool.desk_id, self.host, os.getpid(), self.program)
+            people.begin_session(conn, *run, self.now())
+
+        return AuditTrail(self.session, self.spool.desk_id, self.clock, anchor, begin)
 
     @cached_property
     def cipher(self) -> Cipher:

@@ -105,13 +105,24 @@ def _next(conn: Connection, session: str, at: datetime) -> tuple[datetime, int, 
 
 
 class AuditTrail:
-    """The chain of this process run. Safe from any thread; each entry belongs to its transaction."""
+    """The chain of this process run. Safe from any thread; each entry belongs to its transaction.
 
-    def __init__(self, session: str, desk: str, clock: Clock, anchor: Callable[[Sequence[Head]], None]) -> None:
+    `begin` notes the run itself, in the transaction of its first entry.
+    """
+
+    def __init__(
+        self,
+        session: str,
+        desk: str,
+        clock: Clock,
+        anchor: Callable[[Sequence[Head]], None],
+        begin: Callable[[Connection], None] | None = None,
+    ) -> None:
         self._session = session
         self._desk = desk
         self._clock = clock
         self._anchor = anchor
+        self._begin = begin
         self._waiting: list[Head] = []
         self._lock = Lock()
 
@@ -132,10 +143,16 @@ class AuditTrail:
 
     def record_all(self, tx: Transaction, new: Sequence[NewAuditEntry]) -> None:
         """Add several entries, in order, anchored together."""
+        if self._begin is not None:
+            self._begin(tx.conn)
+            tx.after_commit(self._begun)
         now = self._clock.now()
         heads = [append(tx, entry, session=self._session, desk=self._desk, at=now) for entry in new]
         if heads:
             tx.after_commit(lambda: self._keep(heads))
+
+    def _begun(self) -> None:
+        self._begin = None
 
     def _keep(self, heads: Sequence[Head]) -> None:
         """Anchor what is committed. What is done is done: a spool that fails is told, and tried again later."""

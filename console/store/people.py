@@ -95,9 +95,12 @@ def begin_session(
     program: str,
     now: datetime,
 ) -> None:
-    """Note a process run; its id names the process's audit chain."""
+    """Note a process run; its id names the process's audit chain. What is noted already stays as it is."""
+    noted = insert(sessions).prefix_with("OR IGNORE", dialect="sqlite")
+    for server in ("mysql", "mariadb"):
+        noted = noted.prefix_with("IGNORE", dialect=server)
     conn.execute(
-        insert(sessions).values(
+        noted.values(
             id=session,
             operator=operator,
             desk=desk,

@@ -1,5 +1,6 @@
 """Sign-ins as the audit trail tells them, and whether a password is the own one; on SQLite, which asks nobody."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def test_on_sqlite_whoever_is_named_acts(console: Console, home: Path) -> None:
     assert (me.source, me.kept) == (None, False)
     assert console.sessions.confirm_password("anything")
     assert told(console) == []
+
+
+def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Path) -> None:
+    """Once, whatever follows: who, where, and with which program. A run that wrote nothing has no row."""
+
+    def runs() -> list[tuple[str, str, int, str]]:
+        with console.database.read() as conn:
+            return [tuple(row) for row in conn.exec_driver_sql("SELECT id, operator, process, program FROM sessions")]
+
+    assert runs() == []
+    console.sessions.signed_in(keep=False)
+    console.sessions.signed_in(keep=False)
+    (run,) = runs()
+    assert run[1:] == ("op-a", os.getpid(), "terminal")
+    created = {entry.subject for entry in console.audit.list() if entry.what == "session_created"}
+    assert created == {f"session {run[0]}"}
 
 
 def test_nobody_is_nobody(home: Path) -> None:

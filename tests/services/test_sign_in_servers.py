@@ -1,5 +1,6 @@
 """Signing in to a real server: the account is the operator, and what the database says is told apart."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,8 @@ def test_the_account_is_the_operator(place: Place) -> None:
         assert "approver" in me.person.roles
         assert me.database == console.settings.sign_in.place
         assert trail(console) == [(user, "session_created", "done", None)]
+        runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
+        assert runs == [("terminal", os.getpid())]
     other = settings(place.home, url, keyring, OPERATOR="somebody")
     other.sign_in.take(user, password)
     with open_console(other) as console, pytest.raises(ConsoleError) as caught:
