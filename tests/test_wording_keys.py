@@ -25,7 +25,7 @@ UNTOLD = frozenset({"internal_error", "storage_full", "not_found"})
 AWAITED = frozenset(
     {
         "action", "app", "command", "deal", "density", "dialog", "environment", "evidence", "home", "key", "language",
-        "pdf", "purchase_reason", "result", "screen", "search", "status", "theme", "who",
+        "pdf", "provider_state", "purchase_reason", "result", "screen", "search", "status", "theme", "who",
     }
 )  # fmt: skip
 
