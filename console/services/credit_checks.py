@@ -173,6 +173,7 @@ class CreditChecks:
             facts = {"record": live, "expired_at": live.expired_at}
             raise ConsoleError("already_purchased" if overtaken else "not_expired", facts)
 
+    @credit_checks.runs_again()
     def _claim(self, tx: Transaction, request: PurchaseRequest, operation_id: str) -> Subject:
         """The row that the unique index admits once; a renewal first takes the claim from the old one."""
         desk, now = self._desk, self._desk.now()

@@ -15,7 +15,7 @@ from console.services.desk import WORKER, Desk, acting
 from console.services.parts import PDF
 from console.services.probing import Probing
 from console.store import cases, credit_checks, journal, queues
-from console.store.engine import RunAgain, Transaction
+from console.store.engine import Transaction
 
 BATCH = 200
 AT_ONCE = 50
@@ -138,6 +138,7 @@ class DueTasks:
     def _adopt_one(self, row: tuple[int, str, str]) -> bool:
         return self._desk.database.write(lambda tx: self._adopt(tx, *row))
 
+    @credit_checks.runs_again()
     def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:
         """False where another run was faster: what it wrote, or people since, is not written over."""
         desk, number = self._desk, key
@@ -152,10 +153,7 @@ class DueTasks:
         kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
         work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=first is not None)
         kept |= {"status": record.state, "corporation_number": number, **credit_checks.work_values(work)}
-        try:
-            credit_checks.change(tx.conn, record, now, **kept)
-        except credit_checks.Stale:  # another run was faster: look again
-            raise RunAgain from None
+        credit_checks.change(tx.conn, record, now, **kept)
         if work.reason in ("number_unreadable", "duplicate"):
             cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)
         desk.note(tx, "credit-check.adopted", record_id, {"written": raw[:64]}, reason=work.reason)

@@ -60,6 +60,7 @@ class Parts:
             return part
         return Part(name, answer, answer.found.report, self._desk.documents.put(answer.found.content))
 
+    @credit_checks.runs_again()
     def apply(self, tx: Transaction, record_id: int, part: Part) -> None:
         """Write one part: values that changed, the current PDF, or why there is none."""
         desk = self._desk
@@ -96,6 +97,7 @@ class Parts:
         what = f"credit-check.{part.name}_failed"
         desk.note(tx, what, record.id, {"code": code}, result="failed", reason=reason)
 
+    @credit_checks.runs_again()
     def plan_next(self, tx: Transaction, record_id: int, attempts: int) -> None:
         """Schedule the next attempt, or call a person when the schedule has ended."""
         record = credit_checks.find(tx.conn, record_id)

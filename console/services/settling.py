@@ -42,6 +42,7 @@ def tolerated(what: str) -> Iterator[None]:
         _log.warning("tolerated: %s", what, exc_info=True)
 
 
+@credit_checks.runs_again()
 def record_outcome(
     desk: Desk, tx: Transaction, record_id: int, outcome: Outcome[CheckReport], can: Capabilities
 ) -> None:
@@ -163,6 +164,7 @@ def lapse(desk: Desk, operation_id: str, can: Capabilities) -> bool:
     return desk.database.write(lambda tx: _lapse(desk, tx, operation_id, can))
 
 
+@credit_checks.runs_again()
 def _lapse(desk: Desk, tx: Transaction, operation_id: str, can: Capabilities) -> bool:
     operation = journal.find(tx.conn, operation_id)
     if operation is None:
@@ -229,6 +231,7 @@ def _keep_contradiction(desk: Desk, tx: Transaction, record: CreditCheck, outcom
         contradict(desk, tx, record, f"bought {outcome.found.credit_check_id if outcome.found else ''}")
 
 
+@credit_checks.runs_again()
 def contradict(desk: Desk, tx: Transaction, record: CreditCheck, observed: str) -> None:
     """The provider says otherwise about something known: the state stays, a person looks at it."""
     now = desk.now()

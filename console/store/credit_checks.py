@@ -1,8 +1,8 @@
 """Rows of the credit checks: read with everything derived, written by compare-and-swap on `version`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -29,6 +29,7 @@ from console.domain.dates import from_zone, in_zone
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
 from console.store.leases import aware, naive
 from console.store.schema import changes, credit_checks
+from console.store.troubles import RunAgain
 
 KIND = "credit-check"
 NAME_LENGTH = 255
@@ -70,6 +71,17 @@ _FEED = insert(changes)
 
 class Stale(Exception):
     """Somebody changed the row since it was read."""
+
+
+@contextmanager
+def runs_again() -> Iterator[None]:
+    """Around changes of rows that are read in the same transaction: when a server lets somebody else come between,
+    all of it is run again from fresh reads. (SQLite lets nobody.)
+    """
+    try:
+        yield
+    except Stale:
+        raise RunAgain from None
 
 
 def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:

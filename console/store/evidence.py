@@ -4,11 +4,13 @@ import hashlib
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from console.domain.outcomes import Outcome
 from console.domain.records import Document, EvidenceItem
 from console.store.leases import aware, naive
 from console.store.schema import documents, evidence
+from console.store.troubles import RunAgain
 
 _e, _d = evidence.c, documents.c
 LONGEST_BODY = 20_000
@@ -93,11 +95,13 @@ def add_document(
     if row_id is not None:
         conn.execute(update(documents).where(_d.id == row_id).values(fetched_at=naive(now)))
         return False
-    conn.execute(
-        insert(documents).values(
-            subject_kind=kind, subject_id=subject_id, path=path, sha256=sha256, bytes=size, fetched_at=naive(now)
-        )
+    new = insert(documents).values(
+        subject_kind=kind, subject_id=subject_id, path=path, sha256=sha256, bytes=size, fetched_at=naive(now)
     )
+    try:
+        conn.execute(new)
+    except IntegrityError:  # noted by somebody else at this very moment
+        raise RunAgain from None
     return True
 
 

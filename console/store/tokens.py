@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from console.store.leases import aware, naive
 from console.store.schema import provider_tokens
@@ -42,7 +43,10 @@ def replace(conn: Connection, provider: str, before: StoredToken | None, after: 
         "changed_at": naive(now),
     }
     if before is None:
-        conn.execute(insert(provider_tokens).values(provider=provider, **values))
+        try:
+            conn.execute(insert(provider_tokens).values(provider=provider, **values))
+        except IntegrityError:  # the first pair of all, brought by two at once
+            return False
         return True
     swapped = update(provider_tokens).where(_t.provider == provider, _t.version == before.version).values(**values)
     return conn.execute(swapped).rowcount == 1
