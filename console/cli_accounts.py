@@ -56,8 +56,9 @@ def _data(applied: AccountsApplied) -> "Object":
 def _lines(applied: AccountsApplied, voice: Voice) -> Lines:
     if applied.dry_run:
         yield from (f"{statement};" for statement in applied.statements)
+    aside = "-- " if applied.dry_run else ""  # what is printed stays SQL
     for one in applied.operators:
         roles = sorted(one.person.roles)
-        yield voice(f"cli.account.{one.done}", name=one.person.name, roles=roles)
+        yield aside + voice(f"cli.account.{one.done}", name=one.person.name, roles=roles)
     key = "cli.accounts.dry_run" if applied.dry_run else "cli.accounts"
-    yield voice(key, people=len(applied.operators), statements=len(applied.statements))
+    yield aside + voice(key, people=len(applied.operators), statements=len(applied.statements))

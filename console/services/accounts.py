@@ -137,8 +137,8 @@ class _Run:
             self._one(statement, wanted)
 
     def _one(self, statement: Statement, account: Wanted | None = None) -> None:
-        by_whom = f"  -- as {account.name}" if account and statement.by_account else ""
-        self._ran.append(statement.sql + by_whom)
+        by_whom = f"/* as {account.name} */ " if account and statement.by_account else ""
+        self._ran.append(by_whom + statement.sql)
         if self._dry_run:
             return
         if account and statement.by_account:

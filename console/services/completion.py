@@ -94,9 +94,9 @@ class Completion:
         """
         names = tuple(name for name, asked in ((DETAIL, detail), (PDF, pdf)) if asked)
         parts: list[Part] = []
-        before = reading.current(self._desk, record_id)
         with refusals.audited(self._desk, ACTION, record_id):
             self._desk.require("refetch")
+            before = reading.current(self._desk, record_id)
             with self._desk.database.read() as conn:
                 self._refuse_hopeless(conn, record_id, saw)
             self._parts.require_provider()

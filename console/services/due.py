@@ -34,7 +34,9 @@ class DueTasks:
         self._capabilities = capabilities
 
     def run(self) -> tuple[TaskRun, ...]:
-        """Run every task once, in an order in which each finds what the one before it left."""
+        """Run every task once, in an order in which each finds what the one before it left. Raises not_allowed for
+        an account that may not; on SQLite the program itself may.
+        """
         tasks: tuple[tuple[str, Callable[[], int]], ...] = (
             ("spool_delivery", self._deliver_spool),
             ("lapsed_operations", self._settle_lapsed),
@@ -43,6 +45,7 @@ class DueTasks:
             ("refetches", self._refetch_due),
         )
         with acting(WORKER):
+            self._desk.require("due_tasks")
             return tuple(TaskRun(name, task()) for name, task in tasks)
 
     def _deliver_spool(self) -> int:

@@ -34,7 +34,7 @@ class Operations:
         self._reader = reader
 
     def show(self, operation_id: str) -> OperationView:
-        """An operation with its history. Raises not_found."""
+        """An operation with its history. Raises not_found, and not_allowed for who may not look."""
         operation = self._find(operation_id)
         with self._desk.database.read() as conn:
             kept = evidence.of_operation(conn, operation_id)
@@ -154,6 +154,7 @@ class Operations:
 
     def _find(self, operation_id: str) -> Operation:
         with self._desk.database.read() as conn:
+            self._desk.reader(conn)
             found = journal.seen(conn, operation_id)
             gone = found is not None and found.action in journal.EFFECTS and _row_of(conn, found) is None
         if found is not None and not gone:
