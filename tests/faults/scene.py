@@ -13,7 +13,7 @@ from console.app import Console
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.records import PurchaseRequest
 from tests.support import truth
-from tests.support.ledger_vendor import LedgerVendor, demand
+from tests.support.ledger_vendor import Charge, LedgerVendor, demand
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import HandClock, quick_desk
 from tests.support.sql_proxy import SqlProxy
@@ -21,6 +21,9 @@ from tests.support.sql_proxy import SqlProxy
 CLIENT = "1"
 NAMED = frozenset(("outcome_unknown", "database_unreachable", "database_locked", "storage_full", "read_only"))
 _AGED = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
+_LEDGERS: dict[str, list[Charge]] = {}
+"""What the provider charged, by the database that must know of it."""
+
 _CLAIMED = (
     "SELECT c.id FROM hansha_alarmbox_credit_checks c JOIN operations o ON o.id = c.operation_id"
     " WHERE o.state = 'calling' AND c.status = 'pending' AND c.corporation_number = '{}'"
@@ -105,7 +108,8 @@ def scene(place: ServerPlace) -> Iterator[Scene]:
     """Around a server's fresh database."""
     node, clock = place.database.nodes[0], HandClock()
     with SqlProxy(node.host, node.port) as proxy:
-        stage = Scene(place, proxy, LedgerVendor(today=clock.today), clock)
+        ledger = _LEDGERS.setdefault(place.database.name, [])
+        stage = Scene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)
 
         def witness(request: PurchaseRequest) -> int:
             rows = stage.sql(_CLAIMED.format(request.corporation_number))

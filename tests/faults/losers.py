@@ -1,0 +1,99 @@
+"""Transactions that lose: crossing updates, rows that others hold, snapshots that are too old, and how they end."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Barrier, Thread
+from typing import Any
+
+from sqlalchemy import text
+
+from console.domain.errors import ConsoleError
+from console.store.engine import Database, Transaction
+
+_COUNT = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = :name")
+_READ = text("SELECT not_before FROM call_rates WHERE name = :name")
+_WRITE = text("UPDATE call_rates SET not_before = :value WHERE name = :name")
+NAMES = ("faults-a", "faults-b")
+
+
+class Reruns(logging.Handler):
+    """Counts how often transactions were run again, at most and in all."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.numbers: Counter[str] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for number in ("1213", "1205", "1020", "1062"):
+            self.numbers[number] += f"({number}," in record.getMessage()
+
+
+@contextmanager
+def reruns_counted() -> Iterator[Reruns]:
+    log, counted = logging.getLogger("console.store"), Reruns()
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(counted)
+    try:
+        yield counted
+    finally:
+        log.removeHandler(counted)
+        log.setLevel(before)
+
+
+class Crossing:
+    """Counts two rows up in the order it is told, so that two of them deadlock. `tries`: of the last call."""
+
+    def __init__(self, order: Sequence[str]) -> None:
+        self._order = order
+        self.tries = 0
+
+    def __call__(self, tx: Transaction) -> None:
+        self.tries += 1
+        first, second = self._order
+        tx.conn.execute(_COUNT, {"name": first})
+        tx.conn.exec_driver_sql("DO SLEEP(0.002)")  # a transaction of ours has other things to do in between
+        tx.conn.execute(_COUNT, {"name": second})
+
+
+class Modifying:
+    """Reads one row and writes what it read plus one: right only if nobody wrote meanwhile."""
+
+    tries = 0
+
+    def __call__(self, tx: Transaction) -> None:
+        self.tries += 1
+        value = int(tx.conn.execute(_READ, {"name": NAMES[0]}).scalar_one())
+        tx.conn.execute(_WRITE, {"name": NAMES[0], "value": value + 1})
+
+
+def race(databases: Sequence[Database], turns: int) -> Counter[str]:
+    """Each database in a thread of its own, every second one in the opposite order. How the turns ended."""
+    tally: Counter[str] = Counter()
+    start = Barrier(len(databases))
+
+    def run(number: int, database: Database) -> None:
+        start.wait(20)
+        for _ in range(turns):
+            work = Crossing(NAMES if number % 2 else NAMES[::-1])
+            try:
+                database.write(work)
+                tally["won"] += 1
+            except ConsoleError as lost:
+                tally[lost.code] += 1
+            tally["max_tries"] = max(tally["max_tries"], work.tries)
+            tally["tries"] += work.tries
+
+    threads = [Thread(target=run, args=(number, database)) for number, database in enumerate(databases)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return tally
+
+
+def prepare(sql: Any) -> None:
+    """The two rows, at nought."""
+    sql("DELETE FROM call_rates", *(f"INSERT INTO call_rates VALUES ('{name}', 'x', 0)" for name in NAMES))

@@ -1,0 +1,249 @@
+"""A server that is read-only, full, crowded, frozen, mute or locked by somebody: named, bounded, nothing sent."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pymysql
+import pytest
+from sqlalchemy import event, text
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.store.engine import Database
+from tests.faults.scene import CLIENT, Scene, as_owner, buy, check_ending, scene
+from tests.support.invented import numbers
+from tests.support.places import ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.quick_desks import quick_folder
+from tests.support.servers import Server, mariadb
+from tests.support.sql_proxy import SqlProxy
+
+NUMBERS = iter(numbers(500, seed=77))
+BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audit_log")
+
+
+def refused(console: Console, number: str) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
+    return caught.value
+
+
+@pytest.fixture
+def stage(own_place: ServerPlace) -> Iterator[Scene]:
+    """On a server of its own."""
+    with scene(own_place) as made:
+        yield made
+
+
+@contextmanager
+def globally(server: Server, name: str, value: str) -> Iterator[None]:
+    """A setting of the whole server, inside the block."""
+    ((before,),) = server.sql(f"SELECT @@GLOBAL.{name}")
+    server.sql(f"SET GLOBAL {name} = {value}")
+    try:
+        yield
+    finally:
+        server.sql(f"SET GLOBAL {name} = {before}")
+
+
+# It may not, or can't
+
+
+@pytest.mark.expects_log("a refusal that can't be audited is told")
+def test_read_only(stage: Scene, own_server: Server) -> None:
+    """An account without READ_ONLY ADMIN is refused by name, before anything is sent; reading goes on."""
+    number = next(NUMBERS)
+    with stage.beside() as console:
+        with globally(own_server, "read_only", "1"):
+            lost = refused(console, number)
+            assert console.lookup.find(number).credit_checks == ()
+        assert (lost.code, lost.exit_status, stage.vendor.count(number)) == ("read_only", 3, 0)
+        assert buy(console, number) == "done"
+
+
+@pytest.mark.expects_log("what could not be written is told")
+def test_read_only_between_call_and_record(stage: Scene, own_server: Server) -> None:
+    """What was bought meanwhile is kept on the desk, and delivered when the server takes it."""
+    number = next(NUMBERS)
+    with stage.beside() as console:
+        stage.vendor.during = lambda: _set(own_server, "read_only", "1")
+        try:
+            lost = refused(console, number)
+        finally:
+            own_server.sql("SET GLOBAL read_only = 0")
+        assert (lost.code, stage.vendor.count(number)) == ("outcome_unknown", 1)
+        stage.vendor.during = lambda: None
+        assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
+        assert console.lookup.find(number).credit_checks[0].state == "success"
+
+
+def _set(server: Server, name: str, value: str) -> None:
+    server.sql(f"SET GLOBAL {name} = {value}")
+
+
+def _give_room(server: Server) -> None:
+    settings = server.run.folder / f"{server.name}.cnf"
+    settings.write_text(settings.read_text().replace("max:40M", "max:80M"))
+    server.restart()
+
+
+@pytest.mark.expects_log("the full disk is told")
+def test_a_full_disk() -> None:
+    """A table space that may not grow: wherever it hits, the ending is true, and room heals it."""
+    room = ("innodb-file-per-table=OFF", "innodb-data-file-path=ibdata1:12M:autoextend:max:40M")
+    with mariadb(extra_config=(*room, "innodb-autoextend-increment=1")) as server, quick_folder() as folder:
+        place = ServerPlace("mariadb", folder, PooledDatabase((server,)))
+        endings: Counter[str] = Counter()
+        with scene(place) as stage, stage.beside() as console:
+            as_owner(place, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, words MEDIUMTEXT) ENGINE=InnoDB")
+            for size in (1_000_000, 100_000):  # some pages are left, so that it hits here and there
+                with suppress(pymysql.OperationalError):
+                    as_owner(place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400)
+            while endings.total() - endings["done"] < 6 and endings.total() < 100:
+                number = next(NUMBERS)
+                ending = buy(console, number)
+                endings[ending] += 1
+                check_ending(ending, stage.vendor.count(number), f"a full disk, {endings}")
+            _give_room(server)
+            assert buy(console, next(NUMBERS)) == "done"
+            with stage.settled(*{charge.number for charge in stage.vendor.charges}):
+                pass
+    print(f"full disk: {dict(endings)}, 0 second charges, 0 untrue endings")
+    assert endings["storage_full"]
+
+
+# Somebody else has it
+
+
+@pytest.mark.expects_log("a refusal that can't be audited is told")
+@pytest.mark.parametrize("table", BEFORE_SENDING)
+def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody holds every row and gap of a table: told as a lock in bounded time, nothing sent, nothing left."""
+    monkeypatch.setattr("console.store.engine.RERUNS", 1)
+    number = next(NUMBERS)
+    with scene(place) as stage, stage.beside() as console, locked(stage, console, table):
+        lost = refused(console, number)
+        assert (lost.code, lost.exit_status, stage.vendor.count(number)) == ("database_locked", 6, 0)
+    with scene(place) as stage, stage.beside() as console:
+        assert buy(console, number) == "done"
+
+
+@pytest.mark.expects_log("what could not be written is told")
+def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer waits on the desk and arrives when the lock is gone."""
+    monkeypatch.setattr("console.store.engine.RERUNS", 0)
+    number = next(NUMBERS)
+    with scene(place) as stage, stage.beside() as console:
+        with locked(stage, console, "evidence"):
+            assert refused(console, number).code == "outcome_unknown"
+        assert {run.task: run.count for run in console.recovery.run_due()}["spool_delivery"] == 1
+        assert (stage.vendor.count(number), console.lookup.find(number).credit_checks[0].state) == (1, "success")
+
+
+@contextmanager
+def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
+    """Another session holds all of a table; this console is less patient than usual."""
+
+    def hurry(dbapi: pymysql.Connection, _record: object) -> None:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
+
+    console.database.close()
+    event.listen(console.database.engine, "connect", hurry)
+    database = stage.place.database
+    with database.nodes[0].connect(database=database.name, autocommit=False) as other:
+        with other.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            cursor.execute(f"SELECT * FROM {table} FOR UPDATE")
+        yield
+        other.rollback()
+
+
+@pytest.mark.parametrize("limit", ["max_connections", "max_user_connections"])
+def test_too_many_connections(own_place: ServerPlace, own_server: Server, limit: str) -> None:
+    """No room for one more: told so, at once for whoever was never in."""
+    database = Database(own_place.url())
+    account = own_place.named("op-a")
+    if limit == "max_connections":
+        crowd = globally(own_server, limit, "10")
+        wanted = 11
+    else:
+        crowd, wanted = _one_each(own_server, account), 1
+    with crowd:
+        guests = []
+        with suppress(pymysql.OperationalError):
+            for _ in range(wanted):
+                guests.append(pymysql.connect(**_person(own_place)))
+        begun = time.monotonic()
+        with pytest.raises(ConsoleError) as full, database.read() as conn:
+            conn.execute(text("SELECT 1"))
+        assert time.monotonic() - begun < 3
+        for guest in guests:
+            guest.close()
+    assert (full.value.code, full.value.detail["problem"]) == ("database_unreachable", "too_many_connections")
+    with database.read() as conn:
+        assert conn.scalar(text("SELECT 1")) == 1
+    database.close()
+
+
+@contextmanager
+def _one_each(server: Server, account: str) -> Iterator[None]:
+    server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
+    yield
+    server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 0")
+
+
+def _person(place: ServerPlace) -> dict[str, object]:
+    url = Database(place.url()).url
+    return {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+
+
+# It says nothing
+
+
+def test_a_server_that_never_speaks() -> None:
+    """Somebody takes the connection and says nothing: away, after three seconds, for `db …` too."""
+    with SqlProxy("127.0.0.1", 9, mute=True) as mute:
+        for unhurried in (False, True):
+            database = Database(f"mysql+pymysql://a:b@127.0.0.1:{mute.port}/x", unhurried=unhurried)
+            begun = time.monotonic()
+            with pytest.raises(ConsoleError) as away, database.read():
+                pass
+            assert (away.value.code, time.monotonic() - begun < 5) == ("database_unreachable", True)
+            database.close()
+
+
+@pytest.mark.expects_log("what the frozen server did not take is told")
+def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGSTOP: whoever reads, writes or has just bought is told within bounds; when it goes on, all is settled."""
+    monkeypatch.setattr("console.store.server_engine.ANSWER_SECONDS", 2)
+    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.engine.VERDICT_SECONDS", 1.0)
+    monkeypatch.setattr("console.store.engine.PATIENCE_SECONDS", 0.5)
+    before, during = next(NUMBERS), next(NUMBERS)
+    with stage.beside() as console:
+        console.credit_checks.plan(before)
+        own_server.pause()
+        begun = time.monotonic()
+        try:
+            assert buy(console, before) == "database_unreachable"
+            unsent = time.monotonic() - begun
+        finally:
+            own_server.resume()
+        assert stage.vendor.count(before) == 0
+        stage.vendor.during = own_server.pause
+        try:
+            begun = time.monotonic()
+            ending = buy(console, during)
+            unknown = time.monotonic() - begun
+        finally:
+            own_server.resume()
+    stage.vendor.during = lambda: None
+    assert ending == "outcome_unknown"
+    print(f"frozen server: told after {unsent:.1f} s before sending, {unknown:.1f} s after (waits of 2 s and 1 s)")
+    assert max(unsent, unknown) < 10
+    with stage.settled(before, during) as fresh:
+        assert fresh.lookup.find(during).credit_checks[0].state == "success"
