@@ -25,6 +25,8 @@ __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 RERUNS = 5
 PATIENCE_SECONDS = 4.0
 """How long a transaction waits for a server that was there and has gone away."""
+LOCKED_SECONDS = 8.0
+"""After this nobody waits for somebody else's lock another time."""
 VERDICT_SECONDS = 12.0
 """How long a COMMIT without an answer is asked about: a server that died comes back within ten."""
 
@@ -109,7 +111,7 @@ class Database:
         `work` has no effect outside its transaction. Raises what `work` raises, and what the database's trouble
         means when it stays.
         """
-        reruns, deadline = 0, time.monotonic() + PATIENCE_SECONDS
+        reruns, begun = 0, time.monotonic()
         lost: list[Transaction] = []
         while True:
             try:
@@ -117,25 +119,23 @@ class Database:
             except Exception as trouble:
                 if isinstance(trouble, NotThere) and trouble.tx.proof is not None:
                     lost.append(trouble.tx)
-                if not self._runs_again(trouble, reruns, deadline, in_doubt=bool(lost)):
+                if not self._runs_again(trouble, reruns, time.monotonic() - begun, in_doubt=bool(lost)):
                     _translate(trouble)
                     raise
                 _log.info("a transaction is run again: %s", trouble)
             reruns += 1
             time.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311  # spreads losers, guards nothing
 
-    def _runs_again(self, trouble: Exception, reruns: int, deadline: float, *, in_doubt: bool) -> bool:
-        """Whether it is worth another try. In doubt each one begins with a look at what was lost, so that even a
-        refusal is: it may have been our own row that refused.
+    def _runs_again(self, trouble: Exception, reruns: int, seconds: float, *, in_doubt: bool) -> bool:
+        """Whether another try is worth it after so many seconds. In doubt each one begins with a look at what was
+        lost, so that even a refusal is: it may have been our own row that refused.
         """
         fate = troubles.fate_of(trouble) if self.is_server else "other"
-        if fate == "gone":
-            return self._waits(deadline)
+        if fate == "gone":  # only from a server that this process has met: a wrong address is told at once
+            return self._was_there and seconds < PATIENCE_SECONDS
+        if troubles.waited_in_vain(trouble) and seconds >= LOCKED_SECONDS:
+            return False
         return reruns < RERUNS and (fate == "undone" or in_doubt)
-
-    def _waits(self, deadline: float) -> bool:
-        """Only for a server that this process has met: a wrong address is told at once."""
-        return self._was_there and time.monotonic() < deadline
 
     @contextmanager
     def attempt(self) -> Iterator[Transaction]:

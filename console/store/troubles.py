@@ -102,6 +102,11 @@ def fate_of(trouble: BaseException) -> Fate:
     return "gone" if is_gone(trouble) or number == 1317 or trouble.connection_invalidated else "other"
 
 
+def waited_in_vain(trouble: BaseException) -> bool:
+    """Whether somebody else held a lock for longer than we wait."""
+    return isinstance(trouble, DBAPIError) and number_of(trouble) == LOCK_WAIT
+
+
 def is_gone(trouble: DatabaseError | DBAPIError) -> bool:
     """Whether the server, or our connection to it, serves no more."""
     return number_of(trouble) in _GONE
