@@ -4,7 +4,6 @@ import os
 import signal
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import text
 
@@ -16,8 +15,8 @@ from console.settings import Settings
 from tests.crash.actors import CLIENT, pause_when_answered
 from tests.support import truth
 from tests.support.children import Child, crowd
-from tests.support.desks import environment
 from tests.support.invented import numbers
+from tests.support.places import Place
 from tests.support.waiting import until
 
 _CASES = text("SELECT count(*) FROM alerts WHERE rule_id = 'contradicted' AND subject_id = :id")
@@ -33,10 +32,10 @@ class Stopped:
     child: Child
 
 
-def run(folder: Path, sleepers: int, seed: int = 0) -> Counter[str]:
+def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
     """That many buyers on one database, each for a client's number of its own; every second one is decided about."""
     with Sandbox() as sandbox:
-        told = environment(folder, sandbox.url, LEASES="off")
+        told = place.told(sandbox.url, LEASES="off")
         with open_console(Settings.load(told)) as console:
             names = numbers(sleepers, seed)
             with crowd(pause_when_answered, [(told, number) for number in names]) as children:
@@ -48,7 +47,7 @@ def run(folder: Path, sleepers: int, seed: int = 0) -> Counter[str]:
                 until(lambda: _all_lapsed(console, asleep), "their leases to run out")
                 console.recovery.run_due()
                 for one in asleep:
-                    _decide(console, one)
+                    _decide(place, console, one)
                 return _wake(console, sandbox, asleep)
 
 
@@ -67,7 +66,7 @@ def _all_lapsed(console: Console, asleep: list[Stopped]) -> bool:
     return all(_only(console, one.number).certainty is Certainty.UNKNOWN for one in asleep)
 
 
-def _decide(console: Console, one: Stopped) -> None:
+def _decide(place: Place, console: Console, one: Stopped) -> None:
     """The desk's view while they sleep: unknown, claimed; and for some the decision of two people."""
     record = _only(console, one.number)
     assert (record.state, record.certainty) == (CheckState.PENDING, Certainty.UNKNOWN)
@@ -78,8 +77,8 @@ def _decide(console: Console, one: Stopped) -> None:
     assert code == "already_purchased"
     if one.decided:
         console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
-        with console.acting("lead-b"):
-            console.recovery.resolve("credit-check", record.id, "error", "not on the bill")
+        with place.acting(console, "lead-b") as other:
+            other.recovery.resolve("credit-check", record.id, "error", "not on the bill")
 
 
 def _wake(console: Console, sandbox: Sandbox, asleep: list[Stopped]) -> Counter[str]:

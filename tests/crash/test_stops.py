@@ -5,13 +5,14 @@ import os
 import pytest
 
 from tests.crash import stops
-from tests.support.quick_desks import quick_folder
+from tests.support.places import Place
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGSTOP")
-def test_stopped_past_the_lease() -> None:
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_stopped_past_the_lease(place: Place) -> None:
     """The late answer settles what is still unknown; what people decided meanwhile stays, with a case."""
-    with quick_folder() as folder:
-        tally = stops.run(folder, 4)
-    print(f"demand 16: {tally['stopped']} stopped past the lease, 0 overwrites, {tally['evidence']} answers kept")
+    tally = stops.run(place, 4)
+    told = f"{tally['stopped']} stopped past the lease, 0 overwrites, {tally['evidence']} answers kept"
+    print(f"demand 16: {place.engine}: {told}")
     assert tally["stopped"] == tally["evidence"] == 4

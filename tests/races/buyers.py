@@ -1,11 +1,11 @@
 """A race for corporation numbers: many processes, several desks, one database, one sandbox with its ledger."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from multiprocessing.connection import wait
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
@@ -13,8 +13,10 @@ from console.domain.records import CheckState, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.settings import Settings
 from tests.support import truth
-from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
-from tests.support.desks import environment
+from tests.support.children import PATIENCE_SECONDS, Child, Pipe, context, crowd
+from tests.support.places import Place
+from tests.support.pooled_databases import PEOPLE
+from tests.support.waiting import until
 
 PROCESSES = 16
 CLIENT = "1"
@@ -28,11 +30,16 @@ FAULTS = (
 
 WITHOUT_RECORD = ("lease_timeout", "database_locked")
 """Refusals before there is a record; every other one names the record that it is about."""
+CUT_OFF = (*WITHOUT_RECORD, "database_unreachable")
+"""Where a server is killed, some are refused because they can't reach any before they have sent something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """What runs: how many processes, which numbers; `seed` draws faults, None for a good provider."""
+    """What runs: how many processes, which numbers; `seed` draws faults, None for a good provider.
+
+    `meanwhile`: what is done to the database as soon as the first buyer of the n-th number has ended.
+    """
 
     numbers: tuple[str, ...]
     processes: int = PROCESSES
@@ -40,6 +47,7 @@ class Race:
     seed: int | None = None
     leases: bool = True
     renew: bool = False
+    meanwhile: Mapping[int, Callable[[], None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +59,40 @@ class Ending:
     provider_id: int | None = None
 
 
-def run(race: Race, folder: Path) -> Counter[str]:
+def run(race: Race, place: Place) -> Counter[str]:
     """Run it and check everything that must hold; what happened, counted."""
     with Sandbox() as sandbox:
-        told = [_told(race, folder, sandbox, desk) for desk in range(race.desks)]
+        told = [_told(race, place, sandbox, desk) for desk in range(race.desks)]
         before = _prepare(race, told[0], sandbox)
         if race.seed is not None:
             rate = 0.4
             sandbox.control.random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
         endings = _race(race, told)
-        return _judge(race, told, sandbox, before, endings)
+        sandbox.control.release()
+        if race.meanwhile:
+            _deliver(told)
+        tally = _judge(race, told, sandbox, before, endings)
+        if race.meanwhile and race.seed is None:
+            _buy_the_rest(race, told[0], sandbox)
+        return tally
 
 
-def buy_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], renew: bool, barrier: Barrier) -> None:
+def buy_all(
+    pipe: Pipe, told: dict[str, str], numbers: Sequence[str], renew: bool, cut_off: bool, barrier: Barrier
+) -> None:
     """One process: at each number it waits for the others, then buys."""
+    bare = CUT_OFF if cut_off else WITHOUT_RECORD
     with open_console(Settings.load(told)) as console:
         for number in numbers:
             barrier.wait(PATIENCE_SECONDS)
-            pipe.send(_buy(console, number, renew))
+            pipe.send(_buy(console, number, renew, bare))
 
 
-def _buy(console: Console, number: str, renew: bool) -> Ending:
+def _buy(console: Console, number: str, renew: bool, bare: Sequence[str] = WITHOUT_RECORD) -> Ending:
     try:
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT, renew=renew))
     except ConsoleError as refusal:
-        clear = refusal.code in WITHOUT_RECORD or "record" in refusal.detail
+        clear = refusal.code in bare or "record" in refusal.detail
         return Ending(number, refusal.code if clear else f"unhandled: {refusal.code} without the record")
     except Exception as bug:
         return Ending(number, f"unhandled {bug!r}")
@@ -84,12 +101,10 @@ def _buy(console: Console, number: str, renew: bool) -> Ending:
     return Ending(number, "bought", record.credit_check_id)
 
 
-def _told(race: Race, folder: Path, sandbox: Sandbox, desk: int) -> dict[str, str]:
-    """The environment of one desk; all share the database."""
-    home = folder / f"desk-{desk}"
-    extra = {"DATABASE_URL": f"sqlite:///{folder / 'console.db'}", "OPERATOR": f"op-{desk}", "CLIENTS": CLIENT}
+def _told(race: Race, place: Place, sandbox: Sandbox, desk: int) -> dict[str, str]:
+    """The environment of one desk; all share the database, each with a person of its own."""
     leases = {} if race.leases else {"LEASES": "off"}
-    return environment(home, sandbox.url, **extra, **leases)
+    return place.told(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
 
 
 def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox) -> dict[str, int]:
@@ -105,19 +120,47 @@ def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox) -> dict[str, in
 
 def _race(race: Race, told: Sequence[dict[str, str]]) -> list[Ending]:
     barrier = context().Barrier(race.processes)
-    arguments = [(told[i % len(told)], race.numbers, race.renew, barrier) for i in range(race.processes)]
-    with crowd(buy_all, arguments) as children:
-        endings = [child.report() for _ in race.numbers for child in children]
+    how = (race.numbers, race.renew, bool(race.meanwhile), barrier)
+    with crowd(buy_all, [(told[i % len(told)], *how) for i in range(race.processes)]) as children:
+        endings: list[Ending] = []
+        for turn in range(len(race.numbers)):
+            if turn in race.meanwhile:
+                _first_of(children)
+                race.meanwhile[turn]()
+            endings.extend(child.report() for child in children)
         for child in children:
             assert child.ended() == 0
     return endings
+
+
+def _first_of(children: Sequence[Child]) -> None:
+    """Until one of them has something to tell, and the others are in the middle of it."""
+    assert wait([child.pipe for child in children], PATIENCE_SECONDS)
+
+
+def _deliver(told: Sequence[dict[str, str]]) -> None:
+    """Answers that the database could not take lie on their desks, and calls whose process is gone lapse."""
+    for desk in told:
+        with open_console(Settings.load(desk)) as console:
+            until(lambda: not console.recovery.holders(), "the leases of the race to run out", 15)
+            console.recovery.run_due()
+
+
+def _buy_the_rest(race: Race, told: dict[str, str], sandbox: Sandbox) -> None:
+    """Numbers for which nobody reached the database are free, none of the others is: at the end one charge each."""
+    with open_console(Settings.load(told)) as console:
+        for number in race.numbers:
+            ending = _buy(console, number, race.renew)
+            assert ending.code in ("bought", "already_purchased"), ending
+        found = truth.rows(console.database)
+        assert Counter(row.number for row in found if row.status == "success") == Counter(race.numbers)
+    assert sandbox.ledger.by_number() == dict.fromkeys(race.numbers, 1)
 
 
 def _judge(
     race: Race, told: Sequence[dict[str, str]], sandbox: Sandbox, before: dict[str, int], endings: list[Ending]
 ) -> Counter[str]:
     """Everything that must hold after a race; the figures of it."""
-    sandbox.control.release()
     tally = Counter(ending.code.split(" ")[0] for ending in endings)
     odd = [ending for ending in endings if ending.code.startswith("unhandled")]
     assert not odd, f"unhandled: {odd}"

@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support import truth
-from tests.support.desks import MovedClock, opened
+from tests.support.desks import MovedClock
 from tests.support.invented import numbers
+from tests.support.places import Place
 
 THREADS = 8
 SCALE = "100"
@@ -20,11 +20,11 @@ _KEPT_OUT = {"token_revoked"}  # only a new authorisation by a person helps: eve
 _ARGUMENTS = {"status": ("400", "429", "500", "503"), "status_after_charge": ("408", "500", "503")}
 
 
-def run(folder: Path, purchases: int, seed: int) -> Counter[str]:
+def run(place: Place, purchases: int, seed: int) -> Counter[str]:
     """Buy that many numbers from several threads, settle what is unknown as people and probes would, compare."""
     clock = MovedClock()
     extra = {"TIME_SCALE": SCALE, "ALARMBOX_FIND_PURCHASES": "1"}
-    with Sandbox() as sandbox, opened(folder, sandbox, clock, **extra) as console:
+    with Sandbox() as sandbox, place.opened(sandbox, clock, **extra) as console:
         sandbox.control.config(list_call=True)
         # The first call brings the token, so that the threads don't begin by waiting for one another.
         console.credit_checks.purchase(PurchaseRequest(numbers(1, seed=-1)[0], "99"))
@@ -37,7 +37,7 @@ def run(folder: Path, purchases: int, seed: int) -> Counter[str]:
         sandbox.control.release()
         tally = Counter(purchases=purchases, faults=_met(sandbox)) + endings
         _check(console, sandbox, names)
-        _settle(console, sandbox, clock, tally)
+        _settle(place, console, sandbox, clock, tally)
         _check(console, sandbox, names)
         tally["left"] = sum(row.certainty == "unknown" for row in truth.rows(console.database))
         tally["calling"] = truth.still_calling(console.database)
@@ -73,7 +73,7 @@ def _check(console: Console, sandbox: Sandbox, names: Sequence[str]) -> None:
     truth.check_charges(found, charged)
 
 
-def _settle(console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counter[str]) -> None:
+def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counter[str]) -> None:
     """Probes first, then people: success by the provider's id, error by two of them where nothing was charged."""
     sandbox.control.clear_faults()
     clock.offset += timedelta(minutes=2)
@@ -83,20 +83,20 @@ def _settle(console: Console, sandbox: Sandbox, clock: MovedClock, tally: Counte
         page = console.recovery.queue("unknown", 200, cursor)
         for item in page.items:
             assert item.explanation.next_step.code, f"unknown and unexplained: {item.record}"
-            _decide(console, sandbox, item.record)
+            _decide(place, console, sandbox, item.record)
             tally["by people"] += 1
         cursor = page.next_cursor
         if cursor is None:
             return
 
 
-def _decide(console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+def _decide(place: Place, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
     charges = sandbox.ledger.charges(record.corporation_number)
     if charges:
         settled = console.recovery.resolve("credit-check", record.id, "success", "their screen", charges[0].id).record
     else:
         console.recovery.resolve("credit-check", record.id, "error", "their list is empty")
-        with console.acting("lead-b"):
-            settled = console.recovery.resolve("credit-check", record.id, "error", "not on the bill").record
+        with place.acting(console, "lead-b") as other:
+            settled = other.recovery.resolve("credit-check", record.id, "error", "not on the bill").record
     assert isinstance(settled, CreditCheck)
     assert settled.certainty is Certainty.KNOWN

@@ -3,7 +3,6 @@
 import random
 from collections import Counter
 from multiprocessing.synchronize import Barrier
-from pathlib import Path
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
@@ -12,19 +11,19 @@ from console.sandbox.server import Sandbox
 from console.settings import Settings
 from tests.support import truth
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
-from tests.support.desks import environment, opened
 from tests.support.invented import numbers
+from tests.support.places import Place
 
 PROCESSES = 8
 PEOPLE = ("op-a", "lead-b", "lead-c")
 
 
-def run(folder: Path, rounds: int, seed: int) -> Counter[str]:
+def run(place: Place, rounds: int, seed: int) -> Counter[str]:
     """Half of the records are unknown, half incomplete; at the end all are bought and complete, and nothing more
     was charged.
     """
     names = numbers(6, seed)
-    with Sandbox() as sandbox, opened(folder, sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
+    with Sandbox() as sandbox, place.opened(sandbox, ALARMBOX_FIND_PURCHASES="1") as console:
         sandbox.control.config(list_call=True)
         for i, number in enumerate(names):
             fault, call = ("close_after_charge", "purchase") if i % 2 else ("pdf_missing", "pdf")
@@ -32,9 +31,11 @@ def run(folder: Path, rounds: int, seed: int) -> Counter[str]:
             _quietly(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
         charges = {charge.number: charge.id for charge in sandbox.ledger.charges()}
         ids = [(console.lookup.find(number).credit_checks[0].id, charges[number]) for number in names]
-        told = environment(folder, sandbox.url, ALARMBOX_FIND_PURCHASES="1")
+        told = [
+            place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i, ALARMBOX_FIND_PURCHASES="1") for i in range(PROCESSES)
+        ]
         barrier = context().Barrier(PROCESSES)
-        with crowd(repair, [(told, ids, rounds, seed + i, barrier) for i in range(PROCESSES)]) as children:
+        with crowd(repair, [(told[i], ids, rounds, seed + i, barrier) for i in range(PROCESSES)]) as children:
             endings = Counter(code for child in children for code in child.report())
         odd = [code for code in endings if code.startswith("unhandled")]
         assert not odd, odd
@@ -70,8 +71,7 @@ def _act(console: Console, record: int, charge: int, chance: random.Random) -> s
         lambda: console.recovery.run_due(),
         lambda: console.credit_checks.show(record),
     )
-    with console.acting(chance.choice(PEOPLE)):
-        return _quietly(chance.choice(acts))
+    return _quietly(chance.choice(acts))
 
 
 def _quietly(act: object) -> str:

@@ -1,43 +1,58 @@
 """Demand 1: sixteen processes at two desks buy the same numbers at the same moment."""
 
-from pathlib import Path
+from collections import Counter
 
 import pytest
 
 from tests.races.buyers import PROCESSES, Race, run
+from tests.races.node_death import one_node_dies
 from tests.support.invented import numbers
-from tests.support.quick_desks import quick_folder
+from tests.support.places import Engine, Place
+from tests.support.servers import Cluster
 
 pytestmark = pytest.mark.xdist_group("races")
 NUMBERS = numbers(12, seed=1)
+CROWDS: dict[Engine, int] = {"sqlite": PROCESSES, "mariadb": 8, "mysql": 8, "galera": 6}
+DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
 
-@pytest.fixture
-def seed(request: pytest.FixtureRequest) -> int:
-    """What draws the faults: the run's seed."""
-    return int(request.config.getoption("randomly_seed", 0) or 0)
+def race(place: Place, count: int, *, faults: int | None, leases: bool, renew: bool = False) -> Counter[str]:
+    """A crowd that fits the engine, so that a test of one takes seconds."""
+    chosen = NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
+    crowd, desks = CROWDS[place.engine], DESKS[place.engine]
+    tally = run(Race(chosen, crowd, desks, faults, leases, renew), place)
+    how = f"{'a good provider' if faults is None else 'random faults'}, leases {'on' if leases else 'off'}"
+    what = f"{len(chosen)} numbers × {crowd} processes, {'renewals' if renew else 'purchases'} at once"
+    print(f"demand 1: {place.engine}: {what}, {how}: {tally['charged']} charged, 0 doubles, 0 unhandled")
+    assert tally["calls"] == crowd * len(chosen)
+    assert faults is not None or tally["charged"] == len(chosen)
+    return tally
 
 
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
 @pytest.mark.parametrize("faults", [False, True], ids=["good", "faults"])
-def test_buying_at_once(faults: bool, leases: bool, seed: int) -> None:
+def test_buying_at_once(place: Place, faults: bool, leases: bool, seed: int) -> None:
     """One charge per number charged at all; everybody got the record or a named refusal; the audit trail holds."""
-    with quick_folder() as folder:
-        tally = run(Race(NUMBERS, seed=seed if faults else None, leases=leases), folder)
-    _tell(tally["numbers"], tally["charged"], tally["calls"], "purchases", faults=faults, leases=leases)
-    assert tally["calls"] == PROCESSES * len(NUMBERS)
-    assert faults or tally["charged"] == len(NUMBERS)
+    race(place, 12, faults=seed if faults else None, leases=leases)
 
 
 @pytest.mark.parametrize(("leases", "faults"), [(True, False), (False, True)], ids=["leases", "no-leases-faults"])
-def test_renewing_at_once(leases: bool, faults: bool, seed: int) -> None:
+def test_renewing_at_once(place: Place, leases: bool, faults: bool, seed: int) -> None:
     """Renewals of expired records: one new charge each at most, chains of records stay sound."""
-    with quick_folder() as folder:
-        tally = run(Race(NUMBERS[:6], seed=seed if faults else None, leases=leases, renew=True), Path(folder))
-    _tell(tally["numbers"], tally["charged"], tally["calls"], "renewals", faults=faults, leases=leases)
-    assert faults or tally["charged"] == 6
+    race(place, 6, faults=seed if faults else None, leases=leases, renew=True)
 
 
-def _tell(count: int, charged: int, calls: int, what: str, *, faults: bool, leases: bool) -> None:
-    how = f"{'random faults' if faults else 'a good provider'}, leases {'on' if leases else 'off'}"
-    print(f"demand 1: {count} numbers, {calls} {what} at once, {how}: {charged} charged, 0 doubles, 0 unhandled")
+@pytest.mark.engines("galera")
+@pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
+def test_on_three_nodes_at_once(place: Place, leases: bool, seed: int) -> None:
+    """The desks of one team before different nodes: certification decides, and everybody learns who won."""
+    race(place, 9, faults=None if leases else seed, leases=leases)
+
+
+@pytest.mark.engines("galera")
+@pytest.mark.expects_log("the lost node is told")
+def test_one_of_three_nodes_dies(place: Place, galera_alone: Cluster) -> None:
+    """kill -9 of a node in the middle, and its return: no second charge, and no purchase is lost."""
+    chosen = NUMBERS[:8]
+    tally = run(one_node_dies(galera_alone, Race(chosen, CROWDS["galera"], 3, leases=False), 2, 5), place)
+    print(f"demand 1: galera: {len(chosen)} numbers, a node killed and back: {tally['charged']} charged, 0 doubles")

@@ -46,8 +46,8 @@ def test_no_room_for_the_pdf_is_told(place: Place, sandbox: Sandbox) -> None:
     """A PDF that can't be written is no success: the person reads that there is no room."""
     with place.opened(sandbox) as console:
         bought = console.credit_checks.purchase(ASK)
-        shutil.rmtree(place.home / "documents")
-        (place.home / "documents").write_text("a file stands where the folder was")
+        shutil.rmtree(place.documents)
+        (place.documents).write_text("a file stands where the folder was")
         with pytest.raises(ConsoleError) as refused:
             console.credit_checks.refetch(bought.id)
         assert (refused.value.code, refused.value.exit_status) == ("storage_full", 6)

@@ -6,16 +6,20 @@ Where `CONSOLE_TEST_MYSQL_URL` names a MySQL server, whatever runs on MariaDB ru
 cluster together with others; one that kills a node asks for `galera_alone` beside `place`.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import places, pooled_databases, server_fixtures, servers
-from tests.support.places import Engine, Place
-from tests.support.quick_desks import HandClock, lease_clock, quick_folder
+from tests.support import server_fixtures, servers
 
-_USUAL: tuple[Engine, ...] = ("sqlite", "mariadb")
-_TIMEOUT_SECONDS = 150
+if TYPE_CHECKING:  # the program is imported by the tests that run it
+    from tests.support.places import Engine, Place
+    from tests.support.quick_desks import HandClock
+
+_USUAL = ("sqlite", "mariadb")
+_WAITING = {name: [pytest.mark.timeout(150)] for name in ("mariadb", "galera")}  # for the server's start
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,27 +31,47 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     marker = metafunc.definition.get_closest_marker("engines")
     names = list(marker.args if marker else _USUAL)
-    if "mariadb" in names and places.mysql_url():
+    if "mariadb" in names and os.environ.get(server_fixtures.MYSQL):
         names.append("mysql")
-    waiting = {"galera": [pytest.mark.timeout(_TIMEOUT_SECONDS)], "mariadb": [pytest.mark.timeout(_TIMEOUT_SECONDS)]}
-    parameters = [pytest.param(name, marks=waiting.get(name, [])) for name in names]
-    metafunc.parametrize("engine", parameters, scope="session")
+    each = [pytest.param(name, marks=_WAITING.get(name, ())) for name in names]
+    metafunc.parametrize("engine", each, scope="session")
 
 
 @pytest.fixture(scope="session")
-def _lent() -> Iterator[None]:
+def _pool() -> Iterator[None]:
+    """A server that was given keeps nothing of ours."""
     yield
-    if places.mysql_url():
+    if os.environ.get(server_fixtures.MYSQL):
+        from tests.support import pooled_databases
+
         pooled_databases.drop_all()
 
 
 @pytest.fixture
-def place(engine: Engine, request: pytest.FixtureRequest, _lent: None) -> Iterator[Place]:
+def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
     """An empty database of this engine, in a folder of its own."""
-    if engine in ("mariadb", "galera"):
-        server_fixtures.need(engine)
+    from tests.support import places
+    from tests.support.quick_desks import quick_folder
+
+    _need(engine)
     with quick_folder() as folder, places.fresh(engine, folder) as lent:
         yield lent
+
+
+@pytest.fixture
+def another_place(engine: "Engine", _pool: None) -> "Iterator[Callable[[], Place]]":
+    """Makes empty databases of this engine, for tests that need several at once."""
+    from tests.support import places
+    from tests.support.quick_desks import quick_folder
+
+    _need(engine)
+    with quick_folder() as folder, places.several(engine, folder) as another:
+        yield another
+
+
+def _need(engine: str) -> None:
+    if engine in _WAITING:
+        server_fixtures.need(engine)
 
 
 @pytest.fixture(autouse=True)
@@ -64,8 +88,10 @@ def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def hand_clock() -> Iterator[HandClock]:
+def hand_clock() -> "Iterator[HandClock]":
     """Time that only the test moves, leases included."""
+    from tests.support.quick_desks import HandClock, lease_clock
+
     clock = HandClock()
     with lease_clock(clock):
         yield clock

@@ -11,9 +11,10 @@ import os
 import shutil
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from tests.support import servers
 from tests.support.desks import environment
 from tests.support.pooled_databases import PooledDatabase, lend
 from tests.support.quick_desks import HandClock, quick_desk, template
+from tests.support.server_fixtures import MYSQL
 
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
 ENGINES: tuple[Engine, ...] = ("sqlite", "mariadb", "galera")
@@ -44,6 +46,11 @@ class Place(ABC):
     @property
     def home(self) -> Path:
         return self.home_of(0)
+
+    @property
+    def documents(self) -> Path:
+        """Where all desks keep their PDFs."""
+        return self.folder / "documents"
 
     def home_of(self, desk: int) -> Path:
         return self.folder / f"desk-{desk}"
@@ -78,7 +85,11 @@ class Place(ABC):
 
     def told(self, provider: str, person: str = PERSON, desk: int = 0, **extra: str) -> dict[str, str]:
         """The environment of a desk process."""
-        return environment(self.home_of(desk), provider, **self.access(person, desk), **extra)
+        return environment(self.home_of(desk), provider, **self.facts(person, desk), **extra)
+
+    def facts(self, person: str, desk: int) -> dict[str, str]:
+        """What desks of one database have in common, and where each of them reaches it."""
+        return {"DOCUMENTS_URL": self.documents.as_uri(), **self.access(person, desk)}
 
     def desk(
         self, vendor: CreditVendor, clock: HandClock | None = None, *, person: str = PERSON, desk: int = 0,
@@ -88,7 +99,7 @@ class Place(ABC):
         if clock is not None and self.is_server:
             clock.moved[self.folder] = self.age
             extra = {"TIME_SCALE": "1"} | extra  # leases outlast a slow machine, and still end when the hand moves on
-        return quick_desk(self.home_of(desk), vendor, clock, **self.access(person, desk), **extra)
+        return quick_desk(self.home_of(desk), vendor, clock, **self.facts(person, desk), **extra)
 
     @contextmanager
     def opened(
@@ -110,7 +121,7 @@ class Place(ABC):
         extra = {"TIME_SCALE": f"{settings.time_scale:g}"}
         if settings.alarmbox_find_purchases:
             extra["ALARMBOX_FIND_PURCHASES"] = "1"
-        told = environment(settings.home, settings.alarmbox_url or "", **self.access(person), **extra)
+        told = environment(settings.home, settings.alarmbox_url or "", **self.facts(person, 0), **extra)
         with open_console(Settings.load(told), console._desk.clock, console._vendor) as other:
             yield other
 
@@ -186,13 +197,22 @@ def fresh(engine: Engine, folder: Path) -> Iterator[Place]:
         yield ServerPlace(engine, folder, database)
 
 
+@contextmanager
+def several(engine: Engine, folder: Path) -> Iterator[Callable[[], Place]]:
+    """As many fresh databases as are asked for, for the length of the block."""
+    with ExitStack() as stack:
+        numbers = count()
+
+        def another() -> Place:
+            own = folder / f"place-{next(numbers)}"
+            own.mkdir()
+            return stack.enter_context(fresh(engine, own))
+
+        yield another
+
+
 def nodes_of(engine: Engine) -> Sequence[servers.SqlServer]:
     """The servers behind an engine; started by whoever asks first."""
     if engine == "galera":
         return servers.shared_galera().nodes
-    return (servers.shared_mariadb(),) if engine == "mariadb" else (servers.given(mysql_url() or ""),)
-
-
-def mysql_url() -> str | None:
-    """The MySQL server that was given to test against, if any."""
-    return os.environ.get("CONSOLE_TEST_MYSQL_URL") or None
+    return (servers.shared_mariadb(),) if engine == "mariadb" else (servers.given(os.environ[MYSQL]),)
