@@ -103,8 +103,10 @@ class Pulse(QObject):
         self._busy.discard("standing")
         self._seat.stand(standing)
 
-    def _no_standing(self, _failure: Failure) -> None:
+    def _no_standing(self, failure: Failure) -> None:
         self._busy.discard("standing")
+        if failure.code == "not_allowed":
+            self._seat.stand(Standing())  # what the last person saw is not for this one
 
     # -- people and provider, once
 
@@ -119,8 +121,11 @@ class Pulse(QObject):
 
     @Slot()
     def run_due(self) -> None:
-        """Probes, re-fetches, lapsed work, answers to deliver: as the desk, not as the person who sits here."""
-        if not self._may("due"):
+        """Probes, re-fetches, lapsed work, answers to deliver: as the desk, not as the person who sits here. A server
+        knows only its accounts: there they are for those whose role admits it.
+        """
+        barred = self._seat.settings.sign_in.is_server and self._seat.lacks("due_tasks")
+        if barred or not self._may("due"):
             return
         call = self._seat.bound(lambda desk: desk.recovery.run_due(), _WORKER)
         self._seat.runner.run(call, self._take_due, self._due_failed, owner=self, lane="slow", cancellable=True)

@@ -7,17 +7,23 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
 from console.domain.corporation_number import check_digit
+from console.domain.permissions import ADMIN
+from console.domain.records import Person
 from console.views.dialogs.help import open_help
 from console.views.dialogs.keys import open_keys
 from console.views.dialogs.purchase import PurchaseDialog
 from console.views.dialogs.refetch import RefetchDialog
 from console.views.dialogs.resolve import ResolveDialog
 from console.views.dialogs.unfinished import UnfinishedDialog, open_unfinished
+from console.views.entry.cover import Cover
+from console.views.entry.sign_in_form import SignInForm
+from console.views.entry.unlock_form import UnlockForm
 from console.views.pages.audit import AuditPage
 from console.views.pages.lookup import LookupPage
 from console.views.pages.pdf import PdfPage
 from console.views.pages.record import RecordPage
 from console.views.routes import AuditRoute, HomeRoute, LookupRoute, PdfRoute, QueuesRoute, RecordRoute
+from console.views.tasks import Failure
 from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.inputs import Choice
 from tests.shots.stage import Stage
@@ -124,6 +130,51 @@ def dialogs(stage: Stage) -> None:
     _show(stage, open_help(stage.frame, stage.frame.page), "dialog-help")
 
 
+def lock(stage: Stage) -> None:
+    assert stage.opening.shell is not None
+    stage.go(HomeRoute())
+    stage.opening.shell.lock.lock()
+    stage.shoot("locked")
+    stage.opening.shell.lock.let_go()
+
+
+def sign_in(stage: Stage) -> None:
+    """As it is asked for, with three lines for the first time, and after a refusal; where there is no keyring."""
+    for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
+        form = SignInForm(stage.opening.seat, "db.example:3306/console", "", can_keep=can_keep)
+        stage.frame.curtain.lower(Cover(stage.opening.seat, form))
+        form.begin()
+        stage.shoot(name)
+        form.user.edit.setText("op-a")  # type: ignore[union-attr]  # a line
+        form.refuse(Failure("bad_profile", {"problem": "access_denied"}))
+        form.first_time.click()
+        stage.shoot(f"{name}-refused")
+    stage.frame.curtain.lift()
+
+
+def unlock(stage: Stage) -> None:
+    """Where there are accounts."""
+    form = UnlockForm(stage.opening.seat, stage.opening.seat.now(), asks=True)
+    stage.frame.curtain.lower(Cover(stage.opening.seat, form))
+    form.begin()
+    form.refuse(None)
+    stage.shoot("locked-password")
+    stage.frame.curtain.lift()
+
+
+def no_right(stage: Stage) -> None:
+    """An administrator, and an auditor before a record."""
+    seat = stage.opening.seat
+    people, operator = seat.people, seat.operator
+    seat.know((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
+    for name, route in (("adm-f", HomeRoute()), ("aud-e", QueuesRoute("unknown"))):
+        seat.become(name)
+        stage.go(route)
+        stage.shoot(f"role-{name}")
+    seat.know(people)
+    seat.become(operator or "op-a")
+
+
 def purchase(stage: Stage) -> None:
     """Before; bought; bought with something missing; refused; no answer."""
     control = stage.desk.sandbox.control
@@ -208,8 +259,9 @@ def free_number(serial: int) -> str:
 
 MAIN: Mapping[str, Scene] = {
     "home": home, "queues": queues, "company": company, "records": records, "pdf": pdf, "audit": audit,
+    "sign_in": sign_in, "lock": lock, "unlock": unlock,
 }  # fmt: skip
 REST: Mapping[str, Scene] = {
     "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,
-    "refetch": refetch, "resolve": resolve,
+    "refetch": refetch, "resolve": resolve, "no_right": no_right,
 }  # fmt: skip

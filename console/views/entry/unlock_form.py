@@ -53,9 +53,11 @@ class UnlockForm(QWidget):
         who = column(Words(say("lock.who"), "small", "muted"), Words(name, "data", bold=True), gap=2)
         chosen = column(Words(say("lock.who"), "small", "muted"), self.person, gap=4)
         plain = Words(say("lock.no_password"), "small", "muted", wrap=True)
-        parts = [self.password] if self.asks else [plain]
-        acts = row(self.other, None, self.button) if self.asks else row(None, self.button)
-        self.setLayout(column(head, self._notices, chosen if several else who, *parts, acts, gap=16))
+        lost = Words(say("lock.other.words"), "small", "muted", wrap=True)
+        self.other.setAccessibleDescription(lost.plain)
+        acts = column(row(self.other, None, self.button), lost, gap=4) if self.asks else row(None, self.button)
+        asked = self.password if self.asks else plain
+        self.setLayout(column(head, self._notices, chosen if several else who, asked, acts, gap=16))
         if not self.asks:
             self.password.setParent(self)
             self.password.hide()
