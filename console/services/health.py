@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable
+from functools import cached_property
 
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
@@ -19,15 +20,21 @@ ROOM_BYTES = 200 * 1024 * 1024
 class Health:
     """Looks at one thing at a time; a check that fails is a line, never an error. Opens what it needs itself."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
+    def __init__(self, settings: Settings, open_database: Callable[[], Database]) -> None:
         self._settings = settings
-        self._database = database
+        self._open_database = open_database
+
+    @cached_property
+    def _database(self) -> Database:
+        """Opened by the first check that needs it: where nobody has signed in, the others still look."""
+        return self._open_database()
 
     def doctor(self) -> tuple[HealthCheck, ...]:
         """Every check of this desk."""
         checks = (
             ("home", self._home),
             ("room", self._room),
+            *((("sign_in", self._sign_in),) if self._settings.sign_in.is_server else ()),
             ("database", self._schema),
             ("documents", self._documents),
             ("store_key", self._store_key),
@@ -85,7 +92,14 @@ class Health:
         return {}
 
     def _operator(self) -> dict[str, object]:
-        return {"ok": self._settings.operator is not None, "operator": self._settings.operator or "-"}
+        """On a server the account acts, whatever else is named."""
+        named = self._settings.sign_in.known_user() if self._settings.sign_in.is_server else self._settings.operator
+        return {"ok": named is not None, "operator": named or "-"}
+
+    def _sign_in(self) -> dict[str, object]:
+        sign_in = self._settings.sign_in
+        sign_in.url()
+        return {"operator": sign_in.user, "place": sign_in.place, "source": sign_in.source}
 
     def _alarmbox(self) -> dict[str, object]:
         url = self._settings.url("alarmbox") or ""

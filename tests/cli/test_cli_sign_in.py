@@ -72,6 +72,19 @@ def test_without_a_sign_in_every_command_says_what_to_do(server: Terminal, comma
     assert "CONSOLE_SECRET_DATABASE_PASSWORD" in ending.error["message"]
 
 
+def test_the_doctor_says_that_nobody_has_signed_in(server: Terminal, keyring: DrawerKeyring) -> None:
+    """As one finding among the others; once somebody has, it says who."""
+    checks = {check["name"]: check for check in server.json("doctor").data["checks"]}
+    assert not checks["sign_in"]["ok"]
+    assert "support-console sign-in" in checks["sign_in"]["next"]
+    assert checks["home"]["ok"]
+    keyring.kept.update({ENTRY: "kept", f"account at {PLACE}": "op-a"})
+    checks = {check["name"]: check for check in server.json("doctor").data["checks"]}
+    assert (checks["sign_in"]["ok"], checks["operator"]["ok"]) == (True, True)
+    assert checks["sign_in"]["message"] == f"op-a signs in to {PLACE}."
+    assert not checks["database"]["ok"]
+
+
 def test_without_a_keyring_nobody_types_a_password(server: Terminal) -> None:
     """It can't be kept, so it isn't asked for: the message names the variable and the window."""
     with typed("never read\n"):
