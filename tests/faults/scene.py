@@ -93,12 +93,12 @@ class Scene:
 
 
 def as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
-    """The rows of the last one. From any thread, whatever happened to the server meanwhile."""
-    owner = urlsplit(place.database.owner_url)
-    node = place.database.nodes[0]
+    """The rows of the last one. From any thread, whatever happened to the server, or to a node, meanwhile."""
+    nodes, owner = place.database.nodes, urlsplit(place.database.owner_url)
+    node = nodes[0] if len(nodes) == 1 else next(node for node in nodes if node.answers())
     account = unquote(owner.username or ""), unquote(owner.password or "")
     with node.connect(*account, place.database.name) as connection, connection.cursor() as cursor:
-        for statement in statements:
+        for statement in ("SET @@wsrep_sync_wait = 7", *statements) if len(nodes) > 1 else statements:
             cursor.execute(statement)
         return list(cursor.fetchall())
 

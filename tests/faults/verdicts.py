@@ -24,13 +24,13 @@ _CHAIN = "verdicts"
 class Note:
     """Work that leaves an audit row, and counts its tries: the row says which of them wrote it."""
 
-    def __init__(self, name: str, who: str) -> None:
-        self.name, self.tries, self._who = name, 0, who
+    def __init__(self, name: str, who: str, chain: str = _CHAIN) -> None:
+        self.name, self.tries, self._who, self._chain = name, 0, who, chain
 
     def __call__(self, tx: Transaction) -> int:
         self.tries += 1
         entry = audit.NewAuditEntry(self._who, "verdict", "test", self.name, detail={"try": self.tries})
-        audit.append(tx, entry, session=_CHAIN, desk="desk", at=datetime.now(UTC))
+        audit.append(tx, entry, session=self._chain, desk="desk", at=datetime.now(UTC))
         return self.tries
 
 

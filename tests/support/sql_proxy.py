@@ -119,9 +119,9 @@ class _Line:
         if shot is not None:
             self._shot = shot if shot.kind != "passed" else None
             shot.before(self.session)
-            _BREAKING[shot.kind](self, packet)
             if shot.lasting:
                 self._proxy.close_down(self)
+            _BREAKING[shot.kind](self, packet)
         elif not self.broken:
             self._server.sendall(packet)
 

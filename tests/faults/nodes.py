@@ -1,0 +1,121 @@
+"""Work on several nodes of a cluster at once: what one acknowledged, all others know; what two want, one gets."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from sqlalchemy import text
+
+from console.domain.errors import ConsoleError
+from console.store import leases
+from console.store.engine import Database
+from console.store.leases import Holder
+from tests.faults.verdicts import Note
+from tests.support.places import ServerPlace
+from tests.support.quick_desks import START
+
+_PUT = text("UPDATE call_rates SET not_before = :value WHERE name = 'causal'")
+_GET = text("SELECT not_before FROM call_rates WHERE name = 'causal'")
+_SWAP = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = 'causal' AND not_before = :value")
+_WAIT = text("SELECT @@wsrep_sync_wait")
+
+
+@contextmanager
+def one_each(place: ServerPlace, *, owner: bool = False) -> Iterator[list[Database]]:
+    """A database object per node that knows this node alone; by the schema account, or by a person."""
+    with ExitStack() as opened:
+        made = []
+        for number, node in enumerate(place.database.nodes):
+            parts = urlsplit(place.database.owner_url if owner else place.url(desk=number))
+            account = parts.netloc.rpartition("@")[0]
+            alone = urlunsplit((parts.scheme, f"{account}@{node.host}:{node.port}", parts.path, "", ""))
+            made.append(Database(alone))
+            opened.callback(made[-1].close)
+        yield made
+
+
+def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
+    """Write on one node, read at once on the next one."""
+    tally: Counter[str] = Counter(reads=turns, stale=0, unguarded=0)
+    for turn in range(turns):
+        here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
+        here.write(lambda tx, turn=turn: tx.conn.execute(_PUT, {"value": turn}))  # type: ignore[misc]  # a default
+        with there.read() as conn:
+            tally["stale"] += conn.scalar(_GET) != turn
+            tally["unguarded"] += conn.scalar(_WAIT) != 3
+    return tally
+
+
+def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
+    """Compare-and-swap on one node what another has just written: nobody else wants it, so it must work."""
+    tally: Counter[str] = Counter(swaps=turns, refused=0)
+    for turn in range(turns):
+        here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
+        value = turn * 10
+        here.write(lambda tx, value=value: tx.conn.execute(_PUT, {"value": value}))  # type: ignore[misc]  # a default
+        swapped = there.write(lambda tx, value=value: tx.conn.execute(_SWAP, {"value": value}).rowcount)  # type: ignore[misc]
+        tally["refused"] += swapped != 1
+    return tally
+
+
+def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: int) -> Counter[str]:
+    """All want the same lease at the same moment, round after round. Who got it, per round."""
+    start = threading.Barrier(len(databases))
+    won: list[list[int]] = [[] for _ in range(rounds)]
+
+    def fight(number: int) -> None:
+        holder = Holder(who[number], f"desk-{number}", "host", number, f"session-{number}")
+        for turn in range(rounds):
+            start.wait(30)
+            name = f"fought-for-{turn}"
+            taken = databases[number].write(lambda tx, name=name: leases.take(tx, name, holder, START, 30))  # type: ignore[misc]
+            if taken is not None:
+                won[turn].append(number)
+
+    threads = [threading.Thread(target=fight, args=(number,)) for number in range(len(databases))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return Counter(rounds=rounds, one_winner=sum(len(winners) == 1 for winners in won))
+
+
+@dataclass
+class Writers:
+    """A thread per database that writes rows until told to stop, and remembers what was acknowledged and when."""
+
+    databases: Sequence[Database]
+    who: Sequence[str]
+    mark: str
+    acknowledged: list[tuple[str, int]] = field(default_factory=list)
+    longest: float = 0.0
+    refused: Counter[str] = field(default_factory=Counter)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        threads = [threading.Thread(target=self._write, args=(number,)) for number in range(len(self.databases))]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+
+    def _write(self, number: int) -> None:
+        turn = 0
+        while not self._stop.is_set():
+            turn += 1
+            note = Note(f"{self.mark}-{number}-{turn}", self.who[number], chain=f"{self.mark}-{number}")
+            begun = time.monotonic()
+            try:
+                self.acknowledged.append((note.name, self.databases[number].write(note)))
+            except ConsoleError as lost:
+                self.refused[lost.code] += 1
+            self.longest = max(self.longest, time.monotonic() - begun)

@@ -1,0 +1,142 @@
+"""Demands 7, 9 and 11 on three nodes: certification, causality, the death of one, and of two."""
+
+import time
+from collections import Counter
+
+import pytest
+from sqlalchemy import text
+
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.store.engine import Database, Transaction
+from tests.faults.nodes import Writers, fight_for_leases, one_each, read_after_write, swap_after_write
+from tests.faults.scene import CLIENT, as_owner, buy, scene
+from tests.faults.verdicts import Note, tries_kept
+from tests.support.invented import numbers
+from tests.support.places import ServerPlace
+from tests.support.servers import Cluster
+from tests.support.sql_proxy import SqlProxy
+from tests.support.waiting import until
+
+PEOPLE = ("op-a", "op-b", "lead-b")
+NUMBERS = iter(numbers(100, seed=79))
+STALL_SECONDS = 5.0
+
+
+def people(place: ServerPlace) -> list[str]:
+    return [place.named(person) for person in PEOPLE]
+
+
+@pytest.fixture
+def causal(galera_place: ServerPlace) -> ServerPlace:
+    as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'x', 0)")
+    return galera_place
+
+
+def test_what_one_node_acknowledged_all_others_show(causal: ServerPlace) -> None:
+    """Demand 11: no stale read, no false refusal by compare-and-swap; the session's guard is in force each time."""
+    with one_each(causal, owner=True) as databases:
+        reads, swaps = read_after_write(databases, 40), swap_after_write(databases, 30)
+    print(f"demand 11: {reads['stale']} stale of {reads['reads']}, {swaps['refused']} refused of {swaps['swaps']}")
+    assert (reads["stale"], reads["unguarded"], swaps["refused"]) == (0, 0, 0)
+
+
+def test_certification_fails_at_commit(causal: ServerPlace) -> None:
+    """Demand 7: another node was quicker with the same row; 1213 at COMMIT, run again whole, both counted."""
+    with one_each(causal, owner=True) as (here, there, _):
+        tries = 0
+
+        def count(tx: Transaction) -> None:
+            tx.conn.execute(text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = 'causal'"))
+
+        def overtaken(tx: Transaction) -> None:
+            nonlocal tries
+            tries += 1
+            count(tx)
+            if tries == 1:
+                there.write(count)
+
+        here.write(overtaken)
+    assert tries == 2
+    assert as_owner(causal, "SELECT not_before FROM call_rates") == [(2,)]
+
+
+@pytest.mark.parametrize("when", ["after all", "in between"])
+def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, when: str) -> None:
+    """Our node can't be reached, another one doesn't know our COMMIT: if it gets through later, it counts once."""
+    first, second, _ = galera_place.database.nodes
+
+    class Late(Note):
+        def __call__(self, tx: Transaction) -> int:
+            if self.tries == 1 and when == "in between":
+                shot.let_go()
+                until(lambda: tries_kept(galera_place, self.name) == [1], "the late one to arrive")
+            return super().__call__(tx)
+
+    with SqlProxy(first.host, first.port) as proxy:
+        database = Database(f"{proxy.url(galera_place.url())}?fallback={second.host}:{second.port}")
+        note = Late(f"late {when}", people(galera_place)[0])
+        with proxy.breaking("late", on="COMMIT", lasting=True) as shot:
+            told = database.write(note)
+            shot.let_go()
+            assert shot.replied.wait(10)
+        database.close()
+    assert tries_kept(galera_place, note.name) == [told]
+    assert told == (1 if when == "in between" else 2)
+
+
+def test_two_nodes_never_both_win_a_lease(galera_place: ServerPlace) -> None:
+    """One winner each round, whichever node it asks."""
+    place = galera_place
+    urls = [place.url(person, desk=number) for number, person in enumerate(PEOPLE)]
+    databases = [Database(url) for url in urls]
+    tally = fight_for_leases(databases, people(place), 15)
+    for database in databases:
+        database.close()
+    print(f"leases on three nodes: one winner in {tally['one_winner']} of {tally['rounds']} rounds")
+    assert tally["one_winner"] == tally["rounds"]
+
+
+def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) -> None:
+    """Demand 9: nothing that was acknowledged is lost, nothing is there twice, and nobody waits long."""
+    place = galera_place
+    databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
+    writers = Writers(databases, people(place), "killed")
+    with writers.writing():
+        until(lambda: len(writers.acknowledged) > 30, "some work")
+        galera_alone.nodes[0].kill()
+        mark = len(writers.acknowledged)
+        until(lambda: len(writers.acknowledged) > mark + 60, "work after the kill")
+    for database in databases:
+        database.close()
+    found = Counter(
+        name for (name,) in as_owner(place, "SELECT subject_id FROM audit_log WHERE subject_id LIKE 'killed-%'")
+    )
+    lost = [name for name, _ in writers.acknowledged if not found[name]]
+    twice = [name for name, count in found.items() if count > 1]
+    print(
+        f"demand 9: {len(lost)} of {len(writers.acknowledged)} acknowledged rows lost, {len(twice)} twice,"
+        f" longest stall {writers.longest:.1f} s, refused: {dict(writers.refused)}"
+    )
+    assert (lost, twice, dict(writers.refused)) == ([], [], {})
+    assert writers.longest <= STALL_SECONDS + 1
+
+
+def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: ServerPlace) -> None:
+    """Demand 9: two of three are dead; told within seconds, nothing asked of the provider; then all goes on."""
+    number = next(NUMBERS)
+    with scene(galera_place) as stage, stage.beside() as console:
+        console.credit_checks.plan(number)
+        for node in galera_alone.nodes[1:]:
+            node.kill()
+        begun = time.monotonic()
+        with pytest.raises(ConsoleError) as refused:
+            console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
+        seconds = time.monotonic() - begun
+        print(f"demand 9: non-Primary told after {seconds:.1f} s, {stage.vendor.count(number)} provider calls")
+        assert (refused.value.code, stage.vendor.count(number)) == ("database_unreachable", 0)
+        assert seconds <= STALL_SECONDS + 1
+        galera_alone.heal()
+        assert buy(console, number) == "done"
+        with stage.settled(number):
+            pass
