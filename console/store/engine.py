@@ -153,14 +153,17 @@ class Database:
 
     def _attempt(self, work: Callable[[Transaction], T], lost: list[Transaction]) -> T:
         """One try, unless one of those that were `lost` has arrived after all: on another node of a cluster a
-        COMMIT may be seen late. (While it isn't seen, both write the same keys, and one of them fails.)
+        COMMIT may be seen late. One that isn't seen after `work` either has met nothing that `work` has not met,
+        and writes the same keys: one of the two will fail.
         """
         self._observe(+1)
         try:
             with self._writing() as tx:
-                done = next((earlier for earlier in lost if earlier.proof and earlier.proof(tx.conn)), tx)
+                done = _arrived(lost, tx.conn) or tx
                 if done is tx:
                     tx.result = work(tx)
+                    if _arrived(lost, tx.conn):
+                        raise RunAgain("a lost COMMIT has arrived")
         finally:
             self._observe(-1)
         done.run_hooks()
@@ -253,6 +256,10 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
         self._reader.dispose()
+
+
+def _arrived(lost: list[Transaction], conn: Connection) -> Transaction | None:
+    return next((tx for tx in lost if tx.proof is not None and tx.proof(conn)), None)
 
 
 def _translate(trouble: Exception) -> None:
