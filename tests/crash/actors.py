@@ -11,11 +11,11 @@ from tests.support.children import Pipe
 CLIENT = "1"
 
 
-def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: str) -> None:
+def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: str, client: str = CLIENT) -> None:
     """Open the desk, do one thing, say how it ended."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
-        pipe.send(_ending(console, what, subject))
+        pipe.send(_ending(console, what, subject, client))
 
 
 def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
@@ -34,10 +34,10 @@ def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> Non
             pipe.send(refusal.code)
 
 
-def _ending(console: Console, what: str, subject: str) -> str:
+def _ending(console: Console, what: str, subject: str, client: str) -> str:
     try:
         if what in ("purchase", "renewal"):
-            console.credit_checks.purchase(PurchaseRequest(subject, CLIENT, renew=what == "renewal"))
+            console.credit_checks.purchase(PurchaseRequest(subject, client, renew=what == "renewal"))
         elif what == "refetch":
             console.credit_checks.refetch(int(subject))
         elif what == "probe":

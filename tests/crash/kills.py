@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +14,7 @@ from console.sandbox.server import Sandbox
 from console.services.failpoints import NAMES
 from console.settings import Settings
 from console.store import journal
-from tests.crash.actors import CLIENT, act
+from tests.crash.actors import act
 from tests.support import truth
 from tests.support.children import Child, crowd
 from tests.support.invented import numbers
@@ -38,45 +38,45 @@ _UNSENT = ("before_tx1", "after_tx1", "after_intent", "before_send")
 
 @dataclass
 class Case:
-    """One desk of its own on which one action is killed at one step."""
+    """A desk and a client of its own, for which one action is killed at one step; all share a database."""
 
     action: str
     step: str
     number: str
     place: Place
     url: str
+    desk: int
     before: int = 0  # charges before the kill
     record_id: int | None = None
     subject: str = ""
     extra: dict[str, str] = field(default_factory=dict)
 
-    def own_credentials(self, sandbox: Sandbox) -> None:
-        """Refresh tokens rotate: databases that share one would lock each other out."""
-        client, secret, token = (f"{word}-{self.number}" for word in ("client", "secret", "refresh"))
-        sandbox.control.accept(client, secret, token)
-        names = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN")
-        given = zip(names, (client, secret, token), strict=True)
-        self.extra |= {f"SECRET_ALARMBOX_{name}": value for name, value in given}
+    @property
+    def client(self) -> str:
+        return str(self.desk + 1)
+
+    @property
+    def buys(self) -> bool:
+        return self.action in ("purchase", "renewal")
 
     def told(self, failpoint: str | None = None, **extra: str) -> dict[str, str]:
         point = {"FAILPOINT": failpoint} if failpoint else {}
-        return self.place.told(self.url, **self.extra, **point, **extra)
+        return self.place.told(self.url, desk=self.desk, **self.extra, **point, **extra)
 
     def opened(self, **extra: str) -> Console:
         return open_console(Settings.load(self.told(**extra)))
 
 
 def run(
-    actions: Sequence[str], another: Callable[[], Place], seed: int = 0, only: Sequence[str] = NAMES
-) -> Counter[str]:
-    """Kill each action at each of its steps, then recover; what happened, counted. `another` makes databases."""
+    actions: Sequence[str], place: Place, seed: int = 0, only: Sequence[str] = NAMES
+) -> Counter[str]:  # fmt: skip
+    """Kill each action at each of its steps (of `only`), then recover; what happened, counted."""
     with Sandbox() as sandbox:
         sandbox.control.config(list_call=True)
         wanted = [(action, step) for action in actions for step in STEPS[action] if step in only]
         names = numbers(len(wanted), seed)
-        cases = [Case(action, step, names[i], another(), sandbox.url) for i, (action, step) in enumerate(wanted)]
+        cases = [Case(action, step, names[i], place, sandbox.url, i) for i, (action, step) in enumerate(wanted)]
         for case in cases:
-            case.own_credentials(sandbox)
             _prepare(case, sandbox)
         _kill_all(cases, sandbox)
         tally: Counter[str] = Counter()
@@ -98,10 +98,10 @@ def _prepare(case: Case, sandbox: Sandbox) -> None:
     with case.opened() as console:
         if case.action == "renewal":
             sandbox.control.config(today=date(2024, 4, 1).isoformat())
-            case.record_id = _buy(console, case.number).id
+            case.record_id = _buy(case, console).id
             sandbox.control.config(today=None)
         elif case.action == "refetch":
-            case.record_id = _buy(console, case.number).id
+            case.record_id = _buy(case, console).id
             case.subject = str(case.record_id)
         else:
             _prepare_unknown(case, console, sandbox)
@@ -111,26 +111,26 @@ def _prepare(case: Case, sandbox: Sandbox) -> None:
 def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
     """A charged purchase that nobody knows of; for a delivery its answer lies on the desk."""
     if case.action == "delivery":
-        with crowd(act, [(case.told("before_tx2:1:raise"), "purchase", case.number)]) as (child,):
+        with crowd(act, [(case.told("before_tx2:1:raise"), "purchase", case.number, case.client)]) as (child,):
             assert (child.report(), child.report()) == ("open", "outcome_unknown")
     else:
         case.extra = {"ALARMBOX_FIND_PURCHASES": "1"}
         sandbox.control.fault("close_after_charge", call="purchase", number=case.number)
-        assert _code(lambda: _buy(console, case.number)) == "outcome_unknown"
+        assert _code(lambda: _buy(case, console)) == "outcome_unknown"
     (record,) = console.lookup.find(case.number).credit_checks
     charge = sandbox.ledger.charges(case.number)[0]
     case.record_id = record.id
     case.subject = f"{record.id}:{charge.id}" if case.action == "resolve" else str(record.id)
 
 
-def _buy(console: Console, number: str, *, renew: bool = False) -> CreditCheck:
-    return console.credit_checks.purchase(PurchaseRequest(number, CLIENT, renew=renew))
+def _buy(case: Case, console: Console, *, renew: bool = False) -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(case.number, case.client, renew=renew))
 
 
 def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
     """A few at a time: the machine has few cores, and a heartbeat must not come too late for want of one."""
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
-        told = [(case.told(f"{case.step}:1:kill"), case.action, case.subject) for case in some]
+        told = [(case.told(f"{case.step}:1:kill"), case.action, case.subject, case.client) for case in some]
         with crowd(act, told) as children:
             for case, child in zip(some, children, strict=True):
                 _died(case, child)
@@ -147,10 +147,10 @@ def _died(case: Case, child: Child) -> None:
 def _look_at_once(case: Case, console: Console, sandbox: Sandbox) -> None:
     """Before the dead process's lease has run out: nothing is bought, nothing is called error."""
     sent = case.step not in _UNSENT or case.action not in ("purchase", "renewal")
-    expected = case.before + (1 if sent and case.action in ("purchase", "renewal") else 0)
+    expected = case.before + (1 if sent and case.buys else 0)
     assert sandbox.control.charges(case.number) == expected, f"{case.action} at {case.step}"
-    if case.action in ("purchase", "renewal") and case.step != "before_tx1":
-        assert _code(lambda: _buy(console, case.number)) == "already_purchased"
+    if case.buys and case.step != "before_tx1":
+        assert _code(lambda: _buy(case, console)) == "already_purchased"
     for record in console.lookup.find(case.number).credit_checks:
         assert record.state is not CheckState.ERROR
         assert console.credit_checks.show(record.id).explanation.next_step.code
@@ -169,9 +169,9 @@ def _recover(case: Case, sandbox: Sandbox) -> Counter[str]:
         truth.check_claims(truth.rows(console.database))
         truth.check_queues(console)
         _finish(case, console, sandbox)
-        wanted = case.before + (case.action in ("purchase", "renewal"))
+        wanted = case.before + (case.buys)
         assert sandbox.control.charges(case.number) == wanted, f"{charged} charges, then another: {case}"
-        found = truth.rows(console.database)
+        found = [row for row in truth.rows(console.database) if row.number == case.number]
         truth.check_claims(found)
         truth.check_charges(found, {case.number: sandbox.control.charges(case.number)})
         assert truth.still_calling(console.database) == 0
@@ -189,7 +189,7 @@ def _finish(case: Case, console: Console, sandbox: Sandbox) -> None:
     """What a person would do next, as the record says: buy if nothing is there, resolve what is unknown."""
     records = console.lookup.find(case.number).credit_checks
     if not records or (case.action == "renewal" and case.step == "before_tx1"):
-        assert _buy(console, case.number, renew=bool(records)).state is CheckState.SUCCESS
+        assert _buy(case, console, renew=bool(records)).state is CheckState.SUCCESS
         return
     newest = records[0]
     if newest.certainty is Certainty.UNKNOWN:
@@ -217,9 +217,9 @@ def _settle(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck)
     if case.action == "renewal":
         (old,) = [one for one in console.lookup.find(case.number).credit_checks if one.id == case.record_id]
         assert old.live, f"the renewed record did not come back: {old}"
-        assert _buy(console, case.number, renew=True).state is CheckState.SUCCESS
+        assert _buy(case, console, renew=True).state is CheckState.SUCCESS
     else:
-        assert _buy(console, case.number).state is CheckState.SUCCESS
+        assert _buy(case, console).state is CheckState.SUCCESS
 
 
 def _code(call: object) -> str:

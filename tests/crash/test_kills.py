@@ -1,31 +1,27 @@
 """Demand 3: a process killed at any step leaves a desk that knows what to do."""
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.crash import kills
-from tests.support.places import Engine, Place
+from tests.support.places import Place
 
 AROUND_THE_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2", "before_delivery")
 
 
 @pytest.mark.parametrize("actions", [("purchase",), ("renewal",), ("refetch",), ("probe", "resolve", "delivery")])
 @pytest.mark.expects_log("what the database could not take is told")
-def test_killed_at_every_step(
-    another_place: Callable[[], Place], engine: Engine, seed: int, actions: tuple[str, ...]
-) -> None:
+def test_killed_at_every_step(place: Place, seed: int, actions: tuple[str, ...]) -> None:
     """No second charge, no lost record, the right queue, the right next step; recovered within 5 s."""
-    tally = kills.run(actions, another_place, seed)
+    tally = kills.run(actions, place, seed)
     told = f"{tally['kills']} kills at the steps of {', '.join(actions)}, 0 second charges, 0 lost records"
-    print(f"demand 3: {engine}: {told}")
+    print(f"demand 3: {place.engine}: {told}")
     assert tally["kills"] == sum(len(kills.STEPS[action]) for action in actions)
 
 
 @pytest.mark.engines("galera")
 @pytest.mark.expects_log("what the database could not take is told")
-def test_killed_around_the_call(another_place: Callable[[], Place], seed: int) -> None:
+def test_killed_around_the_call(place: Place, seed: int) -> None:
     """The same on a cluster, where it costs most: between COMMIT and call, after the call, after its record."""
-    tally = kills.run(("purchase", "delivery"), another_place, seed, AROUND_THE_CALL)
+    tally = kills.run(("purchase", "delivery"), place, seed, AROUND_THE_CALL)
     print(f"demand 3: galera: {tally['kills']} kills around the call, 0 second charges, 0 lost records")
     assert tally["kills"] == len(AROUND_THE_CALL)
