@@ -83,11 +83,10 @@ class Idempotency:
             stored = self._look(key, fingerprint, glance.epoch)
         if stored is not None:
             return stored
-        new = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
         lost = 0
         while True:
             try:
-                return self._desk.database.write(lambda tx: self._begin(tx, new))
+                return self._desk.database.write(lambda tx: self._begin(tx, key, fingerprint, action, subject))
             except IntegrityError:  # somebody else was faster; where several write at once only the index can tell
                 stored, lost = self._look(key, fingerprint, None), lost + 1
                 if stored is not None:
@@ -140,21 +139,26 @@ class Idempotency:
             self._cache.keep(key, fingerprint, stored, epoch)
         return stored
 
-    def _begin(self, tx: Transaction, new: NewOperation) -> Begun | str:
+    def _begin(
+        self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
+    ) -> Begun | str:
         desk, holder, now = self._desk, self._desk.holder(), self._desk.now()
-        epoch = self._cache.refresh(lambda: idempotency.epoch(tx.conn, now) or idempotency.new_epoch(tx, holder, now))
-        found = idempotency.seen(tx.conn, new.key)
+        epoch = self._cache.refresh(lambda: idempotency.epoch(tx.conn, now))
+        found = idempotency.seen(tx.conn, key)
         if found is not None:
-            stored = answer(found, new.fingerprint)
+            stored = answer(found, fingerprint)
             if stored is not None:
                 return stored
-            idempotency.set_aside(tx.conn, found.operation_id, new.key)
+            idempotency.set_aside(tx.conn, found.operation_id, key)
+        new = NewOperation(str(uuid.uuid4()), action, *subject, None, None, key, fingerprint)
         fence = journal.begin(tx, new, holder, now, desk.scale.lease_seconds(RUNNING_SECONDS))
-        return Begun(new.id, fence, new.key, new.fingerprint, epoch)
+        if epoch is None and self._cache.state is not None and not idempotency.epoch(tx.conn, now):
+            idempotency.new_epoch(tx, holder, now)
+        return Begun(new.id, fence, key, fingerprint, epoch)
 
     def _end(self, begun: Begun, state: OperationState, result: str | None) -> bool:
         def end(tx: Transaction) -> bool:
-            mine = idempotency.end(tx, begun.operation_id, begun.fence, state, result, self._desk.now())
+            mine = idempotency.end(tx.conn, begun.operation_id, begun.fence, state, result, self._desk.now())
             if mine and state is OperationState.FAILED:
                 idempotency.set_aside(tx.conn, begun.operation_id, begun.key)
             return mine

@@ -24,8 +24,7 @@ _STORE = (
     .where(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
     .values(state=bindparam("to"), result=bindparam("kept"), ended_at=bindparam("at"))
 )
-_KEY_OF = select(_t.idempotency_key).where(_t.id == bindparam("of")).with_for_update(read=True)
-_ENDED = _KEY_OF.where(_t.fence == bindparam("held"), _t.state == bindparam("to"))
+_ENDED = select(_t.result).where(_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == bindparam("to"))
 _SET_ASIDE = update(operations).where(_t.id == bindparam("of")).values(idempotency_key=bindparam("key"))
 LONGEST_EPOCH = timedelta(hours=1)
 _l = named_leases.c
@@ -65,14 +64,17 @@ def seen(conn: Connection, key: str) -> Seen | None:
 
 
 def end(
-    tx: Transaction, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
+    conn: Connection, operation_id: str, fence: int, state: OperationState, result: str | None, now: datetime
 ) -> bool:
-    """Write the end of an operation that is calling, fenced; False when it was lost meanwhile."""
+    """Write the end of an operation that is calling, fenced; False when it was lost meanwhile.
+
+    Twice is as good as once: who holds the token and says the same again is told the same.
+    """
     mine = {"of": operation_id, "held": fence, "to": state.value}
-    ended = tx.conn.execute(_STORE, mine | {"kept": result, "at": naive(now)}).rowcount == 1
-    if ended:
-        tx.prove_by(lambda conn: conn.scalar(_ENDED, mine) is not None)
-    return ended
+    if conn.execute(_STORE, mine | {"kept": result, "at": naive(now)}).rowcount == 1:
+        return True
+    ended = conn.execute(_ENDED, mine).first()
+    return ended is not None and ended.result == result
 
 
 def set_aside(conn: Connection, operation_id: str, key: str) -> None:
@@ -82,9 +84,9 @@ def set_aside(conn: Connection, operation_id: str, key: str) -> None:
 
 def forget(tx: Transaction, operation_id: str, key: str, holder: Holder, now: datetime) -> None:
     """Set a result aside and begin a new epoch: wherever else it was kept, it counts no more."""
-    tx.prove_by(lambda conn: conn.scalar(_KEY_OF, {"of": operation_id}) != key)
     set_aside(tx.conn, operation_id, key)
-    new_epoch(tx, holder, now)
+    begun = new_epoch(tx, holder, now)
+    tx.prove_by(lambda conn: conn.scalar(_EPOCH.with_for_update(read=True), _EPOCH_ROW) == begun)
 
 
 def epoch(conn: Connection, now: datetime) -> str:

@@ -60,6 +60,7 @@ def at_desk(place: Place, server: RedisServer, clock: HandClock, number: int = 0
     with place.desk(LedgerVendor(), clock, desk=number, REDIS_URL=server.url) as console:
         assert cache_of(console.idempotency).connect()
         assert console.idempotency.release(begun(console.idempotency, key="any other key"))
+        assert console.idempotency.check("any other key", PRINT) is None
         yield console
 
 
@@ -192,6 +193,28 @@ def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
     assert other.check(KEY, PRINT) == RESULT  # it was so when it was read
     assert other.check(KEY, PRINT) is None
     assert once.check(KEY, PRINT) is None
+
+
+def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
+    once: Idempotency,
+    other: Idempotency,
+    uptime: HandClock,
+    redis_server: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same reader; the mark is lost too, and another thread of its process has the new epoch already."""
+
+    def deleted() -> None:
+        assert once.delete(KEY)
+        empty(redis_server)
+        uptime.at += timedelta(seconds=1)
+        other.check("any other key", PRINT)
+
+    done(once)
+    empty(redis_server)
+    just_before(monkeypatch, cache_of(other), "keep", deleted)
+    assert other.check(KEY, PRINT) == RESULT
+    assert other.check(KEY, PRINT) is None
 
 
 def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
