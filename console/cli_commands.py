@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from console import cli_json, cli_text
 from console.cli_accounts import ApplyAccounts
+from console.cli_adoption import Adopt
 from console.cli_json import Exported, Object, Say
 from console.cli_servers import Demo, SandboxAlone
 from console.cli_sign_in import SignIn, SignOut, WhoAmI
@@ -213,6 +214,7 @@ COMMANDS: Mapping[str, Command] = {
     "sign-out": SignOut(),
     "whoami": WhoAmI(),
     "db upgrade": Upgrade(),
+    "db adopt": Adopt(),
     "db accounts apply": ApplyAccounts(),
     "db check": Examination(lambda health: health.check_database()),
     "doctor": Examination(lambda health: health.doctor()),

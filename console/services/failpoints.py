@@ -11,6 +11,12 @@ NAMES = (
     "before_probe", "after_probe", "before_resolve", "after_resolve", "before_delivery", "after_delivery",
 )  # fmt: skip
 
+ADOPTING = (
+    "after_adopt_columns", "after_adopt_numbers", "after_adopt_duplicates", "after_adopt_rows", "after_adopt_index",
+    "before_adopt_end",
+)  # fmt: skip
+"""Those of `db adopt`."""
+
 
 class FailpointReached(RuntimeError):
     """What `raise` raises."""

@@ -27,8 +27,8 @@ def _thirteen(dialect: str, column: str) -> str:
     return _THIRTEEN_DIGITS[dialect].format(column)
 
 
-def _number_key(dialect: str) -> str:
-    column = "corporation_number"
+def number_key(dialect: str, column: str = "corporation_number") -> str:
+    """The number as the claim knows it. `column`: how it is read where an adopted one needs more than its name."""
     return f"CASE WHEN {_thirteen(dialect, column)} THEN {column} ELSE {_replaced(column)} END"
 
 
@@ -42,15 +42,16 @@ MISSING = (
     "AND (company_name IS NULL OR result IS NULL OR purchased_at IS NULL OR expired_at IS NULL "
     "OR pdf_file_path IS NULL) THEN 1 END"
 )
-NUMBER_KEY: Mapping[str, str] = {dialect: _number_key(dialect) for dialect in _THIRTEEN_DIGITS}
+NUMBER_KEY: Mapping[str, str] = {dialect: number_key(dialect) for dialect in _THIRTEEN_DIGITS}
 
 
-def _claim(dialect: str) -> str:
-    key = f"({NUMBER_KEY[dialect]})"
+def claim_number(dialect: str, column: str = "corporation_number") -> str:
+    """The number where the row is live; else NULL, which claims nothing."""
+    key = f"({number_key(dialect, column)})"
     return (
         f"CASE WHEN ({SEEN_STATUS}) IN ('pending', 'success') AND superseded_at IS NULL "
         f"AND duplicate_of IS NULL AND {_thirteen(dialect, key)} THEN {key} END"
     )
 
 
-CLAIM_NUMBER: Mapping[str, str] = {dialect: _claim(dialect) for dialect in _THIRTEEN_DIGITS}
+CLAIM_NUMBER: Mapping[str, str] = {dialect: claim_number(dialect) for dialect in _THIRTEEN_DIGITS}

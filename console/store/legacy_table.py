@@ -40,7 +40,7 @@ _INDEXES = text(
     " WHERE table_schema = DATABASE() AND table_name = :name ORDER BY index_name, seq_in_index"
 )
 _TABLE = text(
-    "SELECT engine, create_options, table_rows, data_length FROM information_schema.tables"
+    "SELECT engine, create_options, table_collation, data_length FROM information_schema.tables"
     " WHERE table_schema = DATABASE() AND table_name = :name"
 )
 
@@ -90,6 +90,7 @@ class Table:
     indexes: Mapping[str, tuple[str, ...]]
     engine: str | None = None
     partitioned: bool = False
+    in_unicode: bool = True
     bytes: int = 0
 
     @property
@@ -140,7 +141,7 @@ def _look_at_server(conn: Connection) -> Table | None:
     about = conn.execute(_TABLE, {"name": NAME}).first()
     if about is None:
         return None
-    engine, options, _, size = about
+    engine, options, letters, size = about
     columns = {}
     for name, kind, nullable, default, charset, collation, extra, comment in conn.execute(_COLUMNS, {"name": NAME}):
         given = None if default in (None, "NULL") else str(default)
@@ -154,7 +155,8 @@ def _look_at_server(conn: Connection) -> Table | None:
     for index, column in conn.execute(_INDEXES, {"name": NAME}):
         indexes[index] = (*indexes.get(index, ()), str(column).lower())
     primary = indexes.pop("PRIMARY", ())
-    return Table(columns, primary, indexes, str(engine), "partitioned" in str(options), int(size or 0))
+    unicode = str(letters).startswith("utf8")
+    return Table(columns, primary, indexes, str(engine), "partitioned" in str(options), unicode, int(size or 0))
 
 
 def _quoted(default: str) -> bool:

@@ -1,0 +1,97 @@
+"""A table of credit checks as another application made it, with the rows that such tables have, and that application."""
+
+import random
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import Connection, text
+
+from console.store.engine import Database
+from tests.support.invented import numbers
+
+NAME = "hansha_alarmbox_credit_checks"
+Row = dict[str, object]
+
+_SPELLINGS = ("{}", "T{}", "{0[0]}-{0[1]}-{0[2]}", " {} ", "\u3000{}", "{0[0]}\t{0[1]}{0[2]}")
+_INSERT = text(
+    f"INSERT INTO {NAME} (client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at,"  # noqa: S608  # a constant
+    " result, pdf_file_path) VALUES (:client_id, :corporation_number, :credit_check_id, :company_name, :purchased_at,"
+    " :expired_at, :result, :pdf_file_path)"
+)
+
+
+def create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", options: str = "") -> str:
+    """The original columns alone; `more`: further columns, `options`: engine, character set."""
+    own = "INTEGER PRIMARY KEY" if dialect == "sqlite" else "BIGINT PRIMARY KEY AUTO_INCREMENT"
+    return (
+        f"CREATE TABLE {NAME} (id {own}, client_id BIGINT NOT NULL, corporation_number {number} NOT NULL,"
+        " credit_check_id INT NULL, company_name VARCHAR(255) NULL, purchased_at DATETIME NULL,"
+        f" expired_at DATETIME NULL, result VARCHAR(20) NULL, pdf_file_path VARCHAR(255) NULL{more}) {options}"
+    )
+
+
+def make(database: Database, rows: Sequence[Row] = (), **how: str) -> None:
+    """The table with these rows; what a row doesn't name is NULL, its client is 1."""
+    with database.attempt() as tx:
+        tx.conn.exec_driver_sql(create_sql(database.dialect, **how))
+    add(database, rows)
+
+
+def add(database: Database, rows: Sequence[Row]) -> None:
+    """Insert as the other application does, a thousand rows at a time."""
+    for start in range(0, len(rows), 1_000):
+        some = [row(**given) for given in rows[start : start + 1_000]]
+        with database.attempt() as tx:
+            tx.conn.execute(_INSERT, some)
+
+
+def row(**given: object) -> Row:
+    names = (
+        "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at", "result", "pdf_file_path"
+    )  # fmt: skip
+    return {"client_id": 1, **dict.fromkeys(names), **given}
+
+
+def bought(number: str, provider_id: int, **given: object) -> Row:
+    """A row with all that a purchase gives."""
+    return row(
+        corporation_number=number, credit_check_id=provider_id, company_name=f"架空商事 {provider_id}", result="ok",
+        **{"purchased_at": "2025-04-01 00:00:00", "expired_at": "2026-04-01 00:00:00"} | given,
+    )  # fmt: skip
+
+
+def spelled(number: str, choice: int) -> str:
+    """One of the ways in which people and programs write a number."""
+    if choice == len(_SPELLINGS):
+        return number.translate({0x30 + digit: 0xFF10 + digit for digit in range(10)})
+    return _SPELLINGS[choice].format((number[:1], number[1:5], number[5:])) if "[" in _SPELLINGS[choice] else (
+        _SPELLINGS[choice].format(number)
+    )
+
+
+def many(count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01) -> Iterator[Row]:
+    """`count` rows: invented numbers of three clients, some twice, some in other spellings, some not bought."""
+    chance = random.Random(seed)  # noqa: S311  # the same rows each time
+    known: list[tuple[int, str]] = []
+    for serial, number in enumerate(numbers(count, seed)):
+        client = 1 + serial % 3
+        if known and chance.random() < doubled:
+            client, number = chance.choice(known)  # noqa: PLW2901  # an earlier one once more
+        known.append((client, number))
+        text_ = spelled(number, chance.randrange(1, 7)) if chance.random() < odd else number
+        if chance.random() < unbought:
+            yield row(client_id=client, corporation_number=text_)
+        else:
+            yield bought(text_, serial + 1, client_id=client)
+
+
+def facts(conn: Connection) -> dict[str, int]:
+    """Rows, live claims, doubled live claims, marked duplicates, undecided rows."""
+    asked = {
+        "rows": f"SELECT count(*) FROM {NAME}",
+        "live": f"SELECT count(*) FROM {NAME} WHERE claim_number IS NOT NULL",
+        "claims": f"SELECT count(*) FROM (SELECT DISTINCT client_id, claim_number FROM {NAME}"
+        " WHERE claim_number IS NOT NULL) c",
+        "duplicates": f"SELECT count(*) FROM {NAME} WHERE duplicate_of IS NOT NULL",
+        "undecided": f"SELECT count(*) FROM {NAME} WHERE work_state IS NULL OR duplicate_of = 0",
+    }
+    return {name: int(conn.exec_driver_sql(sql).scalar_one()) for name, sql in asked.items()}
