@@ -1,10 +1,12 @@
 """Each action of a desk, while the n-th command to its database is broken: what must hold at whatever n."""
 
 import random
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count
+from threading import Thread
 from typing import Literal
 
 import pytest
@@ -15,9 +17,10 @@ from console.providers.protocol import TokenPair
 from console.services.tokens import StoredTokens
 from tests.faults.scene import NAMED, Scene, buy, check_ending
 from tests.support.invented import numbers
+from tests.support.servers import Server
 from tests.support.sql_proxy import Break
 
-Trouble = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after"]
+Trouble = Literal["lost_request", "lost_reply", "half_reply", "killed", "away", "away_after", "restarted"]
 TROUBLES: tuple[Trouble, ...] = ("lost_request", "lost_reply", "half_reply", "killed", "away", "away_after")
 """The n-th command or its reply is lost once; its session is killed; from it on the server is away for good."""
 
@@ -28,8 +31,9 @@ _KINDS: dict[Trouble, tuple[Break, bool]] = {
     "killed": ("passed", False),
     "away": ("lost_request", True),
     "away_after": ("lost_reply", True),
+    "restarted": ("passed", False),
 }
-USUAL_PLACES = {"purchase": 45, "refetch": 30, "probe": 30, "resolve": 30, "due": 40, "token": 20}
+USUAL_PLACES = {"purchase": 64, "refetch": 50, "probe": 40, "resolve": 40, "due": 60, "token": 15}
 ACTIONS = tuple(USUAL_PLACES)
 _IMPATIENT = {"PATIENCE_SECONDS": 0.2, "VERDICT_SECONDS": 0.2}
 
@@ -52,13 +56,33 @@ def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
     """Each trouble once, at a place that is drawn."""
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
-    for trouble, name in zip(TROUBLES, numbers(len(TROUBLES), seed), strict=True):
+    names = numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
+    for trouble, name in zip(TROUBLES, names, strict=True):
         ending = fails_at(scene, action, trouble, chance.randint(1, USUAL_PLACES[action]), name)
         tally.update({ending or "undisturbed": 1})
     return tally
 
 
-def fails_at(scene: Scene, action: str, trouble: Trouble, nth: int, number: str) -> str | None:
+def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) -> tuple[str | None, float]:
+    """The same while the server is killed and started again at that moment; and how long the action took."""
+    back = Thread(target=server.start)
+
+    def die(_session: int) -> None:
+        server.kill()
+        back.start()
+
+    begun = time.monotonic()
+    try:
+        ending = fails_at(scene, action, "restarted", nth, number, die, lambda: back.join() if back.ident else None)
+    finally:
+        seconds = time.monotonic() - begun
+    return ending, seconds
+
+
+def fails_at(
+    scene: Scene, action: str, trouble: Trouble, nth: int, number: str,
+    harm: Callable[[int], None] | None = None, mend: Callable[[], None] = lambda: None,
+) -> str | None:  # fmt: skip
     """How the action ended that met the trouble at its n-th command; None when it has no such command."""
     kind, lasting = _KINDS[trouble]
     where = f"{action}, {trouble} at {nth}"
@@ -72,15 +96,16 @@ def fails_at(scene: Scene, action: str, trouble: Trouble, nth: int, number: str)
         subject = _prepare(scene, action, number)
         before = scene.vendor.count(number)
         console.credit_checks.plan(number)
-        before_it = scene.kill if trouble == "killed" else _nothing
-        with scene.proxy.breaking(kind, nth, lasting=lasting, before=before_it) as shot:
+        harm = harm or (scene.kill if trouble == "killed" else _nothing)
+        with scene.proxy.breaking(kind, nth, lasting=lasting, before=harm) as shot:
             ending = act(scene, console, subject)
+        mend()
         charges = scene.vendor.count(number) - before
     assert charges <= 1, f"{charges} charges at {where}"
     if action == "purchase":
         check_ending(ending, charges, where)
     assert ending in NAMED | {"done"}, f"{ending} at {where}"
-    if not lasting and trouble != "killed" and ending not in ("done", "database_unreachable"):
+    if not lasting and trouble != "restarted" and ending not in ("done", "database_unreachable"):
         raise AssertionError(f"one lost packet is no reason for {ending}: {where}")
     with scene.settled(number) as fresh:
         _check_end(scene, fresh, action, number, ending, where)
@@ -138,7 +163,6 @@ def _due(scene: Scene, console: Console, record_id: str) -> str:
 
 def _token(scene: Scene, console: Console, number: str) -> str:
     """A provider that rotates: each refresh token counts once."""
-    keeper = StoredTokens(console._desk, f"p{number}", "first", console._desk.cipher)
     good = ["first"]
 
     def exchange(token: str) -> TokenPair | None:
@@ -147,7 +171,10 @@ def _token(scene: Scene, console: Console, number: str) -> str:
         good.append(f"refresh-{len(good)}")
         return TokenPair("access", good[-1], scene.clock.now(), 0)
 
-    ending = _named(lambda: keeper.refresh(exchange, stale=None))
+    def refresh() -> None:
+        StoredTokens(console._desk, f"p{number}", "first", console._desk.cipher).refresh(exchange, stale=None)
+
+    ending = _named(refresh)
     with scene.beside() as fresh:
         after = StoredTokens(fresh._desk, f"p{number}", "first", fresh._desk.cipher)
         stored = after.current()

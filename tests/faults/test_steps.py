@@ -1,10 +1,15 @@
 """Whatever command to the database is lost, whichever way: the same invariants."""
 
+import random
+from collections import Counter
+
 import pytest
 
 from tests.faults import steps
 from tests.faults.scene import scene
+from tests.support.invented import numbers
 from tests.support.places import ServerPlace
+from tests.support.servers import Server
 
 
 @pytest.mark.expects_log("every kind of trouble")
@@ -18,3 +23,21 @@ def test_a_command_is_lost(place: ServerPlace, action: str, seed: int) -> None:
         stage.verified()
     print(f"faults: {action}, {tally.total()} places: {dict(tally)}, 0 doubles, 0 untrue endings")
     assert tally.total() == len(steps.TROUBLES)
+
+
+@pytest.mark.expects_log("what the dead server could not take is told")
+def test_the_server_dies_and_comes_back(own_place: ServerPlace, own_server: Server, seed: int) -> None:
+    """kill -9 at any command of a purchase, and a start: the same invariants, and soon it goes on."""
+    chance = random.Random(f"dies{seed}")
+    endings: Counter[str] = Counter()
+    longest = 0.0
+    with scene(own_place) as stage:
+        for name in numbers(3, seed + 1):
+            nth = chance.randint(1, steps.USUAL_PLACES["purchase"])
+            ending, seconds = steps.dies_at(stage, own_server, "purchase", nth, name)
+            endings[ending or "undisturbed"] += 1
+            longest = max(longest, seconds)
+        stage.verified()
+    print(f"faults: server killed and restarted {endings.total()} times in a purchase: {dict(endings)},")
+    print(f"faults: at most {longest:.1f} s from the kill until all was settled")
+    assert endings.total() == 3

@@ -1,0 +1,101 @@
+"""Demand 25: whatever a desk's clock or a session says the time is, the server's clock alone counts."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from console.store import leases
+from console.store.engine import Database
+from console.store.leases import Holder
+from tests.faults.scene import as_owner, buy, scene
+from tests.support import server_fixtures
+from tests.support.invented import numbers
+from tests.support.places import ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.quick_desks import quick_folder
+from tests.support.servers import mariadb
+
+SKEWS = tuple(timedelta(minutes=minutes) for minutes in (-10, 10, -60 * 24 * 400, 60 * 24 * 400, 0))
+NUMBERS = iter(numbers(50, seed=25))
+_SLIP = "SELECT max(abs(timestampdiff(MICROSECOND, at, utc_timestamp(6)))) FROM audit_log WHERE id > {}"
+
+
+@pytest.fixture(scope="module")
+def abroad() -> Iterator[ServerPlace]:
+    """A server whose own time zone is Japan's, and which lets sessions forge NOW()."""
+    server_fixtures.need("mariadb")
+    settings = ("default-time-zone=+09:00", "secure-timestamp=NO")
+    with mariadb(extra_config=settings) as server, quick_folder() as folder:
+        yield ServerPlace("mariadb", folder, PooledDatabase((server,)))
+
+
+def forging(database: Database) -> None:
+    """Sessions that lie about the time and its zone."""
+
+    def forge(dbapi: Any, _record: object) -> None:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SET SESSION timestamp = 1, time_zone = '-11:00'")
+
+    database.close()
+    for engine in (database.engine, database._reader):
+        event.listen(engine, "connect", forge)
+
+
+def newest(place: ServerPlace) -> int:
+    return int(as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
+
+
+@pytest.mark.parametrize("forged", [False, True])
+def test_nobody_takes_over_early(abroad: ServerPlace, forged: bool) -> None:
+    """A lease lasts as long as the server says, whatever the clocks of those who want it."""
+    with_truth, liar = Database(abroad.url()), Database(abroad.url("op-b"))
+    if forged:
+        forging(liar)
+        with liar.read() as conn:
+            assert conn.scalar(text("SELECT year(now())")) < 1971
+    me, other = (Holder(abroad.named(who), who, "host", 1, who) for who in ("op-a", "op-b"))
+    early, now = 0, datetime.now(UTC)
+    for turn in range(40):
+        name = f"clock-{forged}-{turn}"
+        skew, more = SKEWS[turn % len(SKEWS)], SKEWS[(turn + 2) % len(SKEWS)]
+        taken = with_truth.write(lambda tx, name=name, at=now + skew: leases.take(tx, name, me, at, 30))  # type: ignore[misc]
+        assert taken is not None
+        again = liar.write(lambda tx, name=name, at=now + more: leases.take(tx, name, other, at, 30))  # type: ignore[misc]
+        early += again is not None
+    as_owner(abroad, f"UPDATE leases SET lease_expires = lease_expires - 31000 WHERE name LIKE 'clock-{forged}-%'")
+    late = liar.write(lambda tx: leases.take(tx, f"clock-{forged}-0", other, now - SKEWS[1], 30))
+    print(f"demand 25: {early} early take-overs of 40, sessions {'forged' if forged else 'honest'}")
+    assert (early, late is not None) == (0, True)
+    with_truth.close()
+    liar.close()
+
+
+@pytest.mark.parametrize("skew", SKEWS[:2])
+def test_audit_rows_carry_the_servers_time(abroad: ServerPlace, skew: timedelta) -> None:
+    """A purchase by a desk whose clock is wrong, in sessions that lie: its trail is right to two seconds."""
+    before = newest(abroad)
+    with scene(abroad) as stage, stage.beside() as console:
+        stage.clock.moved.clear()
+        stage.clock.at = datetime.now(UTC) + skew
+        forging(console.database)
+        assert buy(console, next(NUMBERS)) == "done"
+        ((slip,),) = as_owner(abroad, _SLIP.format(before))
+        console.audit.verify()
+    print(f"demand 25: audit time within {slip / 1_000_000:.2f} s of the server's, desk {skew} off")
+    assert slip < 2_000_000
+
+
+def test_a_desk_a_day_ahead_does_not_call_others_dead(abroad: ServerPlace) -> None:
+    """Due tasks of a desk whose clock jumped: a call that is running stays running."""
+    number = next(NUMBERS)
+    with scene(abroad) as stage, stage.beside() as buyer, scene(abroad) as ahead, ahead.beside() as other:
+        ahead.clock.moved.clear()
+        ahead.clock.at += timedelta(days=1)
+        stage.vendor.during = lambda: seen.append(other.recovery.run_due())
+        seen: list[Any] = []
+        assert buy(buyer, number) == "done"
+        assert {run.task: run.count for run in seen[0]}["lapsed_operations"] == 0
+        assert buyer.lookup.find(number).credit_checks[0].certainty == "known"

@@ -1,0 +1,154 @@
+"""Connections that died, leaked, ran out or lead elsewhere: replaced or told, never a surprise."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from console.domain.errors import ConsoleError
+from console.store import leases
+from console.store.engine import Database, Transaction
+from console.store.leases import Holder
+from console.store.server_engine import POOL_SIZE
+from tests.support.places import ServerPlace
+from tests.support.quick_desks import START
+from tests.support.sql_proxy import SqlProxy
+from tests.support.waiting import until
+
+ONE = text("SELECT 1")
+
+
+@pytest.fixture
+def database(place: ServerPlace) -> Iterator[Database]:
+    made = Database(place.url())
+    yield made
+    made.close()
+
+
+def sessions(place: ServerPlace) -> list[int]:
+    """The ids of a person's sessions on the server."""
+    account = place.named("op-a")
+    query = f"SELECT id FROM information_schema.processlist WHERE user = '{account}' AND command <> 'Killed'"
+    return [int(number) for (number,) in place.database.nodes[0].sql(query)]
+
+
+def works(database: Database, place: ServerPlace, name: str) -> bool:
+    """Whether a read and a write go through, without a second try by us."""
+    me = Holder(place.named("op-a"), "desk", "host", 1, "session")
+    with database.read() as conn:
+        assert conn.scalar(ONE) == 1
+    return database.write(lambda tx: leases.take(tx, name, me, START, 1)) is not None
+
+
+def test_nothing_leaks(database: Database, place: ServerPlace) -> None:
+    """Many threads, much of it failing: everything is given back, and after `close` no session is left."""
+
+    def fail(tx: Transaction) -> None:
+        tx.conn.execute(ONE)
+        raise LookupError
+
+    def use() -> None:
+        for turn in range(15):
+            with database.read() as conn:
+                conn.execute(ONE)
+            with suppress(LookupError):
+                database.write(fail)
+            with suppress(ConsoleError), database.read() as conn:
+                conn.execute(text("SELECT * FROM no_such_table"))
+            database.write(lambda tx: tx.conn.execute(ONE))
+            assert turn >= 0
+
+    threads = [threading.Thread(target=use) for _ in range(3 * POOL_SIZE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    out = [engine.pool.checkedout() for engine in (database.engine, database._reader)]  # type: ignore[attr-defined]
+    assert out == [0, 0]
+    assert len(sessions(place)) <= 4 * POOL_SIZE
+    database.close()
+    until(lambda: sessions(place) == [], "the server to notice")
+    assert works(database, place, "after-close")
+
+
+def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds none free waits; who waits too long is told."""
+    monkeypatch.setattr("console.store.server_engine.ANSWER_SECONDS", 1)
+    database = Database(place.url())
+    held = [database.read() for _ in range(2 * POOL_SIZE)]
+    for one in held:
+        one.__enter__()
+    with pytest.raises(ConsoleError) as told, database.read():
+        pass
+    for one in held:
+        one.__exit__(None, None, None)
+    assert (told.value.code, told.value.detail["problem"]) == ("database_unreachable", "too_many_connections")
+    assert works(database, place, "after-crowd")
+    database.close()
+
+
+def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> None:
+    """An administrator ends all our sessions: the next read and write don't even notice."""
+    assert works(database, place, "before-kill")
+    for number in sessions(place):
+        place.database.nodes[0].sql(f"KILL CONNECTION {number}")
+    until(lambda: sessions(place) == [], "the sessions to end")
+    assert works(database, place, "after-kill")
+
+
+def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
+    """The server hung up after its wait_timeout: replaced without an error."""
+
+    def impatient(dbapi: Any, _record: object) -> None:
+        with dbapi.cursor() as cursor:
+            cursor.execute("SET SESSION wait_timeout = 1")
+
+    for engine in (database.engine, database._reader):
+        event.listen(engine, "connect", impatient)
+    assert works(database, place, "before-idle")
+    until(lambda: sessions(place) == [], "the server to hang up")
+    assert works(database, place, "after-idle")
+
+
+def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody hung up and nobody answers, as behind a firewall that forgot us: noticed by a short question."""
+    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
+    monkeypatch.setattr("console.store.server_engine._IDLE_SECONDS", 0.0)
+    node = place.database.nodes[0]
+    with SqlProxy(node.host, node.port) as proxy:
+        database = Database(proxy.url(place.url()))
+        assert works(database, place, "before-dead")
+        with proxy.breaking("unheard") as shot:
+            begun = time.monotonic()
+            assert works(database, place, "after-dead")
+            assert shot.hit
+        assert time.monotonic() - begun < 4
+        database.close()
+
+
+@pytest.mark.parametrize("first", ["closed", "mute"])
+def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first node refuses, or takes us and says nothing: the next one is asked, and stays the first choice."""
+    monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
+    node = place.database.nodes[0]
+    with SqlProxy(node.host, 9, mute=first == "mute") as broken:
+        database = Database(f"{broken.url(place.url())}?fallback={node.host}:{node.port}")
+        assert works(database, place, f"fallback-{first}")
+        begun = time.monotonic()
+        with database.read(), database.read() as second:  # one more connection is made
+            second.execute(ONE)
+        assert time.monotonic() - begun < 0.9, "the broken node was asked again"
+        database.close()
+
+
+def test_every_checkout_is_set_up(database: Database) -> None:
+    """Isolation, time zone, strictness and bounds hold on each connection of both pools."""
+    wanted = "SELECT @@tx_isolation, @@time_zone, @@innodb_lock_wait_timeout, @@max_statement_time, @@wsrep_sync_wait"
+    for _ in range(3):
+        with database.read() as conn:
+            assert conn.execute(text(wanted)).one() == ("READ-COMMITTED", "+00:00", 4, 10.0, 3)
+        assert database.write(lambda tx: tuple(tx.conn.execute(text(wanted)).one()))[0] == "READ-COMMITTED"
