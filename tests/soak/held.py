@@ -8,7 +8,7 @@ from tests.support import places, servers
 from tests.support.places import Engine
 from tests.support.quick_desks import NOWHERE
 
-RATE, SECONDS = 1_000, 60
+RATE, SECONDS, PROCESSES = 1_000, 60, 8
 RUNS: tuple[tuple[Engine, str], ...] = (
     ("sqlite", "no Redis"), ("mariadb", "no Redis"), ("galera", "no Redis"),
     ("sqlite", "Redis"), ("mariadb", "Redis"), ("galera", "Redis"),
@@ -19,7 +19,7 @@ RUNS: tuple[tuple[Engine, str], ...] = (
 def held(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
     """One engine. What comes of it is printed; only something made twice, or untrue, is a failure."""
     engine, redis = RUNS[shard]
-    wanted = Crowd(int(rate * seconds / ASKERS), rate, name=f"held-{shard}")
+    wanted = Crowd(int(rate * seconds / ASKERS), rate, PROCESSES, f"held-{shard}")
     with servers.own_run(), servers.redis() as server, places.fresh(engine, folder) as place:
         extra = {} if redis == "no Redis" else {"REDIS_URL": server.url}
         with asking(wanted, [place.told(NOWHERE, desk=desk, **extra) for desk in (0, 1)]) as run:
