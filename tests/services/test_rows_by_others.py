@@ -33,9 +33,8 @@ def write(place: Place, spelling: str = NUMBER, **more: object) -> int:
     values = {"client_id": 1, "corporation_number": spelling, **more}
     given = ", ".join("NULL" if value is None else f"'{value}'" for value in values.values())
     insert = f"INSERT INTO hansha_alarmbox_credit_checks ({', '.join(values)}) VALUES ({given})"
-    strict = ("SET sql_mode = ''", insert, "SET sql_mode = DEFAULT") if place.is_server else (insert,)
-    place.sql(*strict)
-    return int(place.sql("SELECT max(id) FROM hansha_alarmbox_credit_checks")[0][0])
+    place.shop(*(("SET sql_mode = ''",) if place.is_server else ()), insert)
+    return int(place.shop("SELECT max(id) FROM hansha_alarmbox_credit_checks")[0][0])
 
 
 def buy(console: Console, *, renew: bool = False) -> CreditCheck:
@@ -95,7 +94,7 @@ def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
     """A pending row that its writer gives an id after we took it in becomes a success, and leaves the review."""
     row = write(place)
     console.recovery.run_due()
-    place.sql(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = {row}")
+    place.shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 5 WHERE id = {row}")
     for _ in range(2):
         record = console.credit_checks.show(row).record
         assert (record.state, record.work.state) == ("success", "none")

@@ -69,7 +69,11 @@ class Place(ABC):
 
     @abstractmethod
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Run these past the console, as somebody who may do everything: the rows of the last one."""
+        """Run these past the console, as whoever owns the database: the rows of the last one."""
+
+    @abstractmethod
+    def shop(self, *statements: str) -> list[tuple[Any, ...]]:
+        """Run these as another application, which reads and writes the credit checks too."""
 
     @abstractmethod
     def age(self, by: timedelta) -> None:
@@ -149,6 +153,9 @@ class SqlitePlace(Place):
                 rows = conn.execute(statement).fetchall()
         return rows
 
+    def shop(self, *statements: str) -> list[tuple[Any, ...]]:
+        return self.sql(*statements)
+
     def age(self, by: timedelta) -> None:
         """The machine's uptime judges here, which tests replace (see `lease_clock`)."""
 
@@ -173,6 +180,9 @@ class ServerPlace(Place):
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         return self.database.sql(*statements)
+
+    def shop(self, *statements: str) -> list[tuple[Any, ...]]:
+        return self.database.sql(*statements, by="shop")
 
     def age(self, by: timedelta) -> None:
         step = round(by.total_seconds() * 1000)
