@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from console.domain.errors import ConsoleError
@@ -142,7 +141,8 @@ class AdoptionRun:
     def _set_aside(self, tx: Transaction, record_id: int, raw: object) -> Tally:
         if not adopting_rows.set_aside(tx.conn, record_id, self._now()):
             return _NOTHING
-        self._open_case(tx.conn, "number_unreadable", record_id, written(raw), "13 digits")
+        facts = (credit_checks.KIND, record_id, written(raw), "13 digits", self._now())
+        cases.open_case(tx.conn, "number_unreadable", *facts)
         self._note(tx, record_id, raw, "number_unreadable")
         return Counter(unreadable=1)
 
@@ -153,14 +153,11 @@ class AdoptionRun:
             self._write(partial(self._mark_some, some))
 
     def _mark_some(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> Tally:
-        return sum((self._mark(tx, *row) for row in rows), _NOTHING)
-
-    def _mark(self, tx: Transaction, record_id: int, stays: int, number: str) -> Tally:
-        if not adopting_rows.mark(tx.conn, record_id, stays, self._now()):
-            return _NOTHING
-        self._open_case(tx.conn, "duplicate", record_id, f"{number}: {record_id}, {stays}", "1")
-        self._note(tx, record_id, number, "duplicate", {"duplicate_of": stays})
-        return Counter(duplicates=1)
+        marked = [row for row in rows if adopting_rows.mark(tx.conn, *row[:2], self._now())]
+        adopting_rows.open_cases(tx.conn, marked, self._now())
+        for record_id, stays, number in marked:
+            self._note(tx, record_id, number, "duplicate", {"duplicate_of": stays})
+        return Counter(duplicates=len(marked))
 
     def _mark_last(self, tx: Transaction) -> None:
         """SQLite's last look, under the write lock in which the unique index is made."""
@@ -177,10 +174,12 @@ class AdoptionRun:
                 rows = [row for row in adopting_rows.undecided(conn, AT_ONCE) if row[0] <= horizon]
             if not rows:
                 return
-            for record_id, raw in rows:
-                self._write(partial(self._settle, record_id, raw))
+            self._write(partial(self._settle_some, tuple(rows)))
 
-    def _settle(self, record_id: int, raw: object, tx: Transaction) -> Tally:
+    def _settle_some(self, rows: tuple[tuple[int, object], ...], tx: Transaction) -> Tally:
+        return sum((self._settle(tx, *row) for row in rows), _NOTHING)
+
+    def _settle(self, tx: Transaction, record_id: int, raw: object) -> Tally:
         """One row against the claim as it stands: the better one of the two keeps it."""
         number, record = readable(raw), credit_checks.find(tx.conn, record_id)
         if record is None:
@@ -191,8 +190,8 @@ class AdoptionRun:
         if rival is None or rival.id == record_id:
             return self._keep(tx, record, number)
         if rival.operation_id is not None or _rank(record) < _rank(rival):  # one that we bought never yields
-            return self._mark(tx, record_id, rival.id, number)
-        return self._mark(tx, rival.id, record_id, number) + self._keep(tx, record, number)
+            return self._mark_some(((record_id, rival.id, number),), tx)
+        return self._mark_some(((rival.id, record_id, number),), tx) + self._keep(tx, record, number)
 
     def _keep(self, tx: Transaction, record: CreditCheck, number: str) -> Tally:
         waits = record.credit_check_id is None
@@ -219,9 +218,6 @@ class AdoptionRun:
         return Adopted(zone=self._zone, rows=rows, steps=tuple(self._steps), **counts)
 
     # ---- shared
-
-    def _open_case(self, conn: Connection, rule: str, record_id: int, observed: str, expected: str) -> None:
-        cases.open_case(conn, rule, credit_checks.KIND, record_id, observed, expected, self._now())
 
     def _note(
         self, tx: Transaction, record_id: int, raw: object, reason: str | None, more: dict[str, object] | None = None

@@ -4,15 +4,16 @@ Which of several rows for one client and number stays: one that was bought befor
 purchase, then the later expiry, then the higher id.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, Update, and_, case, func, or_, select, update
+from sqlalchemy import Connection, Update, and_, case, func, insert, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.store.adopting import UNDECIDED
+from console.store.credit_checks import KIND
 from console.store.leases import naive
-from console.store.schema import credit_checks
+from console.store.schema import alerts, credit_checks
 
 _t = credit_checks.c
 _THIRTEEN = {"sqlite": "[0-9]" * 13, "mysql": "^[0-9]{13}$"}
@@ -106,6 +107,23 @@ def mark(conn: Connection, record_id: int, stays: int, now: datetime) -> bool:
     free = or_(_t.duplicate_of.is_(None), _t.duplicate_of == UNDECIDED)
     values = {"status": _status(), "duplicate_of": stays, "work_state": "needs_review", "work_reason": "duplicate"}
     return _changed(conn, update(credit_checks).where(_t.id == record_id, free).values(**values), now)
+
+
+def open_cases(conn: Connection, marked: Sequence[tuple[int, int, str]], now: datetime) -> None:
+    """A case for each row that has just become a duplicate: id, the id that stays, the number."""
+    rows = [
+        {
+            "rule_id": "duplicate",
+            "subject_kind": KIND,
+            "subject_id": record_id,
+            "observed": f"{number}: {record_id}, {stays}",
+            "expected": f"{number}: {stays}",
+            "detected_at": naive(now),
+        }
+        for record_id, stays, number in marked
+    ]
+    if rows:
+        conn.execute(insert(alerts), rows)
 
 
 def take_in(conn: Connection, after: int, upto: int, now: datetime) -> int:

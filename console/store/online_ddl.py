@@ -43,7 +43,7 @@ def alter(database: Database, sql: str, done: Done) -> None:
     deadline, tries = time.monotonic() + PATIENCE_SECONDS, 0
     while not done():
         try:
-            return _try(database, sql)
+            _try(database, sql)
         except DBAPIError as trouble:
             number = troubles.number_of(trouble)
             if number in _NEEDS_COPY:
@@ -55,6 +55,8 @@ def alter(database: Database, sql: str, done: Done) -> None:
             _log.info("the table is in use, tried again: %s", trouble.orig)
             time.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
             tries += 1
+        else:
+            return
 
 
 def _try(database: Database, sql: str) -> None:

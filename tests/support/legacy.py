@@ -1,7 +1,7 @@
-"""A table of credit checks as another application made it, with the rows that such tables have, and that application."""
+"""A table of credit checks as another application made it, with the rows that such tables have."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sqlalchemy import Connection, text
 
@@ -11,9 +11,17 @@ from tests.support.invented import numbers
 NAME = "hansha_alarmbox_credit_checks"
 Row = dict[str, object]
 
-_SPELLINGS = ("{}", "T{}", "{0[0]}-{0[1]}-{0[2]}", " {} ", "\u3000{}", "{0[0]}\t{0[1]}{0[2]}")
+_WIDE = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
+_SPELLINGS: tuple[Callable[[str], str], ...] = (
+    lambda n: f"T{n}",
+    lambda n: f"{n[:1]}-{n[1:5]}-{n[5:]}",
+    lambda n: f" {n} ",
+    lambda n: f"{n[:4]}\t{n[4:]}",
+    lambda n: n.translate(_WIDE),
+    lambda n: f"\u3000{n[:7]}\u2015{n[7:]}",
+)
 _INSERT = text(
-    f"INSERT INTO {NAME} (client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at,"  # noqa: S608  # a constant
+    f"INSERT INTO {NAME} (client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at,"
     " result, pdf_file_path) VALUES (:client_id, :corporation_number, :credit_check_id, :company_name, :purchased_at,"
     " :expired_at, :result, :pdf_file_path)"
 )
@@ -46,7 +54,8 @@ def add(database: Database, rows: Sequence[Row]) -> None:
 
 def row(**given: object) -> Row:
     names = (
-        "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at", "result", "pdf_file_path"
+        "corporation_number", "credit_check_id", "company_name", "purchased_at", "expired_at", "result",
+        "pdf_file_path",
     )  # fmt: skip
     return {"client_id": 1, **dict.fromkeys(names), **given}
 
@@ -59,29 +68,22 @@ def bought(number: str, provider_id: int, **given: object) -> Row:
     )  # fmt: skip
 
 
-def spelled(number: str, choice: int) -> str:
-    """One of the ways in which people and programs write a number."""
-    if choice == len(_SPELLINGS):
-        return number.translate({0x30 + digit: 0xFF10 + digit for digit in range(10)})
-    return _SPELLINGS[choice].format((number[:1], number[1:5], number[5:])) if "[" in _SPELLINGS[choice] else (
-        _SPELLINGS[choice].format(number)
-    )
-
-
-def many(count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01) -> Iterator[Row]:
+def many(
+    count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01
+) -> Iterator[Row]:
     """`count` rows: invented numbers of three clients, some twice, some in other spellings, some not bought."""
-    chance = random.Random(seed)  # noqa: S311  # the same rows each time
+    chance = random.Random(seed)
     known: list[tuple[int, str]] = []
     for serial, number in enumerate(numbers(count, seed)):
         client = 1 + serial % 3
         if known and chance.random() < doubled:
-            client, number = chance.choice(known)  # noqa: PLW2901  # an earlier one once more
+            client, number = chance.choice(known)
         known.append((client, number))
-        text_ = spelled(number, chance.randrange(1, 7)) if chance.random() < odd else number
+        written = chance.choice(_SPELLINGS)(number) if chance.random() < odd else number
         if chance.random() < unbought:
-            yield row(client_id=client, corporation_number=text_)
+            yield row(client_id=client, corporation_number=written)
         else:
-            yield bought(text_, serial + 1, client_id=client)
+            yield bought(written, serial + 1, client_id=client)
 
 
 def facts(conn: Connection) -> dict[str, int]:

@@ -1,0 +1,133 @@
+"""The application that the table belonged to first: it goes on reading and inserting with the original columns alone.
+
+python -m tests.support.other_application URL SEED     until its standard input ends; then it tells what it met
+"""
+
+import contextlib
+import json
+import random
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pymysql
+from sqlalchemy import make_url
+
+from tests.support.invented import numbers
+from tests.support.legacy import NAME
+
+PAUSE_SECONDS = 0.004
+_COLUMNS = "client_id, corporation_number, credit_check_id, company_name, purchased_at, result"
+_REPEATED = 0.1
+
+
+@dataclass
+class Met:
+    """Longest waits in ms, how often it read and wrote, the rows it added (id, client, number), who was refused."""
+
+    longest_read_ms: float = 0.0
+    longest_write_ms: float = 0.0
+    reads: int = 0
+    refused: int = 0
+    failed: list[str] = field(default_factory=list)
+    added: list[tuple[int, int, str]] = field(default_factory=list)
+
+
+class Application:
+    """One reader and one writer, each on a connection of its own."""
+
+    def __init__(self, url: str, seed: int) -> None:
+        self._url, self._over, self._met = make_url(url), threading.Event(), Met()
+        self._chance = random.Random(seed)
+        self._fresh = iter(numbers(200_000, seed + 1_000))
+        self._mark = "?" if self._is_file else "%s"
+
+    @property
+    def _is_file(self) -> bool:
+        return self._url.get_backend_name() == "sqlite"
+
+    def run(self) -> Met:
+        threads = [threading.Thread(target=work) for work in (self._read, self._write)]
+        for thread in threads:
+            thread.start()
+        sys.stdin.read()
+        self._over.set()
+        for thread in threads:
+            thread.join()
+        return self._met
+
+    def _open(self) -> Any:
+        if self._is_file:
+            return sqlite3.connect(str(self._url.database), timeout=30, isolation_level=None)
+        url = self._url
+        return pymysql.connect(
+            host=url.host, port=url.port or 3306, user=url.username, password=url.password or "",
+            database=url.database, autocommit=True, charset="utf8mb4",
+        )  # fmt: skip
+
+    def _read(self) -> None:
+        """The newest rows and one by its id: what such an application shows."""
+        with contextlib.closing(self._open()) as connection:
+            cursor = connection.cursor()
+            while not self._over.wait(PAUSE_SECONDS):
+                begun = time.perf_counter()
+                cursor.execute(f"SELECT id, {_COLUMNS} FROM {NAME} ORDER BY id DESC LIMIT 20")
+                newest = cursor.fetchall()
+                cursor.execute(f"SELECT * FROM {NAME} WHERE id = {self._mark}", (newest[0][0] // 2,))
+                cursor.fetchall()
+                self._met.longest_read_ms = max(self._met.longest_read_ms, (time.perf_counter() - begun) * 1000)
+                self._met.reads += 1
+
+    def _write(self) -> None:
+        with contextlib.closing(self._open()) as connection:
+            cursor = connection.cursor()
+            while not self._over.wait(PAUSE_SECONDS):
+                client, number = self._next()
+                begun = time.perf_counter()
+                self._insert(cursor, client, number)
+                self._met.longest_write_ms = max(self._met.longest_write_ms, (time.perf_counter() - begun) * 1000)
+
+    def _next(self) -> tuple[int, str]:
+        """Mostly somebody new; now and then somebody once more, also in another spelling."""
+        if self._met.added and self._chance.random() < _REPEATED:
+            _, client, number = self._chance.choice(self._met.added)
+            return client, self._chance.choice((number, f"T{number}" if len(number) == 13 else number))
+        return 1 + self._chance.randrange(3), next(self._fresh)
+
+    def _insert(self, cursor: Any, client: int, number: str) -> None:
+        marks = ", ".join([self._mark] * 6)
+        values = (client, number, self._chance.randrange(1, 10**9), "架空商店", "2026-01-02 03:04:05", "ok")
+        try:
+            cursor.execute(f"INSERT INTO {NAME} ({_COLUMNS}) VALUES ({marks})", values)
+        except (pymysql.IntegrityError, sqlite3.IntegrityError):
+            self._met.refused += 1
+        except (pymysql.MySQLError, sqlite3.Error) as trouble:
+            self._met.failed.append(str(trouble))
+        else:
+            self._met.added.append((int(cursor.lastrowid), client, number))
+
+
+@contextlib.contextmanager
+def at_work(url: str, seed: int = 1) -> Iterator[list[Met]]:
+    """The application in a process of its own for the length of the block; the list then holds what it met."""
+    command = [sys.executable, "-m", "tests.support.other_application", url, str(seed)]
+    told: list[Met] = []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        try:
+            yield told
+        finally:
+            answer, _ = process.communicate()
+            told.append(Met(**json.loads(answer)))
+
+
+if __name__ == "__main__":
+    application = Application(sys.argv[1], int(sys.argv[2]))
+    print("at work", flush=True)
+    print(json.dumps(asdict(application.run())), flush=True)
