@@ -135,7 +135,7 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("4", 1, mutants, "mutants, see above"),
     Demand("6, 12, 15, 22", len(_FULL_ANYWAY), checked, "{lines} figures, see above"),
     Demand("13", 5, unanswered, "{again} re-sends after {time_outs} time-outs"),
-    Demand("15 held", len(HELD), held, "{requests} requests at 1,000 a second: {duplicates} duplicates, {twice} twice"),
+    Demand("15 held", len(HELD), held, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"),
     Demand("16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
     Demand("18", 4, written, "{lost} of {turns} updates lost"),
     Demand("24", 10, interleaved, "{runs} runs, {steps} steps, {crashes} crashes: 0 violations", spare=60),
