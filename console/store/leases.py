@@ -61,7 +61,8 @@ _MINE = and_(_t.name == bindparam("of"), _t.slot == bindparam("at"), _t.fence ==
 _RELEASE = update(leases).where(_MINE).values(lease_expires=0)
 _RENEW = update(leases).where(_MINE, _LIVE).values(lease_expires=expiry(), until=bindparam("until_"))
 _TAKEN_BY = select(_t.token).where(_t.name == bindparam("of"), _t.slot == bindparam("at")).with_for_update(read=True)
-_HOLDERS = select(_t.name, _t.operator, _t.desk, _t.host, _t.process, _t.since, _t.until).where(_LIVE)
+_HELD = and_(_LIVE, _t.lease_expires > 0)  # nothing new, but no server looks into an index for what its clock says
+_HOLDERS = select(_t.name, _t.operator, _t.desk, _t.host, _t.process, _t.since, _t.until).where(_HELD)
 _HOLDER_OF = _HOLDERS.where(_t.name == bindparam("of")).order_by(_t.slot).limit(1)
 
 

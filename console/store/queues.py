@@ -25,6 +25,8 @@ _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
 NAMES = (*_CONDITIONS, "refunds")
 # Operations whose process went away are few; they are moved between queues here until a due task writes it down.
 _JOINED_BY_LAPSE = ("unknown", "review")
+# Where all rows have one work state, a server sorts them all unless it is told where to begin.
+_BEGINNING = {"review": ("needs_review", 0)}
 
 
 def page(
@@ -33,7 +35,7 @@ def page(
     """One page, what needs a person first, then oldest first; `after` is the key of the last row seen."""
     if name not in _CONDITIONS:
         return ()
-    found = _walk(conn, _without(name, lapsed), after, limit, lapsed)
+    found = _walk(conn, _without(name, lapsed), after or _BEGINNING.get(name), limit, lapsed)
     if name in _JOINED_BY_LAPSE and lapsed:
         gone = credit_checks.select_records(conn, credit_checks.all_records().where(_lapsed_rows(lapsed)), lapsed)
         joined = {key_of(record): record for record in (*found, *gone)}
@@ -82,8 +84,11 @@ def count(conn: Connection, name: str, lapsed: AbstractSet[int]) -> tuple[int, d
 
 
 def _count(conn: Connection, condition: ColumnElement[bool]) -> tuple[int, datetime | None]:
-    rows = select(_t.id, _t.changed_at).where(condition).limit(bindparam("cap", COUNT_CAP + 1)).subquery()
-    total, oldest = conn.execute(select(func.count(), func.min(rows.c.changed_at)).select_from(rows)).one()
+    """The oldest is the one that came first: its id is in the index, so that no row but this one is read."""
+    ids = select(_t.id).where(condition).limit(bindparam("cap", COUNT_CAP + 1)).subquery()
+    counted = select(func.count().label("total"), func.min(ids.c.id).label("first")).select_from(ids).subquery()
+    since = select(_t.changed_at).where(_t.id == counted.c.first).scalar_subquery()
+    total, oldest = conn.execute(select(counted.c.total, since)).one()
     return int(total), aware(oldest) if oldest else None
 
 

@@ -11,7 +11,7 @@ from console.store import migrate
 from console.store.engine import Database
 from tests.bench import filling
 from tests.bench.big_table import FOLDER
-from tests.bench.filling import OPERATOR, TABLE
+from tests.bench.filling import OPERATOR
 from tests.support import mariadb_server
 from tests.support.mariadb_server import Server
 from tests.support.server_run import Run, free_port
@@ -24,10 +24,6 @@ _SETTINGS = (
     *("innodb-sort-buffer-size=64M", "tmp-table-size=256M", "max-heap-table-size=256M"),
 )
 _MARK = "bench"
-_INDEXES = """SELECT INDEX_NAME, NON_UNIQUE, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX)
-  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND INDEX_NAME <> 'PRIMARY'
-  GROUP BY INDEX_NAME, NON_UNIQUE"""
-_TRIGGERS = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
 
 
 class BigServer:
@@ -50,7 +46,9 @@ class BigServer:
             print(f"Making {rows:,} rows on MariaDB …", flush=True)
             self._server.sql(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
             _upgrade(url)
-            self._fill(name, rows)
+            with self._server.connect(database=name) as connection, connection.cursor() as cursor:
+                filling.fill_server(cursor, rows)
+                cursor.execute(f"INSERT INTO console_meta (name, value) VALUES ('{_MARK}', '{filling.form()}')")
             print(f"… took {time.monotonic() - began:.0f} s", flush=True)
         _upgrade(url)
         return url
@@ -60,28 +58,6 @@ class BigServer:
             found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_MARK}'")
             return found == ((filling.form(),),)
         return False
-
-    def _fill(self, name: str, rows: int) -> None:
-        """All rows in one statement, indexes afterwards. No trigger: it would refuse purchases that nobody made."""
-        with self._server.connect(database=name) as connection, connection.cursor() as cursor:
-            cursor.execute(_TRIGGERS)
-            for (trigger,) in cursor.fetchall():
-                cursor.execute(f"DROP TRIGGER {trigger}")
-            cursor.execute(_INDEXES, (TABLE,))
-            indexes = cursor.fetchall()
-            cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(f"DROP INDEX {index}" for index, _, _ in indexes))
-            cursor.execute("SET unique_checks = 0, foreign_key_checks = 0, sql_mode = 'PIPES_AS_CONCAT'")
-            cursor.execute(filling.fill("mysql", rows))
-            cursor.execute("SET unique_checks = 1")
-            cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(_index(*index) for index in indexes))
-            cursor.execute(f"ANALYZE TABLE {TABLE}")
-            cursor.execute(filling.person())
-            cursor.execute(filling.calling("server"))
-            cursor.execute(f"INSERT INTO console_meta (name, value) VALUES ('{_MARK}', '{filling.form()}')")
-
-
-def _index(name: str, repeats: int, columns: str) -> str:
-    return f"ADD {'INDEX' if repeats else 'UNIQUE INDEX'} {name} ({columns})"
 
 
 def _upgrade(url: str) -> None:

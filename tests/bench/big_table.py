@@ -60,8 +60,8 @@ def _fill(file: Path, rows: int) -> None:
     conn.execute(filling.fill("sqlite", rows))
     for _, sql in indexes:
         conn.execute(sql)
-    conn.execute(filling.person())
-    conn.execute(filling.calling(boot_id()))
+    for statement in (*filling.past("sqlite", min(rows, filling.PAST)), filling.person(), filling.calling(boot_id())):
+        conn.execute(statement)
     conn.execute("COMMIT")
     conn.execute("PRAGMA journal_mode=WAL")
     conn.close()

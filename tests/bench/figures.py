@@ -11,7 +11,10 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One goal as it stands. `met` is None where it could not be measured here; `ratio` then says why."""
+    """One goal as it stands. `met` is None where it could not be measured here; `ratio` then says why.
+
+    `promised`: more than a goal; the whole run fails where it is not met.
+    """
 
     number: str
     what: str
@@ -21,6 +24,7 @@ class Row:
     ratio: str
     goal: str
     met: bool | None
+    promised: bool = False
 
 
 HEADINGS = Row("#", "what", "figure", "floor", "peer", "ratio", "goal", None)
