@@ -1,7 +1,7 @@
 """A database that fails at its n-th word: every statement and every COMMIT in turn, until one run is clean."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from sqlalchemy import event
 from console.app import Console
 from console.store import desk_db
 
-Trouble = Literal["full", "lost", "commit_lost", "desk_full"]
+Trouble = Literal["full", "lost", "commit_lost", "desk_full", "deadlock", "lock_wait"]
 _WORDS: dict[Trouble, str] = {
     "full": "database or disk is full",
     "lost": "disk I/O error",
@@ -32,9 +32,13 @@ class Countdown:
     def fired(self) -> bool:
         return self.left <= 0
 
-    def tick(self) -> None:
+    def due(self) -> bool:
+        """Count, and say whether it fails now."""
         self.left -= 1
-        if self.left == 0 or (self.left < 0 and self._lasting):
+        return self.left == 0 or (self.left < 0 and self._lasting)
+
+    def tick(self) -> None:
+        if self.due():
             failure = sqlite3.OperationalError(_WORDS[self.trouble])
             failure.sqlite_errorcode = sqlite3.SQLITE_FULL
             raise failure
@@ -44,11 +48,16 @@ class Countdown:
 def failing(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> Iterator[Countdown]:
     """Inside the block the console's database (or its desk's file) fails at the n-th word.
 
-    full, lost: a statement fails before it does anything. commit_lost: COMMIT does its work and then fails.
+    full, lost: a statement fails before it does anything. commit_lost: COMMIT does its work and then fails. On
+    servers also deadlock: the transaction is undone, and lock_wait: only the statement is.
     """
     countdown = Countdown(nth, trouble, lasting=lasting)
     if trouble == "desk_full":
         with _failing_desk(console, countdown):
+            yield countdown
+        return
+    if console.database.is_server:
+        with _failing_server(console, countdown):
             yield countdown
         return
     engine = console.database.engine
@@ -109,3 +118,66 @@ def _failing_desk(console: Console, countdown: Countdown) -> Iterator[None]:
         patch.setattr(desk_db, "_Connection", Connection)
         yield
     console._desk.spool.close()
+
+
+# Servers
+
+_NUMBERS: dict[Trouble, tuple[int, str]] = {
+    "full": (1114, "The table is full"),
+    "lost": (2013, "Lost connection to server during query"),
+    "commit_lost": (2013, "Lost connection to server during query"),
+    "deadlock": (1213, "Deadlock found when trying to get lock"),
+    "lock_wait": (1205, "Lock wait timeout exceeded"),
+}
+_IMPATIENT_SECONDS = 0.3
+
+
+@contextmanager
+def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
+    """What goes over the console's connections; those of others, and what sets connections up, stay sound."""
+    import pymysql.connections
+
+    send = pymysql.connections.Connection._execute_command
+
+    def breaking(line: Any, command: int, sql: Any) -> None:
+        if _is_ours(console, line) and not _word(sql).startswith("SET "):
+            _break(countdown, lambda text: _say(line, send, command, text), _word(sql), line)
+        send(line, command, sql)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PATIENCE_SECONDS", "VERDICT_SECONDS"):
+            patch.setattr(f"console.store.engine.{name}", _IMPATIENT_SECONDS)
+        console.database.close()
+        patch.setattr(pymysql.connections.Connection, "_execute_command", breaking)
+        yield
+    console.database.close()
+
+
+def _break(countdown: Countdown, say: Callable[[str], None], word: str, line: Any) -> None:
+    import pymysql
+
+    trouble = countdown.trouble
+    if (trouble == "commit_lost" and word != "COMMIT") or not countdown.due():
+        return
+    if trouble == "commit_lost":
+        say("COMMIT")
+    if trouble == "deadlock":
+        say("ROLLBACK")
+    if _NUMBERS[trouble][0] == 2013:
+        line._force_close()
+    raise pymysql.err.OperationalError(*_NUMBERS[trouble])
+
+
+def _say(line: Any, send: Callable[..., None], command: int, text: str) -> None:
+    """Have the server do this, and take its answer."""
+    send(line, command, text)
+    line._read_query_result()
+
+
+def _is_ours(console: Console, line: Any) -> bool:
+    user = line.user.decode() if isinstance(line.user, bytes) else line.user
+    return bool(user == console.database.account)
+
+
+def _word(sql: Any) -> str:
+    return (sql.decode("utf-8", "replace") if isinstance(sql, bytes | bytearray) else str(sql)).lstrip().upper()

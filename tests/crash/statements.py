@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
 from console.app import Console
 from console.domain.errors import EXIT_STATUS, ConsoleError
@@ -13,45 +14,55 @@ from tests.crash.broken_statements import Trouble, failing
 from tests.support import truth
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock, lease_clock
 
 ACTIONS = ("purchase", "renewal", "refetch")
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
+ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
 NAMED = frozenset(("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile"))
-USUAL_PLACES: dict[Trouble, int] = {"full": 60, "lost": 60, "commit_lost": 7, "desk_full": 7}
+USUAL_PLACES: dict[Trouble, int] = {
+    "full": 60, "lost": 60, "commit_lost": 7, "desk_full": 7, "deadlock": 60, "lock_wait": 60,
+}  # fmt: skip
 (NUMBER,) = numbers(1)
+Fresh = Callable[[], AbstractContextManager[Place]]
+"""Makes an empty database for the length of a block."""
 
 
-def run_all(folder: Path, action: str, trouble: Trouble) -> Counter[str]:
+def run_all(fresh: Fresh, action: str, trouble: Trouble) -> Counter[str]:
     """Every place there is, once failing for a moment and once for good."""
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         for nth in count(1):
-            if not fails_at(nth, folder / f"{lasting}-{nth}", action, trouble, lasting=lasting):
-                break
+            with fresh() as place:
+                if not fails_at(nth, place, action, trouble, lasting=lasting):
+                    break
             tally["places"] += 1
     assert tally["places"], "nothing was ever asked"
     return tally
 
 
-def run_some(folder: Path, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
+def run_some(fresh: Fresh, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
     """The first place and a few drawn ones."""
     chance = random.Random(f"{action}{trouble}{seed}")
     drawn = [1, *(chance.randint(2, USUAL_PLACES[trouble]) for _ in range(places - 1))]
-    hit = [fails_at(nth, folder / str(i), action, trouble, lasting=bool(i % 2)) for i, nth in enumerate(drawn)]
-    return Counter(places=sum(hit))
+    tally: Counter[str] = Counter()
+    for i, nth in enumerate(drawn):
+        with fresh() as place:
+            tally["places"] += fails_at(nth, place, action, trouble, lasting=bool(i % 2))
+    return tally
 
 
-def fails_at(nth: int, home: Path, action: str, trouble: Trouble, *, lasting: bool) -> bool:
+def fails_at(nth: int, place: Place, action: str, trouble: Trouble, *, lasting: bool) -> bool:
     """One run on a desk of its own; whether the trouble came at all."""
     clock = HandClock()
     with lease_clock(clock):
-        return _fails_at(nth, home, clock, action, trouble, lasting=lasting)
+        return _fails_at(nth, place, clock, action, trouble, lasting=lasting)
 
 
-def _fails_at(nth: int, home: Path, clock: HandClock, action: str, trouble: Trouble, *, lasting: bool) -> bool:
+def _fails_at(nth: int, place: Place, clock: HandClock, action: str, trouble: Trouble, *, lasting: bool) -> bool:
     vendor = LedgerVendor(today=clock.today)
-    with quick_desk(home, vendor, clock) as console:
+    with place.desk(vendor, clock) as console:
         before = _prepare(console, clock, action)
         with failing(console, nth, trouble, lasting=lasting) as countdown:
             ending = _act(console, action)
@@ -61,7 +72,7 @@ def _fails_at(nth: int, home: Path, clock: HandClock, action: str, trouble: Trou
         _check_ending(ending, charged - before, nth)
         truth.check_claims(truth.rows(console.database))
     clock.at += timedelta(minutes=5)
-    with quick_desk(home, vendor, clock) as fresh:
+    with place.desk(vendor, clock) as fresh:
         fresh.recovery.run_due()
         found = truth.rows(fresh.database)
         truth.check_claims(found)
@@ -87,7 +98,8 @@ def _prepare(console: Console, clock: HandClock, action: str) -> int:
 def _act(console: Console, action: str) -> str:
     try:
         if action == "refetch":
-            console.credit_checks.refetch(1)
+            (bought,) = console.lookup.find(NUMBER).credit_checks
+            console.credit_checks.refetch(bought.id)
         else:
             console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=action == "renewal"))
     except ConsoleError as named:

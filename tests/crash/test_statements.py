@@ -4,7 +4,7 @@ import pytest
 
 from tests.crash import statements
 from tests.crash.broken_statements import Trouble
-from tests.support.quick_desks import quick_folder
+from tests.support.places import Engine
 
 PLACES = 3
 
@@ -12,11 +12,23 @@ PLACES = 3
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("trouble", statements.TROUBLES)
 @pytest.mark.parametrize("action", statements.ACTIONS)
-def test_a_statement_fails(action: str, trouble: Trouble, seed: int) -> None:
+def test_a_statement_fails(
+    fresh_place: statements.Fresh, engine: Engine, action: str, trouble: Trouble, seed: int
+) -> None:
     """However far it got: one charge at most, a named ending that tells the truth, nothing called error that was
     charged, and after the next due tasks nothing that hangs.
     """
-    with quick_folder() as folder:
-        tally = statements.run_some(folder, action, trouble, seed, PLACES)
-    print(f"demand 3: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
+    tally = statements.run_some(fresh_place, action, trouble, seed, PLACES)
+    print(f"demand 3: {engine}: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
+    assert tally["places"]
+
+
+@pytest.mark.engines("mariadb")
+@pytest.mark.expects_log("every kind of trouble")
+@pytest.mark.parametrize("trouble", statements.ON_SERVERS)
+@pytest.mark.parametrize("action", statements.ACTIONS)
+def test_a_statement_loses(fresh_place: statements.Fresh, action: str, trouble: Trouble, seed: int) -> None:
+    """A lost race at any statement, whether the server undoes all of the transaction or the statement alone."""
+    tally = statements.run_some(fresh_place, action, trouble, seed, PLACES)
+    print(f"demand 3: mariadb: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]

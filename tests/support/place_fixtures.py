@@ -8,6 +8,7 @@ cluster together with others; one that kills a node asks for `galera_alone` besi
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,22 +52,19 @@ def _pool() -> Iterator[None]:
 def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
     """An empty database of this engine, in a folder of its own."""
     from tests.support import places
-    from tests.support.quick_desks import quick_folder
 
     _need(engine)
-    with quick_folder() as folder, places.fresh(engine, folder) as lent:
+    with places.fresh_anywhere(engine) as lent:
         yield lent
 
 
 @pytest.fixture
-def another_place(engine: "Engine", _pool: None) -> "Iterator[Callable[[], Place]]":
-    """Makes empty databases of this engine, for tests that need several at once."""
+def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextManager[Place]]":
+    """Makes an empty database of this engine for the length of a block, for tests that need one after the other."""
     from tests.support import places
-    from tests.support.quick_desks import quick_folder
 
     _need(engine)
-    with quick_folder() as folder, places.several(engine, folder) as another:
-        yield another
+    return lambda: places.fresh_anywhere(engine)
 
 
 def _need(engine: str) -> None:

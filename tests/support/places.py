@@ -11,10 +11,9 @@ import os
 import shutil
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,7 +25,7 @@ from console.settings import Settings
 from tests.support import servers
 from tests.support.desks import environment
 from tests.support.pooled_databases import PooledDatabase, lend
-from tests.support.quick_desks import HandClock, quick_desk, template
+from tests.support.quick_desks import HandClock, quick_desk, quick_folder, template
 from tests.support.server_fixtures import MYSQL
 
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
@@ -208,17 +207,10 @@ def fresh(engine: Engine, folder: Path) -> Iterator[Place]:
 
 
 @contextmanager
-def several(engine: Engine, folder: Path) -> Iterator[Callable[[], Place]]:
-    """As many fresh databases as are asked for, for the length of the block."""
-    with ExitStack() as stack:
-        numbers = count()
-
-        def another() -> Place:
-            own = folder / f"place-{next(numbers)}"
-            own.mkdir()
-            return stack.enter_context(fresh(engine, own))
-
-        yield another
+def fresh_anywhere(engine: Engine) -> Iterator[Place]:
+    """The same in a folder of its own."""
+    with quick_folder() as folder, fresh(engine, folder) as place:
+        yield place
 
 
 def nodes_of(engine: Engine) -> Sequence[servers.SqlServer]:
