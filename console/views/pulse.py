@@ -25,6 +25,7 @@ class Pulse(QObject):
         self._seat = seat
         self._latest: FeedMark | None = None
         self._busy: set[str] = set()
+        self._asked = 0.0
         self.last_due: tuple[TaskRun, ...] = ()
         self._timers = [
             self._every(FEED_MS, self.read_feed),
@@ -61,6 +62,7 @@ class Pulse(QObject):
         if not self._may("feed"):
             return
         latest, clock = self._latest, self._seat.monotonic
+        self._asked = clock()
 
         def read(desk: Desk) -> tuple[Feed, float]:
             began = clock()
@@ -82,7 +84,9 @@ class Pulse(QObject):
         self._busy.discard("feed")
         if failure.detail.get("problem") == "access_denied":
             self._seat.entry_refused.emit(failure)
-        elif failure.code != "not_allowed":
+        elif failure.code == "not_allowed":  # it does answer, only not this role
+            self._seat.reached(service_seconds=round(self._seat.monotonic() - self._asked, 1), lost_since=None)
+        else:
             self._seat.reached(lost_since=self._seat.reach.lost_since or self._seat.now())
 
     # -- how things stand

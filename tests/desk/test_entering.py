@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -18,14 +19,18 @@ from console.views.entry.unlock_form import UnlockForm
 from console.views.first_window import FirstWindow
 from console.views.look.theme import install, look
 from console.views.main import Opening
+from console.views.pages.audit import AuditPage
 from console.views.pages.home import HomePage
 from console.views.pages.lookup import LookupPage
-from console.views.routes import LookupRoute
+from console.views.pages.no_right import NoRightPage
+from console.views.routes import AuditRoute, LookupRoute
 from console.views.widgets.bars import Bar
 from tests.desk.hands import Person
 from tests.desk.test_window import nameless
 from tests.support.keyrings import DrawerKeyring
 from tests.support.places import Place
+from tests.support.sql_server import SqlServer
+from tests.support.teams import team
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -223,8 +228,10 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arriv
     page = person.page(LookupPage)
     place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
     try:
-        kill = place.sql(f"SELECT id FROM information_schema.processlist WHERE user = '{user}'")
-        place.sql(*(f"KILL {id}" for (id,) in kill))
+        server = place.database.nodes[0]  # type: ignore[attr-defined]  # a place on a server
+        open_ones = server.sql(f"SELECT id FROM information_schema.processlist WHERE user = '{user}'")
+        assert open_ones
+        server.sql(*(f"KILL {id}" for (id,) in open_ones))
         form = person.form()
         assert form.user.edit.isReadOnly()
         assert form.user.text() == user
@@ -234,3 +241,28 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(arrive: Arriv
         assert person.page(LookupPage) is page
     finally:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
+
+
+def test_an_administrator_and_an_auditor_come_in(
+    qtbot: QtBot, qapp: QApplication, mariadb_server: SqlServer, tmp_path: Path
+) -> None:
+    """With the rights of their roles alone nothing fails: one is told what to do, the other sees it all."""
+    install(qapp, theme="light")
+    with team(mariadb_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:
+        for who, kind in (("adm-f", NoRightPage), ("aud-e", HomePage)):
+            told = {"HOME": str(tmp_path / who), "DATABASE_URL": people.urls[who], "LANGUAGE": "en"}
+            settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, keyring=lambda: None)
+            person = Newcomer(qtbot, settings)
+            person.until(lambda seat=person.opening.seat: seat.people_known)  # type: ignore[misc]  # of this turn
+            person.page(kind)
+            person.opening.shell.pulse.run_due()  # type: ignore[union-attr]  # it is open
+            person.rest()
+            assert person.opening.seat.due_at is None
+            assert person.opening.seat.reach.lost_since is None
+            person.until(lambda seat=person.opening.seat: seat.reach.service_seconds is not None)  # type: ignore[misc]  # of this turn
+            person.frame.go(AuditRoute())
+            person.page(AuditPage if who == "aud-e" else NoRightPage)
+            person.rest()
+            assert [bar.accessibleName() for bar in person.window.findChildren(Bar) if bar.isVisible()] == []
+            person.leave()
+    look().choose("light")

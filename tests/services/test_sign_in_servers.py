@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -14,6 +15,8 @@ from console.secret_store import Keyring
 from console.settings import Settings, load_settings
 from tests.support.keyrings import DrawerKeyring
 from tests.support.places import Place
+from tests.support.sql_server import SqlServer
+from tests.support.teams import EVERYBODY, team
 
 pytestmark = pytest.mark.engines("mariadb")
 
@@ -169,3 +172,25 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
         me = console.sessions.whoami()
         assert (me.source, me.kept, me.known) == ("given", False, True)
         assert console.sessions.confirm_password(parts(place)[1])
+
+
+@pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
+def test_every_role_signs_in_with_its_own_rights(mariadb_server: SqlServer, tmp_path: Path, who: str) -> None:
+    """Least privilege is enough to come in, to be told in the trail, to confirm a password and to leave."""
+    with team(mariadb_server) as people:
+        told = settings(tmp_path / who, people.urls[who], DrawerKeyring())
+        password = unquote(urlsplit(people.urls[who]).password or "")
+        with open_console(told) as console:
+            me = console.sessions.whoami()
+            assert (me.person.name, me.known, set(me.person.roles)) == (people.names[who], True, set(EVERYBODY[who]))
+            assert console.sessions.signed_in(keep=True)
+            assert console.sessions.confirm_password(password)
+            assert not console.sessions.confirm_password("wrong")
+            assert console.sessions.sign_out()
+        with people.connect("owner") as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT what FROM audit_log WHERE who = %s ORDER BY id", (people.names[who],))
+            what = [row[0] for row in cursor.fetchall()]
+            cursor.execute("SELECT operator FROM sessions WHERE operator = %s", (people.names[who],))
+            runs = cursor.fetchall()
+        assert what == ["session_created", "session_confirmed", "session_deleted"]
+        assert len(runs) == 1
