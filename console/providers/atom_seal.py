@@ -68,7 +68,9 @@ def turn_back(sealed: str, key: bytes) -> tuple[bytes, bool]:
     return plain[:-length] if whole else plain, whole
 
 
+@lru_cache(maxsize=16)
 def _cipher(key: bytes) -> "Cipher[CBC]":
+    """The cipher of a key; it holds no state of any one text."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC

@@ -1,0 +1,76 @@
+"""Goal 18: what sealing and opening a message for Atom costs over the raw primitives with a derived key."""
+
+import json
+from collections.abc import Iterator
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+from cryptography.hazmat.primitives.padding import PKCS7
+
+from console.providers.atom_seal import derived_key, seal, unseal
+from tests.bench.figures import Row, Work, median, side_by_side, span, times
+
+_ROUNDS, _EACH = 400, 50
+_KEY = "0123456789ABCDEF0123456789ABCDEF"
+_VECTOR = bytes(range(16))
+_TEXT = json.dumps(
+    {
+        "payInstrument": {
+            "merchDetails": {"merchId": 317157, "merchTxnId": "ORD20261120000123"},
+            "payDetails": {"atomTxnId": 11000000615892, "totalAmount": 517.67, "signature": "0" * 128},
+            "responseDetails": {"statusCode": "OTS0000", "message": "SUCCESS", "description": "返金を受け付けました"},
+        }
+    }
+)
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    """Seal and open, each beside the primitives alone; the floor is one pass of the cipher over the same bytes."""
+    if 18 not in wanted:
+        return
+    key, plain = derived_key(_KEY, _KEY), _TEXT.encode()
+    sealed = seal(_TEXT, key)
+    whole = plain + b" " * (-len(plain) % 16)
+    made = Cipher(AES(key), CBC(_VECTOR))
+    works = {
+        # As the program does it: the key is asked for each time, and comes out of the memory.
+        "seal": lambda: seal(_TEXT, derived_key(_KEY, _KEY)),
+        "open": lambda: unseal(sealed, derived_key(_KEY, _KEY)),
+        "raw seal": lambda: _raw_seal(_TEXT, key),
+        "raw open": lambda: _raw_open(sealed, key),
+        "cipher": lambda: _turned(whole, made),
+    }
+    took = side_by_side({name: _often(work) for name, work in works.items()}, _ROUNDS)
+    each = {name: median(seconds) / _EACH for name, seconds in took.items()}
+    for what in ("seal", "open"):
+        ratio = each[what] / each[f"raw {what}"]
+        name = f"Atom {what}, {len(plain):,} bytes"
+        peer, floor = f"primitives {span(each[f'raw {what}'])}", f"cipher alone {span(each['cipher'])}"
+        yield Row("18", name, span(each[what]), floor, peer, times(ratio), "≤ 1.2×", ratio <= 1.2)
+
+
+def _often(work: Work) -> Work:
+    def repeated() -> None:
+        for _ in range(_EACH):
+            work()
+
+    return repeated
+
+
+def _raw_seal(text: str, key: bytes) -> str:
+    padder = PKCS7(128).padder()
+    padded = padder.update(text.encode()) + padder.finalize()
+    return _turned(padded, Cipher(AES(key), CBC(_VECTOR))).hex().upper()
+
+
+def _raw_open(sealed: str, key: bytes) -> str:
+    turned = Cipher(AES(key), CBC(_VECTOR)).decryptor()
+    padded = turned.update(bytes.fromhex(sealed)) + turned.finalize()
+    unpadder = PKCS7(128).unpadder()
+    return (unpadder.update(padded) + unpadder.finalize()).decode()
+
+
+def _turned(padded: bytes, cipher: Cipher[CBC]) -> bytes:
+    turned = cipher.encryptor()
+    return turned.update(padded) + turned.finalize()

@@ -1,0 +1,108 @@
+"""Money is exact: every amount has one text, every text one amount or none."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.money import (
+    LARGEST_MINOR,
+    MINOR_DIGITS,
+    Money,
+    NotAnAmount,
+    decimal_text,
+    money_from_number,
+    money_from_text,
+    shortest_text,
+)
+
+AMOUNTS = st.builds(Money, st.integers(0, LARGEST_MINOR), st.sampled_from(sorted(MINOR_DIGITS)))
+
+
+@given(AMOUNTS)
+def test_text_and_back(money: Money) -> None:
+    """What is written in full or in short is read back to the last minor unit, as text and as number."""
+    for text in (decimal_text(money), shortest_text(money)):
+        assert money_from_text(text, money.currency) == money
+        assert money_from_number(Decimal(text), money.currency) == money
+    assert Decimal(decimal_text(money)) == Decimal(money.minor).scaleb(-MINOR_DIGITS[money.currency])
+
+
+@given(st.decimals(allow_nan=True, allow_infinity=True), st.sampled_from(sorted(MINOR_DIGITS)))
+def test_a_number_is_exact_or_none(value: Decimal, currency: str) -> None:
+    """Whatever number comes, it is refused or means exactly that many minor units."""
+    try:
+        money = money_from_number(value, currency)
+    except NotAnAmount:
+        return
+    assert Decimal(money.minor) == value.scaleb(MINOR_DIGITS[currency])
+
+
+@given(st.text(max_size=12), st.sampled_from(sorted(MINOR_DIGITS)))
+def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
+    """No text does anything but be an amount or not be one; what is read was written in ASCII."""
+    try:
+        money = money_from_text(text, currency)
+    except NotAnAmount:
+        return
+    assert text.isascii()
+    assert Decimal(text) == Decimal(decimal_text(money))
+
+
+@pytest.mark.parametrize(
+    ("money", "full", "short"),
+    [
+        (Money(3300, "JPY"), "3300", "3300"),
+        (Money(15_050, "INR"), "150.50", "150.5"),
+        (Money(500, "INR"), "5.00", "5"),
+        (Money(1, "INR"), "0.01", "0.01"),
+        (Money(0, "INR"), "0.00", "0"),
+        (Money(1000, "JPY"), "1000", "1000"),
+    ],
+)
+def test_texts(money: Money, full: str, short: str) -> None:
+    """Yen have no fraction, rupees two places; zeros before the point stay."""
+    assert (decimal_text(money), shortest_text(money)) == (full, short)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", " ", "-1", "+1", "1.", ".5", "01", "1,000", "1_000", "1e3", "0x10", "３３００", "٣", "1 ", "NaN", "inf",
+        "10000000000000000", "99999999999999999999", "3300.0", "3300.5", "1\n",
+    ],
+)  # fmt: skip
+def test_what_is_no_amount_of_yen(text: str) -> None:
+    """Signs, separators, exponents, other digits, fractions of a yen and 10^18 are refused."""
+    with pytest.raises(NotAnAmount):
+        money_from_text(text, "JPY")
+
+
+@pytest.mark.parametrize("text", ["1.005", "1.000", "0.001"])
+def test_finer_than_a_paisa(text: str) -> None:
+    """A third place is refused, even a zero."""
+    with pytest.raises(NotAnAmount):
+        money_from_text(text, "INR")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Decimal("0.5"), Decimal("1E+999999999"), Decimal("1E-999999999"), Decimal("-1"), Decimal("-0"),
+        Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), 10**16, -1,
+    ],
+)  # fmt: skip
+def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
+    """Huge exponents are refused before they are worked out."""
+    with pytest.raises(NotAnAmount):
+        money_from_number(value, "JPY")
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency"), [(-1, "JPY"), (LARGEST_MINOR + 1, "JPY"), (True, "JPY"), (1.0, "JPY"), (1, "USD"), (1, "")]
+)
+def test_money_that_cannot_be(minor: int, currency: str) -> None:
+    """There is no negative, endless, fractional or foreign money."""
+    with pytest.raises(NotAnAmount):
+        Money(minor, currency)

@@ -1,0 +1,93 @@
+"""Both payment providers as the console would wire them, what they are asked, and what they answer."""
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from console.domain.clock import TimeScale
+from console.domain.money import Money
+from console.domain.outcomes import Outcome
+from console.domain.payment_records import PaymentQuestion, PaymentRequest, RefundOrder
+from console.providers.atom import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
+from console.providers.atom_patience import IMPATIENT, Patience
+from console.providers.atom_seal import derived_key, seal
+from console.providers.paypay import PayPay, PayPayConfig, open_paypay
+from console.providers.paypay_signing import PayPayKey
+from console.providers.protocol import RateGate
+from console.providers.transport import HttpAnswer
+from tests.providers.parts import HandClock, Turns
+from tests.providers.raw_server import Script, says
+
+T = TypeVar("T")
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors/provider_vectors.json").read_text("utf-8"))
+AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+CLOCK = HandClock(AT)
+
+# The merchant that the provider publishes for its test environment.
+REQUEST_KEY, RESPONSE_KEY = "A4476C2062FFA58980DC8F79EB6A799E", "75AEF0FA1B94B3C10D4F5B268F757F11"
+MERCHANT = AtomMerchant(
+    "317157", "Test@123", REQUEST_KEY, REQUEST_KEY, RESPONSE_KEY, RESPONSE_KEY, "KEY123657234", "KEYRESP123657234",
+    account="213232323",
+)  # fmt: skip
+PAYPAY_SECRETS = ("a_dGVzdA_sample", "Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd=")
+
+YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
+PAYPAY_ORDER = RefundOrder(
+    "RFD-20261120-000123-01", "ORD-20261120-000123", "04212345678901234567", YEN, AT, "注文キャンセルのため"
+)
+PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", YEN, AT, "利用料 2026年11月分")
+PAYPAY_QUESTION = PaymentQuestion("ORD-20261120-000123", amount=YEN)
+ATOM_ORDER = RefundOrder("RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), AT)
+ATOM_REQUEST = PaymentRequest(
+    "ORD20261120000123", RUPEES, datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC), corporation_number="1180301018771",
+    payer_email="ops@example.com", payer_mobile="9999999999",
+)  # fmt: skip
+ATOM_QUESTION = PaymentQuestion("ORD20261120000123", amount=RUPEES, day=date(2026, 11, 20))
+
+
+def paypay(url: str, *, gate: RateGate | None = None, scale: float = 1.0) -> PayPay:
+    config = PayPayConfig(url, PayPayKey(*PAYPAY_SECRETS), "123456789012345678")
+    return open_paypay(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
+
+
+def atom(url: str, *, gate: RateGate | None = None, scale: float = 1.0, patience: Patience = IMPATIENT) -> Atom:
+    config = AtomConfig(AtomUrls.at(url), MERCHANT, patience)
+    return open_atom(config, gate=gate or Turns(), clock=CLOCK, scale=TimeScale(scale))
+
+
+def response_key() -> bytes:
+    return derived_key(RESPONSE_KEY, RESPONSE_KEY)
+
+
+def sealed(said: object) -> bytes:
+    """An answer as Atom sends it: form text around the sealed JSON; text is sealed as it stands."""
+    text = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+    return f"merchId=317157&encData={seal(text, response_key())}".encode()
+
+
+def seals(said: object, status: int = 200) -> Script:
+    return says(status, sealed(said))
+
+
+def envelope(code: str, data: object = None) -> dict[str, Any]:
+    """PayPay's envelope."""
+    return {"resultInfo": {"code": code, "message": "-", "codeId": "08100001"}, "data": data}
+
+
+def answer(status: int, body: object = b"") -> HttpAnswer:
+    """An answer as the transport hands it over."""
+    whole = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+    return HttpAnswer(status, {"x-request-id": "REQ-1"}, whole, hashlib.sha256(whole).hexdigest())
+
+
+def effect(kind: str) -> str:
+    return {"SUCCEEDED": "yes", "PENDING": "yes", "UNKNOWN": "maybe"}.get(kind, "no")
+
+
+def got(outcome: Outcome[T]) -> T:
+    """What was read of an answer; there must be something."""
+    assert outcome.found is not None
+    return outcome.found

@@ -1,0 +1,467 @@
+"""Every row of Atom's tables, and every way in which an opened answer is not the one that was asked for."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console.domain.money import Money
+from console.domain.outcomes import Outcome
+from console.domain.outcomes import OutcomeClass as Kind
+from console.domain.payment_records import PaymentQuestion, PaymentReport, PaymentState, RefundReport, RefundState
+from console.providers.atom_answers import judge, read_payment, read_refund, read_refund_status, read_token
+from console.providers.atom_codes import CODES, PAYMENTS, REMARKS, Call, Trouble, trouble
+from console.wording import catalogue
+from tests.providers.payment_parts import (
+    ATOM_ORDER,
+    ATOM_QUESTION,
+    ATOM_REQUEST,
+    RUPEES,
+    VECTORS,
+    answer,
+    atom,
+    effect,
+    got,
+    response_key,
+    sealed,
+)
+from tests.providers.raw_server import says, serving
+
+ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "ndps"]
+STATES = [v for v in VECTORS["states"] if v["domain"].startswith("ndps")]
+ORDER = ATOM_ORDER
+Fields = dict[str, Any]
+READERS: dict[Call, Callable[[Any], Any]] = {
+    Call.AUTH: read_token(ATOM_REQUEST),
+    Call.PAYMENT: read_payment("317157", ATOM_QUESTION),
+    Call.REFUND: read_refund(ORDER),
+    Call.REFUND_STATUS: read_refund_status(ORDER),
+}
+F, U, N, A, L, P, S = (
+    Kind.FAILED_DEFINITE, Kind.UNKNOWN, Kind.NOT_FOUND, Kind.AUTH, Kind.RATE_LIMITED, Kind.PENDING, Kind.SUCCEEDED,
+)  # fmt: skip
+
+
+def heard(call: Call, status: int, body: bytes) -> Outcome[Any]:
+    return judge(call, response_key(), READERS[call])(answer(status, body))
+
+
+def told(call: Call, said: object, status: int = 200) -> Outcome[Any]:
+    return heard(call, status, sealed(said))
+
+
+def details(code: str) -> Fields:
+    return {"responseDetails": {"statusCode": code, "message": "-", "description": "-"}}
+
+
+def attempt(code: str = "OTS0000", pay: Fields | None = None, ours: Fields | None = None) -> Fields:
+    """One attempt as TXNVERIFICATION tells it."""
+    return {
+        "settlementDetails": {"reconStatus": "NRNS"},
+        "merchDetails": {"merchId": 317157, "merchTxnId": "ORD20261120000123", "merchTxnDate": "2026-11-20 12:21:33"}
+        | (ours or {}),
+        "payDetails": {"atomTxnId": 11000000615892, "product": "NSE", "amount": 500.00, "totalAmount": 517.67}
+        | (pay or {}),
+        "payModeSpecificData": {
+            "subChannel": "DC", "bankDetails": {"bankTxnId": "001100000061589211119", "otsBankName": "Hdfc Bank"}
+        },
+        "custDetails": {"custEmail": "payer@example.com", "custMobile": 9999999999},
+        **details(code),
+    }  # fmt: skip
+
+
+def verified(*attempts: Fields, question: PaymentQuestion = ATOM_QUESTION) -> Outcome[PaymentReport]:
+    read = read_payment("317157", question)
+    return judge(Call.PAYMENT, response_key(), read)(answer(200, sealed({"payInstrument": list(attempts)})))
+
+
+# ---- published answers
+
+
+def asked(vector: dict[str, Any]) -> Outcome[Any]:
+    body = vector["body"]
+    with serving(says(vector["http_status"], sealed(body) if isinstance(body, dict) else body)) as server:
+        vendor = atom(server.url)
+        calls: dict[str, Callable[[], Outcome[Any]]] = {
+            "TXNVERIFICATION": lambda: vendor.payment(ATOM_QUESTION),
+            "REFUNDINIT": lambda: vendor.refund(ORDER),
+            "REFUNDSTATUS": lambda: vendor.refund_status(ORDER),
+        }
+        outcome = calls[vector["call"]]()
+        assert server.connections == 1
+    return outcome
+
+
+@pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
+def test_vectors(vector: dict[str, Any]) -> None:
+    """Every published answer, sealed, gets its class over real HTTP; that of a refund has its effect."""
+    outcome = asked(vector)
+    assert outcome.kind == vector["expected_class"]
+    assert outcome.status == vector["http_status"]
+    if vector["call"] == "REFUNDINIT":
+        assert effect(outcome.kind) == vector["effect"]
+
+
+@pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
+def test_states(vector: dict[str, Any]) -> None:
+    """Every published state has its business word, whether it is final, and its label."""
+    word = vector["provider_state"]
+    if vector["domain"] == "ndps-payment":
+        assert (PAYMENTS[word].state, PAYMENTS[word].final) == (vector["business_state"], vector["final"])
+    else:
+        state = REMARKS[word][1]
+        assert (state, state is not RefundState.SUBMITTED) == (vector["business_state"], vector["final"])
+    key = f"provider_state.{vector['domain'].replace('ndps', 'atom')}.{word.replace(' ', '_')}"
+    assert catalogue("ja")[key] == vector["label_ja"]
+
+
+# ---- the tables, row by row
+
+READ_ROWS = {
+    "OTS0506": A, "OTS0522": A, "OTS0451": A, "OTS0401": N, "OTS0951": U, "OTS0501": U,
+    **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), U),
+}  # fmt: skip
+PAYMENT_ROWS = READ_ROWS | {
+    "OTS0000": S, "OTS0002": S, "OTS0551": P, "OTS0351": P, "OTS0301": P, "OTS0201": P,
+    "OTS0001": F, "OTS0101": F, "OTS0600": F,
+}  # fmt: skip
+REFUND_ROWS = {
+    "OTS0506": A, "OTS0522": A, "OTS0451": A, "OTS0401": F, "OTS0951": U,
+    **dict.fromkeys(("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510"), F),
+    **dict.fromkeys(("OTS0637", "OTS0638", "OTS0641"), F),
+}  # fmt: skip
+AUTH_ROWS = {
+    "OTS0451": A, "OTS0506": A, "OTS0522": A, "OTS0600": F, **{f"OTS{n:04}": F for n in range(601, 642)},
+}  # fmt: skip
+ROWS = {Call.PAYMENT: PAYMENT_ROWS, Call.REFUND_STATUS: READ_ROWS, Call.REFUND: REFUND_ROWS, Call.AUTH: AUTH_ROWS}
+UNLISTED = ("OTS9999", "OTS0404", "OTS0405", "OTS0408", "OTS0701", "OTS", "0000", "SUCCESS")
+
+
+def coded(call: Call, code: str) -> Outcome[Any]:
+    if call is Call.AUTH:
+        return told(call, {"responseDetails": {"txnStatusCode": code}})
+    return told(call, {"payInstrument": details(code)})
+
+
+@pytest.mark.parametrize("call", Call)
+def test_every_code(call: Call) -> None:
+    """Each row of each table: its class. The tables hold nothing else."""
+    assert set(CODES[call]) == set(ROWS[call])
+    assert {code: coded(call, code).kind for code in ROWS[call]} == ROWS[call]
+
+
+@pytest.mark.parametrize("call", Call)
+def test_unlisted_codes(call: Call) -> None:
+    """A code that no row names settles nothing, nor does one that an earlier revision gave another meaning."""
+    assert {coded(call, code).kind for code in UNLISTED} == {U}
+    listed_elsewhere = set().union(*ROWS.values()) - set(ROWS[call]) - {"OTS0000"}
+    assert {coded(call, code).kind for code in listed_elsewhere} <= {U}
+
+
+STATUS_ROWS = {
+    Call.AUTH: {400: F, 401: A, 402: F, 403: A},
+    Call.REFUND: {401: A, 403: A},
+    Call.PAYMENT: {401: A, 403: A, 429: L},
+    Call.REFUND_STATUS: {401: A, 403: A, 429: L},
+}
+
+
+@pytest.mark.parametrize("call", Call)
+def test_every_status(call: Call) -> None:
+    """Without success the status decides, whatever the body says; an unlisted one is UNKNOWN."""
+    good = sealed({"payInstrument": attempt()})
+    for status in (*range(300, 309), *range(400, 452), *range(500, 512), 599):
+        for body in (b"", b"<html>", good):
+            assert heard(call, status, body).kind is STATUS_ROWS[call].get(status, U), (status, body[:9])
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("credentials_refused", Trouble.AUTHENTICATION), ("merchant_refused", Trouble.AUTHENTICATION),
+        ("signature_refused", Trouble.SIGNATURE), ("provider_error", Trouble.SYSTEM), ("http_503", Trouble.SYSTEM),
+        ("http_404", Trouble.OTHER), ("unlisted_answer", Trouble.OTHER), ("read_timeout", Trouble.OTHER),
+    ],
+)  # fmt: skip
+def test_kinds_of_trouble(reason: str, kind: Trouble) -> None:
+    """Each reason leads to what has to be looked at."""
+    assert trouble(reason) is kind
+
+
+# ---- opening
+
+PAID: Fields = {"payInstrument": [attempt()]}
+UNOPENED = {
+    "empty": b"", "HTML": b"<html>", "no encData": b"merchId=317157", "empty encData": b"merchId=317157&encData=",
+    "twice": sealed(PAID) + b"&encData=00", "cut": sealed(PAID)[:-2], "cut by a block": sealed(PAID)[:-32],
+    "no hex": b"encData=" + b"zz" * 16, "JSON without it": b'{"a":1}', "JSON with a number": b'{"encData":5}',
+    "not ASCII": "encData=９８".encode(), "many fields": b"&".join([b"a=1"] * 20) + b"&" + sealed(PAID),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", Call)
+@pytest.mark.parametrize("body", UNOPENED.values(), ids=UNOPENED)
+def test_what_cannot_be_opened_is_unknown(call: Call, body: bytes) -> None:
+    """Nothing sealed, nothing whole, or two of them: no answer, and no sealed text is kept."""
+    outcome = heard(call, 200, body)
+    assert (outcome.kind, outcome.reason, outcome.found) == (U, "not_opened", None)
+    assert b"encData" not in body or outcome.evidence == f"sealed, {len(body)} bytes, not opened"
+
+
+NO_MESSAGES = [
+    "", "x", "[]", "null", "{}", '{"a":1,"a":2}', '{"payInstrument":', '{"payInstrument":5}', '{"payInstrument":{}}',
+    '{"payInstrument":{"responseDetails":5}}', '{"payInstrument":{"responseDetails":{"statusCode":0}}}',
+    '{"payInstrument":{"payDetails":{"amount":1e999999999999999999999}}}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_MESSAGES)
+def test_opened_and_unreadable_is_unknown(text: str) -> None:
+    """An opened text that is no message settles nothing."""
+    for call in Call:
+        outcome = told(call, text)
+        assert (outcome.kind, outcome.reason) == (U, "unreadable")
+
+
+def test_the_form_may_also_be_json_or_lower_case() -> None:
+    """The answer claims to be JSON; one that really is, is read too."""
+    hexed = sealed(PAID).partition(b"encData=")[2]
+    lower = b"encData=" + hexed.lower() + b"\n"
+    for body in (b'{"encData":"' + hexed + b'"}', lower, b"encData=" + hexed + b"&merchId=1"):
+        assert heard(Call.PAYMENT, 200, body).kind is S
+
+
+# ---- payments
+
+
+def test_a_payment_as_it_is_told() -> None:
+    """Everything that staff compare is read; times are Indian and become instants, sums are exact."""
+    outcome = verified(attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
+    assert outcome.kind is S
+    assert outcome.found == PaymentReport(
+        "ORD20261120000123", "11000000615892", "OTS0000", PaymentState.PAYMENT_SUCCESS, True, RUPEES,
+        Money(51_767, "INR"), paid_at=datetime(2026, 11, 20, 6, 51, 33, tzinfo=UTC), method="DC",
+        bank_reference="001100000061589211119", settlement="NRNS", payer="payer@example.com", refunds=None,
+    )  # fmt: skip
+    assert outcome.found.bookable
+
+
+def test_evidence_names_no_payer() -> None:
+    """What opens something and who paid is masked; what settles is kept."""
+    card = {"payModeSpecificData": {"subChannel": "CC", "cardNumber": "4111111111111111", "maskedCard": "4111"}}
+    outcome = verified(attempt() | card)
+    for word in ("payer@", "9999999999", "4111"):
+        assert word not in outcome.evidence
+    for word in ("OTS0000", "11000000615892", "500.0", "517.67", "ORD20261120000123"):
+        assert word in outcome.evidence
+    token = told(Call.AUTH, {"atomTokenId": 15000000033303, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    assert "15000000033303" not in token.evidence
+    assert "payer@" not in repr(outcome)
+
+
+@pytest.mark.parametrize(
+    ("codes", "kind"),
+    [
+        (["OTS0600", "OTS0000"], S), (["OTS0000", "OTS0600"], S), (["OTS0551", "OTS0002", "OTS0101"], S),
+        (["OTS0600", "OTS0551"], P), (["OTS0201", "OTS0101"], P), (["OTS0600", "OTS0101"], F),
+        (["OTS0600", "OTS9999"], U), (["OTS9999", "OTS0551"], P), (["OTS0600", "OTS0401"], F),
+        (["OTS0506", "OTS0600"], A),
+    ],
+)  # fmt: skip
+def test_of_several_attempts_the_best_counts(codes: list[str], kind: Kind) -> None:
+    """Any success wins, then any that may still become one; a failure counts only when nothing else is left."""
+    rows = [attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]
+    assert verified(*rows).kind is kind
+
+
+def test_a_second_success_is_named() -> None:
+    """Two attempts that both took money: one is the payment, the other must be seen."""
+    found = verified(attempt(), attempt(pay={"atomTxnId": 7}), attempt("OTS0600", {"atomTxnId": 8})).found
+    assert found is not None
+    assert (found.provider_payment_id, found.further_captures) == ("11000000615892", ("7",))
+    seven = replace(ATOM_QUESTION, provider_payment_id="7")
+    known = verified(attempt(), attempt(pay={"atomTxnId": 7}), question=seven).found
+    assert known is not None
+    assert (known.provider_payment_id, known.further_captures) == ("7", ("11000000615892",))
+
+
+def test_a_captured_payment_is_not_failed_by_another_attempt() -> None:
+    """Once its id is known, only that attempt can say that it failed."""
+    known = replace(ATOM_QUESTION, provider_payment_id="5")
+    outcome = verified(attempt("OTS0600"), question=known)
+    assert (outcome.kind, outcome.reason) == (U, "other_payment")
+    outcome = verified(attempt(), question=known)
+    assert (outcome.kind, outcome.reason) == (U, "other_payment")
+    assert verified(attempt("OTS0001", {"atomTxnId": 5}), attempt("OTS0600"), question=known).kind is F
+
+
+def test_attempts_on_other_orders_do_not_count() -> None:
+    """Of others' attempts nothing is taken; when there are no others, nothing was listed."""
+    others = (attempt(ours={"merchTxnId": "ORD-OTHER"}), attempt(ours={"merchId": 8952}))
+    assert verified(*others, attempt("OTS0600")).kind is F
+    outcome = verified(*others)
+    assert (outcome.kind, outcome.reason) == (U, "other_id")
+    assert verified().kind is N
+
+
+WRONG: dict[str, tuple[Fields, str]] = {
+    "other amount": ({"amount": 499.99}, "other_amount"),
+    "paise for rupees": ({"amount": 50_000}, "other_amount"),
+    "other currency": ({"txnCurrency": "JPY"}, "other_currency"),
+    "currency as list": ({"txnCurrency": ["INR"]}, "other_currency"),
+    "third decimal": ({"amount": 500.005}, "bad_amount"),
+    "negative": ({"amount": -500}, "bad_amount"),
+    "true": ({"amount": True}, "bad_amount"),
+    "amount as list": ({"amount": [500]}, "bad_amount"),
+    "amount in words": ({"amount": "500,00"}, "bad_amount"),
+    "endless amount": ({"amount": 10**40}, "bad_amount"),
+    "id as fraction": ({"atomTxnId": 11000000615892.5}, "bad_id"),
+    "id as true": ({"atomTxnId": True}, "bad_id"),
+    "id as text with blanks": ({"atomTxnId": "1 1"}, "bad_id"),
+}
+
+
+@pytest.mark.parametrize(("pay", "why"), WRONG.values(), ids=WRONG)
+def test_a_payment_that_is_not_the_one_asked_for(pay: Fields, why: str) -> None:
+    """Another sum or currency, or a sum that can't be read, is never a success; another sum can be compared."""
+    outcome = verified(attempt(pay=pay))
+    assert (outcome.kind, outcome.reason) == (U, why)
+    assert (outcome.found is not None) == (why == "other_amount")
+
+
+@pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
+def test_one_sum_in_many_forms(amount: object) -> None:
+    """Five hundred rupees, however they are written."""
+    assert verified(attempt(pay={"amount": amount})).kind is S
+
+
+def test_a_success_that_says_nothing_else() -> None:
+    """Bare codes are published too: known to be paid, and not bookable."""
+    outcome = told(Call.PAYMENT, {"payInstrument": details("OTS0000")})
+    assert outcome.kind is S
+    assert not got(outcome).bookable
+
+
+# ---- refunds
+
+
+def initiated(change: Fields | None = None, pay: Fields | None = None) -> Outcome[RefundReport]:
+    product = {
+        "prodName": "NSE", "refundTxnId": 1519, "prodRefundId": ORDER.key, "prodStatusCode": "OTS0000",
+        "prodDescription": "REFUND INITIATED", "prodRefundAmount": 150.50,
+    }  # fmt: skip
+    fields = {"atomTxnId": 11000000615892, "txnCurrency": "INR", "totalRefundAmount": 150.50}
+    fields = fields | {"prodDetails": [product | (change or {})]} | (pay or {})
+    return told(Call.REFUND, {"payInstrument": {"payDetails": fields, **details("OTS0000")}})
+
+
+def test_a_refund_is_accepted_by_its_product() -> None:
+    """Both codes, our key, our payment, our sum: accepted, under the provider's number."""
+    outcome = initiated()
+    assert outcome.kind is P
+    assert outcome.found == RefundReport(
+        ORDER.key, "1519", "REFUND INITIATED", RefundState.SUBMITTED, ORDER.amount, "11000000615892"
+    )
+
+
+UNCONFIRMED: dict[str, tuple[Fields, Fields, str]] = {
+    "product refused": ({"prodStatusCode": "OTS0600"}, {}, "refund_not_confirmed"),
+    "product without code": ({"prodStatusCode": None}, {}, "refund_not_confirmed"),
+    "other key": ({"prodRefundId": "RFD-OTHER"}, {}, "refund_not_confirmed"),
+    "no key": ({"prodRefundId": None}, {}, "refund_not_confirmed"),
+    "no product": ({}, {"prodDetails": []}, "refund_not_confirmed"),
+    "products as text": ({}, {"prodDetails": "NSE"}, "refund_not_confirmed"),
+    "other sum": ({"prodRefundAmount": 150.51}, {}, "other_amount"),
+    "other total": ({}, {"totalRefundAmount": 500}, "other_amount"),
+    "sum in paise": ({"prodRefundAmount": 15050}, {}, "other_amount"),
+    "no sum at all": ({"prodRefundAmount": None}, {"totalRefundAmount": None}, "other_amount"),
+    "sum as list": ({"prodRefundAmount": [150.5]}, {}, "bad_amount"),
+    "other payment": ({}, {"atomTxnId": 5}, "other_payment"),
+    "other currency": ({}, {"txnCurrency": "USD"}, "other_currency"),
+    "strange number": ({"refundTxnId": 1.5}, {}, "bad_id"),
+}
+
+
+@pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED.values(), ids=UNCONFIRMED)
+def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -> None:
+    """Whatever of the answer is not ours: nobody knows whether money went back."""
+    outcome = initiated(change, pay)
+    assert (outcome.kind, outcome.reason) == (U, why)
+
+
+def listed(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
+    ours = {
+        "refundTxnId": 1519, "refundAmt": 150.50, "refundInitiatedDate": "2026-11-20",
+        "remarks": "REFUND PROCESSED", "prodRefundId": ORDER.key,
+    }  # fmt: skip
+    product = [{"prodName": "NSE", "refundStatus": [ours | change for change in refunds]}]
+    status = {"object": {"refundDetails": product}, "list": product, "nested": [{"refundDetails": product}]}[shape]
+    fields = {"payDetails": {"atomTxnId": 11000000615892}, "refundStatusDetails": status, **details("OTS0000")}
+    return told(Call.REFUND_STATUS, {"payInstrument": fields})
+
+
+@pytest.mark.parametrize("shape", ["object", "list", "nested"])
+def test_every_remark_in_every_shape(shape: str) -> None:
+    """The remark decides, however the listing is built; blanks and small letters don't matter."""
+    kinds = {
+        "REFUND INITIATED": P, "REFUND PENDING": P, "REFUND PROCESSED": S, "REFUND FAILED": F, "REFUND REJECTED": F,
+        " refund processed\n": S, "REFUNDED": U, "": U, "SUCCESS": U,
+    }  # fmt: skip
+    assert {word: listed({"remarks": word}, shape=shape).kind for word in kinds} == kinds
+    assert set(REMARKS) < set(kinds)
+
+
+def test_our_refund_is_found_among_others() -> None:
+    """Other refunds of the payment are not ours, however odd; none of ours is "not found"."""
+    other = {"prodRefundId": "RFD-OTHER", "remarks": "REFUND FAILED", "refundAmt": "?", "refundTxnId": []}
+    assert listed(other, {}, {"prodRefundId": "a b"}).kind is S
+    assert listed(other).kind is N
+    assert listed().kind is N
+
+
+@pytest.mark.parametrize("amount", [150.50, "150.50", "150.5", 15050, 15050.0])
+def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
+    """The unit is doubtful, so both are taken."""
+    assert listed({"refundAmt": amount}).kind is S
+
+
+@pytest.mark.parametrize("amount", [150, 15051, 1505, 1.505, True, "15050", [], -150.5])
+def test_a_refund_of_another_sum(amount: object) -> None:
+    """Neither in rupees nor in paise: an alert, not a settlement."""
+    assert listed({"refundAmt": amount}).kind is U
+
+
+def test_what_of_a_listing_settles_nothing() -> None:
+    """Twice the same key, a refund without one, another payment, or no listing at all."""
+    twice = listed({}, {"refundTxnId": 1520})
+    assert (twice.kind, twice.reason) == (U, "listed_twice")
+    assert listed({}, {"remarks": "REFUND FAILED"}).reason == "listed_twice"
+    assert listed({}, {}).kind is S
+    assert (listed({"prodRefundId": None}).kind, listed({"prodRefundId": None}).reason) == (U, "no_id")
+    other = {"payDetails": {"atomTxnId": 5}, "refundStatusDetails": [], **details("OTS0000")}
+    assert told(Call.REFUND_STATUS, {"payInstrument": other}).reason == "other_payment"
+    for said in (None, "none", 5, [5], {"x": 1}):
+        fields = {"refundStatusDetails": said, **details("OTS0000")}
+        assert told(Call.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
+
+
+# ---- tokens
+
+
+@pytest.mark.parametrize("token", [15000000033303, "15000000033303"])
+def test_a_token(token: object) -> None:
+    """A token opens the page; it is no payment."""
+    outcome = told(Call.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    assert (outcome.kind, got(outcome).handle) == (S, "15000000033303")
+
+
+NO_TOKENS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "bad_id"), ([], "bad_id")]
+
+
+@pytest.mark.parametrize(("token", "why"), NO_TOKENS)
+def test_no_token(token: object, why: str) -> None:
+    """A success without a token is none."""
+    outcome = told(Call.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
+    assert (outcome.kind, outcome.reason) == (U, why)

@@ -1,0 +1,221 @@
+"""A callback is believed or refused; what refuses it can't be told from outside."""
+
+import json
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.money import Money
+from console.domain.outcomes import OutcomeClass
+from console.providers.atom_callback import LARGEST_CALLBACK_BYTES, AtomCallback, open_callback
+from console.providers.atom_seal import derived_key, seal
+from console.providers.atom_signing import signature
+from tests.providers.payment_parts import MERCHANT, REQUEST_KEY, VECTORS, atom, response_key
+
+CALLBACKS = VECTORS["ndps_callback"]
+TEXT: str = CALLBACKS[0]["plaintext"]
+BODY = CALLBACKS[0]["form_body"].encode()
+
+
+def opened(body: bytes) -> AtomCallback:
+    return open_callback(body, MERCHANT)
+
+
+def form(text: str, key: bytes | None = None) -> bytes:
+    return f"merchId=317157&encData={seal(text, key or response_key())}".encode()
+
+
+def changed(change: dict[str, Any], where: str = "payDetails") -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(TEXT)
+    said["payInstrument"][where] |= change
+    return said
+
+
+def signed(said: dict[str, Any], key: str = MERCHANT.response_hash_key) -> bytes:
+    """The callback with the signature that its own fields ask for."""
+    pay, ours, mode, answer = (
+        said["payInstrument"][name]
+        for name in ("payDetails", "merchDetails", "payModeSpecificData", "responseDetails")
+    )
+    total = f"{pay['totalAmount']:.2f}" if isinstance(pay["totalAmount"], int | float) else str(pay["totalAmount"])
+    channel = mode["subChannel"][0] if isinstance(mode["subChannel"], list) else mode["subChannel"]
+    parts = (
+        ours["merchId"], pay["atomTxnId"], ours["merchTxnId"], total, answer["statusCode"], channel,
+        mode["bankDetails"]["bankTxnId"] or "",
+    )  # fmt: skip
+    pay["signature"] = signature(key, *map(str, parts))
+    return form(json.dumps(said))
+
+
+def refused(found: AtomCallback) -> bool:
+    """Refused, and in the one way: all that is seen from outside is the same for every cause."""
+    same = (False, "", OutcomeClass.UNKNOWN, "callback_refused", None)
+    return (found.genuine, found.event_id, found.kind, found.reason, found.report) == same
+
+
+@pytest.mark.parametrize("vector", CALLBACKS, ids=[v["id"] for v in CALLBACKS])
+def test_vectors(vector: dict[str, Any]) -> None:
+    """Every published callback is believed or refused as it says, with its class."""
+    keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
+    merchant = replace(MERCHANT, **keys, response_hash_key=vector["res_hash_key"])
+    found = open_callback(vector["form_body"].encode(), merchant)
+    expected = vector["expected"]
+    assert found.genuine == expected["signature_ok"] == expected["accept"]
+    assert found.kind == expected["class"]
+    assert refused(found) is not expected["accept"]
+
+
+def test_a_good_callback_is_read_whole() -> None:
+    """Order, payment, both sums and the time; the payer's account stays out of the evidence."""
+    found = atom("http://127.0.0.1:1").callback(BODY)
+    assert found.report is not None
+    assert (found.hint, found.report.provider_payment_id) == ("ORD20261120000123", "11000000615892")
+    assert (found.report.amount, found.report.total) == (Money(50_000, "INR"), Money(51_767, "INR"))
+    assert found.report.paid_at == datetime(2026, 11, 20, 6, 52, 10, tzinfo=UTC)
+    assert "213232323" not in found.evidence
+    assert len(found.sha256) == 64
+
+
+def test_repeats_are_one_event() -> None:
+    """Order, payment and code make the event, whatever else differs."""
+    first = opened(BODY)
+    again = opened(signed(changed({"surchargeAmount": 1})))
+    later = opened(signed(changed({"statusCode": "OTS0002"}, "responseDetails")))
+    assert first.event_id == again.event_id != later.event_id
+
+
+def test_every_flipped_bit_refuses() -> None:
+    """No single bit of the sealed text can be changed unnoticed, unless it changes nothing that is signed or told."""
+    head, _, sealed = BODY.partition(b"encData=")
+    data = bytearray.fromhex(sealed.decode())
+    for place in range(len(data)):
+        data[place] ^= 1 << place % 8
+        found = opened(head + b"encData=" + data.hex().encode())
+        data[place] ^= 1 << place % 8
+        assert refused(found) or told(found) == told(opened(BODY)), place
+
+
+def told(found: AtomCallback) -> tuple[object, ...]:
+    """What of a callback the signature covers."""
+    assert found.report is not None
+    return found.event_id, found.hint, found.report.total, found.report.method, found.report.bank_reference
+
+
+def test_every_cut_refuses() -> None:
+    """A truncated text is refused wherever it was cut, at a block's end too."""
+    assert all(refused(opened(BODY[: len(BODY) - cut])) for cut in range(1, 200))
+    assert refused(opened(BODY + b"00" * 16))
+
+
+def test_a_text_that_lost_its_padding_refuses() -> None:
+    """A whole message without the block of padding behind it is not one."""
+    text = TEXT + " " * (-len(TEXT.encode()) % 16)
+    whole = form(text)
+    assert opened(whole).genuine
+    assert refused(opened(whole[:-32]))
+
+
+HOSTILE = {
+    "empty": b"", "no encData": b"merchId=317157", "empty encData": b"merchId=317157&encData=",
+    "two": BODY + b"&encData=" + BODY.partition(b"encData=")[2], "no hex": b"encData=zz", "JSON": b"{}",
+    "NUL": b"\0" * 100, "10 MB": b"encData=" + b"0" * 10_000_000, "many fields": b"a=1&" * 20 + BODY,
+    "just too large": b"encData=" + b"00" * (LARGEST_CALLBACK_BYTES // 2),
+    "a list": form("[]"), "no instrument": form("{}"), "an empty list": form('{"payInstrument":[]}'),
+    "two instruments": form('{"payInstrument":[{},{}]}'), "endless nesting": form('{"a":' * 20_000),
+    "keys twice": form(TEXT.replace('"signature"', '"amount":1,"signature"')), "no text": form("\0\1\2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_bodies_are_refused_in_one_way(body: bytes) -> None:
+    """Whatever comes, nothing is raised and nothing told."""
+    assert refused(opened(body))
+
+
+UNSIGNED: dict[str, bytes] = {
+    "no signature": form(json.dumps(changed({"signature": None}))),
+    "empty signature": form(json.dumps(changed({"signature": ""}))),
+    "signature as number": form(json.dumps(changed({"signature": 5}))),
+    "signature as list": form(json.dumps(changed({"signature": ["x"]}))),
+    "request's key": signed(changed({}), MERCHANT.request_hash_key),
+    "no key": signed(changed({}), ""),
+    "sealed with the request's key": form(TEXT, derived_key(REQUEST_KEY, REQUEST_KEY)),
+    "another merchant, well signed": signed(changed({"merchId": 8952}, "merchDetails")),
+    "total without sign of it": form(json.dumps(changed({"totalAmount": 517.68}))),
+    "status changed": form(json.dumps(changed({"statusCode": "OTS0002"}, "responseDetails"))),
+    "order changed": form(json.dumps(changed({"merchTxnId": "ORD20261120000124"}, "merchDetails"))),
+    "no payment": form(json.dumps(changed({"atomTxnId": None}))),
+    "no total": form(json.dumps(changed({"totalAmount": None}))),
+    "total too fine": signed(changed({"totalAmount": "517.675"})),
+}
+
+
+@pytest.mark.parametrize("body", UNSIGNED.values(), ids=UNSIGNED)
+def test_what_is_not_signed_for_is_refused(body: bytes) -> None:
+    """Wrong, missing and foreign signatures, and anything changed under a good one."""
+    assert refused(opened(body))
+
+
+def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
+    """A notice without a signature can't be believed, but its order can be asked about."""
+    assert opened(UNSIGNED["no signature"]).hint == "ORD20261120000123"
+    assert opened(HOSTILE["no hex"]).hint is None
+
+
+def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
+    """Padding, form and signature fail alike."""
+    seen = set()
+    for body in (*HOSTILE.values(), *UNSIGNED.values()):
+        found = opened(body)
+        told_apart = {"hint", "evidence", "sha256"}
+        seen.add(tuple(getattr(found, field.name) for field in fields(found) if field.name not in told_apart))
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"subChannel": []}, "payModeSpecificData"), ({"subChannel": None}, "payModeSpecificData"),
+        ({"subChannel": [5]}, "payModeSpecificData"), ({"bankDetails": "x"}, "payModeSpecificData"),
+        ({"bankDetails": {"bankTxnId": [1]}}, "payModeSpecificData"), ({"statusCode": None}, "responseDetails"),
+    ],
+)  # fmt: skip
+def test_odd_fields_are_refused_without_a_word(change: dict[str, Any], where: str) -> None:
+    """Fields of a wrong type under the old signature."""
+    assert refused(opened(form(json.dumps(changed(change, where)))))
+
+
+def test_a_null_bank_number_counts_as_empty() -> None:
+    """What the bank has not numbered contributes nothing to the signature."""
+    found = opened(signed(changed({"bankDetails": {"bankTxnId": None}}, "payModeSpecificData")))
+    assert found.genuine
+    assert found.report is not None
+    assert found.report.bank_reference is None
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "kind", "reason"),
+    [
+        ({"statusCode": "OTS9999"}, "responseDetails", "UNKNOWN", "unlisted_answer"),
+        ({"statusCode": "OTS0506"}, "responseDetails", "AUTH", "signature_refused"),
+        ({"txnCurrency": "JPY"}, "payDetails", "UNKNOWN", "other_currency"),
+        ({"amount": "x"}, "payDetails", "UNKNOWN", "bad_amount"),
+        ({"amount": [1]}, "payDetails", "UNKNOWN", "bad_amount"),
+    ],
+)
+def test_genuine_and_not_understood(change: dict[str, Any], where: str, kind: str, reason: str) -> None:
+    """The provider said it, but nobody knows what: unknown, never false."""
+    found = opened(signed(changed(change, where)))
+    assert found.genuine
+    assert (found.kind, found.reason, found.report) == (kind, reason, None)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_refused(body: bytes) -> None:
+    """Nothing that a stranger sends is believed or breaks anything."""
+    assert refused(opened(body))
+    assert refused(opened(b"merchId=317157&encData=" + body.hex().encode()))

@@ -1,0 +1,201 @@
+"""Atom's encryption and signatures: the published values, and nothing but a whole text or nothing."""
+
+from binascii import unhexlify
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.dates import JST
+from console.domain.money import Money
+from console.providers.atom_seal import SealBroken, derived_key, seal, turn_back, unseal
+from console.providers.atom_signing import AmountFormat, from_ist, ist_day, ist_text, same_signature, signature
+from tests.providers.payment_parts import VECTORS, response_key
+
+SEALED, BROKEN, SIGNED = (VECTORS[name] for name in ("ndps_aes", "ndps_aes_bad", "ndps_signature"))
+KEY = bytes(range(32))
+
+
+@pytest.mark.parametrize("vector", SEALED, ids=[v["id"] for v in SEALED])
+def test_sealed_vectors(vector: dict[str, Any]) -> None:
+    """Key and sealed text are the published ones, and back; the key's text is never decoded."""
+    key = derived_key(vector["password"], vector["salt"])
+    assert key.hex() == vector["derived_key_hex"]
+    assert seal(vector["plaintext"], key) == vector["expected_hex"]
+    assert unseal(vector["expected_hex"], key) == vector["plaintext"]
+
+
+@pytest.mark.parametrize("vector", BROKEN, ids=[v["id"] for v in BROKEN])
+def test_broken_vectors(vector: dict[str, Any]) -> None:
+    """The text, or one error that says nothing."""
+    key = derived_key(vector["password"], vector["salt"])
+    if vector["expected"] != "DECRYPT_ERROR":
+        assert unseal(vector["hex"], key) == vector["expected"]
+        return
+    with pytest.raises(SealBroken) as caught:
+        unseal(vector["hex"], key)
+    assert (caught.value.args, str(caught.value)) == ((), "")
+
+
+@given(st.text(max_size=200))
+def test_sealing_and_back(text: str) -> None:
+    """Whatever text goes in comes out, in upper-case hex on the way and read in either case."""
+    sealed = seal(text, KEY)
+    assert sealed == sealed.upper()
+    assert len(sealed) % 32 == 0
+    assert unseal(sealed, KEY) == text == unseal(sealed.lower(), KEY)
+
+
+@given(st.text(max_size=100), st.data())
+def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -> None:
+    """What was changed on the way opens to something else or to nothing."""
+    sealed = bytearray(unhexlify(seal(text, KEY)))
+    place = data.draw(st.integers(0, len(sealed) * 8 - 1))
+    sealed[place // 8] ^= 1 << place % 8
+    try:
+        assert unseal(sealed.hex(), KEY) != text
+    except SealBroken:
+        pass
+
+
+@given(st.text(max_size=100).map(lambda text: seal(text, KEY)), st.data())
+def test_what_is_cut_never_opens_to_the_whole(sealed: str, data: st.DataObject) -> None:
+    """A cut at any place is noticed: at a block's end by the padding, elsewhere by the length."""
+    cut = data.draw(st.integers(0, len(sealed) - 1))
+    try:
+        opened = unseal(sealed[:cut], KEY)
+    except SealBroken:
+        return
+    assert cut % 32 == 0
+    assert opened != unseal(sealed, KEY)
+
+
+@given(st.binary(max_size=64) | st.text(max_size=64))
+def test_garbage_is_never_an_accident(garbage: bytes | str) -> None:
+    """Any bytes or text at all: a text or SealBroken, no other error."""
+    given_text = garbage.hex() if isinstance(garbage, bytes) else garbage
+    try:
+        unseal(given_text, KEY)
+    except SealBroken:
+        pass
+
+
+NO_HEX = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B2360165FE21FA55FD8BE45E\n"]
+
+
+@pytest.mark.parametrize("text", NO_HEX)
+def test_what_is_no_hex(text: str) -> None:
+    """Blanks, prefixes and other digits are no hex."""
+    with pytest.raises(SealBroken):
+        unseal(text, KEY)
+
+
+def test_paddings_that_are_none() -> None:
+    """Every length byte that the padding can't have, and every padding that is not uniform, is refused."""
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import AES
+    from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+    def raw(plain: bytes) -> str:
+        turned = Cipher(AES(KEY), CBC(bytes(range(16)))).encryptor()
+        return (turned.update(plain) + turned.finalize()).hex()
+
+    for length in (0, *range(17, 256)):
+        assert turn_back(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
+    for length in range(2, 17):
+        assert turn_back(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
+    assert turn_back(raw(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
+    assert turn_back(raw(b"\x10" * 16), KEY) == (b"", True)
+
+
+def test_a_key_is_derived_once() -> None:
+    """The slow derivation runs once per key and salt, and what is remembered is bounded."""
+    response_key()
+    before = derived_key.cache_info()
+    for _ in range(5):
+        response_key()
+    after = derived_key.cache_info()
+    assert (after.misses, after.hits) == (before.misses, before.hits + 5)
+    assert after.maxsize is not None
+    assert after.maxsize <= 64
+
+
+def test_threads_do_not_mix_their_texts() -> None:
+    """What is remembered of a key holds nothing of a text."""
+    texts = [f"{number}-" * (number % 50) for number in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda text: unseal(seal(text, KEY), KEY), texts)) == texts
+
+
+def test_salt_and_key_may_differ() -> None:
+    """A salt of its own makes another key."""
+    assert derived_key("A", "B") != derived_key("A", "A")
+
+
+# ---- signatures
+
+
+@pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
+def test_signature_vectors(vector: dict[str, Any]) -> None:
+    """Joined parts and signature are the published ones."""
+    parts = [part["value"] for part in vector["parts"]]
+    assert "".join(parts) == vector["expected_string_to_sign"]
+    made = signature(vector["hash_key"], *parts)
+    assert made == vector["expected_signature"]
+    assert same_signature(made, made.upper())
+
+
+@pytest.mark.parametrize("given_text", [None, "", 5, [], "0" * 128, "Ａ" * 128, "\ud800", True])
+def test_no_signature_is_no_match(given_text: object) -> None:
+    """Missing, short, foreign or of another type: not the same."""
+    assert not same_signature(signature("key", "a"), given_text)
+
+
+# ---- amounts and times
+
+
+@pytest.mark.parametrize(
+    ("minor", "two", "short"),
+    [(15_050, "150.50", "150.5"), (500, "5.00", "5"), (50_000, "500.00", "500"), (1, "0.01", "0.01")],
+)
+def test_amount_formats(minor: int, two: str, short: str) -> None:
+    """One setting says how an amount is written."""
+    money = Money(minor, "INR")
+    assert (AmountFormat.TWO_DECIMALS.text(money), AmountFormat.SHORTEST.text(money)) == (two, short)
+
+
+@pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=[v["id"] for v in VECTORS["ndps_dates"]])
+def test_times_in_india(vector: dict[str, Any]) -> None:
+    """An instant is written as it is in India, read back, and shown in Japan."""
+    at = datetime.fromtimestamp(vector["epoch"], UTC)
+    assert ist_text(at) == vector["merchTxnDate_auth"]
+    assert ist_day(at).isoformat() == vector["merchTxnDate_status"]
+    assert from_ist(vector["merchTxnDate_auth"]) == at
+    assert at.astimezone(JST).isoformat() == vector["jst"]
+
+
+@given(st.integers(-62_135_500_000, 253_402_200_000))
+def test_times_and_back(epoch: int) -> None:
+    """Any second survives the way through India."""
+    at = datetime.fromtimestamp(epoch, UTC)
+    assert from_ist(ist_text(at)) == at
+
+
+NO_TIMES = [
+    None, "", 5, "2026-11-20", "2026-11-20 25:00:00", "2026-02-30 00:00:00", "２０２６-11-20 00:00:00",
+    "0001-01-01 00:00:00",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", NO_TIMES)
+def test_a_time_that_is_none(said: object) -> None:
+    """A time is never guessed."""
+    assert from_ist(said) is None
+
+
+def test_a_day_in_india_is_not_a_day_in_japan() -> None:
+    """Half past midnight in Japan is still yesterday evening in India."""
+    assert ist_day(datetime(2026, 11, 21, 0, 30, tzinfo=JST)) == date(2026, 11, 20)

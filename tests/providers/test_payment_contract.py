@@ -1,0 +1,345 @@
+"""What every payment provider promises, held against both of them over real sockets."""
+
+import socket
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console.domain.clock import TimeScale
+from console.domain.dates import JST
+from console.domain.errors import ConsoleError
+from console.domain.money import Money
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_records import PaymentQuestion, PaymentRequest, RefundOrder
+from console.providers.atom_patience import IMPATIENT, Patience, ask_patiently, passing
+from console.providers.payment_protocol import PaymentReader, PaymentVendor
+from console.providers.protocol import RateGate
+from tests.providers.parts import HandClock, Turns
+from tests.providers.payment_parts import (
+    ATOM_ORDER,
+    ATOM_QUESTION,
+    ATOM_REQUEST,
+    MERCHANT,
+    PAYPAY_ORDER,
+    PAYPAY_QUESTION,
+    PAYPAY_REQUEST,
+    PAYPAY_SECRETS,
+    VECTORS,
+    atom,
+    envelope,
+    paypay,
+    sealed,
+    seals,
+)
+from tests.providers.raw_server import Script, drips, floods, hangs, http, resets, says, sends, serving
+from tests.providers.test_atom_answers import attempt, details
+from tests.providers.test_paypay_answers import PAYMENT, REFUND
+
+
+@dataclass(frozen=True)
+class Case:
+    """A provider under contract: how to open it on a URL, what it is asked, and how it accepts a refund."""
+
+    open: Callable[..., PaymentVendor]
+    request: PaymentRequest
+    question: PaymentQuestion
+    order: RefundOrder
+    accepts: bytes
+    paid: bytes
+    secrets: tuple[str, ...]
+
+
+ATOM_ACCEPTS = {
+    "payInstrument": {
+        "payDetails": {
+            "atomTxnId": 11000000615892, "totalRefundAmount": 150.50,
+            "prodDetails": [{"prodRefundId": ATOM_ORDER.key, "prodStatusCode": "OTS0000", "refundTxnId": 1519,
+                             "prodRefundAmount": 150.50}],
+        },
+        **details("OTS0000"),
+    }
+}  # fmt: skip
+CASES = {
+    "paypay": Case(
+        paypay, PAYPAY_REQUEST, PAYPAY_QUESTION, PAYPAY_ORDER,
+        http(200, envelope("SUCCESS", REFUND)), http(200, envelope("SUCCESS", PAYMENT)), PAYPAY_SECRETS,
+    ),
+    "atom": Case(
+        atom, ATOM_REQUEST, ATOM_QUESTION, ATOM_ORDER,
+        http(200, sealed(ATOM_ACCEPTS)), http(200, sealed({"payInstrument": [attempt()]})), MERCHANT.secrets,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(params=list(CASES))
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
+
+
+def calls(case: Case, vendor: PaymentVendor) -> Mapping[str, Callable[[], Outcome[Any]]]:
+    """Every call of a provider; the first two are reads."""
+    return {
+        "payment": lambda: vendor.payment(case.question),
+        "refund status": lambda: vendor.refund_status(case.order),
+        "start": lambda: vendor.start(case.request),
+        "refund": lambda: vendor.refund(case.order),
+        "cancel": lambda: vendor.cancel(case.question),
+    }
+
+
+READS = ("payment", "refund status")
+
+
+def asked(case: Case, vendor: PaymentVendor) -> dict[str, Outcome[Any]]:
+    every = calls(case, vendor)
+    return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.cancels}
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def test_a_refund_is_one_request(case: Case) -> None:
+    """Accepted: not done, known by a number, one request, after one turn was waited for."""
+    gate = Turns()
+    with serving(sends(case.accepts)) as server:
+        outcome = case.open(server.url, gate=gate).refund(case.order)
+        assert (outcome.kind, outcome.sent, outcome.status) == (OutcomeClass.PENDING, Sent.YES, 200)
+        assert outcome.found is not None
+        assert outcome.found.key == case.order.key
+        assert outcome.found.provider_refund_id
+        assert (len(server.requests), gate.taken) == (1, 1)
+
+
+FAULTS: dict[str, Callable[[bytes], Script]] = {
+    "closed": lambda _: sends(b""),
+    "reset": lambda _: resets(),
+    "reset in the headers": lambda good: resets(good[:20]),
+    "reset in the body": lambda good: resets(good[:-3]),
+    "cut": lambda good: sends(good[:-3]),
+    "no HTTP": lambda _: sends(b"\0\1\2\3\r\n\r\n"),
+    "HTML": lambda _: says(200, "<html>OK</html>"),
+    "redirect": lambda _: says(302, b"", {"Location": "http://127.0.0.1:1/"}),
+    "cut in an open-ended body": lambda good: sends(b"HTTP/1.1 200 OK\r\n\r\n" + good.partition(b"\r\n\r\n")[2][:-9]),
+    "giant": lambda _: floods(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n", 50_000_000),
+    "empty": lambda _: says(200, b""),
+    "500": lambda _: says(500, b""),
+    "408": lambda _: says(408, b""),
+    "425": lambda _: says(425, b""),
+    "404 in HTML": lambda _: says(404, "<html>"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_no_fault_is_taken_for_an_answer(case: Case, fault: Callable[[bytes], Script]) -> None:
+    """Whatever breaks after sending is UNKNOWN for every call, an outcome and no exception, and is sent once."""
+    with serving(fault(case.accepts)) as server:
+        outcomes = asked(case, case.open(server.url))
+        assert {outcome.kind for outcome in outcomes.values()} == {OutcomeClass.UNKNOWN}
+        assert Sent.NO not in {outcome.sent for outcome in outcomes.values()}
+        assert server.connections == len(outcomes)
+
+
+def test_never_sent_is_definite_for_what_has_an_effect_and_nothing_for_a_read(case: Case) -> None:
+    """Nobody listens: certainly nothing moved; but a question that was not asked has taught nothing."""
+    for name, outcome in asked(case, case.open(f"http://127.0.0.1:{closed_port()}")).items():
+        expected = OutcomeClass.UNKNOWN if name in READS else OutcomeClass.FAILED_DEFINITE
+        assert (name, outcome.kind, outcome.reason, outcome.sent) == (name, expected, "not_connected", Sent.NO)
+
+
+class ShutGate:
+    """A gate whose store is out of reach."""
+
+    def wait_turn(self) -> None:
+        raise ConsoleError("database_locked")
+
+
+def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
+    """What goes wrong before sending is told as such."""
+    gate: RateGate = ShutGate()
+    with serving(sends(case.accepts)) as server:
+        outcome = case.open(server.url, gate=gate).refund(case.order)
+        assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "database_locked")
+        assert outcome.sent is Sent.NO
+        assert server.connections == 0
+
+
+def test_reads_move_nothing(case: Case) -> None:
+    """The reading half has no way to move money, and reads as the whole does."""
+    with serving(sends(case.paid)) as server:
+        reader: PaymentReader = case.open(server.url).reader()
+        assert not [name for name in ("start", "refund", "cancel", "delete_code") if hasattr(reader, name)]
+        outcome = reader.payment(case.question)
+    assert outcome.kind is OutcomeClass.SUCCEEDED
+    assert outcome.found is not None
+    assert outcome.found.bookable
+
+
+def test_silence_and_drips_end(case: Case) -> None:
+    """An answer that never ends leaves UNKNOWN within the scaled budget."""
+    for script in (hangs(), drips(case.accepts, 0.02)):
+        with serving(script) as server:
+            outcome = case.open(server.url, scale=200).refund(case.order)
+        assert outcome.kind is OutcomeClass.UNKNOWN
+        assert outcome.reason in ("read_timeout", "budget_spent")
+
+
+def test_secrets_stay_out_of_reprs_and_evidence(case: Case) -> None:
+    """Neither the provider nor an outcome shows what it signs in with."""
+    with serving(says(500, "echo: " + " ".join(case.secrets))) as server:
+        vendor = case.open(server.url)
+        seen = repr(vendor) + repr(asked(case, vendor))
+    assert "echo: " in seen
+    assert not [secret for secret in case.secrets if secret in seen]
+
+
+BAD_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a" * 65, "a%2Fb", "a#b"]
+
+
+@pytest.mark.parametrize("bad", BAD_IDS)
+def test_ids_that_can_be_none_are_not_sent(case: Case, bad: str) -> None:
+    """No path and no message is built from what can't be an id."""
+    order = replace(case.order, key=bad)
+    with serving(sends(case.accepts)) as server:
+        vendor = case.open(server.url)
+        outcomes = {
+            "refund status": vendor.refund_status(order),
+            "payment": vendor.payment(replace(case.question, merchant_payment_id=bad)),
+            "refund": vendor.refund(order),
+            "refund 2": vendor.refund(replace(case.order, provider_payment_id=bad)),
+            "start": vendor.start(replace(case.request, merchant_payment_id=bad)),
+        }
+        assert server.connections == 0
+    for name, outcome in outcomes.items():
+        expected = OutcomeClass.UNKNOWN if name in READS else OutcomeClass.FAILED_DEFINITE
+        assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", Sent.NO)
+
+
+def test_sums_that_cannot_be_are_not_sent(case: Case) -> None:
+    """Nothing, and another currency, is neither asked for nor given back."""
+    currency = case.order.amount.currency
+    foreign = {"JPY": "INR", "INR": "JPY"}[currency]
+    with serving(sends(case.accepts)) as server:
+        vendor = case.open(server.url)
+        for amount in (Money(0, currency), Money(100, foreign)):
+            for outcome in (
+                vendor.refund(replace(case.order, amount=amount)),
+                vendor.start(replace(case.request, amount=amount)),
+            ):
+                assert (outcome.kind, outcome.reason) == (OutcomeClass.FAILED_DEFINITE, "bad_amount")
+        assert server.connections == 0
+
+
+def test_paypay_moves_eleven_digits_at_most() -> None:
+    """A sum that PayPay can't write is not sent."""
+    with serving(says(200)) as server:
+        outcome = paypay(server.url).refund(replace(PAYPAY_ORDER, amount=Money(10**11, "JPY")))
+        assert (outcome.reason, server.connections) == ("bad_amount", 0)
+
+
+def test_atom_asks_by_sum_and_day() -> None:
+    """Without either the question can't be put; the day is India's."""
+    with serving(says(500)) as server:
+        vendor = atom(server.url)
+        for lacking in (replace(ATOM_QUESTION, amount=None), replace(ATOM_QUESTION, day=None)):
+            outcome = vendor.payment(lacking)
+            assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "amount_and_day_needed")
+        assert server.connections == 0
+        begun = datetime(2026, 11, 21, 1, 0, tzinfo=JST)
+        vendor.payment(replace(ATOM_QUESTION, day=None, begun_at=begun))
+        vendor.payment(ATOM_QUESTION)
+        assert server.bodies()[0] == server.bodies()[1]
+
+
+def test_capabilities() -> None:
+    """What services ask instead of a name."""
+    first, second = paypay("http://127.0.0.1:1").capabilities, atom("http://127.0.0.1:1").capabilities
+    assert (first.keeps_keys, second.keeps_keys) == (True, False)
+    assert (first.not_found is not None, second.not_found is not None) == (True, False)
+    assert (first.refund_window_days, second.refund_window_days) == (365, None)
+    assert (first.cancels, second.cancels) == (True, False)
+    outcome = atom("http://127.0.0.1:1").cancel(ATOM_QUESTION)
+    assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, "not_supported", Sent.NO)
+
+
+WINDOWS = VECTORS["paypay_windows"]
+
+
+@pytest.mark.parametrize("vector", WINDOWS, ids=[v["id"] for v in WINDOWS])
+def test_windows(vector: dict[str, Any]) -> None:
+    """The last second of cancelling and of refunding, in Japanese days."""
+    vendor = paypay("http://127.0.0.1:1")
+    paid_at = datetime.fromisoformat(vector["paid_at"])
+    assert paid_at == datetime.fromtimestamp(vector["paid_at_epoch"], UTC)
+    assert vendor.cancel_until(paid_at) == datetime.fromisoformat(vector["cancel_last_second"])
+    assert vendor.refund_until(paid_at) == datetime.fromisoformat(vector["refund_last_second"])
+    other = atom("http://127.0.0.1:1")
+    assert (other.cancel_until(paid_at), other.refund_until(paid_at)) == (None, None)
+
+
+# ---- asking again
+
+
+class PatientClock(HandClock):
+    """A clock on which waiting takes no time, and is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return sum(self.slept)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+def test_reads_are_asked_again_after_the_providers_troubles() -> None:
+    """A read that met a passing trouble is asked a few times; a refund never, whatever it met."""
+    patient = Patience(first_pause=0.01)
+    trouble = seals({"payInstrument": details("OTS0951")})
+    with serving(trouble, says(503), sends(CASES["atom"].paid)) as server:
+        assert atom(server.url, patience=patient).payment(ATOM_QUESTION).kind is OutcomeClass.SUCCEEDED
+        assert server.connections == 3
+    with serving(trouble) as server:
+        vendor = atom(server.url, patience=patient)
+        assert vendor.refund_status(ATOM_ORDER).kind is OutcomeClass.UNKNOWN
+        assert server.connections == 3
+        assert vendor.refund(ATOM_ORDER).kind is OutcomeClass.UNKNOWN
+        assert vendor.start(ATOM_REQUEST).kind is OutcomeClass.UNKNOWN
+        assert server.connections == 5
+
+
+@pytest.mark.parametrize("code", ["OTS0506", "OTS0401", "OTS0510", "OTS9999", "OTS0551", "OTS0600"])
+def test_answers_are_not_asked_for_again(code: str) -> None:
+    """A refusal, a state and a question that was wrong stay the same however often one asks."""
+    with serving(seals({"payInstrument": details(code)})) as server:
+        atom(server.url, patience=Patience(first_pause=0.01)).payment(ATOM_QUESTION)
+        assert server.connections == 1
+
+
+def test_pauses_double_and_end() -> None:
+    """2, 4, 8 … up to 60 seconds, a quarter less by chance; all within the limit, scaled like every wait."""
+    assert [Patience().pause(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
+    assert Patience().pause(2, 0.0) == 3.0
+    troubled: Outcome[None] = Outcome(OutcomeClass.UNKNOWN, "provider_error", Sent.YES)
+    assert passing(troubled)
+    asked: list[int] = []
+
+    def ask() -> Outcome[None]:
+        asked.append(1)
+        return troubled
+
+    clock = PatientClock()
+    ask_patiently(ask, Patience(tries=50), clock, TimeScale(10))
+    assert sum(clock.slept) <= 2.0
+    assert len(asked) == len(clock.slept) + 1
+    assert statistics.mean(clock.slept) < 2.0
+    asked.clear()
+    ask_patiently(ask, IMPATIENT, clock, TimeScale())
+    assert len(asked) == 1

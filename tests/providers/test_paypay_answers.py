@@ -1,0 +1,431 @@
+"""Every row of PayPay's tables, and every way in which an answer is not the one that was asked for."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console.domain.money import Money
+from console.domain.outcomes import Outcome
+from console.domain.outcomes import OutcomeClass as Kind
+from console.domain.payment_records import PaymentQuestion, PaymentReport, PaymentState, RefundReport, RefundState
+from console.providers.paypay_answers import judge, read_nothing, read_payment, read_refund, read_started
+from console.providers.paypay_codes import COMMON, OWN, PAYMENT_STATES, READS, REFUND_STATES, Call
+from console.wording import catalogue
+from tests.providers.payment_parts import (
+    PAYPAY_ORDER,
+    PAYPAY_QUESTION,
+    PAYPAY_REQUEST,
+    VECTORS,
+    YEN,
+    answer,
+    effect,
+    envelope,
+    got,
+    paypay,
+)
+from tests.providers.raw_server import says, serving
+
+ANSWERS = [v for v in VECTORS["classify_http"] if v["provider"] == "paypay"]
+STATES = [v for v in VECTORS["states"] if v["domain"].startswith("paypay")]
+ORDER, PAID = PAYPAY_ORDER, "04212345678901234567"
+READERS: dict[Call, Callable[[Any], Any]] = {
+    Call.CREATE_CODE: read_started(PAYPAY_REQUEST),
+    Call.DELETE_CODE: read_nothing,
+    Call.PAYMENT: read_payment(PAYPAY_QUESTION),
+    Call.CANCEL: read_nothing,
+    Call.REFUND: read_refund(ORDER),
+    Call.REFUND_STATUS: read_refund(ORDER),
+}
+PAYMENT: dict[str, Any] = {
+    "paymentId": PAID, "status": "COMPLETED", "acceptedAt": 1795161670, "refunds": None, "captures": None,
+    "merchantPaymentId": "ORD-20261120-000123", "amount": {"amount": 3300, "currency": "JPY"},
+    "requestedAt": 1795161600, "paymentMethods": [{"amount": {"amount": 3300, "currency": "JPY"}, "type": "WALLET"}],
+}  # fmt: skip
+REFUND: dict[str, Any] = {
+    "status": "CREATED", "acceptedAt": 1795161601, "merchantRefundId": ORDER.key, "paymentId": PAID,
+    "amount": {"amount": 3300, "currency": "JPY"}, "requestedAt": 1795161600, "reason": "注文キャンセルのため",
+}  # fmt: skip
+CODE: dict[str, Any] = {
+    "codeId": "04-0aBcDeFgHiJkLmNo", "url": "https://qr.paypay.ne.jp/28180104xyz",
+    "deeplink": "paypay://payment?link_key=xyz", "expiryDate": 1795161900,
+    "merchantPaymentId": "ORD-20261120-000123", "amount": {"amount": 3300, "currency": "JPY"},
+    "codeType": "ORDER_QR", "requestedAt": 1795161600, "isAuthorization": False,
+}  # fmt: skip
+
+
+def told(call: Call, status: int, body: object = b"") -> Outcome[Any]:
+    return judge(call, READERS[call])(answer(status, body))
+
+
+# ---- published answers
+
+
+@pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
+def test_vectors(vector: dict[str, Any]) -> None:
+    """Every published answer gets its class over real HTTP, and its effect follows from it."""
+    call = vector["call"]
+    with serving(says(vector["http_status"], vector["body"])) as server:
+        vendor = paypay(server.url)
+        if call.startswith("GET"):
+            read = vendor.refund_status(ORDER) if "refunds" in call else vendor.payment(PAYPAY_QUESTION)
+            assert read.kind == vector["expected_class"]
+        else:
+            acted = vendor.refund(ORDER) if call.startswith("POST") else vendor.cancel(PAYPAY_QUESTION)
+            assert (acted.kind, effect(acted.kind)) == (vector["expected_class"], vector["effect"])
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
+def test_states(vector: dict[str, Any]) -> None:
+    """Every published state has its business word, whether it is final, and its label."""
+    word = vector["provider_state"]
+    if vector["domain"] == "paypay-payment":
+        row = PAYMENT_STATES[word]
+        assert (row.state, row.final) == (vector["business_state"], vector["final"])
+    else:
+        state = REFUND_STATES[word][1]
+        assert (state, state is RefundState.COMPLETED) == (vector["business_state"], vector["final"])
+    assert catalogue("ja")[f"provider_state.{vector['domain']}.{word}"] == vector["label_ja"]
+
+
+# ---- the tables, row by row
+
+F, U, N, A, L, P = (
+    Kind.FAILED_DEFINITE, Kind.UNKNOWN, Kind.NOT_FOUND, Kind.AUTH, Kind.RATE_LIMITED, Kind.PENDING,
+)  # fmt: skip
+COMMON_ROWS: list[tuple[int, str, Kind, Kind]] = [
+    (202, "REQUEST_ACCEPTED", P, U),
+    (400, "INVALID_REQUEST_PARAMS", F, U),
+    (400, "MISSING_REQUEST_PARAMS", F, U),
+    (400, "INVALID_PARAMS", F, U),
+    (401, "UNAUTHORIZED", A, A),
+    (401, "OP_OUT_OF_SCOPE", A, A),
+    (404, "OPA_CLIENT_NOT_FOUND", A, A),
+    (429, "RATE_LIMIT", L, L),
+    (500, "SERVICE_ERROR", U, U),
+    (500, "INTERNAL_SERVER_ERROR", U, U),
+    (500, "TRANSACTION_FAILED", F, U),
+    (503, "MAINTENANCE_MODE", U, U),
+]
+OWN_ROWS: list[tuple[Call, int, str, Kind]] = [
+    (Call.REFUND, 400, "UNACCEPTABLE_OP", F),
+    (Call.REFUND, 400, "CANCELED_USER", F),
+    (Call.REFUND, 400, "THROTTLED_MULTIPLE_REFUND_REJECTED", L),
+    (Call.REFUND, 400, "REFUND_LIMIT_EXCEEDED", F),
+    (Call.REFUND, 400, "REFUND_WINDOW_EXCEED", F),
+    (Call.REFUND, 400, "ORDER_NO_LONGER_AVAILABLE", F),
+    (Call.REFUND, 401, "USER_STATE_IS_NOT_ACTIVE", F),
+    (Call.REFUND, 403, "MERCHANT_MULTIPLE_REFUND_REJECTED", F),
+    (Call.REFUND, 404, "RESOURCE_NOT_FOUND", F),
+    (Call.REFUND, 404, "NO_SUCH_REFUND_ORDER", F),
+    (Call.REFUND_STATUS, 404, "NO_SUCH_REFUND_ORDER", N),
+    (Call.REFUND_STATUS, 400, "ORDER_NO_LONGER_AVAILABLE", U),
+    (Call.PAYMENT, 400, "DYNAMIC_QR_PAYMENT_NOT_FOUND", N),
+    (Call.PAYMENT, 400, "DYNAMIC_QR_BAD_REQUEST", U),
+    (Call.PAYMENT, 400, "ORDER_NO_LONGER_AVAILABLE", U),
+    (Call.CANCEL, 400, "ORDER_NOT_REVERSIBLE", F),
+    (Call.CANCEL, 400, "ORDER_NO_LONGER_AVAILABLE", F),
+    (Call.CREATE_CODE, 400, "DUPLICATE_DYNAMIC_QR_REQUEST", U),
+    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_UNSUPPORTED_MERCHANT", F),
+    (Call.CREATE_CODE, 400, "PRE_AUTH_CAPTURE_INVALID_EXPIRY_DATE", F),
+    (Call.CREATE_CODE, 400, "DYNAMIC_QR_BAD_REQUEST", F),
+    (Call.DELETE_CODE, 400, "DYNAMIC_QR_ALREADY_PAID", F),
+    (Call.DELETE_CODE, 404, "DYNAMIC_QR_NOT_FOUND", F),
+]
+
+
+def test_the_rows_below_are_all_rows() -> None:
+    """No row of the table goes untested."""
+    assert {row[:3] for row in OWN_ROWS} == set(OWN)
+    assert {row[:2] for row in COMMON_ROWS} == set(COMMON)
+
+
+@pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
+def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
+    """A refusal is definite for what has an effect; a question that was refused has taught nothing."""
+    status, code, acts, reads = row
+    for call in Call:
+        outcome = told(call, status, envelope(code))
+        assert (outcome.kind, outcome.status) == (reads if call in READS else acts, status)
+
+
+@pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])
+def test_own_rows(row: tuple[Call, int, str, Kind]) -> None:
+    """Each row: its class; under another status the same code is unlisted."""
+    call, status, code, kind = row
+    assert told(call, status, envelope(code)).kind is kind
+    assert told(call, 418, envelope(code)).kind is Kind.UNKNOWN
+
+
+STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 512), 599)
+
+
+@pytest.mark.parametrize("call", Call)
+def test_nothing_unlisted_is_taken_for_anything(call: Call) -> None:
+    """An unlisted code, and any answer without a readable one, is UNKNOWN; a code-less 404 is no "not found"."""
+    codeless = (b"", b"<html>", b"null", b'{"resultInfo":null}', b'{"resultInfo":{"code":5}}')
+    assert {told(call, status, body).kind for status in STATUSES for body in codeless} == {Kind.UNKNOWN}
+    kinds = {status: told(call, status, envelope("SOMETHING_NEW")).kind for status in STATUSES}
+    settled = {status for status, kind in kinds.items() if kind is not Kind.UNKNOWN}
+    assert settled == ({404} if call is Call.PAYMENT else set())
+    assert kinds[404] is (Kind.NOT_FOUND if call is Call.PAYMENT else Kind.UNKNOWN)
+
+
+@pytest.mark.parametrize("call", Call)
+def test_success_counts_only_under_its_status(call: Call) -> None:
+    """The word SUCCESS under another status is no success."""
+    data = {Call.PAYMENT: PAYMENT, Call.CREATE_CODE: CODE}.get(call, REFUND)
+    for status in (100, 202, 203, 204, 206, 302, 400, 401, 404, 500):
+        assert told(call, status, envelope("SUCCESS", data)).kind in (Kind.UNKNOWN, Kind.NOT_FOUND)
+
+
+# ---- refunds
+
+
+@pytest.mark.parametrize("call", [Call.REFUND, Call.REFUND_STATUS])
+@pytest.mark.parametrize(
+    ("state", "kind", "business"),
+    [
+        ("CREATED", P, RefundState.SUBMITTED),
+        ("REFUND_FAILED", P, RefundState.SUBMITTED),
+        ("REFUNDED", Kind.SUCCEEDED, RefundState.COMPLETED),
+    ],
+)
+def test_refund_states(call: Call, state: str, kind: Kind, business: RefundState) -> None:
+    """Accepted is not done, and a refund that PayPay tries again has not failed."""
+    outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state}))
+    accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
+    assert outcome.kind is kind
+    assert outcome.found == RefundReport(ORDER.key, ORDER.key, state, business, YEN, PAID, accepted)
+
+
+WRONG_AMOUNTS: dict[str, tuple[object, str]] = {
+    "another": ({"amount": 3299, "currency": "JPY"}, "other_amount"),
+    "dollars": ({"amount": 3300, "currency": "USD"}, "other_currency"),
+    "no currency": ({"amount": 3300}, "other_currency"),
+    "float": ({"amount": 3300.0, "currency": "JPY"}, "bad_amount"),
+    "exponent": ({"amount": 3.3e3, "currency": "JPY"}, "bad_amount"),
+    "text": ({"amount": "3300", "currency": "JPY"}, "bad_amount"),
+    "true": ({"amount": True, "currency": "JPY"}, "bad_amount"),
+    "negative": ({"amount": -3300, "currency": "JPY"}, "bad_amount"),
+    "12 digits": ({"amount": 100_000_000_000, "currency": "JPY"}, "bad_amount"),
+    "bare": (3300, "bad_amount"),
+    "list": ([], "bad_amount"),
+}
+WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
+    **{f"amount: {name}": ({"amount": said}, why) for name, (said, why) in WRONG_AMOUNTS.items()},
+    "no amount": ({"amount": None}, "bad_amount"),
+    "other key": ({"merchantRefundId": "RFD-OTHER"}, "other_id"),
+    "no key": ({"merchantRefundId": None}, "no_id"),
+    "key as number": ({"merchantRefundId": 5}, "bad_id"),
+    "other payment": ({"paymentId": "0421"}, "other_payment"),
+    "no payment": ({"paymentId": None}, "no_id"),
+    "payment as number": ({"paymentId": 4212345678901234567}, "bad_id"),
+    "new state": ({"status": "SOMETHING_NEW"}, "unlisted_state"),
+    "state in small letters": ({"status": "refunded"}, "unlisted_state"),
+    "no state": ({"status": None}, "unlisted_state"),
+    "state as list": ({"status": ["REFUNDED"]}, "unlisted_state"),
+}
+
+
+@pytest.mark.parametrize("call", [Call.REFUND, Call.REFUND_STATUS])
+@pytest.mark.parametrize("state", ["CREATED", "REFUNDED"])
+@pytest.mark.parametrize(("change", "why"), WRONG_REFUNDS.values(), ids=WRONG_REFUNDS)
+def test_a_refund_that_is_not_ours(call: Call, state: str, change: dict[str, object], why: str) -> None:
+    """Key, payment, sum and currency come back as they were sent, or nobody knows."""
+    outcome = told(call, 200, envelope("SUCCESS", REFUND | {"status": state} | change))
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
+    assert (outcome.found is not None) == (why == "other_amount")
+
+
+UNREADABLE = {
+    "empty": b"",
+    "HTML": b"<html>OK</html>",
+    "null": b"null",
+    "list": b"[]",
+    "no data": b'{"resultInfo":{"code":"SUCCESS"}}',
+    "data as list": b'{"resultInfo":{"code":"SUCCESS"},"data":[]}',
+    "cut": json.dumps(envelope("SUCCESS", REFUND)).encode()[:-5],
+    "code twice": b'{"resultInfo":{"code":"X","code":"SUCCESS"},"data":{}}',
+    "NaN": b'{"resultInfo":{"code":"SUCCESS"},"data":NaN}',
+    "not UTF-8": '{"resultInfo":{"code":"SUCCESS","message":"成功"}}'.encode("shift-jis"),
+    "nested": b'{"a":' * 100_000,
+    "strange code": b'{"resultInfo":{"code":"SUCCESS\\n"},"data":{}}',
+}
+
+
+@pytest.mark.parametrize("call", [Call.REFUND, Call.REFUND_STATUS, Call.PAYMENT, Call.CREATE_CODE])
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_unreadable_is_unknown(call: Call, body: bytes) -> None:
+    """What can't be read in exactly one way answers nothing."""
+    outcome = told(call, 200, body)
+    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "unreadable", None)
+
+
+# ---- payments
+
+
+def payment(change: dict[str, object], question: PaymentQuestion = PAYPAY_QUESTION) -> Outcome[PaymentReport]:
+    return judge(Call.PAYMENT, read_payment(question))(answer(200, envelope("SUCCESS", PAYMENT | change)))
+
+
+def test_a_payment_as_it_is_told() -> None:
+    """Everything that staff compare is read: ids, state, sum, time, way of paying, refunds."""
+    outcome = payment({"refunds": {"data": [REFUND | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
+    assert outcome.kind is Kind.SUCCEEDED
+    assert outcome.found == PaymentReport(
+        "ORD-20261120-000123", PAID, "REFUNDED", PaymentState.PAYMENT_SUCCESS, True, YEN, YEN,
+        paid_at=datetime(2026, 11, 20, 8, 1, 10, tzinfo=UTC), method="WALLET",
+        refunds=(RefundReport(ORDER.key, ORDER.key, "REFUNDED", RefundState.COMPLETED, YEN, PAID,
+                              datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)),),
+    )  # fmt: skip
+    assert outcome.found.bookable
+
+
+@pytest.mark.parametrize("state", PAYMENT_STATES)
+def test_payment_states(state: str) -> None:
+    """Each state: paid, not yet, or failed."""
+    kinds = {"COMPLETED": Kind.SUCCEEDED, "REFUNDED": Kind.SUCCEEDED, "FAILED": F, "CANCELED": F, "EXPIRED": F}
+    assert payment({"status": state}).kind is kinds.get(state, P)
+
+
+def test_an_unpaid_code_has_no_ids() -> None:
+    """An unpaid code, expired or not, is not paid yet; 0 is no time."""
+    outcome = told(Call.PAYMENT, 200, envelope("SUCCESS", {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}))
+    assert outcome.kind is P
+    assert outcome.found is not None
+    assert (outcome.found.paid_at, outcome.found.amount, outcome.found.bookable) == (None, None, False)
+
+
+def test_what_is_not_said_is_missing_not_invented() -> None:
+    """A success without id or sum is a success that can't be booked."""
+    unsaid = ("paymentId", "merchantPaymentId", "amount", "acceptedAt", "paymentMethods")
+    outcome = payment(dict.fromkeys(unsaid))
+    assert outcome.kind is Kind.SUCCEEDED
+    assert outcome.found is not None
+    assert not outcome.found.bookable
+
+
+WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
+    **{f"amount: {name}": ({"amount": said}, why) for name, (said, why) in WRONG_AMOUNTS.items()},
+    "other order": ({"merchantPaymentId": "ORD-OTHER"}, "other_id"),
+    "order as number": ({"merchantPaymentId": 5}, "other_id"),
+    "payment as number": ({"paymentId": 5}, "bad_id"),
+    "payment with blanks": ({"paymentId": "04 21"}, "bad_id"),
+    "endless payment": ({"paymentId": "0" * 65}, "bad_id"),
+    "new state": ({"status": "PAID"}, "unlisted_state"),
+}
+
+
+@pytest.mark.parametrize(("change", "why"), WRONG_PAYMENTS.values(), ids=WRONG_PAYMENTS)
+def test_a_payment_that_is_not_the_one_asked_for(change: dict[str, object], why: str) -> None:
+    """Another order, another sum or another currency is never a success; another sum can be compared."""
+    outcome = payment(change)
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
+    assert (outcome.found is not None) == (why == "other_amount")
+
+
+def test_a_known_payment_keeps_its_id() -> None:
+    """Once captured, a payment is known by the provider's id too."""
+    assert payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
+    outcome = payment({}, replace(PAYPAY_QUESTION, provider_payment_id="0499"))
+    assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_payment")
+
+
+def test_without_a_sum_of_ours_the_sum_is_read() -> None:
+    """An import asks without knowing the sum."""
+    outcome = payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
+    assert outcome.found is not None
+    assert outcome.found.amount == Money(1, "JPY")
+
+
+@pytest.mark.parametrize(
+    "refunds", [{"data": [REFUND | {"status": "?"}]}, {"data": {}}, [], "none", {"data": [None]}]
+)
+def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object) -> None:
+    """An unreadable list of refunds is not an empty one."""
+    found = payment({"refunds": refunds}).found
+    assert found is not None
+    assert found.refunds is None
+
+
+@pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}])
+def test_no_refunds(refunds: object) -> None:
+    """None at all is none."""
+    found = payment({"refunds": refunds}).found
+    assert found is not None
+    assert found.refunds == ()
+
+
+@pytest.mark.parametrize("said", [-5, 10**18, 1795161670.5, "1795161670", True, [1]])
+def test_a_time_that_is_none(said: object) -> None:
+    """A time is seconds since 1970, or it was not said."""
+    found = payment({"acceptedAt": said}).found
+    assert found is not None
+    assert found.paid_at is None
+
+
+# ---- codes
+
+
+def test_a_code_as_it_is_told() -> None:
+    """The code, its links, and when it ends."""
+    outcome = told(Call.CREATE_CODE, 201, envelope("SUCCESS", CODE))
+    assert outcome.kind is Kind.SUCCEEDED
+    assert (got(outcome).handle, got(outcome).url) == (CODE["codeId"], CODE["url"])
+    assert got(outcome).expires_at == datetime(2026, 11, 20, 8, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"merchantPaymentId": "ORD-OTHER"}, "other_id"),
+        ({"merchantPaymentId": None}, "no_id"),
+        ({"amount": {"amount": 1, "currency": "JPY"}}, "other_amount"),
+        ({"amount": None}, "bad_amount"),
+        ({"codeId": None}, "no_id"),
+        ({"codeId": "a b"}, "bad_id"),
+    ],
+)
+def test_a_code_for_something_else(change: dict[str, object], why: str) -> None:
+    """A code that asks the payer for another sum or order is not handed on."""
+    outcome = told(Call.CREATE_CODE, 201, envelope("SUCCESS", CODE | change))
+    assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
+
+
+LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "https://" + "x" * 3_000]
+
+
+@pytest.mark.parametrize("url", LINKS)
+def test_a_link_that_is_none(url: object) -> None:
+    """A strange link is left out; the code stands."""
+    assert got(told(Call.CREATE_CODE, 201, envelope("SUCCESS", CODE | {"url": url}))).url is None
+
+
+def test_a_deleted_code_needs_no_data() -> None:
+    """Deleting answers with nothing but its code."""
+    assert told(Call.DELETE_CODE, 200, envelope("SUCCESS")).kind is Kind.SUCCEEDED
+
+
+# ---- evidence
+
+
+def test_evidence_is_the_answer_with_its_number() -> None:
+    """The result stays readable, under the number that PayPay's support asks for."""
+    outcome = told(Call.REFUND, 400, envelope("UNACCEPTABLE_OP"))
+    assert outcome.evidence.startswith("X-REQUEST-ID: REQ-1\n")
+    assert '"code": "UNACCEPTABLE_OP"' in outcome.evidence
+    assert len(outcome.sha256) == 64
+
+
+def test_evidence_over_the_wire_keeps_the_code_and_no_key() -> None:
+    """Keys that are echoed are gone; the code, which elsewhere names a grant, is kept."""
+    body = envelope("UNACCEPTABLE_OP") | {"echo": "a_dGVzdA_sample Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd="}
+    with serving(says(400, body, {"X-REQUEST-ID": "bad id!"})) as server:
+        outcome = paypay(server.url).refund(ORDER)
+    assert "UNACCEPTABLE_OP" in outcome.evidence
+    assert not [word for word in ("a_dGVzdA", "Zk3s5", "bad id!") if word in outcome.evidence]

@@ -1,0 +1,110 @@
+"""PayPay's signature, letter for letter, and what leaves with it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from console.domain.clock import TimeScale
+from console.providers.paypay import PayPayConfig, open_paypay
+from console.providers.paypay_signing import PayPayKey, authorization, body_hash, string_to_sign
+from tests.providers.parts import CLOCK, Turns
+from tests.providers.payment_parts import (
+    PAYPAY_ORDER,
+    PAYPAY_QUESTION,
+    PAYPAY_REQUEST,
+    PAYPAY_SECRETS,
+    VECTORS,
+    paypay,
+)
+from tests.providers.raw_server import RawServer, says, serving
+
+SIGNED = VECTORS["paypay_hmac"]
+
+
+@pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
+def test_vectors(vector: dict[str, Any]) -> None:
+    """Hash, string to sign, mac and header are the published ones; the query is not signed."""
+    body = vector["body"].encode() if vector["body"] else None
+    kind = vector["content_type_header"] or "empty"
+    hashed = body_hash(kind, body)
+    parts = (vector["method"], vector["path"], vector["nonce"], vector["epoch"])
+    header = authorization(
+        PayPayKey(vector["api_key"], vector["api_secret"]), vector["method"], vector["path"],
+        nonce=vector["nonce"], epoch=vector["epoch"], content_type=vector["content_type_header"], body=body,
+    )  # fmt: skip
+    assert hashed == vector["expected_body_hash"]
+    assert string_to_sign(*parts, kind, hashed) == vector["expected_string_to_sign"]
+    assert header == vector["expected_authorization"]
+    assert header.split(":")[2] == vector["expected_mac"]
+
+
+def signed_as_sent(server: RawServer, index: int) -> bool:
+    """Whether the header of a request fits the very bytes that came with it."""
+    method, _, rest = server.requests[index].decode("utf-8", "replace").partition(" ")
+    path = rest.split(" ")[0].partition("?")[0]
+    header = server.header(index, "Authorization") or ""
+    _, _, _, nonce, epoch, _ = header.split(":")
+    return header == authorization(
+        PayPayKey(*PAYPAY_SECRETS), method, path, nonce=nonce, epoch=int(epoch),
+        content_type=server.header(index, "Content-Type"), body=server.bodies()[index] or None,
+    )  # fmt: skip
+
+
+def test_every_call_is_signed_as_it_is_sent() -> None:
+    """Signature and request are one: method, path, content type and the bytes of the body."""
+    with serving(says(500)) as server:
+        vendor = paypay(server.url)
+        vendor.start(PAYPAY_REQUEST)
+        vendor.payment(PAYPAY_QUESTION)
+        vendor.refund(PAYPAY_ORDER)
+        vendor.refund_status(PAYPAY_ORDER)
+        vendor.cancel(PAYPAY_QUESTION)
+        vendor.delete_code("04-0aBcDeFgHiJkLmNo")
+        assert server.paths() == [
+            "POST /v2/codes",
+            "GET /v2/codes/payments/ORD-20261120-000123",
+            "POST /v2/refunds",
+            "GET /v2/refunds/RFD-20261120-000123-01?paymentId=04212345678901234567",
+            "DELETE /v2/payments/ORD-20261120-000123",
+            "DELETE /v2/codes/04-0aBcDeFgHiJkLmNo",
+        ]
+        assert all(signed_as_sent(server, index) for index in range(6))
+        assert {server.header(index, "X-ASSUME-MERCHANT") for index in range(6)} == {"123456789012345678"}
+
+
+def test_bodies_are_those_of_the_reference() -> None:
+    """What is asked for is written as the reference writes it, and the same again for the same order."""
+    with serving(says(500)) as server:
+        vendor = paypay(server.url)
+        vendor.start(PAYPAY_REQUEST)
+        vendor.refund(PAYPAY_ORDER)
+        vendor.refund(PAYPAY_ORDER)
+        code, refund, again = server.bodies()
+        headers = [server.header(index, "Authorization") for index in (1, 2)]
+    assert json.loads(code) == {
+        "merchantPaymentId": "ORD-20261120-000123", "amount": {"amount": 3300, "currency": "JPY"},
+        "codeType": "ORDER_QR", "orderDescription": "利用料 2026年11月分", "isAuthorization": False,
+        "requestedAt": 1795161600,
+    }  # fmt: skip
+    expected = next(v["body"] for v in SIGNED if v["id"] == "pp-refund-utf8")
+    assert refund.decode() == expected
+    assert again == refund
+    assert headers[0] != headers[1]  # a fresh nonce for each attempt
+
+
+@pytest.mark.parametrize("key", ["ключ", "a\r\nX: y", "a\tb"])
+def test_a_key_that_fits_into_no_header_sends_nothing(key: str) -> None:
+    """A key that was pasted wrongly is found before anything leaves."""
+    with serving(says(200)) as server:
+        config = PayPayConfig(server.url, PayPayKey(key, "s"), "1")
+        vendor = open_paypay(config, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        outcome = vendor.refund(PAYPAY_ORDER)
+        assert (outcome.kind, outcome.reason, outcome.sent) == ("FAILED_DEFINITE", "not_prepared", "no")
+        assert server.connections == 0
+
+
+def test_keys_show_in_no_repr() -> None:
+    """Neither the configuration nor its key shows what it signs with."""
+    shown = repr(PayPayConfig("https://apigw.paypay.ne.jp", PayPayKey("key-1", "secret-1"), "merchant-1"))
+    assert not [word for word in ("key-1", "secret-1", "merchant-1") if word in shown]
