@@ -81,6 +81,10 @@ class Accounts:
         if server and before is None and not password and not entry.disabled:
             variable = entry.password_env or "password_env"
             raise ConsoleError("bad_profile", {"variable": variable, "problem": "password_missing", "name": name})
+        if password and not (password.isascii() and password.isprintable()):  # clients differ in how they send others
+            raise ConsoleError(
+                "bad_profile", {"variable": entry.password_env, "problem": "password_ascii", "name": name}
+            )
         return _Task(entry, before, password or None)
 
     def _keep(self, tx: Transaction, tasks: Sequence[_Task]) -> None:

@@ -173,8 +173,8 @@ _ENDING = (
         "only who began an operation keeps its lease",
     ),
     Rule(
-        f"NEW.state = OLD.state OR {_MY_CALL} OR (NEW.fence = OLD.fence + 1 AND (NOT {_live('OLD')}"
-        f" OR {answered('OLD.id')}))",
+        f"NEW.state = OLD.state OR {_MY_CALL} OR (NEW.fence = OLD.fence + 1 AND (OLD.state <> 'calling'"
+        f" OR NOT {_live('OLD')} OR {answered('OLD.id')}))",
         "somebody else's call is running",
     ),
     Rule(

@@ -1,0 +1,90 @@
+"""`db accounts apply` at the terminal: what it prints, and how a mistake in the file is told."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Terminal
+from tests.support.desks import environment
+from tests.support.servers import Server
+
+PEOPLE = {
+    "operators": [{"name": "op-a", "roles": ["operator"], "may_buy": True, "password_env": "CONSOLE_SECRET_PW"}]
+}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "people.json"
+    path.write_text(json.dumps(PEOPLE), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def server_terminal(mariadb_server: Server, tmp_path: Path) -> Iterator[Terminal]:
+    """The schema account of a fresh database."""
+    with mariadb_server.database() as url:
+        terminal = Terminal(environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
+        assert terminal.json("db", "upgrade").data["from"] is None
+        yield terminal
+
+
+def test_on_sqlite_only_rows_are_written(terminal: Terminal, file: Path) -> None:
+    """What was done and how much, as one object; a second time nothing is left to do."""
+    shown = terminal.json("db", "accounts", "apply", str(file), "--dry-run").data
+    assert (shown["dry_run"], shown["statements"], shown["sql"]) == (True, 0, [])
+    done = terminal.json("db", "accounts", "apply", str(file)).data
+    op = {"name": "op-a", "roles": ["operator"], "may_buy": True, "done": "created", "password": "none"}
+    assert done == {"dry_run": False, "operators": [op], "statements": 0}
+    again = terminal.json("db", "accounts", "apply", str(file)).data
+    assert [one["done"] for one in again["operators"]] == ["unchanged"]
+    assert terminal.json("whoami", OPERATOR="op-a").data["roles"] == ["operator"]
+    assert terminal.json("lookup", "1180301018771", OPERATOR="op-b").refused == (3, "not_allowed")
+
+
+def test_a_dry_run_prints_sql_that_can_be_read_and_run(server_terminal: Terminal, file: Path) -> None:
+    """Statements and comments, no password; nothing is changed by it."""
+    text = server_terminal("db", "accounts", "apply", str(file), "--dry-run", SECRET_PW="geheim").out.decode()
+    assert all(line.endswith(";") or line.startswith("-- ") for line in text.splitlines())
+    assert "CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY '***';" in text.splitlines()
+    assert "geheim" not in text
+    assert server_terminal.json("db", "accounts", "apply", str(file)).refused == (2, "bad_profile")
+
+
+def test_a_password_that_is_missing_is_named(server_terminal: Terminal, file: Path) -> None:
+    """The variable and the person, before anything is written."""
+    refused = server_terminal.json("db", "accounts", "apply", str(file))
+    assert refused.refused == (2, "bad_profile")
+    assert (refused.error["detail"]["variable"], refused.error["detail"]["name"]) == ("CONSOLE_SECRET_PW", "op-a")
+    assert "CONSOLE_SECRET_PW" in refused.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b'{"operators": [{"name": "op-a", "roles": ["boss"]}]}', "accounts_unknown_role"),
+        (b'{"operators": [{"name": "op-a", "rolls": []}]}', "accounts_unknown_key"),
+        (b'{"operators": [{"name": "Op A", "roles": ["operator"]}]}', "accounts_name"),
+        (b"\xff\xfe", "accounts_unreadable"),
+        (b" " * 1_100_000, "accounts_unreadable"),
+    ],
+)
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_wrong_file_is_told_in_a_sentence(
+    terminal: Terminal, file: Path, content: bytes, problem: str, language: str
+) -> None:
+    """Exit 2 with the problem; the message is a sentence of its own in both languages."""
+    file.write_bytes(content)
+    refused = terminal.json("db", "accounts", "apply", str(file), LANGUAGE=language)
+    assert refused.refused == (2, "usage")
+    assert refused.error["detail"]["problem"] == problem
+    assert "{" not in refused.error["message"]
+    assert problem not in refused.error["message"]
+
+
+def test_a_file_that_is_not_there(terminal: Terminal, tmp_path: Path) -> None:
+    """Nothing is made instead."""
+    assert terminal.json("db", "accounts", "apply", str(tmp_path / "none.json")).refused == (2, "usage")
+    assert terminal.json("db", "accounts").refused == (2, "usage")

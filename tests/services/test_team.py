@@ -1,0 +1,243 @@
+"""A whole team at work on a server, each with their own account and no right too many: everything still works."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest
+from tests.support.desks import NUMBERS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import quick_desk
+from tests.support.servers import Server
+from tests.support.teams import Team, team
+
+NUMBER = NUMBERS[0]
+
+
+@pytest.fixture(scope="module")
+def people(mariadb_server: Server) -> Iterator[Team]:
+    with team(mariadb_server) as made:
+        yield made
+
+
+class Office:
+    """Desks of the team, opened when somebody sits down."""
+
+    def __init__(self, people: Team, folder: Path, vendor: LedgerVendor, closing: ExitStack) -> None:
+        self._people, self._folder, self._vendor, self._closing = people, folder, vendor, closing
+        self._desks: dict[str, Console] = {}
+
+    def __call__(self, who: str, desk: str = "") -> Console:
+        if who not in self._desks:
+            url = self._people.urls[who] if who != "owner" else self._people.owner
+            home = self._folder / (desk or who)
+            place = {"DATABASE_URL": url, "DOCUMENTS_URL": f"file://{self._folder}/documents"}
+            opened = quick_desk(home, self._vendor, **place, OPERATOR="", TIME_SCALE="1")
+            self._desks[who] = self._closing.enter_context(opened)
+        return self._desks[who]
+
+
+@pytest.fixture
+def vendor() -> LedgerVendor:
+    return LedgerVendor()
+
+
+@pytest.fixture
+def office(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[Office]:
+    with ExitStack() as closing:
+        yield Office(people, tmp_path, vendor, closing)
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        for table in ("hansha_alarmbox_credit_checks", "operations", "leases", "documents"):
+            cursor.execute(f"DELETE FROM {table}")
+
+
+def buy(console: Console, client: str = "1") -> CreditCheck:
+    return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
+
+
+def unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silent_before_charge") -> CreditCheck:
+    vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
+    with pytest.raises(ConsoleError, match="outcome_unknown") as caught:
+        buy(console)
+    vendor.behaviour = "answers"
+    record = caught.value.detail["record"]
+    assert isinstance(record, CreditCheck)
+    return record
+
+
+def refusal(act: object) -> str:
+    with pytest.raises(ConsoleError) as caught:
+        act()  # type: ignore[operator]  # a lambda
+    return caught.value.code
+
+
+def test_a_purchase_with_all_that_follows(people: Team, office: Office) -> None:
+    """Bought by one, fetched again by another, seen by the auditor, all under their own names."""
+    bought = buy(office("op-a"))
+    assert (bought.state, bought.incomplete) == ("success", ())
+    assert office("lead-b").credit_checks.refetch(bought.id).record.id == bought.id
+    timeline = office("aud-e").credit_checks.show(bought.id).timeline
+    assert {people.names["op-a"], people.names["lead-b"]} <= {entry.who for entry in timeline}
+    assert office("aud-e").audit.verify() > 0
+    assert office("op-b").lookup.find(NUMBER).credit_checks[0].id == bought.id
+    assert refusal(lambda: buy(office("op-b"))) == "already_purchased"
+
+
+def test_two_people_decide(office: Office, vendor: LedgerVendor) -> None:
+    """The first proposes, an operator can't be the second, an approver with evidence of their own can."""
+    record = unknown(office("op-a"), vendor)
+
+    def resolve(who: str) -> object:
+        return office(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
+
+    assert resolve("op-a") == "second_person"
+    assert refusal(lambda: resolve("op-a")) == "same_person"
+    assert refusal(lambda: resolve("op-b")) == "not_allowed"
+    for who in ("aud-e", "adm-f", "worker"):
+        assert refusal(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
+    assert resolve("lead-b") is None
+    assert office("op-b").credit_checks.show(record.id).record.state == "error"
+    assert buy(office("op-b")).state == "success"
+
+
+def test_one_person_and_the_providers_word(office: Office, vendor: LedgerVendor) -> None:
+    """Somebody else than the buyer, too: the read that confirms it is kept before anything is settled."""
+    record = unknown(office("op-a"), vendor, "silent_after_charge")
+    resolved = office("op-b").recovery.resolve(
+        "credit-check", record.id, "success", "seen there", vendor.charges[-1].id
+    )
+    assert isinstance(resolved.record, CreditCheck)
+    assert resolved.record.state == "success"
+
+
+def test_a_probe_settles(people: Team, office: Office, vendor: LedgerVendor) -> None:
+    """The worker asks and settles somebody else's purchase where the provider can tell."""
+    vendor.finds = True
+    record = unknown(office("op-a"), vendor, "silent_after_charge")
+    probed = office("worker").recovery.probe("credit-check", record.id)
+    assert isinstance(probed, CreditCheck)
+    assert probed.state == "success"
+
+
+def test_a_renewal_that_fails_gives_the_claim_back(people: Team, office: Office, vendor: LedgerVendor) -> None:
+    """Superseding, buying, restoring: each passes what the database allows."""
+    bought = buy(office("op-a"))
+    _expire(people, bought)
+    vendor.behaviour = "refuses"
+    renew = PurchaseRequest(NUMBER, "1", renew=True)
+    assert refusal(lambda: office("op-b").credit_checks.purchase(renew)) == "provider_refused"
+    assert office("op-b").credit_checks.show(bought.id).record.live
+    vendor.behaviour = "answers"
+    renewed = office("op-b").credit_checks.purchase(renew)
+    assert renewed.state == "success"
+    assert office("op-a").credit_checks.show(bought.id).record.superseded_by == renewed.id
+
+
+def _expire(people: Team, record: CreditCheck) -> None:
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute(
+            "UPDATE hansha_alarmbox_credit_checks SET expired_at = UTC_TIMESTAMP() - INTERVAL 1 DAY WHERE id = %s",
+            (record.id,),
+        )
+
+
+def test_the_worker_runs_what_is_due(people: Team, office: Office, vendor: LedgerVendor) -> None:
+    """Rows by others taken in, a vanished process written down, what is missing fetched: by an account that decides
+    nothing and buys nothing.
+    """
+    vendor.readable = False
+    bought = buy(office("op-a"))
+    assert bought.incomplete
+    vendor.readable = True
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
+            " VALUES (8, '５０１０００１１９２７０７', NULL), (8, 'T5010001192707', NULL), (9, '7010001065142', 5)"
+        )
+        cursor.execute("UPDATE hansha_alarmbox_credit_checks SET work_at = '2020-01-01' WHERE id = %s", (bought.id,))
+        _begin_and_vanish(cursor, people.names["op-b"])
+    ran = {run.task: run.count for run in office("worker").recovery.run_due()}
+    assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
+    assert office("op-b").credit_checks.show(bought.id).record.incomplete == ()
+    assert refusal(lambda: buy(office("worker"), "77")) == "not_allowed"
+
+
+def _begin_and_vanish(cursor: object, who: str) -> None:
+    cursor.execute(  # type: ignore[attr-defined]  # PyMySQL's
+        "INSERT INTO operations (id, action, subject_kind, state, idempotency_key, fingerprint, operator, desk, host,"
+        " process, session, started_at, lease_clock, lease_expires) VALUES (UUID(), 'credit-check.purchase',"
+        f" 'credit-check', 'calling', UUID(), 'f', '{who}', 'd', 'h', 1, 's', UTC_TIMESTAMP(), 'server', 5)"
+    )
+
+
+@pytest.mark.parametrize("behaviour", ["answers", "refuses"])
+@pytest.mark.expects_log("the outcome could not be recorded, and it says so")
+def test_an_answer_is_delivered_by_somebody_else(
+    people: Team, office: Office, vendor: LedgerVendor, behaviour: str
+) -> None:
+    """The database takes nothing when the answer comes; the next person at that desk hands it in."""
+    buyer = office("op-a", desk="shared")
+    vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
+    vendor.during = lambda: _lock_out(people, "op-a")
+    assert refusal(lambda: buy(buyer)) == "outcome_unknown"
+    vendor.during = lambda: None
+    delivered = {run.task: run.count for run in office("lead-b", desk="shared").recovery.run_due()}
+    _let_in(people, "op-a")
+    assert delivered["spool_delivery"] == 1
+    record = office("op-b").lookup.find(NUMBER).credit_checks[0]
+    assert (record.state, record.certainty) == ("success" if behaviour == "answers" else "error", "known")
+
+
+def _lock_out(people: Team, who: str) -> None:
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute("UPDATE operators SET disabled_at = UTC_TIMESTAMP() WHERE name = %s", (people.names[who],))
+
+
+def _let_in(people: Team, who: str) -> None:
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute("UPDATE operators SET disabled_at = NULL WHERE name = %s", (people.names[who],))
+
+
+@pytest.mark.parametrize("brought_back", ["row", "row and journal"])
+def test_a_vanished_record_is_written_again_in_ones_own_name(
+    people: Team, office: Office, vendor: LedgerVendor, brought_back: str
+) -> None:
+    """Whoever restores it writes it; who began it once is in the trail."""
+    bought = buy(office("op-a", desk="shared"))
+    operation = bought.operation_id or ""
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute("DELETE FROM hansha_alarmbox_credit_checks WHERE id = %s", (bought.id,))
+        if brought_back == "row and journal":
+            cursor.execute("DELETE FROM operations")
+    restored = office("lead-b", desk="shared").recovery.probe("operation", operation)
+    assert isinstance(restored, CreditCheck)
+    assert (restored.id, restored.state) == (bought.id, "success")
+    told = [entry.detail for entry in office("op-b").credit_checks.show(bought.id).timeline]
+    assert people.names["op-a"] in {detail.get("began_by") for detail in told}
+
+
+def test_the_schema_account_only_looks_after_the_schema(office: Office, vendor: LedgerVendor) -> None:
+    """It neither looks, buys, settles nor runs due tasks."""
+    bought = buy(office("op-a"))
+    owner = office("owner")
+    acts = (
+        lambda: owner.lookup.find(NUMBER),
+        lambda: owner.credit_checks.show(bought.id),
+        lambda: owner.recovery.show("operation", bought.operation_id or ""),
+        lambda: owner.recovery.queue("pending"),
+        lambda: owner.recovery.counts(),
+        lambda: owner.recovery.run_due(),
+        lambda: buy(owner, "2"),
+        lambda: owner.credit_checks.refetch(bought.id),
+        lambda: owner.recovery.probe("credit-check", bought.id),
+        lambda: owner.recovery.probe("operation", bought.operation_id or ""),
+        lambda: owner.recovery.resolve("credit-check", bought.id, "error", "x"),
+        lambda: owner.audit.list(10),
+        lambda: owner.audit.verify(),
+    )
+    assert {refusal(act) for act in acts} == {"not_allowed"}
+    assert len(vendor.charges) == 1

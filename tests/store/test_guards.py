@@ -1,0 +1,334 @@
+"""What the database refuses by itself to whoever comes with a plain client, and what it lets pass."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+import console
+from console.domain import states
+from console.store import grants, guard_checks, guard_rules, guards_sql, migrate
+from console.store.engine import Database
+from tests.store import forbidden
+from tests.store.forbidden import DENIED, FORBIDDEN, Forbidden
+from tests.support import server_fixtures
+from tests.support.servers import Server, mariadb
+from tests.support.teams import EVERYBODY, Team, team, team_on
+
+ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[Team]:
+    """A team with records of every kind, on a server that lets anybody forge NOW(). These tests change nothing."""
+    server_fixtures.need("mariadb")
+    with mariadb(extra_config=["secure-timestamp=NO"]) as server:
+        made = team_on(server)
+        forbidden.seed(made)
+        yield made
+
+
+class Lines:
+    """Connections, one per person; those whose session is changed are not used again."""
+
+    def __init__(self, people: Team) -> None:
+        self._people = people
+        self._kept: dict[str, Any] = {}
+        self._all: list[Any] = []
+
+    def fresh(self, who: str) -> Any:
+        self._all.append(self._people.connect(who))
+        return self._all[-1]
+
+    def kept(self, who: str) -> Any:
+        if who not in self._kept:
+            self._kept[who] = self.fresh(who)
+        return self._kept[who]
+
+    def close(self) -> None:
+        for line in self._all:
+            line.close()
+
+
+@pytest.fixture(scope="module")
+def lines(people: Team) -> Iterator[Lines]:
+    made = Lines(people)
+    yield made
+    made.close()
+
+
+TRIGGER = next(one.name for one in guards_sql.triggers() if one.table == "audit_log")
+
+
+def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:
+    """What the database said to the last statement of `case`; None when it did as it was told."""
+    me, role = people.names[who], EVERYBODY[who][0]
+    names = {
+        "me": me, "other": people.names["op-b"], "ME": me.upper(),
+        "homoglyph": me.replace("o", "\N{CYRILLIC SMALL LETTER O}").replace("a", "\N{CYRILLIC SMALL LETTER A}"),
+        "trigger": TRIGGER, "database": people.database,
+        "other_role": "approver" if role != "approver" else "operator",
+    }  # fmt: skip
+    *before, last = (statement.format(**names) for statement in case.sql)
+    connection = lines.fresh(who) if before else lines.kept(who)
+    with connection.cursor() as cursor:
+        connection.begin()
+        try:
+            for statement in before:
+                cursor.execute(statement)
+            cursor.execute(last)
+        except pymysql.MySQLError as refusal:
+            number, words = refusal.args
+            return str(words) if number in DENIED else None
+        finally:
+            connection.rollback()
+    return None
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_forbidden_statements_are_refused_to_each_role(people: Team, lines: Lines, role: str) -> None:
+    """All of them, with a plain client and each role's account; and not a row is another one afterwards."""
+    before = forbidden.contents(people)
+    let_through = [case.title for case in FORBIDDEN if attempt(people, lines, ROLES[role], case) is None]
+    assert let_through == []
+    assert forbidden.contents(people) == before
+    print(f"{role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
+
+
+@pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)
+def test_each_is_refused_for_its_own_reason(people: Team, lines: Lines, case: Forbidden) -> None:
+    """To an approver, who may do most of all: by the grants, or by the rule that is meant."""
+    assert case.words in (attempt(people, lines, "lead-b", case) or "let through")
+
+
+def test_the_list_is_in_the_docs() -> None:
+    """Every forbidden statement is told to people, and none is told that isn't tried here."""
+    text = (Path(console.__file__).parent.parent / "docs" / "accounts.md").read_text(encoding="utf-8")
+    told = [line[2:].strip() for line in text.splitlines() if line.startswith("* ")]
+    assert told == [case.title for case in FORBIDDEN]
+    assert len(told) >= 20
+
+
+# ---------------------------------------------------------------- what passes
+
+
+def does(lines: Lines, who: str, *statements: str) -> str:
+    """What the database says to these, all in one transaction that is undone; empty when it does them all."""
+    connection = lines.kept(who)
+    with connection.cursor() as cursor:
+        connection.begin()
+        try:
+            for statement in statements:
+                cursor.execute(statement)
+        except pymysql.MySQLError as refusal:
+            return str(refusal.args[1])
+        finally:
+            connection.rollback()
+    return ""
+
+
+def honest(statement: str, people: Team, who: str) -> str:
+    return statement.format(me=people.names[who])
+
+
+@pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
+def test_what_is_honest_passes(people: Team, lines: Lines, who: str) -> None:
+    """The same statements as above, in one's own name and with the right time: no rule stands in their way."""
+    own = [forbidden.audit_row(), forbidden.operation_row(), forbidden.evidence_row()]
+    free = (
+        f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS} + 45000"
+        " WHERE name = 'free'"
+    )
+    assert [does(lines, who, honest(one, people, who)) for one in (*own, free)] == ["", "", "", ""]
+    assert does(lines, who, forbidden.check(forbidden.BOUGHT, result="'ok'")) == ""
+
+
+def settled(record: int) -> tuple[str, str]:
+    """What our services write when nothing was bought."""
+    ended = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-{record}'"
+    return ended, forbidden.check(record, **forbidden.NOT_BOUGHT)
+
+
+def test_not_bought_on_two_peoples_word(people: Team, lines: Lines) -> None:
+    """op-b has proposed it. The second is somebody else, an approver, with evidence of their own."""
+    proposed = forbidden.PROPOSED
+
+    def second(who: str, *before: str) -> str:
+        return does(lines, who, *(honest(one, people, who) for one in (*before, *settled(proposed))))
+
+    evidence = forbidden.evidence_row(subject=proposed)
+    assert second("lead-b", evidence) == ""
+    assert "not bought: only" in second("lead-b")
+    assert "not bought: only" in second("op-a", evidence)
+    assert "not bought: only" in second("op-b", evidence)
+    assert "not bought: only" in second("worker", evidence)
+    for half in settled(proposed):
+        assert "not bought: only" in second("lead-b", forbidden.evidence_row(subject=forbidden.UNKNOWN), half)
+
+
+def test_not_bought_on_the_providers_own_word(people: Team, lines: Lines) -> None:
+    """A definite answer that is kept as evidence of this operation; a vague one settles nothing."""
+    kept = (
+        "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
+        f" ('credit-check', {forbidden.UNKNOWN}, 'op-2', {forbidden.UTC}, 'alarmbox.purchase', '{{me}}',"
+        f" '{forbidden.HASH}', '{{{{summary}}}}', '')"
+    )
+
+    def answered(summary: str) -> str:
+        row = honest(kept, people, "worker").format(summary=summary)
+        return does(lines, "worker", row, *settled(forbidden.UNKNOWN))
+
+    assert answered("HTTP 422 FAILED_DEFINITE http_422") == ""
+    assert answered("RATE_LIMITED http_429") == ""
+    assert "not bought: only" in answered("HTTP 500 UNKNOWN http_500")
+    assert "not bought: only" in answered("UNKNOWN FAILED_DEFINITE")
+
+
+def test_a_renewal_that_came_to_nothing_gives_the_claim_back(people: Team, lines: Lines) -> None:
+    """While the renewal stands, the old record stays superseded."""
+    back = forbidden.check(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
+    assert "only a renewal" in does(lines, "op-a", back)
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'error' WHERE id = {forbidden.RENEWAL}")
+        said = does(lines, "op-a", back)
+        cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'success' WHERE id = {forbidden.RENEWAL}")
+    assert said == ""
+
+
+def test_who_may_not_buy_begins_no_purchase(people: Team, lines: Lines) -> None:
+    """The flag of the person is asked by the database too; the worker has none."""
+    purchase = forbidden.operation_row().replace("credit-check.refetch", "credit-check.purchase")
+    assert does(lines, "op-a", honest(purchase, people, "op-a")) == ""
+    assert "may not buy" in does(lines, "worker", honest(purchase, people, "worker"))
+
+
+# ---------------------------------------------------------------- other applications
+
+
+@pytest.fixture(scope="module")
+def shop(people: Team) -> Iterator[Any]:
+    """Another application, with the rights that it needs on the one table."""
+    table = f"`{people.database}`.{forbidden.CHECKS}"
+    people.server.sql(
+        "CREATE USER shop@`%` IDENTIFIED BY 'pw'", f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO shop@`%`"
+    )
+    with people.server.connect("shop", "pw", people.database) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def told(shop: Any, statement: str) -> str:
+    try:
+        shop.execute(statement)
+    except pymysql.MySQLError as refusal:
+        return str(refusal.args[1])
+    return ""
+
+
+def test_another_application_goes_on_as_before(shop: Any) -> None:
+    """It adds rows with the original columns, corrects them, buys for them and deletes them."""
+    table = forbidden.CHECKS
+    assert (
+        told(shop, f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (90, 90, '5010001192707')") == ""
+    )
+    assert (
+        told(shop, f"UPDATE {table} SET corporation_number = '501-0001192707', company_name = 'x' WHERE id = 90")
+        == ""
+    )
+    assert told(shop, f"UPDATE {table} SET credit_check_id = 5 WHERE id = 90") == ""
+    assert told(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 90") == ""
+    assert told(shop, f"DELETE FROM {table} WHERE id = 90") == ""
+
+
+def test_another_application_leaves_ours_alone(people: Team, shop: Any) -> None:
+    """Our columns, our rows, and whose a row is once it was taken into service."""
+    table = forbidden.CHECKS
+    shop.execute(f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (91, 91, '5010001192707')")
+    assert "original columns" in told(shop, f"UPDATE {table} SET status = 'success' WHERE id = 91")
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET work_state = 'needs_review' WHERE id = 91")
+        assert "whose it is" in told(shop, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91")
+        assert "never deleted" in told(shop, f"DELETE FROM {table} WHERE id = 91")
+        assert told(shop, f"UPDATE {table} SET credit_check_id = 7 WHERE id = 91") == ""
+        assert "whose it is" in told(shop, f"UPDATE {table} SET credit_check_id = NULL WHERE id = 91")
+        assert "whose it is" in told(shop, f"UPDATE {table} SET credit_check_id = 8 WHERE id = {forbidden.BOUGHT}")
+        assert "original columns" in told(
+            shop, f"INSERT INTO {table} (client_id, corporation_number, status) VALUES (92, '1', 'error')"
+        )
+        cursor.execute(f"DELETE FROM {table} WHERE id = 91")
+
+
+# ---------------------------------------------------------------- made, altered, missing
+
+
+def test_an_upgrade_heals_triggers(mariadb_server: Server) -> None:
+    """What is missing, altered or left over is told, and put right by the next upgrade."""
+    with mariadb_server.database() as owner:
+        database = Database(owner, unhurried=True)
+        migrate.upgrade(database)
+        first, second, *_ = [one.name for one in guards_sql.triggers()]
+        with database.read() as conn:
+            assert guards_sql.faults(conn) == ()
+            conn.exec_driver_sql(f"DROP TRIGGER {first}")
+            conn.exec_driver_sql(
+                f"CREATE OR REPLACE TRIGGER {second} BEFORE UPDATE ON audit_log FOR EACH ROW SET NEW.who = 'x'"
+            )
+            conn.exec_driver_sql("CREATE TRIGGER console_old BEFORE DELETE ON changes FOR EACH ROW SET @a = 1")
+            found = {(fault.problem, fault.what) for fault in guards_sql.faults(conn)}
+        assert found == {
+            ("missing_trigger", first), ("altered_trigger", second), ("unknown_trigger", "console_old"),
+        }  # fmt: skip
+        migrate.upgrade(database)
+        with database.read() as conn:
+            assert guards_sql.faults(conn) == ()
+        database.close()
+
+
+def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
+    """Accidents of an administrator are refused; to do it on purpose, triggers have to be dropped, and are missed."""
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        for table in ("audit_log", "evidence", "approvals"):
+            with pytest.raises(pymysql.MySQLError, match="never deleted"):
+                cursor.execute(f"DELETE FROM {table}")
+        with pytest.raises(pymysql.MySQLError, match="never changed"):
+            cursor.execute("UPDATE audit_log SET who = 'x'")
+
+
+def test_grants_that_are_missing_or_too_much_are_told(mariadb_server: Server) -> None:
+    """To the schema account for each role, and to a person for the own account."""
+    with team(mariadb_server, {"op-a": ("operator",)}) as made:
+        role = f"`{made.database}/operator`"
+        with made.connect("owner") as owner, owner.cursor() as cursor:
+            cursor.execute(f"GRANT DELETE ON audit_log TO {role}")
+            cursor.execute(f"REVOKE SELECT ON evidence FROM {role}")
+        made.server.sql(f"GRANT DROP ON `{made.database}`.* TO `{made.names['op-a']}`@`%`")
+        with Database(made.owner).read() as conn:
+            by_role = {(fault.problem, fault.what) for fault in grants.faults(conn)}
+            grants.refresh(conn)
+            assert grants.faults(conn) == ()
+        place = f"`{made.database}`"
+        assert by_role == {
+            ("unexpected_grant", f"operator: DELETE ON {place}.`audit_log`"),
+            ("missing_grant", f"operator: SELECT ON {place}.`evidence`"),
+        }
+        with Database(made.urls["op-a"]).read() as conn:
+            own = {(fault.problem, fault.what) for fault in grants.faults(conn)}
+        assert own == {("unexpected_grant", f"DROP ON {place}.*")}
+
+
+def test_every_refusal_says_what_is_refused() -> None:
+    """In words that fit a server's message."""
+    rules = [rule for table in guard_rules.RULES.values() for rule in table]
+    rules += [*guard_checks.ADDED_BY_PEOPLE, *guard_checks.CHANGED_BY_PEOPLE, *guard_checks.DELETED_BY_PEOPLE]
+    rules += [*guard_checks.ADDED_BY_OTHERS, *guard_checks.CHANGED_BY_OTHERS, *guard_checks.DELETED_BY_OTHERS]
+    assert all(0 < len(f"console: {rule.words}") <= guards_sql.LONGEST_WORDS for rule in rules)
+
+
+def test_transitions_come_from_the_tables() -> None:
+    """Each step that the program may take is in the trigger's text, and none besides."""
+    bodies = {(one.table, one.event): one.body for one in guards_sql.triggers()}
+    for table, transitions in ((forbidden.CHECKS, states.CREDIT_CHECK), ("operations", states.OPERATION)):
+        steps = {f"{before.value}>{after.value}" for before, targets in transitions.items() for after in targets}
+        assert set(re.findall(r"'(\w+>\w+)'", bodies[table, "UPDATE"])) == steps
