@@ -63,7 +63,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
     with signed_in(place, keyring) as console:
         me = console.sessions.whoami()
         assert (me.person.name, me.known, me.source, me.kept) == (user, True, "asked", True)
-        assert "approver" in me.person.roles
+        assert "operator" in me.person.roles
         assert me.database == console.settings.sign_in.place
         assert trail(console) == [(user, "session_created", "done", None)]
         runs = place.sql(f"SELECT program, process FROM sessions WHERE operator = '{user}'")
