@@ -14,6 +14,7 @@ from console.domain.errors import ConsoleError
 from console.store import leases
 from console.store.engine import Database
 from console.store.leases import Holder
+from tests.faults.scene import as_owner
 from tests.faults.verdicts import Note
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
@@ -30,7 +31,7 @@ def one_each(place: ServerPlace, *, owner: bool = False) -> Iterator[list[Databa
     with ExitStack() as opened:
         made = []
         for number, node in enumerate(place.database.nodes):
-            parts = urlsplit(place.database.owner_url if owner else place.url(desk=number))
+            parts = urlsplit(place.url("") if owner else place.url(desk=number))
             account = parts.netloc.rpartition("@")[0]
             alone = urlunsplit((parts.scheme, f"{account}@{node.host}:{node.port}", parts.path, "", ""))
             made.append(Database(alone))
@@ -119,3 +120,9 @@ class Writers:
             except ConsoleError as lost:
                 self.refused[lost.code] += 1
             self.longest = max(self.longest, time.monotonic() - begun)
+
+    def compared(self, place: ServerPlace) -> tuple[list[str], list[str]]:
+        """What was acknowledged and isn't there; what is there more than once."""
+        rows = as_owner(place, f"SELECT subject_id FROM audit_log WHERE subject_id LIKE '{self.mark}-%'")
+        found = Counter(name for (name,) in rows)
+        return [name for name, _ in self.acknowledged if not found[name]], [n for n in found if found[n] > 1]

@@ -92,13 +92,23 @@ class Scene:
             fresh.audit.verify()
 
 
+def connected(place: ServerPlace, person: str = "", **more: Any) -> Any:
+    """A plain connection of a person, or of the schema's owner, to the first node that answers."""
+    nodes, address = place.database.nodes, urlsplit(place.url(person))
+    node = nodes[0] if len(nodes) == 1 else next(node for node in nodes if node.answers())
+    return node.connect(unquote(address.username or ""), unquote(address.password or ""), schema(place), **more)
+
+
+def schema(place: ServerPlace) -> str:
+    """The database's name."""
+    return urlsplit(place.url("")).path.strip("/")
+
+
 def as_owner(place: ServerPlace, *statements: str) -> list[tuple[Any, ...]]:
     """The rows of the last one. From any thread, whatever happened to the server, or to a node, meanwhile."""
-    nodes, owner = place.database.nodes, urlsplit(place.database.owner_url)
-    node = nodes[0] if len(nodes) == 1 else next(node for node in nodes if node.answers())
-    account = unquote(owner.username or ""), unquote(owner.password or "")
-    with node.connect(*account, place.database.name) as connection, connection.cursor() as cursor:
-        for statement in ("SET @@wsrep_sync_wait = 7", *statements) if len(nodes) > 1 else statements:
+    alone = len(place.database.nodes) == 1
+    with connected(place) as connection, connection.cursor() as cursor:
+        for statement in statements if alone else ("SET @@wsrep_sync_wait = 7", *statements):
             cursor.execute(statement)
         return list(cursor.fetchall())
 
@@ -108,7 +118,7 @@ def scene(place: ServerPlace) -> Iterator[Scene]:
     """Around a server's fresh database."""
     node, clock = place.database.nodes[0], HandClock()
     with SqlProxy(node.host, node.port) as proxy:
-        ledger = _LEDGERS.setdefault(place.database.name, [])
+        ledger = _LEDGERS.setdefault(schema(place), [])
         stage = Scene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)
 
         def witness(request: PurchaseRequest) -> int:

@@ -1,7 +1,6 @@
 """Demands 7, 9 and 11 on three nodes: certification, causality, the death of one, and of two."""
 
 import time
-from collections import Counter
 
 import pytest
 from sqlalchemy import text
@@ -109,11 +108,7 @@ def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) ->
         until(lambda: len(writers.acknowledged) > mark + 60, "work after the kill")
     for database in databases:
         database.close()
-    found = Counter(
-        name for (name,) in as_owner(place, "SELECT subject_id FROM audit_log WHERE subject_id LIKE 'killed-%'")
-    )
-    lost = [name for name, _ in writers.acknowledged if not found[name]]
-    twice = [name for name, count in found.items() if count > 1]
+    lost, twice = writers.compared(place)
     print(
         f"demand 9: {len(lost)} of {len(writers.acknowledged)} acknowledged rows lost, {len(twice)} twice,"
         f" longest stall {writers.longest:.1f} s, refused: {dict(writers.refused)}"

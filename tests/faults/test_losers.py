@@ -13,7 +13,7 @@ from console.domain.errors import ConsoleError
 from console.store.engine import RERUNS, Database, Transaction
 from tests.faults import losers
 from tests.faults.losers import NAMES, Crossing, Modifying, reruns_counted
-from tests.faults.scene import as_owner
+from tests.faults.scene import as_owner, connected
 from tests.support.places import ServerPlace
 
 TURNS, THREADS = 60, 3
@@ -36,7 +36,7 @@ def counted(place: ServerPlace) -> list[int]:
 @contextmanager
 def held(place: ServerPlace, statement: str) -> Iterator[Any]:
     """Another session in the middle of a transaction."""
-    with place.database.nodes[0].connect(database=place.database.name, autocommit=False) as connection:
+    with connected(place, autocommit=False) as connection:
         with connection.cursor() as cursor:
             cursor.execute(statement)
         yield connection

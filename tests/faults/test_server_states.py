@@ -13,7 +13,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.store.engine import Database
-from tests.faults.scene import CLIENT, Scene, as_owner, buy, check_ending, scene
+from tests.faults.scene import CLIENT, Scene, as_owner, buy, check_ending, connected, scene
 from tests.support.invented import numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
@@ -153,8 +153,7 @@ def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
 
     console.database.close()
     event.listen(console.database.engine, "connect", hurry)
-    database = stage.place.database
-    with database.nodes[0].connect(database=database.name, autocommit=False) as other:
+    with connected(stage.place, autocommit=False) as other:
         with other.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             cursor.execute(f"SELECT * FROM {table} FOR UPDATE")

@@ -1,0 +1,121 @@
+"""The demands about broken databases at full count: a server or a cluster of its own for each shard."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from console.store.engine import RERUNS, Database
+from tests.faults import losers, nodes, steps, verdicts
+from tests.faults.losers import reruns_counted
+from tests.faults.scene import as_owner, scene
+from tests.support import servers
+from tests.support.invented import numbers
+from tests.support.places import ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.waiting import until
+
+PEOPLE = ("op-a", "op-b", "lead-b")
+_STEPS = tuple((action, trouble) for action in steps.ACTIONS for trouble in steps.TROUBLES)
+_DEATHS, _KILLS = 64, 5
+
+
+@contextmanager
+def _mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]:
+    with servers.mariadb() as server:
+        yield server, ServerPlace("mariadb", folder, PooledDatabase((server,)))
+
+
+def commands(shard: int, folder: Path) -> Counter[str]:
+    """Every command of one action, broken in one way."""
+    with _mariadb(folder) as (_, place), scene(place) as stage:
+        return steps.run_all(stage, *_STEPS[shard], shard)
+
+
+def deaths(shard: int, folder: Path) -> Counter[str]:
+    """kill -9 of the server at every command of a purchase."""
+    tally: Counter[str] = Counter()
+    with _mariadb(folder) as (server, place), scene(place) as stage:
+        for nth, name in enumerate(numbers(_DEATHS, shard), start=1):
+            ending, _ = steps.dies_at(stage, server, "purchase", nth, name)
+            tally.update({"deaths": int(ending is not None), ending or "undisturbed": 1})
+        stage.verified()
+    return tally
+
+
+def races(shard: int, folder: Path) -> Counter[str]:
+    """Crossing updates; 99.9 % get through, each with its effect once."""
+    with _mariadb(folder) as (_, place), ExitStack() as opened, reruns_counted() as reruns:
+        losers.prepare(lambda *statements: as_owner(place, *statements))
+        made = [Database(place.url(desk=number)) for number in range(3)]
+        for database in made:
+            opened.callback(database.close)
+        tally = losers.race(made, 700)
+        (counted,) = set(as_owner(place, "SELECT not_before FROM call_rates"))
+    print(f"demand 7: shard {shard}: {tally['tries'] - 2100} reruns, at most {tally['max_tries'] - 1} of {RERUNS}")
+    assert counted[0] == tally["won"], "half a transaction"
+    assert tally["won"] >= 0.999 * 3 * 700, tally
+    return Counter(turns=3 * 700, won=tally["won"], deadlocks=reruns.numbers["1213"])
+
+
+def unanswered(_shard: int, folder: Path) -> Counter[str]:
+    """A hundred COMMITs without an answer."""
+    with _mariadb(folder) as (_, place):
+        tally = verdicts.run(place, 100)
+    assert tally["right"] == tally["commits"], tally
+    return tally
+
+
+def node_deaths(shard: int, folder: Path) -> Counter[str]:
+    """One of three nodes killed under load, five times; it comes back each time."""
+    tally: Counter[str] = Counter()
+    with servers.galera() as cluster:
+        place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
+        for turn in range(_KILLS):
+            tally += _one_death(cluster, place, f"s{shard}t{turn}", turn % len(cluster.nodes))
+            cluster.heal()
+    return tally
+
+
+def _one_death(cluster: servers.Cluster, place: ServerPlace, mark: str, which: int) -> Counter[str]:
+    databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
+    writers = nodes.Writers(databases, [place.named(person) for person in PEOPLE], mark)
+    with writers.writing():
+        until(lambda: len(writers.acknowledged) > 100, "some work")
+        cluster.nodes[which].kill()
+        mark_then = len(writers.acknowledged)
+        until(lambda: len(writers.acknowledged) > mark_then + 200, "work after the kill", 30)
+    for database in databases:
+        database.close()
+    lost, twice = writers.compared(place)
+    assert (lost, twice) == ([], []), f"lost {lost}, twice {twice}"
+    print(f"demand 9: longest stall {writers.longest:.1f} s, refused {dict(writers.refused)}")
+    assert writers.longest <= 5.0, f"stalled for {writers.longest:.1f} s"
+    return Counter(kills=1, acknowledged=len(writers.acknowledged), lost=len(lost), refused=writers.refused.total())
+
+
+def causal(_shard: int, folder: Path) -> Counter[str]:
+    """A thousand reads after writes on other nodes, 500 compare-and-swaps, 200 fights for a lease."""
+    with servers.galera() as cluster:
+        place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
+        as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'x', 0)")
+        with nodes.one_each(place, owner=True) as owners:
+            tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
+        databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
+        fought = nodes.fight_for_leases(databases, [place.named(person) for person in PEOPLE], 200)
+        for database in databases:
+            database.close()
+    assert (tally["stale"], tally["refused"], tally["unguarded"]) == (0, 0, 0), tally
+    assert fought["one_winner"] == fought["rounds"], fought
+    return tally + fought
+
+
+Shards = tuple[str, int, Callable[[int, Path], Counter[str]], str]
+DEMANDS: tuple[Shards, ...] = (
+    ("3 commands", len(_STEPS), commands, "{places} broken commands to a server: 0 doubles, 0 untrue endings"),
+    ("3 deaths", 1, deaths, "{deaths} kills of the server in mid-purchase: 0 doubles, {done} went on by themselves"),
+    ("7", 2, races, "{won} of {turns} crossing transactions through, {deadlocks} deadlocks, at most 5 reruns"),
+    ("8", 5, unanswered, "verdict right {right} of {commits}, of which {had_arrived} had arrived"),
+    ("9", 2, node_deaths, "{kills} kills of a node: {lost} of {acknowledged} acknowledged rows lost, stall ≤ 5 s"),
+    ("11", 1, causal, "{stale} stale of {reads}, {refused} of {swaps} refused; {one_winner} of {rounds} won once"),
+)
