@@ -2,7 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,7 +37,15 @@ class Books:
     def person(self, short: str, *roles: str, **more: Any) -> dict[str, Any]:
         return {"name": f"{short}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short}"} | more
 
-    def apply(self, *people: Mapping[str, Any], dry_run: bool = False, **passwords: str) -> AccountsApplied:
+    def show(self, *people: Mapping[str, Any], **passwords: str) -> AccountsApplied:
+        return self._run(people, passwords, dry_run=True)
+
+    def apply(self, *people: Mapping[str, Any], **passwords: str) -> AccountsApplied:
+        return self._run(people, passwords, dry_run=False)
+
+    def _run(
+        self, people: Sequence[Mapping[str, Any]], passwords: Mapping[str, str], *, dry_run: bool
+    ) -> AccountsApplied:
         env = {f"PW_{short}": word for short, word in passwords.items()}
         content = json.dumps({"operators": people})
         return self.console.accounts.apply(content, env.get, dry_run=dry_run)
@@ -136,7 +144,7 @@ def test_every_table_has_been_thought_of() -> None:
 
 def test_a_dry_run_shows_everything_and_does_nothing(books: Books) -> None:
     """The SQL is complete but for the passwords; nobody gets in, no row is written."""
-    shown = books.apply(books.person("op", "operator"), dry_run=True, op=PASSWORD)
+    shown = books.show(books.person("op", "operator"), op=PASSWORD)
     assert shown.dry_run
     assert any(sql.startswith("CREATE USER") for sql in shown.statements)
     assert "100%" not in repr(shown)

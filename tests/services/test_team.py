@@ -35,8 +35,10 @@ class Office:
         if who not in self._desks:
             url = self._people.urls[who] if who != "owner" else self._people.owner
             home = self._folder / (desk or who)
-            place = {"DATABASE_URL": url, "DOCUMENTS_URL": f"file://{self._folder}/documents"}
-            opened = quick_desk(home, self._vendor, **place, OPERATOR="", TIME_SCALE="1")
+            shared = f"file://{self._folder}/documents"
+            opened = quick_desk(
+                home, self._vendor, DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="", TIME_SCALE="1"
+            )
             self._desks[who] = self._closing.enter_context(opened)
         return self._desks[who]
 
