@@ -9,6 +9,7 @@ from console.domain.payment_records import PaymentQuestion, PaymentReport
 from console.providers.atom_codes import PAYMENTS, Call, verdict
 from console.providers.atom_opening import Fields, check_currency, code_in, id_in, part, rupees_in
 from console.providers.atom_signing import from_ist
+from console.providers.judging import Unusable
 from console.providers.payment_verdicts import Verdict, unknown
 from console.providers.strict_json import Unreadable
 
@@ -36,11 +37,20 @@ def attempts_in(instrument: object) -> list[Fields]:
 
 
 def judged_attempt(said: Fields, merch_id: str, question: PaymentQuestion) -> Attempt | None:
-    """One attempt; None when it is one on another order, or another merchant's. Raises Unusable or Unreadable."""
-    ours = part(said, "merchDetails")
-    others = (id_in(ours.get("merchId")) not in (None, merch_id), _another(ours, question))
-    if any(others):
-        return None
+    """One attempt; None when it is one on another order, or another merchant's. One that can't be read is UNKNOWN:
+    it does not hide what the others say."""
+    try:
+        ours = part(said, "merchDetails")
+        if id_in(ours.get("merchId")) not in (None, merch_id) or _another(ours, question):
+            return None
+        return _judged(said, question)
+    except Unusable as error:
+        return unknown(error.reason), None
+    except Unreadable:
+        return unknown("unreadable"), None
+
+
+def _judged(said: Fields, question: PaymentQuestion) -> Attempt:
     code = code_in(said)
     if code not in PAYMENTS:
         return verdict(Call.PAYMENT, code), None

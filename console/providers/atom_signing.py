@@ -1,13 +1,14 @@
 """What Atom signs, and the forms in which it signs: amounts as text, days and times in India."""
 
 import hmac
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
 
 from console.domain.money import Money, decimal_text, shortest_text
 
 IST = timezone(timedelta(hours=5, minutes=30), "IST")
-_TIME = "%Y-%m-%d %H:%M:%S"
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 class AmountFormat(StrEnum):
@@ -33,7 +34,7 @@ def same_signature(made: str, given: object) -> bool:
 
 def ist_text(at: datetime) -> str:
     """`yyyy-MM-dd HH:mm:ss` in India of an aware instant."""
-    return at.astimezone(IST).strftime(_TIME)
+    return at.astimezone(IST).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def ist_day(at: datetime) -> date:
@@ -43,10 +44,9 @@ def ist_day(at: datetime) -> date:
 
 def from_ist(text: object) -> datetime | None:
     """The instant (UTC) of an Indian time as text, with a blank or a T in the middle; None for anything else."""
-    if not isinstance(text, str) or len(text) != 19:
+    if not isinstance(text, str) or not _TIME.fullmatch(text):
         return None
     try:
-        found = datetime.strptime(text.replace("T", " "), _TIME).replace(tzinfo=IST)
-        return found.astimezone(UTC)
+        return datetime.fromisoformat(text).replace(tzinfo=IST).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

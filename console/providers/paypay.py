@@ -222,8 +222,9 @@ def open_paypay(config: PayPayConfig, *, gate: RateGate, clock: Clock, scale: Ti
 
 def _post(path: str, asked: Mapping[str, object]) -> Question:
     """The body is signed byte for byte, so it is written once, here. What is None is not sent."""
-    body = json.dumps({k: v for k, v in asked.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
-    return Question("POST", path, LONG_TIMEOUT_SECONDS, LONG_BUDGET_SECONDS, body=body.encode(), buys=True)
+    text = json.dumps({k: v for k, v in asked.items() if v is not None}, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode("utf-8", "replace")  # half a surrogate pair can stand in a reason, but be sent nowhere
+    return Question("POST", path, LONG_TIMEOUT_SECONDS, LONG_BUDGET_SECONDS, body=body, buys=True)
 
 
 def _short(method: str, path: str) -> Question:

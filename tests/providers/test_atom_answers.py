@@ -276,6 +276,14 @@ def test_of_several_attempts_the_best_counts(codes: list[str], kind: Kind) -> No
     assert verified(*rows).kind is kind
 
 
+def test_an_attempt_that_cannot_be_read_hides_no_other() -> None:
+    """It may be anything: a success beside it counts, a failure beside it doesn't."""
+    odd = attempt(pay={"amount": [1]})
+    assert verified(odd, attempt()).kind is S
+    assert verified(attempt("OTS0600"), odd).kind is U
+    assert verified(odd, attempt("OTS0551")).kind is P
+
+
 def test_a_second_success_is_named() -> None:
     """Two attempts that both took money: one is the payment, the other must be seen."""
     found = verified(attempt(), attempt(pay={"atomTxnId": 7}), attempt("OTS0600", {"atomTxnId": 8})).found

@@ -1,6 +1,7 @@
 """PayPay's signature, letter for letter, and what leaves with it."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -108,3 +109,20 @@ def test_keys_show_in_no_repr() -> None:
     """Neither the configuration nor its key shows what it signs with."""
     shown = repr(PayPayConfig("https://apigw.paypay.ne.jp", PayPayKey("key-1", "secret-1"), "merchant-1"))
     assert not [word for word in ("key-1", "secret-1", "merchant-1") if word in shown]
+
+
+def test_a_payment_without_a_code_is_asked_for_elsewhere() -> None:
+    """Payments that came another way have details of their own."""
+    with serving(says(500)) as server:
+        paypay(server.url).payment(replace(PAYPAY_QUESTION, by_code=False))
+        assert server.paths() == ["GET /v2/payments/ORD-20261120-000123"]
+
+
+def test_a_text_that_cannot_be_written_stops_nothing() -> None:
+    """A long or broken reason is cut or mended; what is signed is what is sent."""
+    with serving(says(500)) as server:
+        for reason in ("\ud83d", "理" * 1_000, ""):
+            paypay(server.url).refund(replace(PAYPAY_ORDER, reason=reason))
+        assert all(signed_as_sent(server, index) for index in range(3))
+        said = [json.loads(body).get("reason") for body in server.bodies()]
+    assert said == ["?", "理" * 255, None]
