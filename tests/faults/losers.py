@@ -1,10 +1,11 @@
 """Transactions that lose: crossing updates, rows that others hold, snapshots that are too old, and how they end."""
 
 import logging
+import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import Any
 
 from sqlalchemy import text
@@ -76,7 +77,9 @@ def race(databases: Sequence[Database], turns: int) -> Counter[str]:
 
     def run(number: int, database: Database) -> None:
         start.wait(20)
+        chance, pause = random.Random(number), Event()
         for _ in range(turns):
+            pause.wait(chance.uniform(0, 0.02))  # people who never pause would starve whoever goes the other way
             work = Crossing(NAMES if number % 2 else NAMES[::-1])
             try:
                 database.write(work)

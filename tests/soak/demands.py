@@ -11,6 +11,7 @@ from tests.crash import kills, statements, stops
 from tests.crash.broken_statements import Trouble
 from tests.races import buyers, faults, repairers, writers
 from tests.services.test_provider_calls import time_outs
+from tests.soak import broken_servers
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import held
 from tests.stateful import machine
@@ -138,4 +139,5 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
     Demand("18", 4, written, "{lost} of {turns} updates lost"),
     Demand("24", 10, interleaved, "{runs} runs, {steps} steps, {crashes} crashes: 0 violations", spare=60),
+    *(Demand(*one) for one in broken_servers.DEMANDS),
 )
