@@ -18,7 +18,8 @@ from tests.support import truth
 from tests.support.children import Child, Pipe, crowd
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock, quick_desk, quick_folder
 
 (NUMBER,) = numbers(1)
 BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
@@ -32,10 +33,8 @@ def home() -> Iterator[Path]:
 
 
 @pytest.fixture
-def clock() -> Iterator[HandClock]:
-    made = HandClock()
-    with lease_clock(made):
-        yield made
+def clock(hand_clock: HandClock) -> HandClock:
+    return hand_clock
 
 
 @pytest.fixture
@@ -67,18 +66,18 @@ def only(console: Console) -> CreditCheck:
 # A step raises
 
 
-def test_raised_before_anything(home: Path, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_raised_before_anything(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
     """Nothing is written, nothing sent."""
-    with quick_desk(home, vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
+    with place.desk(vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
             buy(console)
         assert (console.lookup.find(NUMBER).credit_checks, vendor.charges) == ((), [])
 
 
 @pytest.mark.parametrize("step", BEFORE_SENDING)
-def test_raised_before_sending(home: Path, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+def test_raised_before_sending(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
     """Certainly not sent: error, known, and the number is free."""
-    with quick_desk(home, vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+    with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         with pytest.raises(FailpointReached):
             buy(console)
         assert (only(console).state, only(console).certainty, vendor.charges) == ("error", "known", [])
@@ -88,10 +87,10 @@ def test_raised_before_sending(home: Path, vendor: LedgerVendor, clock: HandCloc
 @pytest.mark.expects_log("the failure is told")
 @pytest.mark.parametrize(("step", "settled"), [("after_send", "pending"), ("before_tx2", "success")])
 def test_raised_after_sending(
-    home: Path, vendor: LedgerVendor, clock: HandClock, step: str, settled: str
+    place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str
 ) -> None:  # fmt: skip
     """Exit 4 and still claimed; an answer that had arrived is delivered by the next due tasks."""
-    with quick_desk(home, vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+    with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         lost = refusal(console)
         assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
         assert refusal(console).code == "already_purchased"
@@ -101,9 +100,9 @@ def test_raised_after_sending(
 
 @pytest.mark.parametrize("step", AFTER_RECORDING)
 @pytest.mark.expects_log("the failure is told")
-def test_raised_after_recording(home: Path, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+def test_raised_after_recording(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
     """From success on the buyer gets the record; what is missing is fetched by itself."""
-    with quick_desk(home, vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
+    with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         assert buy(console).state == "success"
         truth.check_queues(console)
         clock.at += timedelta(minutes=10)

@@ -10,9 +10,8 @@ from console.domain.records import Certainty, CreditCheck, LeaseHolder, Purchase
 from console.sandbox.server import Sandbox
 from tests.crash.actors import act
 from tests.support.children import crowd
-from tests.support.desks import environment, opened
 from tests.support.invented import numbers
-from tests.support.quick_desks import quick_folder
+from tests.support.places import Place
 from tests.support.waiting import until
 
 (NUMBER,) = numbers(1)
@@ -34,10 +33,10 @@ def holder(console: Console) -> LeaseHolder | None:
 
 
 @pytest.mark.parametrize(("step", "charges"), [("before_send", 0), ("before_tx2", 1)])
-def test_hanging_is_alive(step: str, charges: int) -> None:
+def test_hanging_is_alive(place: Place, step: str, charges: int) -> None:
     """Past the length of its lease a hanging call still counts as running; killed, it becomes unknown."""
-    with quick_folder() as home, Sandbox() as sandbox, opened(home, sandbox) as console:
-        told = environment(home, sandbox.url, FAILPOINT=f"{step}:1:hang")
+    with Sandbox() as sandbox, place.opened(sandbox) as console:
+        told = place.told(sandbox.url, FAILPOINT=f"{step}:1:hang")
         with crowd(act, [(told, "purchase", NUMBER)]) as (child,):
             assert child.report() == "open"
             until(lambda: holder(console) is not None, "the hanging call to take its lease")

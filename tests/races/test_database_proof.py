@@ -2,8 +2,8 @@
 
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 
+import pymysql
 import pytest
 
 from console.app import Console
@@ -11,7 +11,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import quick_desk, quick_folder
+from tests.support.places import Place
 
 (NUMBER,) = numbers(1, seed=7)
 FULL_WIDTH = NUMBER.translate({ord("0") + i: 0xFF10 + i for i in range(10)})
@@ -19,38 +19,34 @@ SPELLINGS = (
     *(NUMBER, FULL_WIDTH, f"{NUMBER[:1]}-{NUMBER[1:]}"),
     *(f" {NUMBER[:5]} {NUMBER[5:]} ", f"{FULL_WIDTH[:4]}－{NUMBER[4:]}"),
 )  # fmt: skip
-INSERT = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id) VALUES (1, ?, ?)"
+REFUSED = (sqlite3.IntegrityError, pymysql.err.IntegrityError)
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def console(home: Path) -> Iterator[Console]:
-    with quick_desk(home, LedgerVendor()) as desk:
+def console(place: Place) -> Iterator[Console]:
+    with place.desk(LedgerVendor()) as desk:
         yield desk
+
+
+def insert(place: Place, spelling: str, provider_id: int | None) -> None:
+    values = f"1, '{spelling}', {'NULL' if provider_id is None else provider_id}"
+    columns = "client_id, corporation_number, credit_check_id"
+    place.shop(f"INSERT INTO hansha_alarmbox_credit_checks ({columns}) VALUES ({values})")
 
 
 @pytest.mark.parametrize("provider_id", [None, 77], ids=["pending", "success"])
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_second_live_row_is_refused(console: Console, home: Path, spelling: str, provider_id: int | None) -> None:
+def test_a_second_live_row_is_refused(console: Console, place: Place, spelling: str, provider_id: int | None) -> None:
     """Another application that inserts a held number, in any spelling that SQL knows, is told so by the database."""
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    other = sqlite3.connect(home / "console.db")
-    with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-        other.execute(INSERT, (spelling, provider_id))
-    other.close()
+    with pytest.raises(REFUSED, match=r"UNIQUE|uq_credit_checks_claim"):
+        insert(place, spelling, provider_id)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_row_of_others_holds_the_claim(console: Console, home: Path, spelling: str) -> None:
+def test_a_row_of_others_holds_the_claim(console: Console, place: Place, spelling: str) -> None:
     """What another application has inserted can't be bought a second time."""
-    other = sqlite3.connect(home / "console.db", isolation_level=None)
-    other.execute(INSERT, (spelling, None))
-    other.close()
+    insert(place, spelling, None)
     with pytest.raises(ConsoleError) as caught:
         console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     assert caught.value.code == "already_purchased"

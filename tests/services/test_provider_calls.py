@@ -2,10 +2,9 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +14,11 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.providers.transport import HttpTransport
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, MovedClock, opened
+from tests.support.desks import NUMBERS, MovedClock
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock, lease_clock
 
 TIMEOUTS = 20  # a fiftieth of the thousand
 ONE, TWO = NUMBERS[:2]
@@ -33,11 +33,11 @@ def refusal(call: Callable[[], object]) -> ConsoleError:
 class Wire:
     """Every request that leaves: how many transactions its thread had open, and whether its claim was committed."""
 
-    def __init__(self, patch: pytest.MonkeyPatch, database: Path, spool: Path) -> None:
+    def __init__(self, patch: pytest.MonkeyPatch, place: Place) -> None:
         self.sent: Counter[str] = Counter()
         self.open: OpenTransactions | None = None
         self.bad: list[str] = []
-        self._files = database, spool
+        self._place = place
         send = HttpTransport.send
 
         def watched(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> Any:
@@ -55,32 +55,24 @@ class Wire:
 
     def _claimed(self) -> bool:
         """Another connection sees the journal row, and the desk's file the intent."""
-        questions = ("SELECT count(*) FROM operations WHERE state = 'calling'",
-                     "SELECT count(*) FROM intents WHERE state = 'calling'")  # fmt: skip
-        for file, question in zip(self._files, questions, strict=True):
-            with closing(sqlite3.connect(file)) as other:
-                if other.execute(question).fetchone()[0] < 1:
-                    return False
-        return True
+        if self._place.sql("SELECT count(*) FROM operations WHERE state = 'calling'")[0][0] < 1:
+            return False
+        with closing(sqlite3.connect(self._place.home / "desk.db")) as desk:
+            return bool(desk.execute("SELECT count(*) FROM intents WHERE state = 'calling'").fetchone()[0])
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-def test_no_call_inside_a_transaction(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_no_call_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every kind of call of every action: no transaction open, and none that buys before COMMIT has returned."""
-    wire = Wire(monkeypatch, home / "console.db", home / "desk.db")
+    wire = Wire(monkeypatch, place)
     clock = MovedClock()
-    with Sandbox() as sandbox, opened(home, sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
+    with Sandbox() as sandbox, place.opened(sandbox, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         sandbox.control.config(list_call=True)
         wire.open = OpenTransactions(console.database)
         _do_everything(console, sandbox, clock)
         seen = {entry["call"] for entry in sandbox.control.requests()}
-    total = wire.sent.total()
-    print(f"demand 6: {len(wire.bad)} of {total} provider calls with an open transaction or before COMMIT")
+    told = f"{len(wire.bad)} of {wire.sent.total()} provider calls with an open transaction or before COMMIT"
+    print(f"demand 6: {place.engine}: {told}")
     assert seen == {"token", "purchase", "detail", "pdf", "list"}
     assert wire.bad == []
 
@@ -106,10 +98,10 @@ def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock) -> Non
 # Demand 13
 
 
-def time_outs(home: Path, count: int, seed: int = 13) -> int:
+def time_outs(place: Place, count: int, seed: int = 13) -> int:
     """So many purchases without an answer, each followed by whatever anybody could do; how many were sent again."""
     clock, vendor = HandClock(), LedgerVendor()
-    with lease_clock(clock), quick_desk(home, vendor, clock) as console:
+    with lease_clock(clock), place.desk(vendor, clock) as console:
         for i, number in enumerate(numbers(count, seed)):
             vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
             refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))  # type: ignore[misc]
@@ -117,10 +109,10 @@ def time_outs(home: Path, count: int, seed: int = 13) -> int:
         return vendor.asked["check"] - count
 
 
-def test_a_time_out_is_never_sent_again(home: Path) -> None:
+def test_a_time_out_is_never_sent_again(place: Place) -> None:
     """Whatever anybody does about an unknown outcome, the buying call is not made again."""
-    again = time_outs(home, TIMEOUTS)
-    print(f"demand 13: {again} re-sends after {TIMEOUTS} time-outs")
+    again = time_outs(place, TIMEOUTS)
+    print(f"demand 13: {place.engine}: {again} re-sends after {TIMEOUTS} time-outs")
     assert again == 0
 
 
@@ -140,28 +132,28 @@ def _try_everything(console: Console, clock: HandClock, number: str, *, renew: b
             attempt()
 
 
-def test_nothing_but_a_purchase_buys(home: Path) -> None:
+def test_nothing_but_a_purchase_buys(place: Place) -> None:
     """Whatever else is done with a bought check, in whatever part, the buying call is not made again."""
     clock, vendor = HandClock(), LedgerVendor(finds=True)
-    with lease_clock(clock), quick_desk(home, vendor, clock) as console:
-        console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
+    with lease_clock(clock), place.desk(vendor, clock) as console:
+        bought = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
         for detail, pdf in ((True, True), (True, False), (False, True)):
             with suppress(ConsoleError):
-                console.credit_checks.refetch(1, detail=detail, pdf=pdf)
+                console.credit_checks.refetch(bought.id, detail=detail, pdf=pdf)
         _try_everything(console, clock, ONE, renew=False)
         assert vendor.asked["check"] == 1
         assert not hasattr(vendor.reader(), "check")
 
 
-def test_a_release_takes_two_persons_and_evidence(home: Path) -> None:
+def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
     """The number is free only after two different people, the second an approver, each brought evidence."""
     clock, vendor = HandClock(), LedgerVendor(behaviour="silent_before_charge")
-    with lease_clock(clock), quick_desk(home, vendor, clock) as console:
+    with lease_clock(clock), place.desk(vendor, clock) as console:
         record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
         assert isinstance(record, CreditCheck)
 
-        def resolve(evidence: str) -> object:
-            return console.recovery.resolve("credit-check", record.id, "error", evidence)
+        def resolve(evidence: str, by: Console = console) -> object:
+            return by.recovery.resolve("credit-check", record.id, "error", evidence)
 
         assert refusal(lambda: resolve("")).code == "no_evidence"
         resolve("their list is empty")
@@ -169,9 +161,9 @@ def test_a_release_takes_two_persons_and_evidence(home: Path) -> None:
             with console.acting(name):
                 assert refusal(lambda: resolve("again")).code in ("same_person", "not_allowed")
         assert refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code == "already_purchased"
-        with console.acting("lead-b"):
-            resolve("not on the bill")
+        with place.acting(console, "lead-b") as other:
+            resolve("not on the bill", other)
         kept = [item for item in console.credit_checks.show(record.id).evidence if item.source == "person"]
-        assert [item.who for item in kept] == ["op-a", "lead-b"]
+        assert [item.who for item in kept] == [place.named("op-a"), place.named("lead-b")]
         vendor.behaviour = "answers"
         assert console.credit_checks.purchase(PurchaseRequest(ONE, "1")).state == "success"

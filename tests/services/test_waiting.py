@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,10 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, opened
+from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock, lease_clock
 
 FIRST, SECOND = NUMBERS[:2]
 
@@ -37,31 +37,31 @@ def hanging_purchase(console: Console, sandbox: Sandbox) -> Iterator[Future[Cred
 
 
 @pytest.fixture
-def busy(tmp_path: Path, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
+def busy(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCheck]]:
     """In real time, so that it hangs for longer than any test takes."""
-    with opened(tmp_path, sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
+    with place.opened(sandbox, TIME_SCALE="1") as console, hanging_purchase(console, sandbox) as buying:
         yield buying
 
 
-def test_a_waiter_is_told_who_and_since_when(busy: Future[CreditCheck], tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_waiter_is_told_who_and_since_when(busy: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
     """Another number of the same client waits for its turn; after its time it is refused by name, nothing written."""
     steps: list[str] = []
-    with opened(tmp_path, sandbox, TIME_SCALE="100", OPERATOR="op-b") as other:
+    with place.opened(sandbox, person="op-b", TIME_SCALE="100") as other:
         with pytest.raises(ConsoleError) as caught:
             other.credit_checks.purchase(request(SECOND), steps.append)
         assert (caught.value.code, caught.value.exit_status) == ("lease_timeout", 3)
         holder = caught.value.detail["holder"]
         assert isinstance(holder, dict)
-        assert holder["operator"] == "op-a"
+        assert holder["operator"] == place.named("op-a")
         assert caught.value.detail["since"] is not None
         assert other.lookup.find(SECOND).credit_checks == ()
     assert set(steps) == {"waiting"}
     assert sandbox.control.charges(SECOND) == 0
 
 
-def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
     """As soon as the one before it is done."""
-    with opened(tmp_path, sandbox, OPERATOR="op-b") as other:
+    with place.opened(sandbox, person="op-b") as other:
 
         def progress(step: str) -> None:
             if step == "waiting":
@@ -73,11 +73,11 @@ def test_a_waiter_gets_its_turn(busy: Future[CreditCheck], tmp_path: Path, sandb
 
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
 def test_who_need_not_wait(
-    busy: Future[CreditCheck], tmp_path: Path, sandbox: Sandbox, extra: dict[str, str]
+    busy: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]
 ) -> None:  # fmt: skip
     """Without leases, or for another client, a hanging call delays nobody; its own number stays refused."""
     client = "1" if extra else "2"
-    with opened(tmp_path, sandbox, None, OPERATOR="op-b", **extra) as other:
+    with place.opened(sandbox, person="op-b", **extra) as other:
         assert other.credit_checks.purchase(request(SECOND, client)).state == "success"
         with pytest.raises(ConsoleError) as caught:
             other.credit_checks.purchase(request(FIRST))
@@ -86,13 +86,14 @@ def test_who_need_not_wait(
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(hours=-1)])
-def test_wall_clocks_judge_no_lease(skew: timedelta) -> None:
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
     """Demand 25: a desk whose wall clock is wrong takes nothing over from one that is alive."""
     right, wrong = HandClock(), HandClock()
     wrong.at += skew
-    with quick_folder() as home, lease_clock(right):
+    with lease_clock(right):
         vendor = LedgerVendor()
-        with quick_desk(home, vendor, right) as console, quick_desk(home, vendor, wrong) as other:
+        with place.desk(vendor, right) as console, place.desk(vendor, wrong, person="op-b", desk=1) as other:
             looked: list[str] = []
 
             def meanwhile() -> None:

@@ -1,0 +1,165 @@
+"""Named leases on every engine: one holder per slot, in order, judged by the database's clock, proven by a token."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+
+import pytest
+
+from console.store import leases, rates
+from console.store.engine import Database
+from console.store.leases import Holder, Lease
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+
+pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
+NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
+NAME = "alarmbox_credit_check_1"
+LEASE_SECONDS = 60.0
+SOON, LATER = timedelta(seconds=59), timedelta(seconds=2)
+
+
+@pytest.fixture
+def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
+    """Two desks' connections: before different nodes where there are several."""
+    hand_clock.moved[place.folder] = place.age
+    opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
+    yield opened
+    for database in opened:
+        database.close()
+
+
+def holder(place: Place, desk: str = "desk-1") -> Holder:
+    return Holder(place.named("op-a"), desk, "host", 7, f"session-of-{desk}")
+
+
+def take(database: Database, who: Holder, slots: int = 1, name: str = NAME) -> Lease | None:
+    return database.write(lambda tx: leases.take(tx, name, who, NOW, LEASE_SECONDS, slots))
+
+
+def given(lease: Lease | None) -> Lease:
+    assert lease is not None
+    return lease
+
+
+def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Place) -> None:
+    """The second desk sees who holds it and since when; once given up it is free, with a higher token."""
+    here, there = databases
+    first = given(take(here, holder(place)))
+    assert take(there, holder(place, "desk-2")) is None
+    with there.read() as conn:
+        seen = leases.holder_of(conn, NAME)
+        assert leases.holders(conn) == (seen,)
+    assert seen is not None
+    assert (seen.operator, seen.desk, seen.since) == (place.named("op-a"), "desk-1", NOW)
+    assert seen.until == NOW + timedelta(seconds=LEASE_SECONDS)
+    here.write(lambda tx: leases.release(tx.conn, first))
+    with there.read() as conn:
+        assert leases.holder_of(conn, NAME) is None
+    assert given(take(there, holder(place, "desk-2"))).fence > first.fence
+
+
+def test_it_runs_out_by_the_databases_clock(
+    databases: tuple[Database, ...], place: Place, hand_clock: HandClock
+) -> None:
+    """Not before its time, and then at once; who lost it can neither renew it nor give it up under the next one."""
+    here, there = databases
+    lost = given(take(here, holder(place)))
+    hand_clock.at += SOON
+    assert take(there, holder(place, "desk-2")) is None
+    hand_clock.at += LATER
+    taken = given(take(there, holder(place, "desk-2")))
+    assert not here.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
+    here.write(lambda tx: leases.release(tx.conn, lost))
+    with here.read() as conn:
+        seen = leases.holder_of(conn, NAME)
+    assert seen is not None
+    assert (seen.desk, taken.fence) == ("desk-2", lost.fence + 1)
+
+
+def test_a_heartbeat_moves_its_end(databases: tuple[Database, ...], place: Place, hand_clock: HandClock) -> None:
+    """As long as its holder lives it stays taken; one that has run out can't be renewed, taken by another or not."""
+    here, there = databases
+    mine = given(take(here, holder(place)))
+    for _ in range(3):
+        hand_clock.at += SOON
+        assert here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
+        assert take(there, holder(place, "desk-2")) is None
+    hand_clock.at += SOON + LATER
+    assert not here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
+
+
+def test_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place) -> None:
+    """N at a time, each with a slot of its own; the next one waits until any of them lets go."""
+    here, there = databases
+    taken = [given(take((here, there)[i % 2], holder(place, f"desk-{i}"), slots=3)) for i in range(3)]
+    assert [lease.slot for lease in taken] == [0, 1, 2]
+    assert take(there, holder(place, "desk-9"), slots=3) is None
+    with there.read() as conn:
+        assert len(leases.holders(conn)) == 3
+    here.write(lambda tx: leases.release(tx.conn, taken[1]))
+    assert given(take(there, holder(place, "desk-9"), slots=3)).slot == 1
+
+
+@pytest.mark.parametrize("slots", [1, 3])
+def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Place, slots: int) -> None:
+    """Eight at the same moment, for a name that nobody had before: exactly so many winners, everybody answered."""
+    barrier = Barrier(8)
+
+    def ask(i: int) -> Lease | None:
+        barrier.wait(20)
+        return take(databases[i % 2], holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
+
+    with ThreadPoolExecutor(8) as threads:
+        taken = [lease for lease in threads.map(ask, range(8)) if lease is not None]
+    assert sorted(lease.slot for lease in taken) == list(range(slots))
+
+
+def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Place) -> None:
+    """Who gets no answer to COMMIT sees by it whether the lease was taken; another's taking proves nothing."""
+    here, there = databases
+    proofs = []
+
+    def work(keep: bool) -> Lease | None:
+        lease: Lease | None = None
+
+        def body(tx: object) -> None:
+            nonlocal lease
+            lease = leases.take(tx, NAME, holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
+            proofs.append(tx.proof)  # type: ignore[attr-defined]
+            if not keep:
+                raise RuntimeError("undone")
+
+        try:
+            here.write(body)
+        except RuntimeError:
+            return None
+        return lease
+
+    assert work(keep=False) is None
+    assert work(keep=True) is not None
+    with there.attempt() as tx:
+        assert [bool(proof(tx.conn)) for proof in proofs] == [False, True]
+
+
+def test_calls_keep_their_distance(databases: tuple[Database, ...], hand_clock: HandClock) -> None:
+    """Over all desks each start is moved on by the spacing; a row that lies in the past begins at now."""
+    waits = [databases[i % 2].write(lambda tx: rates.reserve(tx.conn, "alarmbox", 100.0)) for i in range(3)]
+    assert waits[0] == 0
+    assert waits[1:] == pytest.approx([100, 200], abs=5)
+    hand_clock.at += timedelta(seconds=1_000)
+    assert databases[0].write(lambda tx: rates.reserve(tx.conn, "alarmbox", 100.0)) == 0
+
+
+def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
+    """Eight at the same moment, where no row is yet: eight different starts."""
+    barrier = Barrier(8)
+
+    def ask(i: int) -> float:
+        barrier.wait(20)
+        return databases[i % 2].write(lambda tx: rates.reserve(tx.conn, "fresh", 100.0))
+
+    with ThreadPoolExecutor(8) as threads:
+        waits = sorted(threads.map(ask, range(8)))
+    assert waits == pytest.approx([100 * i for i in range(8)], abs=5)
