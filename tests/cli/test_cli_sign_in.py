@@ -1,6 +1,7 @@
 """Signing in at a terminal: what is asked, what is refused before anybody types a password, and what is said."""
 
 import io
+import json
 import os
 import pty
 import subprocess
@@ -92,6 +93,17 @@ def test_without_a_keyring_nobody_types_a_password(server: Terminal) -> None:
     assert ending.refused == (2, "bad_profile")
     assert ending.error["detail"]["problem"] == "no_keyring"
     assert "CONSOLE_SECRET_DATABASE_PASSWORD" in ending.error["message"]
+
+
+@pytest.mark.parametrize("backend", ["keyring.backends.null.Keyring", "keyring.backends.fail.Keyring"])
+def test_no_backend_but_the_systems_own_is_ever_used(server: Terminal, tmp_path: Path, backend: str) -> None:
+    """Whatever keyring is configured: refused before a password is read, and nothing is written anywhere."""
+    env = os.environ | server.env | {"PYTHON_KEYRING_BACKEND": backend, "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "console", "--json", "sign-in", "--user", "op-a"]
+    run = subprocess.run(command, input="canary-7f3d2a1b\n", capture_output=True, text=True, env=env, check=False)
+    assert run.returncode == 2
+    assert json.loads(run.stdout)["error"]["detail"]["problem"] == "no_keyring"
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == []
 
 
 def test_what_the_environment_says_is_not_asked(server: Terminal, keyring: DrawerKeyring) -> None:

@@ -1,5 +1,6 @@
 """Signing in to a real server: the account is the operator, and what the database says is told apart."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -140,6 +141,16 @@ def test_a_password_is_confirmed_by_the_database(place: Place) -> None:
         assert not console.sessions.confirm_password("")
         assert trail(console)[1:] == [(user, "session_confirmed", "refused", "password")] * 2
         assert console.sessions.whoami().person.name == user  # nothing else has changed
+
+
+def test_no_password_reaches_a_log(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither a right one nor a wrong one, whatever is logged, and no refusal carries it."""
+    _, password, _ = parts(place)
+    with caplog.at_level(logging.DEBUG), signed_in(place, DrawerKeyring()) as console:
+        assert not console.sessions.confirm_password("canary-7f3d2a1b")
+        wrong = refusal(settings(place.home, place.url().replace(password, "canary-7f3d2a1b"), None))
+    told = [caplog.text, repr(wrong), repr(wrong.detail), repr(wrong.__cause__)]
+    assert [text for text in told if password in text or "canary" in text] == []
 
 
 def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
