@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import count
-from threading import Thread
+from threading import Event, Thread
 from typing import Literal
 
 import pytest
@@ -65,15 +65,20 @@ def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
 
 def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) -> tuple[str | None, float]:
     """The same while the server is killed and started again at that moment; and how long the action took."""
-    back = Thread(target=server.start)
+    back, dead = Thread(target=server.start), Event()
 
     def die(_session: int) -> None:
         server.kill()
         back.start()
+        dead.set()
+
+    def mend() -> None:
+        assert dead.wait(30)
+        back.join()
 
     begun = time.monotonic()
     try:
-        ending = fails_at(scene, action, "restarted", nth, number, die, lambda: back.join() if back.ident else None)
+        ending = fails_at(scene, action, "restarted", nth, number, die, mend)
     finally:
         seconds = time.monotonic() - begun
     return ending, seconds
@@ -99,7 +104,8 @@ def fails_at(
         harm = harm or (scene.kill if trouble == "killed" else _nothing)
         with scene.proxy.breaking(kind, nth, lasting=lasting, before=harm) as shot:
             ending = act(scene, console, subject)
-        mend()
+        if shot.hit:
+            mend()
         charges = scene.vendor.count(number) - before
     assert charges <= 1, f"{charges} charges at {where}"
     if action == "purchase":
