@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ConsoleError
@@ -60,32 +60,56 @@ def alter(database: Database, sql: str, done: Done) -> None:
 
 
 def _try(database: Database, sql: str) -> None:
-    over = threading.Event()
+    watch = _Watch(database)
     with database.engine.connect() as conn:
         conn.exec_driver_sql("SET SESSION lock_wait_timeout = 1")  # if this process dies while it waits
-        if " MODIFY " in sql or " ENGINE " in sql:  # a copy takes over what is refused in new rows: 0000-00-00
+        if (
+            copies := " MODIFY " in sql or " ENGINE " in sql
+        ):  # a copy takes over what new rows may not hold: 0000-00-00
             conn.exec_driver_sql("SET SESSION sql_mode = 'NO_ENGINE_SUBSTITUTION'")
-        me = int(conn.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one())
-        watch = threading.Thread(target=_watch, args=(database, me, over), name="ddl watch", daemon=True)
-        watch.start()
+        watch.begin(int(conn.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()))
         try:
             conn.exec_driver_sql(sql)
         finally:
-            over.set()
-            watch.join()
-            conn.invalidate()  # its settings, and a KILL that came too late, are nobody else's
+            watch.end()
+            if watch.called_off or copies:  # a KILL that came too late, and settings, are nobody else's
+                conn.invalidate()
+            else:
+                conn.exec_driver_sql("SET SESSION lock_wait_timeout = DEFAULT")
 
 
-def _watch(database: Database, ours: int, over: threading.Event) -> None:
-    """Call the statement of connection `ours` off when it waits for others."""
-    since: float | None = None
-    while not over.wait(_LOOK_SECONDS):
-        try:
-            with database.read() as conn:
-                waiting = "metadata lock" in str(conn.scalar(_STATE, {"id": ours})).lower()
-                since = (since or time.monotonic()) if waiting else None
-                if since is not None and time.monotonic() - since >= LONGEST_WAIT_SECONDS and not over.is_set():
-                    conn.exec_driver_sql(f"KILL QUERY {ours}")
-                    since = None
-        except (ConsoleError, DBAPIError) as trouble:  # without a watch the server's own limit holds
-            _log.info("the watch over an ALTER: %s", trouble)
+class _Watch:
+    """Looks at one statement from another connection, and calls it off when it waits for others."""
+
+    def __init__(self, database: Database) -> None:
+        self.called_off = False
+        self._database = database
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, connection: int) -> None:
+        self._thread = threading.Thread(target=self._look_on, args=(connection,), name="ddl watch", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _look_on(self, connection: int) -> None:
+        since: float | None = None
+        while not self._over.wait(_LOOK_SECONDS):
+            try:
+                with self._database.read() as conn:
+                    waiting = "metadata lock" in str(conn.scalar(_STATE, {"id": connection})).lower()
+                    since = (since or time.monotonic()) if waiting else None
+                    if since is not None and time.monotonic() - since >= LONGEST_WAIT_SECONDS:
+                        self._call_off(conn, connection)
+                        since = None
+            except (ConsoleError, DBAPIError) as trouble:  # without a watch the server's own limit holds
+                _log.info("the watch over an ALTER: %s", trouble)
+
+    def _call_off(self, conn: Connection, connection: int) -> None:
+        if not self._over.is_set():
+            self.called_off = True
+            conn.exec_driver_sql(f"KILL QUERY {connection}")

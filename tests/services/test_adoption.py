@@ -1,0 +1,331 @@
+"""Adopting another application's table: nothing lost, one live row a claim, whatever comes in between."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.services import failpoints
+from console.services.adoption_plan import Doubled
+from console.store.engine import Database
+from tests.support import legacy, other_application
+from tests.support.adoptions import NOWHERE, adoption, end_turn, shared_database
+from tests.support.desks import environment
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.legacy import NAME, bought, row
+from tests.support.quick_desks import quick_desk, quick_folder
+from tests.support.servers import Cluster, Server
+
+ONE, TWO, THREE = numbers(3, seed=31)
+ORIGINAL = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def url(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
+    """An empty database on each engine."""
+    server = request.getfixturevalue("mariadb_server") if request.param == "mariadb" else None
+    with shared_database(server, home) as address:
+        yield address
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    """The other application's own view of it."""
+    opened = Database(url, unhurried=True)
+    yield opened
+    opened.close()
+
+
+def rows_of(database: Database, columns: str = ORIGINAL) -> list[tuple[object, ...]]:
+    with database.read() as conn:
+        return [tuple(found) for found in conn.exec_driver_sql(f"SELECT {columns} FROM {NAME} ORDER BY id")]
+
+
+def facts(database: Database) -> dict[str, int]:
+    with database.read() as conn:
+        return legacy.facts(conn)
+
+
+def tables(database: Database) -> dict[str, object]:
+    """Every table and how many rows it has."""
+    sql = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    if database.is_server:
+        sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()"
+    with database.read() as conn:
+        names = sorted(str(name) for name in conn.scalars(text(sql)))
+        return {name: conn.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in names}
+
+
+def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None:
+    """What the other application wrote stays as it is; one row of each claim is live; the plan told the figures."""
+    legacy.make(database, [*legacy.many(600, doubled=0.1, odd=0.1), row(corporation_number="番号なし")])
+    before, there = rows_of(database), tables(database)
+    with adoption(home, url) as service:
+        plan = service.plan()
+        assert (tables(database), rows_of(database)) == (there, before), "a dry run changes nothing"
+        done = service.run()
+        assert service.run().steps == ()
+        assert service.plan().state == "adopted"
+    assert rows_of(database) == before
+    assert (done.duplicates, done.unreadable, done.respelled) == (
+        plan.count.duplicates, plan.count.unreadable, plan.count.respelled,
+    )  # fmt: skip
+    found = facts(database)
+    assert found["live"] == found["claims"] == 601 - done.duplicates - 1
+    assert (found["rows"], found["duplicates"], found["undecided"]) == (601, done.duplicates, 0)
+
+
+STAYS: dict[str, tuple[list[legacy.Row], int]] = {
+    "the later purchase": ([bought(ONE, 1, purchased_at="2025-05-01"), bought(ONE, 2, purchased_at="2025-01-01")], 1),
+    "the later expiry": ([bought(ONE, 1, expired_at="2027-05-01"), bought(ONE, 2)], 1),
+    "the higher id": ([bought(ONE, 1), bought(ONE, 2)], 2),
+    "bought before not bought": ([bought(ONE, 1), row(corporation_number=ONE)], 1),
+    "dated before undated": ([bought(ONE, 1), bought(ONE, 2, purchased_at=None)], 1),
+    "the newest of those not bought": ([row(corporation_number=ONE), row(corporation_number=f"T{ONE}")], 2),
+    "in another spelling": ([bought(f"T{ONE}", 1), bought(f"{ONE[:1]}-{ONE[1:]}", 2), bought(ONE, 3)], 3),
+}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_which_row_stays(database: Database, home: Path, url: str, name: str) -> None:
+    """All but the newest bought row become duplicates of it: kept, queued, and cases."""
+    given, stays = STAYS[name]
+    legacy.make(database, given)
+    with adoption(home, url) as service:
+        assert service.plan().count.doubled == (Doubled("1", ONE, len(given)),)
+        service.run()
+    marked = [(serial, stays) for serial in range(1, len(given) + 1) if serial != stays]
+    assert rows_of(database, "id, duplicate_of") == sorted([*marked, (stays, None)])
+    with database.read() as conn:
+        cases = conn.exec_driver_sql("SELECT subject_id FROM alerts WHERE rule_id = 'duplicate' ORDER BY 1").all()
+        told = conn.exec_driver_sql("SELECT count(*) FROM audit_log WHERE reason = 'duplicate'").scalar_one()
+    assert [case[0] for case in cases] == [serial for serial, _ in marked]
+    assert told == len(marked)
+
+
+def test_of_different_clients_none_is_a_duplicate(database: Database, home: Path, url: str) -> None:
+    """A claim is a client's."""
+    legacy.make(database, [bought(ONE, 1), bought(ONE, 1, client_id=2)])
+    with adoption(home, url) as service:
+        assert service.run().duplicates == 0
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("name", failpoints.ADOPTING)
+def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str, name: str, nth: int) -> None:
+    """At whatever step it ends: the next run does what is left, and the outcome is the same."""
+    legacy.make(database, list(legacy.many(60, doubled=0.2, odd=0.2)))
+    before = rows_of(database)
+    with adoption(home, url, FAILPOINT=f"{name}:{nth}:raise") as service, suppress(failpoints.FailpointReached):
+        service.run()
+    legacy.add(database, [bought(ONE, 9), row(corporation_number=f"T{TWO}")])
+    with adoption(home, url) as service:
+        service.run()
+        assert service.plan().state == "adopted"
+    found = facts(database)
+    assert rows_of(database)[:60] == before
+    assert (found["rows"], found["live"]) == (62, found["claims"])
+
+
+def test_killed_and_taken_up_again(home: Path, mariadb_server: Server) -> None:
+    """A process that is killed leaves nothing but its turn, which runs out."""
+    with shared_database(mariadb_server, home) as url:
+        database = Database(url, unhurried=True)
+        legacy.make(database, list(legacy.many(60, doubled=0.2)))
+        told = environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill")
+        killed = subprocess.run([sys.executable, "-m", "console", "db", "adopt"], env=os.environ | told, check=False)
+        assert killed.returncode == -9
+        end_turn(mariadb_server, url)
+        with adoption(home, url) as service:
+            service.run()
+        assert facts(database)["live"] == facts(database)["claims"]
+        database.close()
+
+
+def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) -> None:
+    """Each row is decided once, and told once."""
+    legacy.make(database, list(legacy.many(200, doubled=0.2)))
+    done: list[int] = []
+
+    def adopt(number: int) -> None:
+        with adoption(home / str(number), url) as service:
+            done.append(service.run().duplicates)
+
+    threads = [threading.Thread(target=adopt, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.read() as conn:
+        cases = conn.exec_driver_sql("SELECT count(*), count(DISTINCT subject_id) FROM alerts").one()
+    assert len(done) == 2
+    assert tuple(cases) == (sum(done), sum(done)) == (facts(database)["duplicates"],) * 2
+
+
+# ---- while the other application goes on
+
+
+def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.Met:
+    """Adopt `count` rows while the other application reads and inserts; nothing of what it wrote is lost."""
+    legacy.make(database, list(legacy.many(count)))
+    with other_application.at_work(url) as told, adoption(home, url) as service:
+        service.run()
+    (met,) = told
+    with database.read() as conn:
+        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}
+        found = legacy.facts(conn)
+    assert met.failed == []
+    assert {record_id for record_id, _, _ in met.added} <= ids
+    assert found["rows"] == count + len(met.added)
+    assert found["live"] == found["claims"]
+    return met
+
+
+def test_nobody_waits(home: Path, mariadb_server: Server) -> None:
+    """Readers and writers of a server's table wait less than a second, and none of their rows is lost."""
+    with shared_database(mariadb_server, home) as url:
+        database = Database(url, unhurried=True)
+        met = adopt_under_traffic(url, home, database, 20_000)
+        database.close()
+    longest = max(met.longest_read_ms, met.longest_write_ms)
+    print(
+        f"adoption: {len(met.added)} inserts and {met.reads} reads meanwhile, the longest took {longest:.0f} ms"
+        f" ({met.longest_elsewhere_ms:.0f} ms beside the table)"
+    )
+    assert not met.waited()
+
+
+def test_a_file_goes_on_too(home: Path) -> None:
+    """An embedded database has one writer at a time; its rows are as safe."""
+    with shared_database(None, home) as url:
+        database = Database(url)
+        adopt_under_traffic(url, home, database, 2_000)
+        database.close()
+
+
+def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
+    """The same on Galera, where a change of the table is one on all nodes; the other nodes see one claim each."""
+    first, second = galera_cluster.nodes[:2]
+    with shared_database(first, home) as url:
+        database = Database(url, unhurried=True)
+        legacy.make(database, list(legacy.many(300, doubled=0.1)))
+        with adoption(home, url) as service:
+            assert service.plan().cluster
+            service.run()
+        there = Database(url.replace(f":{first.port}/", f":{second.port}/"))
+        found = facts(there)
+        assert (found["rows"], found["live"], found["undecided"]) == (300, found["claims"], 0)
+        database.close()
+        there.close()
+
+
+# ---- the desk afterwards
+
+
+def desk_on(home: Path, url: str, database: Database, vendor: LedgerVendor) -> Console:
+    if database.is_server:
+        with database.attempt() as tx:
+            add = text("INSERT INTO operators (name, roles) VALUES (:name, 'operator,approver,auditor')")
+            tx.conn.execute(add, {"name": database.account})
+    return quick_desk(home, vendor, DATABASE_URL=url, OPERATOR="" if database.is_server else "op-a")
+
+
+def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
+    """Looked up, refused while the claim is held, bought where it isn't; the other application hears 1062."""
+    legacy.make(database, [bought(f"T{ONE}", 71), bought(ONE, 72), row(corporation_number=TWO)])
+    with adoption(home, url) as service:
+        service.run()
+    with desk_on(home, url, database, LedgerVendor()) as console:
+        assert [record.id for record in console.lookup.find(ONE).credit_checks] == [2, 1]
+        assert {item.record.id for item in console.recovery.queue("review").items} == {1, 3}
+        for number in (ONE, TWO):
+            with pytest.raises(ConsoleError) as refused:
+                console.credit_checks.purchase(PurchaseRequest(number, "1"))
+            assert refused.value.code == "already_purchased"
+        fresh = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
+        assert (fresh.id, fresh.state) == (4, "success")
+        with pytest.raises(IntegrityError):
+            legacy.add(database, [row(corporation_number=f"{ONE[:1]}-{ONE[1:]}")])
+        assert [run.count for run in console.recovery.run_due() if run.task == "rows_by_others"] == [0]
+
+
+@pytest.mark.parametrize(
+    ("zone", "written", "instant"),
+    [
+        ("Asia/Tokyo", "2026-11-20 00:00:00", datetime(2026, 11, 19, 15, tzinfo=UTC)),
+        ("Pacific/Kiritimati", "2026-01-01 00:30:00", datetime(2025, 12, 31, 10, 30, tzinfo=UTC)),
+        ("Pacific/Pago_Pago", "2025-12-31 23:30:00", datetime(2026, 1, 1, 10, 30, tzinfo=UTC)),
+        ("America/New_York", "2026-07-01 00:00:00", datetime(2026, 7, 1, 4, tzinfo=UTC)),
+        ("UTC", "2026-11-20 00:00:00", datetime(2026, 11, 20, tzinfo=UTC)),
+    ],
+)
+def test_dates_are_read_in_their_zone(
+    home: Path, database: Database, url: str, zone: str, written: str, instant: datetime
+) -> None:
+    """Values stay as written; rows that come later are in the zone as well; ours are UTC."""
+    legacy.make(database, [bought(ONE, 71, purchased_at=written, expired_at=None)])
+    with adoption(home, url) as service:
+        service.run(zone)
+    legacy.add(database, [bought(TWO, 72, purchased_at=written)])
+    with desk_on(home, url, database, LedgerVendor()) as console:
+        for number in (ONE, TWO):
+            assert console.lookup.find(number).credit_checks[0].purchased_at == instant
+        ours = console.credit_checks.purchase(PurchaseRequest(THREE, "1"))
+        (kept,) = rows_of(database, "dates_zone, purchased_at")[2:]
+        assert kept[0] is None
+        assert ours.purchased_at is not None
+        assert str(kept[1])[:19] == f"{ours.purchased_at:%Y-%m-%d %H:%M:%S}"
+    assert str(rows_of(database, "purchased_at")[0][0])[:19] == written
+
+
+def test_a_refetch_leaves_the_row_in_its_zone(home: Path, database: Database, url: str) -> None:
+    """The other application goes on reading its row: what we learn is written as it would write it."""
+    vendor = LedgerVendor()
+    charged = vendor.check(PurchaseRequest(ONE, "1")).found
+    assert charged is not None
+    legacy.make(database, [row(corporation_number=ONE, credit_check_id=charged.credit_check_id)])
+    with adoption(home, url) as service:
+        service.run("Asia/Tokyo")
+    with desk_on(home, url, database, vendor) as console:
+        record = console.credit_checks.refetch(1).record
+        again = console.credit_checks.refetch(1).record
+    assert record.purchased_at is not None
+    assert record.purchased_at == again.purchased_at
+    ((zone, written),) = rows_of(database, "dates_zone, purchased_at")
+    assert zone == "Asia/Tokyo"
+    assert str(written)[11:19] == "00:00:00", "a provider's day begins at midnight in Japan"
+
+
+@pytest.mark.parametrize("path", ["/var/www/pdf/1.pdf", "../../etc/passwd", "2024/1.pdf", "C:\\pdf\\1.pdf"])
+def test_a_foreign_path_is_kept_and_never_followed(home: Path, database: Database, url: str, path: str) -> None:
+    """It stands in the record; reading it is refused, and a re-fetch brings a PDF of ours."""
+    vendor = LedgerVendor()
+    charged = vendor.check(PurchaseRequest(ONE, "1")).found
+    assert charged is not None
+    legacy.make(database, [bought(ONE, charged.credit_check_id, pdf_file_path=path)])
+    with adoption(home, url) as service:
+        service.run()
+    with desk_on(home, url, database, vendor) as console:
+        assert console.credit_checks.show(1).record.pdf_file_path == path
+        with pytest.raises(ConsoleError) as refused:
+            console.pdfs.open(1)
+        assert refused.value.code == "not_found"
+        assert console.credit_checks.refetch(1).record.pdf_file_path != path
