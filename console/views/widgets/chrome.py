@@ -175,20 +175,35 @@ class StatusBar(Surface):
         self._box = row(None, gap=0)
         self.setLayout(self._box)
         self._shown: tuple[tuple[Status, ...], tuple[Status, ...]] = ((), ())
+        self._cells: dict[Status | str, QWidget] = {}
 
     def show_cells(self, left: Sequence[Status], right: Sequence[Status]) -> None:
-        """Show these; cells that say the same are left alone."""
+        """Show these. Cells that say the same are left alone, and a link stays where Tab found it."""
         if (tuple(left), tuple(right)) == self._shown:
             return
         self._shown = (tuple(left), tuple(right))
-        while item := self._box.takeAt(0):
-            if widget := item.widget():
-                widget.deleteLater()
+        before, self._cells = self._cells, {}
+        while self._box.takeAt(0):
+            pass
         for status in left:
-            self._box.addWidget(self._cell(status, right=False))
+            self._box.addWidget(self._kept(before, status, right=False))
         self._box.addStretch(1)
         for status in right:
-            self._box.addWidget(self._cell(status, right=True))
+            self._box.addWidget(self._kept(before, status, right=True))
+        for gone in before.values():
+            gone.hide()
+            gone.deleteLater()
+
+    def _kept(self, before: dict[Status | str, QWidget], status: Status, *, right: bool) -> QWidget:
+        known = status.key or status
+        cell = before.pop(known) if known in before else self._cell(status, right=right)
+        self._cells[known] = cell
+        link = cell.findChild(LinkButton)
+        if link is not None:
+            link.setText(f"{status.name} {status.words}".strip())
+            link.setAccessibleName(link.text())
+            link.updateGeometry()
+        return cell
 
     def _cell(self, status: Status, *, right: bool) -> QWidget:
         if not status.key:
