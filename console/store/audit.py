@@ -41,6 +41,7 @@ _IS_THERE = (
     .with_for_update(read=True)
 )
 _WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in CONTENT}
+_BATCH = 1000
 _READ = select(*(audit_log.c[name] for name in ("id", *CONTENT)))
 
 
@@ -186,11 +187,13 @@ def of_subject(conn: Connection, kind: str, subject_id: str) -> tuple[AuditEntry
 
 def entries(conn: Connection, *, who: str | None = None) -> Iterator[AuditEntry]:
     """Every entry, oldest first, in flat memory; only those of `who` where given."""
-    query = _READ.order_by(audit_log.c.id)
+    query = _READ.order_by(audit_log.c.id).limit(_BATCH)
     if who is not None:
         query = query.where(audit_log.c.who == who)
-    for row in conn.execution_options(yield_per=1000).execute(query):
-        yield _entry(row)
+    rows = conn.execute(query).all()
+    while rows:
+        yield from map(_entry, rows)
+        rows = conn.execute(query.where(audit_log.c.id > rows[-1].id)).all()
 
 
 def _entry(row: Row[Any]) -> AuditEntry:

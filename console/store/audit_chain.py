@@ -12,7 +12,7 @@ from hashlib import sha256
 from itertools import chain as joined
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, String, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Select, String, bindparam, cast, select
 from sqlalchemy.exc import DBAPIError
 
 from console.store.schema import audit_log
@@ -37,14 +37,18 @@ CONTENT = (
 """The hashed columns, in order. The id is not among them: the database gives it while the row is written."""
 
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
-# The instant comes as the text that is stored (on SQLite), so that a bad one is a finding, not a crash.
+# The instant comes as the text that is hashed: a bad one is a finding, not a crash, and none is taken apart and put
+# together again.
 _COLUMNS: list[ColumnElement[Any]] = [
-    type_coerce(audit_log.c.at, String) if name == "at" else audit_log.c[name] for name in CONTENT
+    cast(audit_log.c.at, String(26)) if name == "at" else audit_log.c[name] for name in CONTENT
 ]
-_WALK: Select[Any] = select(*_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
-_WALK = _WALK.order_by(audit_log.c.session, audit_log.c.seq)
-_IDS = select(audit_log.c.id).order_by(audit_log.c.id)
+_ROWS: Select[Any] = select(*_COLUMNS, audit_log.c.id, audit_log.c.prev_hash, audit_log.c.hash)
+# In batches: a server ends a statement that runs for long, and a trail is long.
 _BATCH = 2000
+_WALK = _ROWS.order_by(audit_log.c.session, audit_log.c.seq).limit(_BATCH)
+_REST_OF_CHAIN = _WALK.where(audit_log.c.session == bindparam("chain"), audit_log.c.seq > bindparam("after"))
+_LATER_CHAINS = _WALK.where(audit_log.c.session > bindparam("chain"))
+_IDS = select(audit_log.c.id).order_by(audit_log.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ def verify(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
     first = next(seen, None)
     walk = _Walk(joined([first], seen) if first else ())
     try:
-        for row in conn.execution_options(yield_per=_BATCH).execute(_WALK):
+        for row in _in_order(conn):
             walk.row(row)
     except DBAPIError:
         spoiled = _unreadable_row(conn)
@@ -100,11 +104,20 @@ def verify(conn: Connection, anchors: Iterable[Head]) -> VerifyResult:
     return VerifyResult(walk.rows, walk.first_bad, walk.why)
 
 
+def _in_order(conn: Connection) -> Iterator[Sequence[Any]]:
+    """Every row, by chain and seq."""
+    rows = conn.execute(_WALK).all()
+    while rows:
+        yield from rows
+        last = {"chain": rows[-1][0], "after": rows[-1][1]}
+        rows = conn.execute(_REST_OF_CHAIN, last).all() or conn.execute(_LATER_CHAINS, last).all()
+
+
 def _unreadable_row(conn: Connection) -> int | None:
     """The first row that the driver can't turn into text: bytes that no program of ours wrote."""
     for row_id in conn.scalars(_IDS).all():
         try:
-            conn.execute(_WALK.where(audit_log.c.id == row_id)).one()
+            conn.execute(_ROWS.where(audit_log.c.id == row_id)).one()
         except DBAPIError:
             return int(row_id)
     return None
@@ -124,12 +137,10 @@ class _Walk:
     def row(self, row: Sequence[Any]) -> None:
         self.rows += 1
         *content, row_id, prev_hash, stored = row
-        session, seq, at = content[0], content[1], content[2]
+        session, seq = content[0], content[1]
         if not isinstance(session, str) or not isinstance(seq, int):
             self.bad(row_id, "edited")
             return
-        if isinstance(at, datetime):
-            content[2] = instant_form(at)
         last_session, last_seq, last_id, last_hash = self._last
         if session != last_session:
             last_seq, last_id, last_hash = 0, 0, START
