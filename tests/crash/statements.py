@@ -2,8 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import count
 
@@ -14,7 +12,7 @@ from tests.crash.broken_statements import Trouble, failing
 from tests.support import truth
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
-from tests.support.places import Place
+from tests.support.places import Fresh, Place
 from tests.support.quick_desks import HandClock, lease_clock
 
 ACTIONS = ("purchase", "renewal", "refetch")
@@ -25,8 +23,6 @@ USUAL_PLACES: dict[Trouble, int] = {
     "full": 60, "lost": 60, "commit_lost": 7, "desk_full": 7, "deadlock": 60, "lock_wait": 60,
 }  # fmt: skip
 (NUMBER,) = numbers(1)
-Fresh = Callable[[], AbstractContextManager[Place]]
-"""Makes an empty database for the length of a block."""
 
 
 def run_all(fresh: Fresh, action: str, trouble: Trouble) -> Counter[str]:

@@ -240,7 +240,7 @@ def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None
     buy(console)
     rows = console.audit.verify()
     assert rows >= 4
-    place.unguard()
+    place.unguard("audit_log")
     place.sql("UPDATE audit_log SET who = 'somebody' WHERE id = 2")
     with pytest.raises(ConsoleError) as caught:
         console.audit.verify()

@@ -1,16 +1,19 @@
 """A database with an audit trail of several chains, for the tests that write it, verify it and tamper with it."""
 
 import random
-import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from itertools import islice
+
+from sqlalchemy import insert
 
 from console.domain.clock import SystemClock
 from console.store.audit import AuditTrail, VerifyResult, verify
-from console.store.audit_chain import CONTENT, START, digest
-from console.store.engine import Database
+from console.store.audit_chain import CONTENT, START, digest, instant_form
+from console.store.engine import Database, Transaction
+from console.store.schema import audit_log
 from console.store.spool import Head
+from tests.support.places import Place
 
 DESK = "desk-1"
 AT = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
@@ -32,9 +35,10 @@ class Anchors:
 class Desk:
     """A database with three chains: two of this desk, one of another whose anchors we don't have."""
 
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.database = Database(f"sqlite:///{file}")
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.me = place.named("op-a")
+        self.database = Database(place.url())
         self.anchors = Anchors()
         self.trails = {
             name: AuditTrail(name, DESK, SystemClock(), self.anchors if name != "chain-c" else lambda heads: None)
@@ -42,9 +46,11 @@ class Desk:
         }
 
     def record(self, chain: str, count: int = 1, **facts: object) -> None:
-        with self.database.attempt() as tx:
+        def write(tx: Transaction) -> None:
             for _ in range(count):
-                self.trails[chain].record(tx, "op-a", "credit-check.purchase", "credit-check", 17, detail=facts)
+                self.trails[chain].record(tx, self.me, "credit-check.purchase", "credit-check", 17, detail=facts)
+
+        self.database.write(write)
 
     def record_often(self, chain: str, count: int) -> None:
         for _ in range(count):
@@ -55,19 +61,13 @@ class Desk:
             return verify(conn, self.anchors)
 
     def tamper(self, *statements: str) -> None:
-        """As somebody with the file and without our program would."""
-        conn = sqlite3.connect(self.file, isolation_level=None)
-        for (trigger,) in conn.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
-            conn.execute(f"DROP TRIGGER {trigger}")
-        for statement in statements:
-            conn.execute(statement)
-        conn.close()
+        """As somebody with the file, or the schema account, and without our program would."""
+        self.place.unguard("audit_log")
+        self.place.sql(*statements)
 
     def rows(self) -> list[tuple[int, str, int]]:
-        conn = sqlite3.connect(self.file)
-        found = conn.execute("SELECT id, session, seq FROM audit_log ORDER BY id").fetchall()
-        conn.close()
-        return found
+        found = self.place.sql("SELECT id, session, seq FROM audit_log ORDER BY id")
+        return [(row_id, session, seq) for row_id, session, seq in found]
 
 
 def fill(desk: Desk, seed: int, rows: int = 60) -> random.Random:
@@ -78,13 +78,14 @@ def fill(desk: Desk, seed: int, rows: int = 60) -> random.Random:
     return chance
 
 
-def write_rows(file: Path, count: int) -> None:
-    """Rows in chains of four, straight into the file: many process runs, each with little to tell."""
-    conn = sqlite3.connect(file)
-    marks = ",".join("?" * 13)
-    conn.executemany(f"INSERT INTO audit_log({', '.join(CONTENT)}, prev_hash, hash) VALUES ({marks})", _rows(count))
-    conn.commit()
-    conn.close()
+def write_rows(desk: Desk, count: int) -> None:
+    """Rows in chains of four, past our program: many process runs, each with little to tell."""
+    desk.place.unguard("audit_log")
+    columns = (*CONTENT, "prev_hash", "hash")
+    rows = _rows(count)
+    with desk.database.attempt() as tx:
+        while some := [dict(zip(columns, row, strict=True)) for row in islice(rows, 5_000)]:
+            tx.conn.execute(insert(audit_log), some)
 
 
 def _rows(count: int) -> Iterator[tuple[object, ...]]:
@@ -92,9 +93,9 @@ def _rows(count: int) -> Iterator[tuple[object, ...]]:
     for index in range(count):
         seq = index % 4 + 1
         before = START if seq == 1 else before
-        at = (AT + timedelta(seconds=index)).strftime("%Y-%m-%d %H:%M:%S.%f")
+        at = (AT + timedelta(seconds=index)).replace(tzinfo=None)
         chain = f"chain-{index // 4:09}"
-        content = [chain, seq, at, "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
+        content = [chain, seq, instant_form(at), "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
         hashed = digest(before, content)
-        yield (*content, before, hashed)
+        yield (chain, seq, at, *content[3:], before, hashed)
         before = hashed

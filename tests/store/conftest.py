@@ -1,6 +1,5 @@
 """Databases for the store's tests: migrated once, copied for each."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from console.store import migrate
 from console.store.engine import Database
 from tests.store.audit_desk import Desk
+from tests.support.places import Place
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +22,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def desk(empty_database: Path, tmp_path: Path) -> Iterator[Desk]:
-    file = tmp_path / "console.db"
-    shutil.copy(empty_database, file)
-    opened = Desk(file)
+def desk(place: Place) -> Iterator[Desk]:
+    opened = Desk(place)
     yield opened
     opened.database.close()

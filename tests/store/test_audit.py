@@ -6,6 +6,7 @@ import tracemalloc
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -24,25 +25,22 @@ def test_an_untouched_trail_holds(desk: Desk) -> None:
 
 
 def test_a_row_holds_what_was_recorded(desk: Desk) -> None:
-    """Instant, texts and facts come back, whatever letters they are made of."""
+    """Instant, texts and facts come back, whatever letters they are made of; on a server the instant is its own."""
+    facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
     with desk.database.attempt() as tx:
-        entry = NewAuditEntry("op-a", "x", "operation", "abc", "refused", "stale", {"名": "\udcff\0'", "n": 1})
+        entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)
         append(tx, entry, session="s", desk=DESK, at=AT)
     with desk.database.read() as conn:
         (read,) = page(conn, limit=5)
-        assert (read.at, read.who, read.subject, read.result, read.reason) == (
-            AT,
-            "op-a",
-            "operation abc",
-            "refused",
-            "stale",
-        )
-        assert read.detail["n"] == 1
+        assert (read.who, read.subject, read.result, read.reason) == (desk.me, "operation abc", "refused", "stale")
+        assert abs(read.at - (datetime.now(UTC) if desk.place.is_server else AT)) < timedelta(seconds=10)
+        assert read.detail == facts
         assert verify(conn, ()).first_bad is None
 
 
 def test_what_is_too_long_is_cut_before_it_is_hashed(desk: Desk) -> None:
     """A pasted megabyte neither fills the trail nor breaks its chain."""
+    desk.place.unguard("audit_log")  # nobody has so long a name
     with desk.database.attempt() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
         append(tx, entry, session="s", desk=DESK, at=AT)
@@ -56,6 +54,7 @@ def test_what_is_too_long_is_cut_before_it_is_hashed(desk: Desk) -> None:
 
 def test_pages_go_backwards_by_key(desk: Desk) -> None:
     """Newest first, the next page below the last id, only one person's where asked; all oldest first."""
+    desk.place.unguard("audit_log")  # several people by one account
     with desk.database.attempt() as tx:
         for index in range(7):
             append(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
@@ -71,7 +70,7 @@ def test_only_committed_rows_are_anchored(desk: Desk) -> None:
     """A transaction that fails leaves neither row nor anchor, and the chain goes on without a gap."""
     desk.record("chain-a")
     with suppress(RuntimeError), desk.database.attempt() as tx:
-        desk.trails["chain-a"].record(tx, "op-a", "x")
+        desk.trails["chain-a"].record(tx, desk.me, "x")
         raise RuntimeError
     desk.record("chain-a")
     assert [head.seq for head in desk.anchors] == [1, 2]
@@ -92,7 +91,7 @@ def test_a_failing_anchor_never_undoes_what_is_done(desk: Desk) -> None:
     for turn in (True, False):
         broken = turn
         with desk.database.attempt() as tx:
-            trail.record(tx, "op-a", "x")
+            trail.record(tx, desk.me, "x")
     assert [head.seq for head in desk.anchors] == [1, 2]
 
 
@@ -114,11 +113,11 @@ def test_verifying_while_others_write_accuses_nobody(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "count", [20_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(300)])]
+    "count", [20_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 )
 def test_verifying_is_fast_and_flat(desk: Desk, count: int) -> None:
     """A million rows in a minute, at this rate; memory doesn't grow with the rows or the chains."""
-    write_rows(desk.file, count)
+    write_rows(desk, count)
     began = time.perf_counter()
     assert desk.verify() == VerifyResult(count)
     seconds = time.perf_counter() - began
@@ -126,6 +125,7 @@ def test_verifying_is_fast_and_flat(desk: Desk, count: int) -> None:
     desk.verify()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    print(f"verified {count / seconds:,.0f} rows/s, peak {peak / 1e6:.1f} MB")
-    assert count / seconds > 1_000_000 / 60
+    print(f"demand 20: {desk.place.engine}: verified {count / seconds:,.0f} rows/s, peak {peak / 1e6:.1f} MB")
+    # Four times as long on a server in the reduced run, when others keep the machine busy.
+    assert count / seconds > 1_000_000 / (240 if desk.place.is_server and count < 1_000_000 else 60)
     assert peak < 8e6

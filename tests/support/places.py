@@ -11,8 +11,8 @@ import os
 import shutil
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -79,8 +79,8 @@ class Place(ABC):
         """As if the time by which leases are judged had gone on."""
 
     @abstractmethod
-    def unguard(self) -> None:
-        """Take all triggers away, as somebody who owns the database could."""
+    def unguard(self, table: str) -> None:
+        """Take a table's triggers away, as somebody who owns the database could."""
 
     def url(self, person: str = PERSON, desk: int = 0) -> str:
         """The database's address for a person at a desk."""
@@ -158,8 +158,8 @@ class SqlitePlace(Place):
     def age(self, by: timedelta) -> None:
         """The machine's uptime judges here, which tests replace (see `lease_clock`)."""
 
-    def unguard(self) -> None:
-        for (trigger,) in self.sql("SELECT name FROM sqlite_schema WHERE type = 'trigger'"):
+    def unguard(self, table: str) -> None:
+        for (trigger,) in self.sql(f"SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = '{table}'"):
             self.sql(f"DROP TRIGGER {trigger}")
 
 
@@ -187,12 +187,12 @@ class ServerPlace(Place):
         step = round(by.total_seconds() * 1000)
         self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
 
-    def unguard(self) -> None:
-        """And the next test gets another database."""
-        self.database.spoilt = True
-        of_this = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
-        for (trigger,) in self.sql(of_this):
-            self.sql(f"DROP TRIGGER {trigger}")
+    def unguard(self, table: str) -> None:
+        self.database.unguard(table)
+
+
+Fresh = Callable[[], AbstractContextManager[Place]]
+"""Makes an empty database for the length of a block."""
 
 
 @contextmanager
