@@ -1,10 +1,9 @@
 """Queues in pages: whoever walks them sees every row once and in order, lapsed calls where they belong."""
 
-import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -14,6 +13,8 @@ from console.store import credit_checks, queues
 from console.store.engine import Database
 from console.store.leases import naive
 from console.store.schema import credit_checks as table
+from tests.support import server_fixtures
+from tests.support.places import Engine, fresh_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NAMES = tuple(name for name in queues.NAMES if name != "refunds")
@@ -41,11 +42,16 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
 
 
 @pytest.fixture(scope="module")
-def database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+def database(engine: Engine) -> Iterator[Database]:
     """Records in every mixture of states, mixed by id too."""
-    file = tmp_path_factory.mktemp("queues") / "console.db"
-    shutil.copy(empty_database, file)
-    opened = Database(f"sqlite:///{file}")
+    server_fixtures.need_engine(engine)
+    with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
+        place.unguard(table.name)  # they have no history
+        _fill(opened)
+        yield opened
+
+
+def _fill(opened: Database) -> None:
     kinds = [
         ("pending", "known", "none"), ("success", "known", "none"), ("error", "known", "none"),
         ("pending", "unknown", "needs_review"), ("success", "known", "scheduled"),
@@ -55,8 +61,6 @@ def database(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     rows = [row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
     with opened.attempt() as tx:
         tx.conn.execute(insert(table), rows)
-    yield opened
-    opened.close()
 
 
 def walk(conn: Connection, name: str, limit: int, lapsed: frozenset[int]) -> list[CreditCheck]:

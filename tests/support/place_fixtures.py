@@ -53,7 +53,7 @@ def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
     """An empty database of this engine, in a folder of its own."""
     from tests.support import places
 
-    _need(engine)
+    server_fixtures.need_engine(engine)
     with places.fresh_anywhere(engine) as lent:
         yield lent
 
@@ -63,13 +63,8 @@ def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextM
     """Makes an empty database of this engine for the length of a block, for tests that need one after the other."""
     from tests.support import places
 
-    _need(engine)
+    server_fixtures.need_engine(engine)
     return lambda: places.fresh_anywhere(engine)
-
-
-def _need(engine: str) -> None:
-    if engine in _WAITING:
-        server_fixtures.need(engine)
 
 
 @pytest.fixture(autouse=True)

@@ -46,6 +46,12 @@ def need(kind: str) -> None:
         pytest.skip(reason)
 
 
+def need_engine(engine: str) -> None:
+    """The same for a database engine by name; SQLite is always there, and a MySQL server was given."""
+    if engine in ("mariadb", "galera"):
+        need(engine)
+
+
 @pytest.fixture(scope="session")
 def mariadb_server() -> servers.Server:
     """The run's MariaDB. Others use it at the same time: stop or kill one of your own (`with mariadb()`)."""
