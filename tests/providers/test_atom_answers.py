@@ -399,6 +399,13 @@ def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -
     assert (outcome.kind, outcome.reason) == (U, why)
 
 
+def test_a_key_confirmed_twice_is_not_confirmed() -> None:
+    """Two products under our key may be two refunds."""
+    twice = [{"prodRefundId": ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}] * 2
+    outcome = initiated({}, {"prodDetails": twice})
+    assert (outcome.kind, outcome.reason) == (U, "refund_not_confirmed")
+
+
 def listed(*refunds: Fields, shape: str = "object") -> Outcome[RefundReport]:
     ours = {
         "refundTxnId": 1519, "refundAmt": 150.50, "refundInitiatedDate": "2026-11-20",

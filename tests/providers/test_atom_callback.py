@@ -105,6 +105,14 @@ def told(found: AtomCallback) -> tuple[object, ...]:
     return found.event_id, found.hint, found.report.total, found.report.method, found.report.bank_reference
 
 
+def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
+    """However well it is signed, a form beyond the limit is not worked on."""
+    large = form(TEXT + " " * (LARGEST_CALLBACK_BYTES // 2))
+    found = opened(large)
+    assert refused(found)
+    assert (found.hint, found.evidence) == (None, f"{len(large)} bytes")
+
+
 def test_every_cut_refuses() -> None:
     """A truncated text is refused wherever it was cut, at a block's end too."""
     assert all(refused(opened(BODY[: len(BODY) - cut])) for cut in range(1, 200))

@@ -26,7 +26,7 @@ SIGNED = VECTORS["paypay_hmac"]
 @pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
 def test_vectors(vector: dict[str, Any]) -> None:
     """Hash, string to sign, mac and header are the published ones; the query is not signed."""
-    body = vector["body"].encode() if vector["body"] else None
+    body = None if vector["body"] is None else vector["body"].encode()
     kind = vector["content_type_header"] or "empty"
     hashed = body_hash(kind, body)
     parts = (vector["method"], vector["path"], vector["nonce"], vector["epoch"])
