@@ -1,25 +1,37 @@
 """The demands at full count, cut into shards that run on databases of their own, in any order."""
 
+import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from tests.crash import kills, statements, stops
 from tests.crash.broken_statements import Trouble
 from tests.races import buyers, faults, repairers, writers
+from tests.races.buyers import Race
+from tests.races.node_death import one_node_dies
 from tests.services.test_provider_calls import time_outs
 from tests.soak import broken_servers
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import held
 from tests.stateful import machine
 from tests.support.invented import numbers
+from tests.support.places import Engine, Place, fresh, fresh_anywhere
+from tests.support.server_fixtures import MYSQL
+from tests.support.servers import own_run, shared_galera
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOWEST_WRITE_MS = 2_000
-_STATEMENTS = tuple((action, trouble) for action in statements.ACTIONS for trouble in statements.TROUBLES)
+_TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
+    "sqlite": statements.TROUBLES,
+    "mariadb": (*statements.TROUBLES, *statements.ON_SERVERS),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,52 +48,79 @@ class Demand:
     spare: int = 0
 
 
-def race(shard: int, folder: Path) -> Counter[str]:
+@contextmanager
+def placed(engine: Engine, folder: Path) -> Iterator[Place]:
+    """A database on this engine; its server ends with the shard."""
+    with own_run(), fresh(engine, folder) as place:
+        yield place
+
+
+def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """A seed each; leases on and off in turn."""
-    return buyers.run(buyers.Race(numbers(200, shard), seed=shard, leases=shard % 2 == 0), folder)
+    with placed(engine, folder) as place:
+        chosen = Race(numbers(200, shard), desks=_DESKS[engine], seed=shard, leases=shard % 2 == 0)
+        return buyers.run(chosen, place)
 
 
-def good_race(shard: int, folder: Path) -> Counter[str]:
+def good_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """The same without faults: everything is charged, once."""
-    tally = buyers.run(buyers.Race(numbers(200, 100 + shard), leases=shard % 2 == 0), folder)
+    with placed(engine, folder) as place:
+        chosen = Race(numbers(200, 100 + shard), desks=_DESKS[engine], leases=shard % 2 == 0)
+        tally = buyers.run(chosen, place)
     assert tally["charged"] == 200, tally
     return tally
 
 
-def renewals(shard: int, folder: Path) -> Counter[str]:
+def node_death(shard: int, folder: Path) -> Counter[str]:
+    """Without faults every number is bought exactly once, with them at most once; the node dies and comes back."""
+    with placed("galera", folder) as place:
+        seed = shard if shard % 4 >= 2 else None
+        chosen = Race(numbers(200, 200 + shard), desks=3, seed=seed, leases=shard % 2 == 0)
+        tally = buyers.run(one_node_dies(shared_galera(), chosen, 60, 120), place)
+    return tally + Counter(deaths=1)
+
+
+def renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Renewals at once, with and without faults, leases on and off."""
     seed = shard if shard >= 2 else None
-    return buyers.run(buyers.Race(numbers(50, shard), seed=seed, leases=shard % 2 == 0, renew=True), folder)
+    with placed(engine, folder) as place:
+        chosen = Race(numbers(50, shard), desks=_DESKS[engine], seed=seed, leases=shard % 2 == 0, renew=True)
+        return buyers.run(chosen, place)
 
 
-def repairs(shard: int, folder: Path) -> Counter[str]:
-    return repairers.run(folder, 60, shard) + Counter(repairs=60 * repairers.PROCESSES)
+def repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    with placed(engine, folder) as place:
+        return repairers.run(place, 60, shard) + Counter(repairs=60 * repairers.PROCESSES)
 
 
-def wire(shard: int, folder: Path) -> Counter[str]:
-    tally = faults.run(folder, 500, shard)
+def wire(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    with placed(engine, folder) as place:
+        tally = faults.run(place, 500, shard)
     assert (tally["calling"], tally["left"]) == (0, 0), tally
     return tally
 
 
-def killed(shard: int, folder: Path) -> Counter[str]:
-    return kills.run(tuple(kills.STEPS), folder, shard)
+def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    with placed(engine, folder) as place:
+        return kills.run(tuple(kills.STEPS), place, shard)
 
 
-def broken(shard: int, folder: Path) -> Counter[str]:
-    action, trouble = _STATEMENTS[shard]
-    chosen: Trouble = trouble
-    return statements.run_all(folder, action, chosen)
+def broken(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
+    action, trouble = list(product(statements.ACTIONS, _TROUBLES[engine]))[shard]
+    with own_run():
+        return statements.run_all(partial(fresh_anywhere, engine), action, trouble)
 
 
-def unanswered(shard: int, folder: Path) -> Counter[str]:
-    again = time_outs(folder, 200, shard)
+def unanswered(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    with placed(engine, folder) as place:
+        again = time_outs(place, 200, shard)
     assert again == 0, f"{again} sent again"
     return Counter(time_outs=200, again=again)
 
 
-def stopped(shard: int, folder: Path) -> Counter[str]:
-    return stops.run(folder, 10, shard)
+def stopped(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    with placed(engine, folder) as place:
+        return stops.run(place, 10, shard)
 
 
 def written(shard: int, folder: Path) -> Counter[str]:
@@ -112,6 +151,8 @@ _FULL_ANYWAY = (
     "tests/services/test_vanished_claims.py",
     "tests/services/test_idempotency.py",
     "tests/services/test_canaries.py",
+    "tests/store/test_audit.py",
+    "tests/store/test_audit_tampering.py",
 )
 
 
@@ -124,19 +165,37 @@ def _command(*words: str) -> Counter[str]:
     return Counter(lines=len(told))
 
 
+_DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}
+_GIVEN: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL) else ()
+_SINGLE: tuple[Engine, ...] = ("sqlite", "mariadb", *_GIVEN)
+_ALL: tuple[Engine, ...] = (*_SINGLE, "galera")
+
+
+def on(
+    engines: tuple[Engine, ...], name: str, shards: int, run: Callable[[Engine, int, Path], Counter[str]], figure: str
+) -> Iterator[Demand]:
+    """The same demand on each engine, told apart by its name where it isn't SQLite."""
+    for engine in engines:
+        called = name if engine == "sqlite" else f"{name} {engine}"
+        yield Demand(called, shards, partial(run, engine), figure)
+
+
+CROWD = "{numbers} numbers × 16 processes"
 DEMANDS: tuple[Demand, ...] = (
-    Demand("1", 20, race, "{numbers} numbers × 16 processes, faults, {calls} calls: {charged} charged, 0 doubles"),
-    Demand("1 good", 2, good_race, "{numbers} numbers × 16 processes, no faults: {charged} charged, 0 doubles"),
-    Demand("1 renewal", 4, renewals, "{numbers} renewals × 16 processes: {charged} charged, 0 doubles, sound chains"),
-    Demand("1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
-    Demand("2", 20, wire, "{purchases} purchases, {faults} met a fault: 0 doubles, {calling} calling, {left} left"),
-    Demand("3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost records, recovery ≤ 5 s"),
-    Demand("3 statements", len(_STATEMENTS), broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
+    *on(_ALL, "1", 20, race, f"{CROWD}, faults, {{calls}} calls: {{charged}} charged, 0 doubles"),
+    *on(_ALL, "1 good", 2, good_race, f"{CROWD}, no faults: {{charged}} charged, 0 doubles"),
+    Demand("1 node death", 20, node_death, f"{CROWD}, {{deaths}} nodes killed: {{charged}} charged, 0 doubles"),
+    *on(_ALL, "1 renewal", 4, renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"),
+    *on(_ALL, "1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
+    *on(_ALL, "2", 20, wire, "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left"),
+    *on(_SINGLE, "3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s"),
+    *on(("sqlite",), "3 statements", 12, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
+    *on(("mariadb",), "3 statements", 18, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
     Demand("4", 1, mutants, "mutants, see above"),
-    Demand("6, 12, 15, 22", len(_FULL_ANYWAY), checked, "{lines} figures, see above"),
-    Demand("13", 5, unanswered, "{again} re-sends after {time_outs} time-outs"),
+    Demand("6, 12, 15, 20, 22", len(_FULL_ANYWAY), checked, "{lines} figures, see above"),
+    *on(_SINGLE, "13", 5, unanswered, "{again} re-sends after {time_outs} time-outs"),
     Demand("15 held", len(HELD), held, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"),
-    Demand("16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
+    *on(_ALL, "16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
     Demand("18", 4, written, "{lost} of {turns} updates lost"),
     Demand("24", 10, interleaved, "{runs} runs, {steps} steps, {crashes} crashes: 0 violations", spare=60),
     *(Demand(*one) for one in broken_servers.DEMANDS),
