@@ -16,6 +16,7 @@ from console.domain.records import AuditEntry
 from console.store.audit_chain import CONTENT, START, VerifyResult, digest, instant_form, verify
 from console.store.schema import audit_log
 from console.store.spool import Head
+from console.store.transaction import settled
 
 __all__ = ["AuditTrail", "Head", "NewAuditEntry", "VerifyResult", "append", "entries", "of_subject", "page", "verify"]
 
@@ -35,10 +36,10 @@ _one = select(literal(1).label("one")).subquery()
 _SERVER_TIME = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)
 _HEAD_AND_TIME = select(_SERVER_TIME, _last.c.seq, _last.c.hash).select_from(_one.outerjoin(_last, true()))
 _ADD = insert(audit_log)
-_IS_THERE = (
-    select(audit_log.c.hash)
-    .where(audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq"))
-    .with_for_update(read=True)
+_IS_THERE = settled(
+    select(audit_log.c.hash).where(
+        audit_log.c.session == bindparam("chain"), audit_log.c.seq == bindparam("at_seq")
+    )
 )
 _WIDTHS = {name: getattr(audit_log.c[name].type, "length", None) for name in CONTENT}
 _BATCH = 1000

@@ -8,11 +8,11 @@ from sqlalchemy import Connection, and_, bindparam, select, update
 
 from console.domain.records import OperationState
 from console.store import leases
-from console.store.engine import Transaction
 from console.store.lease_time import is_live
 from console.store.leases import Holder, aware, naive
 from console.store.schema import leases as named_leases
 from console.store.schema import operations
+from console.store.transaction import Transaction, settled
 
 _t = operations.c
 _BY_KEY = select(
@@ -86,7 +86,7 @@ def forget(tx: Transaction, operation_id: str, key: str, holder: Holder, now: da
     """Set a result aside and begin a new epoch: wherever else it was kept, it counts no more."""
     set_aside(tx.conn, operation_id, key)
     begun = new_epoch(tx, holder, now)
-    tx.prove_by(lambda conn: conn.scalar(_EPOCH.with_for_update(read=True), _EPOCH_ROW) == begun)
+    tx.prove_by(lambda conn: conn.scalar(settled(_EPOCH), _EPOCH_ROW) == begun)
 
 
 def epoch(conn: Connection, now: datetime) -> str:

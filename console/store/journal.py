@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, inser
 from console.domain.outcomes import Outcome
 from console.domain.records import Operation, OperationState
 from console.domain.states import sources_of_operation
-from console.store.engine import Transaction
 from console.store.lease_time import expiry, is_live, lease_mark
 from console.store.leases import Holder, aware, naive
 from console.store.schema import operations
+from console.store.transaction import Transaction, settled
 
 _t = operations.c
 FIRST_FENCE = 1
@@ -53,7 +53,7 @@ _BEGIN = insert(operations).values(
         "fingerprint", "operator", "desk", "host", "process", "session", "started_at",
     )} | {"lease_clock": lease_mark(), "lease_expires": expiry(), "fence": FIRST_FENCE}
 )  # fmt: skip
-_IS_THERE = select(_t.id).where(_t.id == bindparam("of")).with_for_update(read=True)
+_IS_THERE = settled(select(_t.id).where(_t.id == bindparam("of")))
 _END_ANY = update(operations).values(
     state=bindparam("new_state"),
     outcome_class=bindparam("kind"),

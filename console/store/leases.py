@@ -17,6 +17,7 @@ from console.domain.records import LeaseHolder
 from console.store.engine import RunAgain, Transaction
 from console.store.lease_time import expiry, is_live, lease_mark
 from console.store.schema import leases
+from console.store.transaction import settled
 
 _t = leases.c
 
@@ -60,7 +61,7 @@ _FENCE = select(_t.fence).where(_t.name == bindparam("of"), _t.slot == bindparam
 _MINE = and_(_t.name == bindparam("of"), _t.slot == bindparam("at"), _t.fence == bindparam("held"))
 _RELEASE = update(leases).where(_MINE).values(lease_expires=0)
 _RENEW = update(leases).where(_MINE, _LIVE).values(lease_expires=expiry(), until=bindparam("until_"))
-_TAKEN_BY = select(_t.token).where(_t.name == bindparam("of"), _t.slot == bindparam("at")).with_for_update(read=True)
+_TAKEN_BY = settled(select(_t.token).where(_t.name == bindparam("of"), _t.slot == bindparam("at")))
 _HELD = and_(_LIVE, _t.lease_expires > 0)  # nothing new, but no server looks into an index for what its clock says
 _HOLDERS = select(_t.name, _t.operator, _t.desk, _t.host, _t.process, _t.since, _t.until).where(_HELD)
 _HOLDER_OF = _HOLDERS.where(_t.name == bindparam("of")).order_by(_t.slot).limit(1)

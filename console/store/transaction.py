@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from console.store.troubles import RunAgain
 
 _log = logging.getLogger("console.store")
 
+_Row = TypeVar("_Row", bound=tuple[Any, ...])
 Proof = Callable[[Connection], bool]
 
 
@@ -40,6 +41,14 @@ class Transaction:
                 hook()
             except Exception:
                 _log.exception("what follows a commit failed")
+
+
+def settled(query: Select[_Row]) -> Select[_Row]:
+    """A proof's question, asked so that a COMMIT still at work is waited for. Nothing is written on its answer.
+
+    SQLite, where no COMMIT is ever in doubt, drops the lock in silence.
+    """
+    return query.with_for_update(read=True)  # house: waits, and decides nothing
 
 
 class NotThere(RunAgain):

@@ -80,7 +80,8 @@ class Run:
 
     def wait_until(self, part: float) -> None:
         """Until this part of the run is over."""
-        time.sleep(max(0.0, self._began + part * self._wanted.seconds - time.monotonic()))
+        left = self._began + part * self._wanted.seconds - time.monotonic()
+        time.sleep(max(0.0, left))  # house: the run's length is what is asked for
 
     def heard(self) -> Heard:
         """What they were told in the end; fails unless each key was made once and everybody else was told so."""
@@ -136,7 +137,7 @@ def ask_all(pipe: Pipe, environment: Mapping[str, str], wanted: Crowd, number: i
         for key in range(wanted.keys):
             due = began + key * ASKERS / wanted.rate
             for _ in range(number, ASKERS, wanted.processes):
-                time.sleep(max(0.0, due - time.monotonic()))
+                time.sleep(max(0.0, due - time.monotonic()))  # house: requests at a given rate
                 asked = time.perf_counter()
                 told = ask(once, wanted.key(key), f'{{"payment": {key}}}')
                 report.waits.append(time.perf_counter() - asked)

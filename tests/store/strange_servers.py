@@ -38,7 +38,7 @@ def _talk(client: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SS
         while wire.recv(4096):
             for part in _parts(answer, drip_seconds):
                 wire.sendall(part)
-                time.sleep(drip_seconds)
+                time.sleep(drip_seconds)  # house: the server that drips
 
 
 def _parts(answer: bytes, drip_seconds: float) -> list[bytes]:
