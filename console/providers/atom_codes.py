@@ -1,12 +1,22 @@
 """Atom's status codes and remarks: (call, code) to class and reason, one row each; no code means the same twice."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 
-from console.domain.outcomes import OutcomeClass
 from console.domain.payment_records import PaymentState, RefundState
-from console.providers.payment_verdicts import ACCEPTED, ANSWERED, UNLISTED, Verdict, unknown
+from console.providers.payment_verdicts import (
+    ACCEPTED,
+    ANSWERED,
+    NOT_FOUND,
+    UNLISTED,
+    PaymentRow,
+    Verdict,
+    denied,
+    pending,
+    refused,
+    too_fast,
+    unknown,
+)
 
 
 class Call(StrEnum):
@@ -30,50 +40,32 @@ class Trouble(StrEnum):
     OTHER = "other"
 
 
-def _refused(reason: str) -> Verdict:
-    return Verdict(OutcomeClass.FAILED_DEFINITE, reason)
-
-
-def _pending(reason: str) -> Verdict:
-    return Verdict(OutcomeClass.PENDING, reason)
-
-
-_SIGNATURE = Verdict(OutcomeClass.AUTH, "signature_refused")
-_CREDENTIALS = Verdict(OutcomeClass.AUTH, "credentials_refused")
-_MERCHANT = Verdict(OutcomeClass.AUTH, "merchant_refused")
-_NOT_FOUND = Verdict(OutcomeClass.NOT_FOUND, "not_found")
+_SIGNATURE = denied("signature_refused")
+_CREDENTIALS = denied("credentials_refused")
+_MERCHANT = denied("merchant_refused")
 _SYSTEM = unknown("provider_error")
 _DENIED: Mapping[str, Verdict] = {"OTS0506": _SIGNATURE, "OTS0522": _CREDENTIALS, "OTS0451": _MERCHANT}
 _QUESTION = ("OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510")
 _PAGE = tuple(f"OTS{number:04}" for number in range(601, 642))
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentRow:
-    """One standing of an Atom payment."""
-
-    verdict: Verdict
-    state: PaymentState
-    final: bool
-
-
 PAYMENTS: Mapping[str, PaymentRow] = {
     "OTS0000": PaymentRow(ANSWERED, PaymentState.PAYMENT_SUCCESS, final=True),
     "OTS0002": PaymentRow(ANSWERED, PaymentState.PAYMENT_SUCCESS, final=True),
-    "OTS0551": PaymentRow(_pending("pending_at_bank"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0351": PaymentRow(_pending("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0301": PaymentRow(_pending("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0201": PaymentRow(_pending("payment_timed_out"), PaymentState.USER_PAYMENT, final=False),
-    "OTS0001": PaymentRow(_refused("payment_reversed"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0101": PaymentRow(_refused("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
-    "OTS0600": PaymentRow(_refused("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0551": PaymentRow(pending("pending_at_bank"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0351": PaymentRow(pending("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0301": PaymentRow(pending("not_paid_yet"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0201": PaymentRow(pending("payment_timed_out"), PaymentState.USER_PAYMENT, final=False),
+    "OTS0001": PaymentRow(refused("payment_reversed"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0101": PaymentRow(refused("payment_cancelled"), PaymentState.PAYMENT_FAILED, final=True),
+    "OTS0600": PaymentRow(refused("payment_failed"), PaymentState.PAYMENT_FAILED, final=True),
 }
 """Codes that say how a payment stands: in the answer to TXNVERIFICATION and in a callback."""
 
 _READ: Mapping[str, Verdict] = {
     **_DENIED,
     **dict.fromkeys(_QUESTION, unknown("bad_question")),
-    "OTS0401": _NOT_FOUND,
+    "OTS0401": NOT_FOUND,
     "OTS0951": _SYSTEM,
     "OTS0501": _SYSTEM,
 }
@@ -83,12 +75,12 @@ CODES: Mapping[Call, Mapping[str, Verdict]] = {
     Call.REFUND_STATUS: _READ,
     Call.REFUND: {
         **_DENIED,
-        **dict.fromkeys((*_QUESTION, "OTS0637", "OTS0638", "OTS0641"), _refused("bad_request")),
-        "OTS0401": _refused("no_such_payment"),
+        **dict.fromkeys((*_QUESTION, "OTS0637", "OTS0638", "OTS0641"), refused("bad_request")),
+        "OTS0401": refused("no_such_payment"),
         "OTS0951": _SYSTEM,
     },
     Call.AUTH: {
-        **dict.fromkeys(("OTS0600", *_PAGE), _refused("bad_request")),
+        **dict.fromkeys(("OTS0600", *_PAGE), refused("bad_request")),
         **_DENIED,
     },
 }
@@ -98,20 +90,20 @@ REMARKS: Mapping[str, tuple[Verdict, RefundState]] = {
     "REFUND INITIATED": (ACCEPTED, RefundState.SUBMITTED),
     "REFUND PENDING": (ACCEPTED, RefundState.SUBMITTED),
     "REFUND PROCESSED": (ANSWERED, RefundState.COMPLETED),
-    "REFUND FAILED": (_refused("refund_failed"), RefundState.FAILED),
-    "REFUND REJECTED": (_refused("refund_rejected"), RefundState.FAILED),
+    "REFUND FAILED": (refused("refund_failed"), RefundState.FAILED),
+    "REFUND REJECTED": (refused("refund_rejected"), RefundState.FAILED),
 }
 
 _STATUSES: Mapping[Call, Mapping[int, Verdict]] = {
     Call.AUTH: {
-        400: _refused("bad_request"),
+        400: refused("bad_request"),
         401: _CREDENTIALS,
-        402: _refused("no_token_made"),
+        402: refused("no_token_made"),
         403: _MERCHANT,
     },
     Call.REFUND: {401: _CREDENTIALS, 403: _MERCHANT},
-    Call.PAYMENT: {401: _CREDENTIALS, 403: _MERCHANT, 429: Verdict(OutcomeClass.RATE_LIMITED, "rate_limited")},
-    Call.REFUND_STATUS: {401: _CREDENTIALS, 403: _MERCHANT, 429: Verdict(OutcomeClass.RATE_LIMITED, "rate_limited")},
+    Call.PAYMENT: {401: _CREDENTIALS, 403: _MERCHANT, 429: too_fast("rate_limited")},
+    Call.REFUND_STATUS: {401: _CREDENTIALS, 403: _MERCHANT, 429: too_fast("rate_limited")},
 }
 
 _TROUBLES: Mapping[str, Trouble] = {

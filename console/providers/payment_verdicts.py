@@ -1,8 +1,9 @@
-"""What a provider's code says in one line of a table: a class and the word of its reason."""
+"""What a provider's code says in one row of a table: a class, the word of its reason, and how a payment stands."""
 
 from dataclasses import dataclass
 
 from console.domain.outcomes import OutcomeClass
+from console.domain.payment_records import PaymentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +14,41 @@ class Verdict:
     reason: str
 
 
-ANSWERED = Verdict(OutcomeClass.SUCCEEDED, "answered")
-ACCEPTED = Verdict(OutcomeClass.PENDING, "accepted")
-UNLISTED = Verdict(OutcomeClass.UNKNOWN, "unlisted_answer")
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """One standing of a payment."""
+
+    verdict: Verdict
+    state: PaymentState
+    final: bool
 
 
 def unknown(reason: str) -> Verdict:
     """An answer that settles nothing, and why."""
     return Verdict(OutcomeClass.UNKNOWN, reason)
+
+
+def refused(reason: str) -> Verdict:
+    """Certainly nothing happened; of a read: the provider says that it failed."""
+    return Verdict(OutcomeClass.FAILED_DEFINITE, reason)
+
+
+def denied(reason: str) -> Verdict:
+    """Credentials, signature or contract: nothing happened."""
+    return Verdict(OutcomeClass.AUTH, reason)
+
+
+def too_fast(reason: str) -> Verdict:
+    """Nothing happened; later it may."""
+    return Verdict(OutcomeClass.RATE_LIMITED, reason)
+
+
+def pending(reason: str) -> Verdict:
+    """Begun, not final."""
+    return Verdict(OutcomeClass.PENDING, reason)
+
+
+ANSWERED = Verdict(OutcomeClass.SUCCEEDED, "answered")
+ACCEPTED = pending("accepted")
+NOT_FOUND = Verdict(OutcomeClass.NOT_FOUND, "not_found")
+UNLISTED = unknown("unlisted_answer")

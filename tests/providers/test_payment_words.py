@@ -8,8 +8,10 @@ from console.wording import LANGUAGES, catalogue
 from scripts import word_use
 
 PROVIDERS = Path(console.__file__).parent / "providers"
-MAKERS = {"Verdict": 1, "unknown": 0, "Unusable": 0, "_refused": 0, "_denied": 0, "_too_fast": 0, "_pending": 0,
-          "never_sent": 0, "_same": 2}  # fmt: skip
+MAKERS = {
+    "Verdict": 1, "unknown": 0, "refused": 0, "denied": 0, "too_fast": 0, "pending": 0, "Unusable": 0,
+    "never_sent": 0, "_same": 2,
+}  # fmt: skip
 
 
 def reasons() -> set[str]:
