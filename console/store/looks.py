@@ -4,6 +4,7 @@ from sqlalchemy import Connection, literal, select, true
 
 from console.domain.records import CreditCheck, Person
 from console.store import credit_checks, journal, people
+from console.store.check_rows import COLUMNS
 from console.store.credit_checks import NUMBERED
 from console.store.schema import credit_checks as checks
 from console.store.schema import operators
@@ -12,7 +13,7 @@ _one = select(literal(1).label("one")).subquery()
 _asker = select(*people.COLUMNS).select_from(_one.outerjoin(operators, people.NAMED)).subquery()
 _found = _asker.outerjoin(NUMBERED, true()).outerjoin(checks, checks.c.id == NUMBERED.c.id)
 _LAPSED = journal.is_lapsed(credit_checks.KIND, checks.c.id)
-_LOOK = select(*_asker.c, _LAPSED, *credit_checks.COLUMNS).select_from(_found)
+_LOOK = select(*_asker.c, _LAPSED, *COLUMNS).select_from(_found)
 _PERSON, _CHECK = slice(0, 3), slice(4, None)
 
 
