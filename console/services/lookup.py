@@ -1,6 +1,7 @@
 """Finding records by corporation number, by the beginning of a number or name, or by id."""
 
 from console.domain.corporation_number import InvalidCorporationNumber, one_slip, parse
+from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
 from console.domain.results import LookupResult
 from console.services.desk import Desk, admitted
@@ -28,8 +29,13 @@ class Lookup:
             invalid.detail["candidates"] = list(self._explained(invalid))
             raise
         name = self._desk.looker
-        with self._desk.database.read() as conn:
-            person, found = looks.look(conn, number.value, name, anybody=self._desk.anybody)
+        try:
+            with self._desk.database.read() as conn:
+                person, found = looks.look(conn, number.value, name, anybody=self._desk.anybody)
+        except ConsoleError as refused:
+            if refused.detail.get("reason") == "no_grant":  # the database was quicker; we know why, and say it
+                self._desk.require("read")
+            raise
         if name is not None:
             admitted(name, person)
         return LookupResult(number.value, found, number.stripped_prefix)
