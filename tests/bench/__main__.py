@@ -1,4 +1,5 @@
-"""`python -m tests.bench`: measures, prints the table, asserts nothing. A goal that is not met says so."""
+"""`python -m tests.bench`: measures and prints the table. A goal that is not met says so; only what is
+promised at any size, that no question reads a whole table, fails the run."""
 
 import argparse
 import os
@@ -12,7 +13,7 @@ from tests.bench import crowds, purchases, reads, starts, windows
 from tests.bench.figures import HEADINGS, Row, cells
 from tests.support.environment import isolate
 
-GOALS = (1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17)
+GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17)
 LARGE, KEYS = 10_000_000, 10_000
 
 
@@ -28,7 +29,7 @@ def main(words: Sequence[str]) -> int:
     print(f"\n{_table(sorted(found, key=lambda row: int(row.number)))}\n")
     print(f"{time.monotonic() - began:.0f} s on {os.cpu_count()} cores, Python {platform.python_version()},", end=" ")
     print(f"load {os.getloadavg()[0]:.1f} at the end; medians of interleaved runs")
-    return 0
+    return int(any(row.promised and row.met is False for row in found))
 
 
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
@@ -46,7 +47,7 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
 def _rows(told: argparse.Namespace) -> Iterator[Row]:
     wanted: frozenset[int] = told.wanted
     yield from starts.rows(wanted & {1, 2, 8})
-    yield from reads.rows(told.rows, wanted & {3, 5, 6, 7})
+    yield from reads.rows(told.rows, wanted & {3, 4, 5, 6, 7})
     yield from purchases.rows(wanted & {9, 13})
     yield from windows.rows(told.rows, wanted & {15, 16, 17})
     yield from crowds.rows(wanted & {11, 12}, told.keys)

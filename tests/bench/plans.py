@@ -68,9 +68,12 @@ BEGINNINGS: dict[str, Ask] = {
 ALL: dict[str, Ask] = {**PAGES, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
 
 
-def steps(database: Database, ask: Ask) -> list[str]:
-    """The steps of every statement that `ask` makes: SQLite's own words, or `access table key: extra` of a server."""
-    asked: list[tuple[str, Any]] = []
+Asked = list[tuple[str, Any]]
+
+
+def heard(database: Database, ask: Ask) -> Asked:
+    """The statements that `ask` makes, with their parameters."""
+    asked: Asked = []
 
     def listen(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
         asked.append((sql, values))
@@ -78,9 +81,19 @@ def steps(database: Database, ask: Ask) -> list[str]:
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
         ask(conn)
-        event.remove(conn, "before_cursor_execute", listen)
-        assert asked, "nothing was asked"
+    assert asked, "nothing was asked"
+    return asked
+
+
+def explained(database: Database, asked: Asked) -> list[str]:
+    """The steps of their plans: SQLite's own words, or `access table key: extra` of a server."""
+    with database.read() as conn:
         return [step for sql, values in asked for step in _explained(conn, sql, values)]
+
+
+def steps(database: Database, ask: Ask) -> list[str]:
+    """How this database goes about it."""
+    return explained(database, heard(database, ask))
 
 
 def _explained(conn: Connection, sql: str, values: Any) -> Iterator[str]:
@@ -102,11 +115,11 @@ def sorts(found: Sequence[str]) -> list[str]:
     return [step for step in found if step == "USE TEMP B-TREE FOR ORDER BY" or "Using filesort" in step]
 
 
-def row(engine: str, size: str, database: Database) -> Row:
-    """What is promised at any size: no question reads a whole table."""
-    wrong = {name: found for name, ask in ALL.items() if (found := whole_tables(steps(database, ask)))}
-    for name, found in wrong.items():
-        print(f"{engine}: {name}: {'; '.join(found)}", flush=True)
+def row(where: str, small: Database, big: Database) -> Row:
+    """What is promised at any size: no question (as it is asked of the small database) reads a whole table."""
+    plans = {name: explained(big, heard(small, ask)) for name, ask in ALL.items()}
+    wrong = {name: whole for name, found in plans.items() if (whole := whole_tables(found))}
+    for name, whole in wrong.items():
+        print(f"{where}: {name}: {'; '.join(whole)}", flush=True)
     figure = f"{len(ALL) - len(wrong)} of {len(ALL)}"
-    what = f"questions answered by index, {size}, {engine}"
-    return Row("5", what, figure, "–", "–", "–", "all", not wrong, promised=True)
+    return Row("5", f"questions answered by index, {where}", figure, "–", "–", "–", "all", not wrong, promised=True)

@@ -1,0 +1,145 @@
+"""One big table with the ways to read it: the service, SQLAlchemy Core on a held connection, the bare driver.
+
+Core and the driver repeat what the service was heard to ask, so that all three ask the same; and Core asks for a
+lookup in two statements besides, as one would who writes it down plainly.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+from sqlalchemy import Engine, bindparam, event, select
+
+from console.app import Console, open_console
+from console.settings import Settings
+from console.store import credit_checks, people, server_engine, sqlite_engine
+from console.store.schema import credit_checks as checks
+from tests.bench.figures import Work
+from tests.bench.filling import OPERATOR, number_of
+from tests.support.desks import environment
+
+PAGE = 50
+_PERSON = select(*people.COLUMNS).where(people.NAMED)
+_RECORDS = select(*credit_checks.COLUMNS).where(checks.c.number_key == bindparam("number"))
+
+
+@contextmanager
+def desk(url: str) -> Iterator[Console]:
+    """A console on a kept database, with a home of its own. On a server the account says who it is."""
+    who = OPERATOR if url.startswith("sqlite") else ""
+    with TemporaryDirectory(prefix="console-bench-") as home:
+        told = environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=who)
+        with open_console(Settings.load(told)) as console:
+            yield console
+
+
+class Subject:
+    """A table of so many `rows`, read in an order that no cache of the table's size would like."""
+
+    def __init__(self, console: Console, rows: int) -> None:
+        self.console, self.rows = console, rows
+        self._numbers = itertools.cycle([number_of(1 + i * (rows - 1) // 997) for i in range(997)])
+        self._number = next(self._numbers)
+        self._embedded = not console.database.is_server
+        self._engine = _engine(console)
+        self._held = self._engine.connect()
+        self._driver = self._engine.raw_connection()
+        self._cursor = self._driver.cursor()
+        self._lookup_core = self._heard("before_execute", lambda: console.lookup.find(self._number))
+        self._lookup_sql = self._heard("before_cursor_execute", lambda: console.lookup.find(self._number))
+        self._depth = self.cursor("incomplete", 0.5)
+        self._page_sql = self._heard("before_cursor_execute", self.half_page)
+
+    def close(self) -> None:
+        self._held.close()
+        self._driver.close()
+        self._engine.dispose()
+
+    def _heard(self, when: Literal["before_execute", "before_cursor_execute"], work: Work) -> list[tuple[Any, Any]]:
+        """The statements, with their parameters, that `work` asks: of Core, or of the driver."""
+        heard: list[tuple[Any, Any]] = []
+
+        def listen(_conn: object, *said: Any) -> None:
+            statement, values = (said[0], said[2]) if when == "before_execute" else (said[1], said[2])
+            if when == "before_execute" or not statement.startswith("BEGIN"):
+                heard.append((statement, values))
+
+        event.listen(Engine, when, listen)
+        work()
+        event.remove(Engine, when, listen)
+        return heard
+
+    # Lookups
+
+    def lookup(self) -> object:
+        return self.console.lookup.find(next(self._numbers))
+
+    def core_lookup(self) -> object:
+        """What the service asks, in a transaction where the service has one."""
+        number = next(self._numbers)
+        with self._held.begin():
+            if self._embedded:
+                self._held.exec_driver_sql("BEGIN DEFERRED")
+            return [self._held.execute(asked, self._for(number, values)).all() for asked, values in self._lookup_core]
+
+    def core_lookup_in_two(self) -> object:
+        """The person, then the records."""
+        number = next(self._numbers)
+        with self._held.begin():
+            if self._embedded:
+                self._held.exec_driver_sql("BEGIN DEFERRED")
+            person = self._held.execute(_PERSON, {"who": OPERATOR}).first()
+            return person, self._held.execute(_RECORDS, {"number": number}).all()
+
+    def driver_lookup(self) -> object:
+        number = next(self._numbers)
+        return self._drive([(sql, self._for(number, values)) for sql, values in self._lookup_sql])
+
+    def _for(self, number: str, values: Any) -> Any:
+        """The same parameters for another number."""
+        if isinstance(values, Mapping):
+            return {name: number if value == self._number else value for name, value in values.items()}
+        return tuple(number if value == self._number else value for value in values)
+
+    def _drive(self, statements: Sequence[tuple[str, Any]]) -> object:
+        if self._embedded:
+            self._cursor.execute("BEGIN")
+        rows = [self._cursor.execute(sql, values) and self._cursor.fetchall() for sql, values in statements]
+        if self._embedded:
+            self._cursor.execute("COMMIT")
+        return rows
+
+    # Pages
+
+    def page(self, queue: str, after: str | None) -> object:
+        return self.console.recovery.queue(queue, PAGE, after)
+
+    def half_page(self) -> object:
+        return self.page("incomplete", self._depth)
+
+    def driver_page(self) -> object:
+        return self._drive(self._page_sql)
+
+    def cursor(self, queue: str, depth: float) -> str:
+        """Where the page at that depth of the queue begins."""
+        work = {"unknown": "needs_review", "review": "needs_review"}.get(queue, "none")
+        return f"{work}.{int(self.rows * depth)}"
+
+
+def _engine(console: Console) -> Engine:
+    """Connections set up as the console's own are."""
+    url = console.database.url
+    if console.database.is_server:
+        return server_engine.open_engine(server_engine.locate(url), "read")
+    return sqlite_engine.open_engine(url)
+
+
+@contextmanager
+def subject(url: str, rows: int) -> Iterator[Subject]:
+    with desk(url) as console:
+        made = Subject(console, rows)
+        yield made
+        made.close()
