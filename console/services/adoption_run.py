@@ -19,6 +19,10 @@ from console.store.engine import RunAgain, Transaction
 
 STRETCH = 1_000
 AT_ONCE = 50
+PASSES, FEW = 5, 2_000
+LATECOMERS = 10_000
+"""Rows with a lower id may be committed later than others: so far back a further pass begins."""
+
 ROUNDS = 20
 """How often the unique index may meet a duplicate that came in meanwhile."""
 
@@ -73,7 +77,7 @@ class AdoptionRun:
         """Every step that is left, the rows between columns and indexes; False when a duplicate came in between."""
         try:
             self._do(lambda step: not step.name.startswith("index") and step.name != "claims")
-            self._decide()
+            self._decide_all()
             self._do(lambda _step: True)
         except adopting.Doubled:
             return False
@@ -95,21 +99,33 @@ class AdoptionRun:
 
     # ---- rows that were there when we began: readable numbers first, then duplicates, then all others
 
-    def _decide(self) -> None:
+    def _decide_all(self) -> None:
+        """Again as long as many came in meanwhile: this is the quickest way to decide many."""
+        behind = 0
+        for _ in range(PASSES):
+            upto = self._highest()
+            self._decide(behind, upto)
+            behind = max(0, upto - LATECOMERS)
+            if self._highest() - upto < FEW:
+                return
+
+    def _highest(self) -> int:
         with self._database.read() as conn:
-            horizon = adopting_rows.highest(conn)
-        for after, upto in self._stretches(horizon, STRETCH * 10):
+            return adopting_rows.highest(conn)
+
+    def _decide(self, behind: int, horizon: int) -> None:
+        for after, upto in self._stretches(behind, horizon, STRETCH * 10):
             self._read_numbers(after, upto)
         self._reach("after_adopt_numbers")
         self._mark_doubled()
         self._reach("after_adopt_duplicates")
-        for after, upto in self._stretches(horizon, STRETCH):
+        for after, upto in self._stretches(behind, horizon, STRETCH):
             self._write(partial(self._take_in, after, upto))
             self._reach("after_adopt_rows")
 
-    def _stretches(self, horizon: int, size: int) -> list[tuple[int, int]]:
+    def _stretches(self, behind: int, horizon: int, size: int) -> list[tuple[int, int]]:
         with self._database.read() as conn:
-            return list(adopting_rows.ranges(conn, 0, horizon, size))
+            return list(adopting_rows.ranges(conn, behind, horizon, size))
 
     def _write(self, work: Callable[[Transaction], Tally]) -> None:
         """A short transaction; what it counted counts once it is committed."""
@@ -167,8 +183,7 @@ class AdoptionRun:
 
     def _settle_rest(self) -> None:
         """Those that came in before the claim was open to others; what comes later the due tasks look after."""
-        with self._database.read() as conn:
-            horizon = adopting_rows.highest(conn)
+        horizon = self._highest()
         while True:
             with self._database.read() as conn:
                 rows = [row for row in adopting_rows.undecided(conn, AT_ONCE) if row[0] <= horizon]

@@ -22,7 +22,7 @@ from tests.support.invented import numbers
 from tests.support.legacy import NAME
 
 LONGEST_MS = 1_000
-PAUSE_SECONDS = 0.005
+PAUSE_SECONDS, PAUSE_AT_A_FILE = 0.005, 0.03
 _COLUMNS = "client_id, corporation_number, credit_check_id, company_name, purchased_at, result"
 _REPEATED = 0.1
 
@@ -55,6 +55,7 @@ class Application:
         self._chance = random.Random(seed)
         self._fresh = iter(numbers(200_000, seed + 1_000))
         self._mark = "?" if self._is_file else "%s"
+        self._pause = PAUSE_AT_A_FILE if self._is_file else PAUSE_SECONDS
 
     @property
     def _is_file(self) -> bool:
@@ -83,7 +84,7 @@ class Application:
         """The newest rows and one by its id: what such an application shows."""
         with contextlib.closing(self._open()) as connection:
             cursor = connection.cursor()
-            while not self._over.wait(PAUSE_SECONDS):
+            while not self._over.wait(self._pause):
                 begun = time.perf_counter()
                 cursor.execute(f"SELECT id, {_COLUMNS} FROM {NAME} ORDER BY id DESC LIMIT 20")
                 newest = cursor.fetchall()
@@ -97,7 +98,7 @@ class Application:
         with contextlib.closing(self._open()) as connection:
             cursor = connection.cursor()
             cursor.execute("CREATE TABLE IF NOT EXISTS notes_elsewhere (words VARCHAR(20))")
-            while not self._over.wait(PAUSE_SECONDS):
+            while not self._over.wait(self._pause):
                 begun = time.perf_counter()
                 cursor.execute("INSERT INTO notes_elsewhere VALUES ('nobody waits')")
                 took = (time.perf_counter() - begun) * 1000
@@ -106,7 +107,7 @@ class Application:
     def _write(self) -> None:
         with contextlib.closing(self._open()) as connection:
             cursor = connection.cursor()
-            while not self._over.wait(PAUSE_SECONDS):
+            while not self._over.wait(self._pause):
                 client, number = self._next()
                 begun = time.perf_counter()
                 self._insert(cursor, client, number)

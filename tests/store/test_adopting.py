@@ -1,0 +1,360 @@
+"""A table that another application made: recognised, judged, left alone until adoption, then as good as ours."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pymysql
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.errors import ConsoleError
+from console.store import adopting, legacy_table, migrate, online_ddl
+from console.store.engine import Database
+from console.store.schema import HEAD, credit_checks
+from tests.bench import plans
+from tests.support import legacy
+from tests.support.adoptions import adoption, shared_database
+from tests.support.invented import numbers
+from tests.support.legacy import NAME, bought, row
+from tests.support.servers import Server
+
+ONE, TWO = numbers(2, seed=41)
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty database on each engine."""
+    server = request.getfixturevalue("mariadb_server") if request.param == "mariadb" else None
+    with shared_database(server, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = Database(url, unhurried=True)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def served(mariadb_server: Server, tmp_path: Path) -> Iterator[Database]:
+    """An empty database on MariaDB."""
+    with shared_database(mariadb_server, tmp_path) as address:
+        opened = Database(address, unhurried=True)
+        yield opened
+        opened.close()
+
+
+def run(database: Database, *statements: str) -> None:
+    with database.attempt() as tx:
+        for statement in statements:
+            tx.conn.exec_driver_sql(statement)
+
+
+def words(database: Database) -> str:
+    """The table in SQL, as the database tells it."""
+    with database.read() as conn:
+        if not database.is_server:
+            return str(conn.scalar(text("SELECT sql FROM sqlite_master WHERE name = :name"), {"name": NAME}))
+        return str(conn.exec_driver_sql(f"SHOW CREATE TABLE {NAME}").one()[1])
+
+
+def code_of(error: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
+    return error.value.code, error.value.detail.get("problem")
+
+
+def adopt(database: Database, folder: Path, zone: str | None = None, *, convert: bool = False) -> None:
+    address = database.url.render_as_string(hide_password=False)
+    with adoption(folder / "home", address) as service:
+        service.run(zone, convert=convert)
+
+
+# ---- before
+
+
+def test_an_upgrade_leaves_it_alone(database: Database) -> None:
+    """The rest is made beside it; whoever wants more than `db …` hears what comes next."""
+    legacy.make(database, [bought(ONE, 1)])
+    before = words(database)
+    for _ in range(2):
+        with pytest.raises(ConsoleError) as refused:
+            migrate.ensure(database)
+        assert code_of(refused) == ("schema_mismatch", "not_adopted")
+        migrate.upgrade(database)
+    assert words(database) == before
+
+
+def test_somebody_elses_versions_are_not_ours(database: Database, tmp_path: Path) -> None:
+    """The other application may use Alembic as well: its version stays what it was, and ours stands elsewhere."""
+    legacy.make(database, [bought(ONE, 1)])
+    run(
+        database,
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+        "INSERT INTO alembic_version VALUES ('1975ea83b712')",
+    )
+    migrate.upgrade(database)
+    adopt(database, tmp_path)
+    assert migrate.ensure(database)["schema"] == HEAD
+    with database.read() as conn:
+        migrate.admit(conn)
+        assert conn.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "1975ea83b712"
+
+
+@pytest.mark.parametrize(
+    ("tables", "problem"),
+    [
+        (("CREATE TABLE invoices (id INTEGER)",), None),
+        (("CREATE TABLE hansha_alarmbox_credit_checks (id INTEGER)",), None),
+        ((legacy.create_sql("sqlite"), "CREATE TABLE sessions (id INTEGER, words VARCHAR(9))"), "names_taken"),
+    ],
+)
+def test_what_is_none_of_our_business(database: Database, tables: tuple[str, ...], problem: str | None) -> None:
+    """No table of the original columns, or others of our names: refused, with nothing made."""
+    run(database, *tables)
+    with pytest.raises(ConsoleError) as refused:
+        migrate.upgrade(database)
+    assert code_of(refused) == ("not_our_database", problem)
+    with database.read() as conn:
+        assert "console_meta" not in migrate._tables(conn)
+        assert "console_upgrade" not in migrate._tables(conn)
+
+
+OBSTACLES: dict[str, tuple[str, str]] = {
+    "memo TEXT NOT NULL": ("needs_default", "memo"),
+    "status INT NULL": ("column_taken", "status"),
+}
+
+
+@pytest.mark.parametrize("more", OBSTACLES)
+def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more: str) -> None:
+    """Said before anything is done."""
+    legacy.make(database, more=f", {more}")
+    before = words(database)
+    with pytest.raises(ConsoleError) as refused:
+        adopt(database, tmp_path)
+    assert code_of(refused) == ("schema_mismatch", "cannot_be_adopted")
+    (obstacle,) = legacy_table.obstacles(adopting.look(database))
+    assert (obstacle.kind, obstacle.name) == OBSTACLES[more]
+    assert words(database) == before
+
+
+def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) -> None:
+    """They keep what they hold, and new rows of ours get their defaults."""
+    legacy.make(database, [bought(ONE, 1)], more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'")
+    run(database, f"UPDATE {NAME} SET memo = 'old', created_at = '2020-01-01 00:00:00'")
+    adopt(database, tmp_path)
+    legacy.add(database, [bought(TWO, 2)])
+    with database.read() as conn:
+        found = conn.exec_driver_sql(f"SELECT memo, created_at FROM {NAME} ORDER BY id").all()
+    assert [str(memo) for memo, _ in found] == ["old", "new"]
+    assert str(found[0][1])[:10] == "2020-01-01"
+
+
+# ---- afterwards
+
+
+def shape(database: Database) -> dict[str, tuple[object, ...]]:
+    """What we added: columns and indexes."""
+    table = adopting.look(database)
+    columns = {
+        name: (column.type, column.nullable, column.collation, column.default if name != adopting.ZONE else "")
+        for name, column in table.columns.items()
+        if name not in legacy_table.ORIGINAL
+    }
+    return {**columns, **table.indexes}
+
+
+def copied(database: Database, ours: Database) -> None:
+    """The same rows in a table of ours."""
+    columns = ", ".join(column.name for column in credit_checks.c if column.computed is None)
+    source = f"`{database.url.database}`.{NAME}"
+    run(ours, f"INSERT INTO {NAME} ({columns}) SELECT {columns} FROM {source}")
+    for one in (database, ours):
+        run(one, f"ANALYZE TABLE {NAME}")
+
+
+def test_it_is_as_good_as_a_table_of_ours(database: Database, tmp_path: Path, mariadb_server: Server) -> None:
+    """The same columns, the same indexes, and each question goes about it in the same way."""
+    legacy.make(database, list(legacy.many(2_000 if database.is_server else 0)))
+    adopt(database, tmp_path)
+    with shared_database(mariadb_server if database.is_server else None, tmp_path / "home") as address:
+        ours = Database(address, unhurried=True)
+        migrate.upgrade(ours)
+        if database.is_server:
+            mariadb_server.sql(f"GRANT SELECT ON `{database.url.database}`.* TO `{ours.url.username}`@`%`")
+            copied(database, ours)
+        assert shape(database) == shape(ours)
+        asked = {**plans.PAGES, **plans.COUNTS, **plans.BY_KEY, **plans.SORTED_IN_MEMORY, **plans.BEGINNINGS}
+        assert {name: plans.steps(database, ask) for name, ask in asked.items()} == {
+            name: plans.steps(ours, ask) for name, ask in asked.items()
+        }
+        ours.close()
+
+
+TYPES: dict[str, dict[str, str]] = {
+    "CHAR(13)": {"number": "CHAR(20)"},
+    "BIGINT": {"number": "BIGINT"},
+    "latin1": {"options": "DEFAULT CHARSET latin1"},
+    "cp932": {"options": "DEFAULT CHARSET cp932"},
+    "utf8mb3": {"options": "DEFAULT CHARSET utf8mb3"},
+    "ci": {"options": "DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_unicode_ci"},
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_other_types_are_taken_as_they_are(served: Database, tmp_path: Path, name: str) -> None:
+    """Its number holds the claim in every spelling that the column can hold; the column stays what it was."""
+    legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}], **TYPES[name])
+    column = adopting.look(served).columns["corporation_number"]
+    adopt(served, tmp_path, convert=name in ("latin1", "cp932"))
+    assert adopting.look(served).columns["corporation_number"] == column
+    spellings = [ONE] if name == "BIGINT" else [ONE, f"{ONE[:1]}-{ONE[1:]}", f" {ONE}"]
+    for spelling in spellings:
+        with pytest.raises(IntegrityError):
+            legacy.add(served, [row(corporation_number=spelling)])
+    legacy.add(served, [bought(TWO, 2) | {"company_name": "Corp"}])
+    with served.read() as conn:
+        keys = conn.scalars(text(f"SELECT number_key FROM {NAME} ORDER BY id"))
+        assert [str(key) for key in keys] == [ONE, TWO]
+
+
+def test_a_copy_is_made_only_when_told(served: Database, tmp_path: Path) -> None:
+    """Another engine, and ids that the application counts itself: writers would have to wait for the change."""
+    legacy.make(served, [bought(ONE, 1)], options="ENGINE=MyISAM")
+    run(served, f"ALTER TABLE {NAME} MODIFY id INT NOT NULL")
+    with pytest.raises(ConsoleError) as refused:
+        adopt(served, tmp_path)
+    assert code_of(refused) == ("schema_mismatch", "needs_conversion")
+    adopt(served, tmp_path, convert=True)
+    table = adopting.look(served)
+    assert (table.engine, "auto_increment" in table.columns["id"].extra) == ("InnoDB", True)
+
+
+def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Path) -> None:
+    """Empty until something is known, names of any length, our paths."""
+    run(
+        served,
+        f"CREATE TABLE {NAME} (id INT PRIMARY KEY AUTO_INCREMENT, client_id INT NOT NULL, corporation_number"
+        " VARCHAR(20) NOT NULL, credit_check_id INT NOT NULL, company_name VARCHAR(80) NOT NULL DEFAULT '',"
+        " purchased_at DATE NOT NULL, expired_at DATE NULL, result ENUM('ok', 'hold', 'ng') NULL,"
+        " pdf_file_path VARCHAR(70) NULL COMMENT 'below ''pdf''')",
+        f"INSERT INTO {NAME} VALUES (1, 1, '{ONE}', 5, 'Corp', '2025-04-01', '2026-04-01', 'ok', NULL)",
+    )
+    adopt(served, tmp_path)
+    columns = adopting.look(served).columns
+    assert columns["company_name"].type == "varchar(255)"
+    assert columns["pdf_file_path"].comment == "below 'pdf'"
+    assert all(columns[name].nullable for name in legacy_table.ORIGINAL[3:])
+
+
+def test_dates_that_are_none_are_in_nobodys_way(served: Database, tmp_path: Path) -> None:
+    """Lax servers keep 0000-00-00: it stays there, copied or not, and is read as missing."""
+    legacy.make(served, [bought(ONE, 1)], options="ENGINE=MyISAM")
+    with served.engine.connect() as conn:
+        conn.exec_driver_sql("SET SESSION sql_mode = ''")
+        conn.exec_driver_sql(f"UPDATE {NAME} SET purchased_at = '0000-00-00 00:00:00'")
+        conn.commit()
+        conn.invalidate()
+    adopt(served, tmp_path, convert=True)
+    with served.read() as conn:
+        assert conn.scalar(text(f"SELECT CAST(purchased_at AS CHAR) FROM {NAME}")) == "0000-00-00 00:00:00"
+
+
+@pytest.mark.parametrize(("first", "then"), [("Asia/Tokyo", "UTC"), (None, "Europe/Paris")])
+def test_the_zone_is_said_once(database: Database, tmp_path: Path, first: str | None, then: str) -> None:
+    """Rows are read in it already: another one is refused, none is welcome."""
+    legacy.make(database, [bought(ONE, 1)])
+    adopt(database, tmp_path, first)
+    with pytest.raises(ConsoleError) as refused:
+        adopt(database, tmp_path, then)
+    assert code_of(refused) == ("usage", "other_timezone")
+    adopt(database, tmp_path)
+
+
+def test_a_zone_that_does_not_exist(database: Database, tmp_path: Path) -> None:
+    """A typing error is told before anything is made."""
+    legacy.make(database, [bought(ONE, 1)])
+    with pytest.raises(ConsoleError) as refused:
+        adopt(database, tmp_path, "Asia/Tokio")
+    assert code_of(refused) == ("usage", "no_such_timezone")
+    with database.read() as conn:
+        assert migrate._tables(conn) - {"sqlite_sequence"} == {NAME}
+
+
+def test_nothing_to_adopt(database: Database, tmp_path: Path) -> None:
+    """An empty database has no such table; one that is ours from the beginning needs nothing."""
+    with pytest.raises(ConsoleError) as refused:
+        adopt(database, tmp_path)
+    assert code_of(refused) == ("not_found", "no_table")
+    migrate.upgrade(database)
+    adopt(database, tmp_path)
+    assert migrate.ADOPTION not in migrate.ensure(database)
+
+
+# ---- without anybody waiting
+
+
+class Visitor:
+    """Somebody who reads the table again and again, and remembers the longest wait in seconds."""
+
+    def __init__(self, database: Database) -> None:
+        self.longest = 0.0
+        self._database = database
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> "Visitor":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(0.01):
+            begun = time.perf_counter()
+            with self._database.read() as conn:
+                conn.exec_driver_sql(f"SELECT count(*) FROM {NAME}").scalar_one()
+            self.longest = max(self.longest, time.perf_counter() - begun)
+
+
+def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind an ALTER that waits for it nobody waits longer than an instant; it is tried again, and given up."""
+    monkeypatch.setattr(online_ddl, "PATIENCE_SECONDS", 1.0)
+    legacy.make(served, [bought(ONE, 1)])
+    step = adopting.steps(adopting.look(served), "mysql", "UTC")[0]
+    with served.attempt() as reader, Visitor(served) as visitor:
+        reader.conn.exec_driver_sql(f"SELECT * FROM {NAME}").all()
+        with pytest.raises(ConsoleError) as refused:
+            adopting.carry_out(served, step, "UTC", convert=False, last=lambda _tx: None)
+    assert code_of(refused) == ("database_locked", "table_in_use")
+    assert visitor.longest < 1.0
+    adopting.carry_out(served, step, "UTC", convert=False, last=lambda _tx: None)
+    assert "work_state" in adopting.look(served).columns
+
+
+def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) -> None:
+    """Rows that come in before the claim is open are undecided: two of one claim stand beside each other."""
+    legacy.make(served)
+    for step in adopting.steps(adopting.look(served), "mysql", "UTC")[:-1]:
+        legacy.add(served, [bought(ONE, 1)])
+        adopting.carry_out(served, step, "UTC", convert=False, last=lambda _tx: None)
+    adopt(served, tmp_path)
+    with served.read() as conn:
+        found = legacy.facts(conn)
+    assert (found["live"], found["duplicates"]) == (1, found["rows"] - 1)
+
+
+def test_what_the_other_application_hears(served: Database, tmp_path: Path) -> None:
+    """A second live row is refused with 1062 and the name of the index, in any spelling that SQL knows."""
+    legacy.make(served, [bought(ONE, 1)])
+    adopt(served, tmp_path)
+    with pytest.raises(IntegrityError) as refused:
+        legacy.add(served, [row(corporation_number="".join(chr(ord(digit) + 0xFEE0) for digit in ONE))])
+    assert isinstance(refused.value.orig, pymysql.IntegrityError)
+    assert refused.value.orig.args[0] == 1062
+    assert adopting.CLAIM in str(refused.value.orig.args[1])
