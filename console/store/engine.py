@@ -122,8 +122,8 @@ class Database:
                 if not self._runs_again(trouble, reruns, time.monotonic() - begun, in_doubt=bool(lost)):
                     _translate(trouble)
                     raise
+                reruns += troubles.fate_of(trouble) != "gone"  # who waits for the server has lost no race
                 _log.info("a transaction is run again: %s", trouble)
-            reruns += 1
             time.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311  # spreads losers, guards nothing
 
     def _runs_again(self, trouble: Exception, reruns: int, seconds: float, *, in_doubt: bool) -> bool:
