@@ -151,6 +151,7 @@ def locked(stage: Scene, console: Console, table: str) -> Iterator[None]:
         with dbapi.cursor() as cursor:
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
 
+    stage.clock.moved.clear()  # leases can't be aged while they are locked
     console.database.close()
     event.listen(console.database.engine, "connect", hurry)
     with connected(stage.place, autocommit=False) as other:
