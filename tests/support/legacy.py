@@ -1,7 +1,8 @@
 """A table of credit checks as another application made it, with the rows that such tables have."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from sqlalchemy import Connection, text
 
@@ -37,17 +38,17 @@ def create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", opt
     )
 
 
-def make(database: Database, rows: Sequence[Row] = (), **how: str) -> None:
+def make(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
     """The table with these rows; what a row doesn't name is NULL, its client is 1."""
     with database.attempt() as tx:
         tx.conn.exec_driver_sql(create_sql(database.dialect, **how))
     add(database, rows)
 
 
-def add(database: Database, rows: Sequence[Row]) -> None:
+def add(database: Database, rows: Iterable[Row]) -> None:
     """Insert as the other application does, a thousand rows at a time."""
-    for start in range(0, len(rows), 1_000):
-        some = [row(**given) for given in rows[start : start + 1_000]]
+    coming = iter(rows)
+    while some := [row(**given) for given in islice(coming, 1_000)]:
         with database.attempt() as tx:
             tx.conn.execute(_INSERT, some)
 

@@ -1,0 +1,51 @@
+"""The adoption of a big table at full count, while the other application reads and inserts."""
+
+import time
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import text
+
+from console.services.adoption_run import Adopted
+from console.store.engine import Database
+from tests.support import legacy, other_application, servers
+from tests.support.adoptions import adoption
+from tests.support.legacy import NAME
+
+ROWS = 1_000_000
+
+
+def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
+    """One table of its own server. Whatever the other application wrote is there, and it never waited a second."""
+    with servers.mariadb() as server:
+        url = server.fresh_database()
+        database = Database(url, unhurried=True)
+        legacy.make(database, legacy.many(rows))
+        with other_application.at_work(url) as told:
+            begun = time.monotonic()
+            done = _adopted(folder, url)
+            seconds = time.monotonic() - begun
+        tally = _checked(database, done, told[0], rows)
+        database.close()
+    return tally + Counter(seconds=round(seconds))
+
+
+def _adopted(folder: Path, url: str) -> Adopted:
+    with adoption(folder / "home", url) as service:
+        return service.run()
+
+
+def _checked(database: Database, done: Adopted, met: other_application.Met, rows: int) -> Counter[str]:
+    with database.read() as conn:
+        ids = {int(found) for found in conn.scalars(text(f"SELECT id FROM {NAME}"))}
+        found = legacy.facts(conn)
+    longest = round(max(met.longest_read_ms, met.longest_write_ms))
+    print(
+        f"adoption: {rows} rows, {len(met.added)} inserts, {met.reads} reads meanwhile; the longest took {longest} ms"
+        f" ({met.longest_elsewhere_ms:.0f} ms beside the table), {met.refused} refused"
+    )
+    assert met.failed == [], met.failed[:3]
+    assert {record_id for record_id, _, _ in met.added} <= ids, "rows were lost"
+    assert (found["rows"], found["live"]) == (rows + len(met.added), found["claims"]), found
+    assert not met.waited(), "somebody waited"
+    return Counter(rows=rows, inserted=len(met.added), duplicates=done.duplicates, longest_ms=longest)
