@@ -69,6 +69,8 @@ class AdoptionRun:
             if rounds >= ROUNDS:
                 raise ConsoleError("database_locked", {"problem": "duplicates_keep_coming"})
         self._settle_rest()
+        if self._database.is_server:
+            migrate.guard(self._database)
         self._reach("before_adopt_end")
         self._write(self._finish)
         return self._told()

@@ -4,7 +4,7 @@ A trigger's name ends in the digest of its text, so that a new text is a new tri
 goes, and no moment is unguarded. The account that makes them owns them, and is the schema account to them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -63,20 +63,24 @@ def triggers() -> tuple[Trigger, ...]:
     return (*own, *_of_credit_checks())
 
 
-def refresh(conn: Connection) -> None:
+def refresh(conn: Connection, in_use: Callable[[str], None] | None = None) -> None:
     """Make what is missing or altered, then drop what no program of this version knows. Run again, it does nothing.
 
-    A table of credit checks that waits for its adoption gets its triggers afterwards: call it again then.
+    A table of credit checks that waits for its adoption gets its triggers afterwards: call it again then. `in_use`
+    runs a statement on that table, which others use meanwhile, by its turn.
     """
     there = _found(conn)
     wanted = {trigger.name: trigger for trigger in _fitting(conn)}
     whole = {name for name, found in there.items() if name in wanted and found == _expected(conn, wanted[name])}
-    for name in sorted(set(there) & set(wanted) - whole):
-        run(conn, f"DROP TRIGGER IF EXISTS {quoted(name)}")
-    for name in sorted(set(wanted) - whole):
-        run(conn, wanted[name].sql)
-    for name in sorted(set(there) - set(wanted)):
-        run(conn, f"DROP TRIGGER IF EXISTS {quoted(name)}")
+    dropped = {name: f"DROP TRIGGER IF EXISTS {quoted(name)}" for name in there}
+    steps = [(name, dropped[name]) for name in sorted(set(there) & set(wanted) - whole)]
+    steps += [(name, wanted[name].sql) for name in sorted(set(wanted) - whole)]
+    steps += [(name, dropped[name]) for name in sorted(set(there) - set(wanted))]
+    for name, sql in steps:
+        if in_use is not None and name.startswith(PREFIX + checks.TABLE):
+            in_use(sql)
+        else:
+            run(conn, sql)
 
 
 def faults(conn: Connection) -> tuple[Fault, ...]:

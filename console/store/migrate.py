@@ -120,17 +120,20 @@ def upgrade(database: Database) -> tuple[str | None, str]:
         if before != HEAD:
             _run_alembic(tx.conn)
             _name_database(tx.conn)
-        if database.is_server:
-            _guard(tx.conn)
+    if database.is_server:
+        guard(database)
     return before, HEAD
 
 
-def _guard(conn: Connection) -> None:
-    """What the server itself refuses, and what roles may do: whatever is missing or altered, each time."""
-    from console.store import grants, guards_sql
+def guard(database: Database) -> None:
+    """What the server itself refuses, and what roles may do: whatever is missing or altered. Run again, it does
+    nothing; from two desks at once, both end well.
+    """
+    from console.store import grants, guards_sql, online_ddl
 
-    guards_sql.refresh(conn)
-    grants.refresh(conn)
+    with database.read() as conn:
+        guards_sql.refresh(conn, lambda sql: online_ddl.alter(database, sql, lambda: False))
+        grants.refresh(conn)
 
 
 def _make_folder(database: Database) -> None:
