@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tests.mutants.catalogue import MUTANTS, Change, Mutant
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.mutant import Change, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("console", "tests")
@@ -58,7 +59,7 @@ def run(mutant: Mutant) -> tuple[bool, str]:
             apply(change, copy)
         said = ""
         for test in mutant.tests:
-            status, output = run_tests(copy, [test])
+            status, output = run_tests(copy, [test], mutant.engine)
             if status == RED:
                 return True, first_failure(output)
             said = f"{test} ended with {status}"
@@ -91,11 +92,11 @@ def apply(change: Change, folder: Path) -> None:
     file.write_text(source.replace(change.old, change.new), encoding="utf-8")
 
 
-def run_tests(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
+def run_tests(folder: Path, tests: Sequence[str], engine: str = "") -> tuple[int, str]:
     """pytest's exit status and words, in that folder and with its packages."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", *tests, *OPTIONS]
+    command = [sys.executable, "-m", "pytest", *tests, *OPTIONS, *(("-k", engine) if engine else ())]
     pipe = subprocess.PIPE
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True

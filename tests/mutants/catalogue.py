@@ -1,49 +1,27 @@
 """Bugs that would cost money or trust, each as a change of the source, with the tests that must notice it."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """In this file, this text (which must stand there exactly once) becomes that one."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One seeded bug. `tests` are pytest's words for what must turn red."""
-
-    name: str
-    changes: tuple[Change, ...]
-    tests: tuple[str, ...]
-
-
-GUARDED = "console/services/guarded.py"
-CHECKS = "console/services/credit_checks.py"
-SETTLING = "console/services/settling.py"
-JOURNAL = "console/store/journal.py"
-PROBING = "console/services/probing.py"
-GUARD_TESTS = "tests/services/test_guard.py"
-CALL_TESTS = "tests/services/test_provider_calls.py"
-RACES = "tests/races/test_races.py"
-FAULTS = "tests/races/test_faults.py"
-BREAKS = "tests/crash/test_breaks.py"
+from tests.mutants.mutant import (
+    BEFORE_COMMIT,
+    BREAKS,
+    CALL_TESTS,
+    CHECKS,
+    FAULTS,
+    GUARD_TESTS,
+    GUARDED,
+    NOT_UNIQUE,
+    PROBING,
+    PROOF,
+    RACES,
+    SETTLING,
+    UNFENCED,
+    Change,
+    Mutant,
+)
+from tests.mutants.on_servers import ON_SERVERS
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant(
-        "the unique index is no longer unique",
-        (
-            Change(
-                "console/store/migrations/versions/0001_credit_check_desk.py",
-                '["client_id", "claim_number"], unique=True',
-                '["client_id", "claim_number"], unique=False',
-            ),
-        ),
-        ("tests/races/test_database_proof.py",),
-    ),
+    *ON_SERVERS,
+    Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(
         "5xx is a failure",
         (
@@ -68,34 +46,8 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         (CALL_TESTS,),
     ),
-    Mutant(
-        "tx2 is not fenced",
-        (
-            Change(
-                JOURNAL,
-                '_t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)\n_HAS',
-                'bindparam("held") == bindparam("held"))\n_HAS',
-            ),
-        ),
-        ("tests/crash/test_stops.py",),
-    ),
-    Mutant(
-        "the provider is asked before COMMIT has returned",
-        (
-            Change(
-                GUARDED,
-                "                subject = operation.claim(tx, operation_id)\n",
-                "                subject = operation.claim(tx, operation_id)\n"
-                "                self._early = operation.call(subject) if operation.effect else None\n",
-            ),
-            Change(
-                GUARDED,
-                "            outcome = operation.call(claimed.subject)\n",
-                "            outcome = self._early or operation.call(claimed.subject)\n",
-            ),
-        ),
-        (CALL_TESTS,),
-    ),
+    Mutant("tx2 is not fenced", UNFENCED, ("tests/crash/test_stops.py",), "sqlite"),
+    Mutant("the provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "sqlite"),
     Mutant(
         "the driver's own BEGIN",
         (
@@ -109,11 +61,11 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 PROBING,
-                '            desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])\n',
-                '            desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])\n'
-                '            if reason == "none_found":\n'
-                "                settling.write_error(desk, tx, record, reason)\n"
-                "                return None\n",
+                '        desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])\n',
+                '        desk.note(tx, "credit-check.probed", record.id, result="failed", reason=reason[:64])\n'
+                '        if reason == "none_found":\n'
+                "            settling.write_error(desk, tx, record, reason)\n"
+                "            return None\n",
             ),
         ),
         ("tests/services/test_recovery.py",),
@@ -128,15 +80,15 @@ MUTANTS: tuple[Mutant, ...] = (
         (
             Change(
                 SETTLING,
-                '            write_unknown(desk, tx, record, "lapsed", can)\n',
-                '            write_error(desk, tx, record, "lapsed")\n',
+                '        write_unknown(desk, tx, record, "lapsed", can)\n',
+                '        write_error(desk, tx, record, "lapsed")\n',
             ),
         ),
         (GUARD_TESTS,),
     ),
     Mutant(
         "a living holder's lease counts as over",
-        (Change("console/store/leases.py", 'expires > bindparam("uptime"))', 'expires > bindparam("uptime") * 2)'),),
+        (Change("console/store/lease_time.py", "expires > lease_now())", "expires > lease_now() * 2)"),),
         ("tests/crash/test_hangs.py",),
     ),
     Mutant(

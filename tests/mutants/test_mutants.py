@@ -3,7 +3,8 @@
 import pytest
 
 from tests.mutants.__main__ import ROOT, run
-from tests.mutants.catalogue import MUTANTS, QUICK, Mutant
+from tests.mutants.catalogue import MUTANTS, QUICK
+from tests.mutants.mutant import Mutant
 
 
 def named(name: str) -> Mutant:

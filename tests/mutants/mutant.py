@@ -1,0 +1,64 @@
+"""What a seeded bug is, the places where several are made, and those that are tried on every engine."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """In this file, this text (which must stand there exactly once) becomes that one."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One seeded bug. `tests` are pytest's words for what must turn red, on this `engine` if one is named."""
+
+    name: str
+    changes: tuple[Change, ...]
+    tests: tuple[str, ...]
+    engine: str = ""
+
+
+GUARDED = "console/services/guarded.py"
+ENGINE = "console/store/engine.py"
+CHECKS = "console/services/credit_checks.py"
+SETTLING = "console/services/settling.py"
+JOURNAL = "console/store/journal.py"
+PROBING = "console/services/probing.py"
+GUARD_TESTS = "tests/services/test_guard.py"
+CALL_TESTS = "tests/services/test_provider_calls.py"
+RACES = "tests/races/test_races.py"
+PROOF = "tests/races/test_database_proof.py"
+FAULTS = "tests/races/test_faults.py"
+BREAKS = "tests/crash/test_breaks.py"
+
+BEFORE_COMMIT = (
+    Change(
+        GUARDED,
+        "            subject = operation.claim(tx, operation_id)\n",
+        "            subject = operation.claim(tx, operation_id)\n"
+        "            self._early = operation.call(subject) if operation.effect else None\n",
+    ),
+    Change(
+        GUARDED,
+        "            outcome = operation.call(claimed.subject)\n",
+        "            outcome = self._early or operation.call(claimed.subject)\n",
+    ),
+)
+UNFENCED = (
+    Change(
+        JOURNAL,
+        '_t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)\n_HAS',
+        'bindparam("held") == bindparam("held"))\n_HAS',
+    ),
+)
+NOT_UNIQUE = (
+    Change(
+        "console/store/migrations/versions/0001_credit_check_desk.py",
+        '["client_id", "claim_number"], unique=True',
+        '["client_id", "claim_number"], unique=False',
+    ),
+)

@@ -1,0 +1,75 @@
+"""Bugs that only a server, or several nodes of one, can show."""
+
+from tests.mutants.mutant import (
+    BEFORE_COMMIT,
+    CALL_TESTS,
+    ENGINE,
+    NOT_UNIQUE,
+    PROOF,
+    RACES,
+    UNFENCED,
+    Change,
+    Mutant,
+)
+
+_VERDICT = (
+    "            if not self._was_committed(tx, session, trouble):\n                raise NotThere(tx) from trouble\n"
+)
+ON_SERVERS: tuple[Mutant, ...] = (
+    Mutant("the unique index is no longer unique on a server", NOT_UNIQUE, (PROOF,), "mariadb"),
+    Mutant("a server's provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
+    Mutant("tx2 is not fenced on a server", UNFENCED, ("tests/crash/test_stops.py",), "mariadb"),
+    Mutant(
+        "what a lock wait leaves of a transaction is committed",
+        (
+            Change(
+                ENGINE,
+                "                yield tx\n                self._commit(tx)\n",
+                "                try:\n                    yield tx\n                finally:\n"
+                "                    self._commit(tx)\n",
+            ),
+        ),
+        ("tests/faults/test_losers.py",),
+    ),
+    Mutant(
+        "a COMMIT without an answer counts as failed",
+        (Change(ENGINE, _VERDICT, "            raise\n"),),
+        ("tests/faults/test_verdicts.py",),
+    ),
+    Mutant(
+        "a COMMIT without an answer counts as done",
+        (Change(ENGINE, _VERDICT, "            return\n"),),
+        ("tests/faults/test_verdicts.py",),
+    ),
+    Mutant(
+        "lost races are not run again",
+        (
+            Change(
+                "console/store/troubles.py", "_LOST_RACE = {1020, LOCK_WAIT, 1213, 1412}", "_LOST_RACE = {LOCK_WAIT}"
+            ),
+        ),
+        ("tests/faults/test_losers.py",),
+    ),
+    Mutant(
+        "a node answers with what it happens to have",
+        (Change("console/store/server_engine.py", ", wsrep_sync_wait = 3 */", "*/"),),
+        ("tests/faults/test_galera.py::test_what_one_node_acknowledged_all_others_show",),
+    ),
+    Mutant(
+        "who is overtaken on a server breaks off",
+        (
+            Change(
+                "console/store/credit_checks.py",
+                "    except Stale:\n        raise RunAgain from None\n",
+                "    except Stale:\n        raise\n",
+            ),
+        ),
+        (RACES,),
+        "mariadb",
+    ),
+    Mutant(
+        "rows by others are taken in twice",
+        (Change("console/services/due.py", " or not queues.still_by_others(tx.conn, record_id)", ""),),
+        ("tests/services/test_rows_by_others.py",),
+    ),
+)

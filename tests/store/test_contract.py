@@ -1,0 +1,240 @@
+"""What journal, tokens, evidence, approvals and cases promise, kept by every engine."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Barrier
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.records import OperationState
+from console.store import approvals, cases, credit_checks, evidence, journal, tokens
+from console.store.engine import Database, Transaction
+from console.store.journal import NewOperation
+from console.store.leases import Holder
+from console.store.tokens import StoredToken
+from tests.support.invented import numbers
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+
+pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
+NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
+SECONDS = 60.0
+(NUMBER,) = numbers(1)
+TEXT = "名前 🏢 ' \" % :x \\ ends with spaces  "
+BOUGHT: Outcome[object] = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, None, 201, TEXT)
+
+
+@pytest.fixture
+def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
+    """Two desks' connections: before different nodes where there are several."""
+    hand_clock.moved[place.folder] = place.age
+    opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
+    yield opened
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def me(place: Place) -> Holder:
+    return Holder(place.named("op-a"), "desk-1", "host", 7, "session-1")
+
+
+def new(key: str = "key-1", subject: int = 1) -> NewOperation:
+    return NewOperation(
+        str(uuid.uuid4()), "credit-check.purchase", "credit-check", subject, "1", NUMBER, key, "fingerprint"
+    )
+
+
+def begin(database: Database, operation: NewOperation, who: Holder) -> int:
+    return database.write(lambda tx: journal.begin(tx, operation, who, NOW, SECONDS))
+
+
+# The journal
+
+
+def test_a_key_begins_once(databases: tuple[Database, ...], me: Holder) -> None:
+    """Case and width make another key; the very same one is refused by the index, also to eight at once."""
+    here, there = databases
+    begin(here, new("Key-1"), me)
+    for other in ("key-1", "Ｋey-1", "Key-1é"):
+        begin(there, new(other), me)
+    with pytest.raises(IntegrityError):
+        begin(there, new("Key-1"), me)
+    barrier = Barrier(8)
+
+    def ask(i: int) -> int:
+        barrier.wait(20)
+        try:
+            return begin(databases[i % 2], new("at once"), me)
+        except IntegrityError:
+            return 0
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(ask, range(8))) == 1
+
+
+def test_only_its_holder_ends_it(databases: tuple[Database, ...], me: Holder, hand_clock: HandClock) -> None:
+    """Seen by the other desk as running, then as unknown; who was declared gone writes nothing any more."""
+    here, there = databases
+    operation = new()
+    fence = begin(here, operation, me)
+    with there.read() as conn:
+        running = journal.running_of(conn, "credit-check", 1)
+        assert (running.id if running else None, journal.lapsed_subjects(conn)) == (operation.id, frozenset())
+    assert here.write(lambda tx: journal.renew(tx.conn, operation.id, fence, SECONDS))
+    hand_clock.at += timedelta(seconds=SECONDS + 1)
+    with there.read() as conn:
+        seen = journal.seen(conn, operation.id)
+        assert (seen.state if seen else None, journal.lapsed_subjects(conn)) == ("unknown", frozenset({1}))
+        assert [one.id for one in journal.lapsed(conn)] == [operation.id]
+    assert there.write(lambda tx: journal.lapse(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
+    assert not there.write(lambda tx: journal.lapse(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
+
+    def late(tx: Transaction) -> bool:
+        return journal.end(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, NOW)
+
+    assert not here.write(late)
+    assert not here.write(lambda tx: journal.renew(tx.conn, operation.id, fence, SECONDS))
+    with here.read() as conn:
+        assert [one.state for one in journal.unfinished(conn)] == ["unknown"]
+        assert [one.id for one in journal.purchases_open_for(conn, NUMBER)] == [operation.id]
+
+
+def test_instants_keep_their_microseconds(databases: tuple[Database, ...], me: Holder) -> None:
+    """What is written at an instant is read at that instant: not rounded, in no other zone."""
+    here, there = databases
+    operation, ended = new(), NOW + timedelta(microseconds=999_999)
+    fence = begin(here, operation, me)
+    here.write(lambda tx: journal.end(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, ended))
+    with there.read() as conn:
+        found = journal.find(conn, operation.id)
+    assert found is not None
+    assert (found.started_at, found.ended_at, found.outcome_class) == (NOW, ended, "SUCCEEDED")
+
+
+# Tokens
+
+SEALED = ("gAAAAfirst", "gAAAAsecond", "gAAAAthird")
+
+
+def pair(version: int, used: frozenset[str] = frozenset()) -> StoredToken:
+    return StoredToken(SEALED[version - 1], NOW + timedelta(hours=version), version, used)
+
+
+def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
+    """Compare-and-swap: of two who replace the same pair, or bring the first one, one is told that it was late."""
+    here, there = databases
+
+    def swap(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
+        return database.write(lambda tx: tokens.replace(tx.conn, "alarmbox", before, after, NOW))
+
+    assert swap(here, None, pair(1))
+    assert not swap(there, None, pair(1))
+    assert swap(there, pair(1), pair(2, frozenset({"0a" * 32})))
+    assert not swap(here, pair(1), pair(2))
+    with here.read() as conn:
+        assert tokens.read(conn, "alarmbox") == pair(2, frozenset({"0a" * 32}))
+        assert tokens.read(conn, "paypay") is None
+
+
+# Evidence, decisions, cases
+
+
+def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Place) -> None:
+    """Letter by letter, by record and by operation, oldest first."""
+    here, there = databases
+    who, operation = place.named("op-a"), str(uuid.uuid4())
+
+    def write(tx: Transaction) -> None:
+        evidence.add_answer(tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", who, BOUGHT, NOW)
+        evidence.add_proof(tx.conn, ("credit-check", 1), operation, who, TEXT.encode(), NOW)
+
+    here.write(write)
+    with there.read() as conn:
+        answer, proof = evidence.of_subject(conn, "credit-check", 1)
+        assert (answer.body, proof.body, proof.at, proof.who) == (TEXT, TEXT, NOW, who)
+        assert answer.summary == "HTTP 201 SUCCEEDED answered"
+        assert evidence.of_operation(conn, operation) == (answer, proof)
+        assert evidence.of_subject(conn, "credit-check", 2) == ()
+
+
+def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
+    """The same content again only moves its time on, whichever desk brings it; the newest comes first."""
+    here, there = databases
+
+    def note(database: Database, sha: str, minutes: int) -> bool:
+        at = NOW + timedelta(minutes=minutes)
+        return database.write(
+            lambda tx: evidence.add_document(tx.conn, 1, "credit-check", f"{sha}.pdf", sha, 10, at)
+        )
+
+    assert [note(here, "a" * 64, 0), note(there, "b" * 64, 1), note(there, "a" * 64, 2)] == [True, True, False]
+    with here.read() as conn:
+        kept = evidence.documents_of(conn, "credit-check", 1, f"{'b' * 64}.pdf")
+    assert [(one.sha256[0], one.current) for one in kept] == [("a", False), ("b", True)]
+
+
+def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
+    """The other desk sees whose it is; once closed there is none, and the next one is a new one."""
+    here, there = databases
+    who = place.named("op-a")
+
+    def propose(tx: Transaction) -> None:
+        proof = evidence.add_proof(tx.conn, ("credit-check", 1), None, who, b"their list is empty", NOW)
+        approvals.propose(tx.conn, "credit-check", "1", "error", who, proof, NOW)
+
+    here.write(propose)
+    with there.read() as conn:
+        first = approvals.open_proposal(conn, "credit-check", "1")
+        assert first is not None
+        assert (first.person, first.proposed) == (who, "error")
+    there.write(lambda tx: approvals.close(tx.conn, "credit-check", "1", NOW))
+    with here.read() as conn:
+        assert approvals.open_proposal(conn, "credit-check", "1") is None
+
+
+def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
+    """The same rule for the same record is one case until it is closed."""
+    here, there = databases
+
+    def open_case(database: Database) -> bool:
+        return database.write(
+            lambda tx: cases.open_case(tx.conn, "contradicted", "credit-check", 1, TEXT * 20, "success", NOW)
+        )
+
+    assert [open_case(here), open_case(there)] == [True, False]
+    here.write(lambda tx: cases.close_cases(tx.conn, "credit-check", 1, NOW))
+    assert open_case(there)
+
+
+# Credit checks
+
+
+def test_a_change_needs_the_row_as_it_was_read(databases: tuple[Database, ...], me: Holder) -> None:
+    """Of two desks that read the same version one writes, and the other is told; a claim is held once."""
+    here, there = databases
+
+    def claim(tx: Transaction) -> int:
+        operation = new()
+        record_id = credit_checks.insert_pending(tx.conn, "1", NUMBER, operation.id, NOW, None)
+        journal.begin(tx, operation, me, NOW, SECONDS)
+        return record_id
+
+    record_id = here.write(claim)
+    with pytest.raises(IntegrityError):
+        there.write(lambda tx: credit_checks.insert_pending(tx.conn, "1", NUMBER, "other", NOW, None))
+    with there.read() as conn:
+        read = credit_checks.live(conn, "1", NUMBER)
+    assert read is not None
+    assert (read.id, read.version, read.created_at) == (record_id, 1, NOW)
+    here.write(lambda tx: credit_checks.change(tx.conn, read, NOW, error_code=TEXT))
+    with pytest.raises(credit_checks.Stale):
+        there.write(lambda tx: credit_checks.change(tx.conn, read, NOW, error_code="overrun"))
+    with there.read() as conn:
+        found = credit_checks.find(conn, record_id)
+    assert found is not None
+    assert (found.version, found.error_code) == (2, TEXT)
