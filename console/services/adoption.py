@@ -35,8 +35,7 @@ class Adoption:
         (detail.obstacles), database_locked when the table was in use all the time; what was done stays done.
         """
         wanted = _zone(zone)
-        with self._database.read() as conn:
-            _require_way(migrate.adoptable(conn), convert=convert)
+        _require_way(adoption_plan.adoptable(self._database), convert=convert)
         migrate.upgrade(self._database)
         with upgrade_turn.alone(self._database) as turn:
             kept = self._begun(wanted)

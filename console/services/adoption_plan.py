@@ -124,8 +124,7 @@ def written(raw: object) -> str:
 
 def plan(database: Database, zone: str) -> AdoptionPlan:
     """Look, and change nothing. Raises not_found, not_our_database."""
-    with database.read() as conn:
-        table = migrate.adoptable(conn)
+    table = adoptable(database)
     kept = kept_zone(database) or zone
     left = adopting.steps(table, database.dialect, kept)
     state = adoption_state(database, table)
@@ -139,6 +138,14 @@ def plan(database: Database, zone: str) -> AdoptionPlan:
         cluster=in_cluster(database),
         seconds=0 if state == "adopted" else 1 + count.rows // _ROWS_A_SECOND,
     )
+
+
+def adoptable(database: Database) -> Table:
+    """The table that is there, ours or not. Raises not_found (a missing file is not made), not_our_database."""
+    if database.file is not None and not database.file.exists():
+        raise ConsoleError("not_found", {"problem": "no_table", "table": legacy_table.NAME})
+    with database.read() as conn:
+        return migrate.adoptable(conn)
 
 
 def adoption_state(database: Database, table: Table) -> str:

@@ -197,7 +197,7 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("15 held", len(HELD), held, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"),
     *on(_ALL, "16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
     Demand("18", 4, written, "{lost} of {turns} updates lost"),
-    Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s beside {inserted} inserts: longest wait {longest_ms} ms"),
+    Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
     Demand("24", 10, interleaved, "{runs} runs, {steps} steps, {crashes} crashes: 0 violations", spare=60),
     *(Demand(*one) for one in broken_servers.DEMANDS),
 )
