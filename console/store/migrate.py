@@ -113,26 +113,30 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     if database.is_server:
         with database.read() as conn:  # refused before anything of ours is made
             _version(conn)
-    with upgrade_turn.alone(database), database.attempt() as tx:
-        before = _version(tx.conn)
-        if before is not None and before > HEAD:
-            raise ConsoleError("schema_mismatch", {"found": before, "needed": HEAD, "newer": True})
-        if before != HEAD:
-            _run_alembic(tx.conn)
-            _name_database(tx.conn)
-    if database.is_server:
-        guard(database)
+    with upgrade_turn.alone(database):
+        with database.attempt() as tx:
+            before = _version(tx.conn)
+            if before is not None and before > HEAD:
+                raise ConsoleError("schema_mismatch", {"found": before, "needed": HEAD, "newer": True})
+            if before != HEAD:
+                _run_alembic(tx.conn)
+                _name_database(tx.conn)
+        if database.is_server:
+            guard(database)
     return before, HEAD
 
 
 def guard(database: Database) -> None:
-    """What the server itself refuses, and what roles may do: whatever is missing or altered. Run again, it does
-    nothing; from two desks at once, both end well.
+    """What the server itself refuses, and what roles may do: whatever is missing or altered; run again, it does
+    nothing. For whoever holds the turn of upgrades.
     """
     from console.store import grants, guards_sql, online_ddl
 
+    def in_use(sql: str) -> None:
+        online_ddl.alter(database, sql.replace("%", "%%"), lambda: False)
+
     with database.read() as conn:
-        guards_sql.refresh(conn, lambda sql: online_ddl.alter(database, sql, lambda: False))
+        guards_sql.refresh(conn, in_use)
         grants.refresh(conn)
 
 
