@@ -132,9 +132,10 @@ def written(shard: int, folder: Path) -> Counter[str]:
     return Counter(turns=tally["turns"], lost=tally["lost"])
 
 
-def interleaved(shard: int, _folder: Path) -> Counter[str]:
+def interleaved(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
     print(f"seed {1_000 + shard}")
-    return machine.run(1_000 + shard, 50) + Counter(runs=50)
+    with own_run():
+        return machine.run(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
 def mutants(_shard: int, _folder: Path) -> Counter[str]:
@@ -181,6 +182,7 @@ def on(
 
 
 CROWD = "{numbers} numbers × 16 processes"
+INTERLEAVED = "{runs} runs, {steps} steps, {crashes} crashes: 0 violations"
 DEMANDS: tuple[Demand, ...] = (
     *on(_ALL, "1", 20, race, f"{CROWD}, faults, {{calls}} calls: {{charged}} charged, 0 doubles"),
     *on(_ALL, "1 good", 2, good_race, f"{CROWD}, no faults: {{charged}} charged, 0 doubles"),
@@ -198,6 +200,7 @@ DEMANDS: tuple[Demand, ...] = (
     *on(_ALL, "16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
     Demand("18", 4, written, "{lost} of {turns} updates lost"),
     Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
-    Demand("24", 10, interleaved, "{runs} runs, {steps} steps, {crashes} crashes: 0 violations", spare=60),
+    Demand("24", 10, partial(interleaved, "sqlite"), INTERLEAVED, spare=60),
+    Demand("24 mariadb", 2, partial(interleaved, "mariadb"), INTERLEAVED, spare=20),
     *(Demand(*one) for one in broken_servers.DEMANDS),
 )

@@ -25,6 +25,7 @@ from tests.stateful.world import PEOPLE, World
 from tests.support import truth
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
+from tests.support.places import Engine
 
 STEPS = 50
 NUMBERS = numbers(5, seed=24)
@@ -43,10 +44,11 @@ class Desk(RuleBasedStateMachine):
     """What may happen at two desks; how often it did is counted in `counts`."""
 
     counts: ClassVar[Counter[str]] = Counter()
+    engine: ClassVar[Engine] = "sqlite"
 
     @initialize(finds=st.booleans())
     def open(self, finds: bool) -> None:
-        self.world = World(LedgerVendor(finds=finds))
+        self.world = World(LedgerVendor(finds=finds), self.engine)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):
@@ -100,7 +102,7 @@ class Desk(RuleBasedStateMachine):
     def lose_the_database_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
         database = self.world.seats[desk].console.database
 
-        def broken() -> None:
+        def broken(_work: object) -> None:
             raise ConsoleError("database_locked")
 
         def lose() -> None:
@@ -239,8 +241,10 @@ class Desk(RuleBasedStateMachine):
             return
 
         def act(console: Console) -> object:
-            with console.acting(person):
+            if person == PEOPLE[0]:
                 return console.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
+            with world.place.acting(console, person) as other:
+                return other.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
 
         world.do(desk, act, crash)
         if any(row.id == record and row.status == "error" for row in world.rows()):
@@ -273,17 +277,18 @@ class Desk(RuleBasedStateMachine):
             self.world.check()
 
 
-def run(seed: int, examples: int, steps: int = STEPS) -> Counter[str]:
+def run(seed: int, examples: int, on: Engine = "sqlite") -> Counter[str]:
     """So many runs of so many steps; the same seed finds the same failure again."""
 
     class Seeded(Desk):
         counts: ClassVar[Counter[str]] = Counter()
+        engine: ClassVar[Engine] = on
 
     run_state_machine_as_test(
         hypothesis.seed(seed)(Seeded),
         settings=settings(
             max_examples=examples,
-            stateful_step_count=steps,
+            stateful_step_count=STEPS,
             deadline=None,
             database=None,
             print_blob=True,

@@ -4,13 +4,10 @@ The provider keeps a ledger in memory; a crash is a BaseException after which th
 more, and the desk is opened anew. All clocks are moved by hand.
 """
 
-import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from console.app import Console
@@ -18,7 +15,8 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.services.failpoints import Failpoints
 from tests.support.ledger_vendor import LedgerVendor, demand
-from tests.support.quick_desks import HandClock, lease_clock, quick_desk, quick_folder, template
+from tests.support.places import Engine, fresh_anywhere
+from tests.support.quick_desks import HandClock, lease_clock
 from tests.support.truth import Row, check_claims
 
 T = TypeVar("T")
@@ -30,7 +28,7 @@ _ROWS = (
 NAMED = frozenset((
     "already_purchased", "not_expired", "in_progress", "outcome_unknown", "provider_refused", "provider_auth",
     "rate_limited", "provider_unreachable", "provider_answer_unusable", "viewing_period_over", "not_refetchable",
-    "nothing_to_resolve", "evidence_mismatch", "same_person", "stale_view", "database_locked",
+    "nothing_to_resolve", "evidence_mismatch", "same_person", "stale_view", "database_locked", "not_allowed",
 ))  # fmt: skip
 
 
@@ -54,9 +52,9 @@ class CrashPoints(Failpoints):
 
 @dataclass
 class Seat:
-    """One desk: its home, and the process that runs at it."""
+    """One desk: its number, and the process that runs at it."""
 
-    home: Path
+    number: int
     console: Console
     points: CrashPoints
     dead: bool = False
@@ -67,6 +65,7 @@ class World:
     """Everything, and what must be true of it after each step."""
 
     vendor: LedgerVendor
+    engine: Engine = "sqlite"
     clock: HandClock = field(default_factory=HandClock)
     tally: Counter[str] = field(default_factory=Counter)
     asked: Counter[int] = field(default_factory=Counter)
@@ -75,28 +74,24 @@ class World:
 
     def __post_init__(self) -> None:
         self._open = ExitStack()
-        self.folder = self._open.enter_context(quick_folder())
+        self.place = self._open.enter_context(fresh_anywhere(self.engine))
         self._open.enter_context(lease_clock(self.clock))
         self.vendor.today = self.clock.today
         self.vendor.witness = self._witness
-        self.database = self.folder / "console.db"
-        shutil.copy(template(), self.database)
-        self._look = sqlite3.connect(self.database, isolation_level=None)
-        self.seats = [self._seat(self.folder / f"desk-{i}") for i in range(2)]
+        self.seats = [self._seat(number) for number in range(2)]
 
     def close(self) -> None:
         for seat in self.seats:
             self._leave(seat)
-        self._look.close()
         self._open.close()
 
     # Desks
 
-    def _seat(self, home: Path) -> Seat:
-        console = quick_desk(home, self.vendor, self.clock, DATABASE_URL=f"sqlite:///{self.database}")
+    def _seat(self, number: int) -> Seat:
+        console = self.place.desk(self.vendor, self.clock, desk=number)
         points = CrashPoints()
         console._desk.failpoints = points
-        seat = Seat(home, console, points)
+        seat = Seat(number, console, points)
         points.die = lambda: self.kill(seat)
         return seat
 
@@ -142,12 +137,12 @@ class World:
             seat.points.at = None
             if seat.dead:
                 self._leave(seat)
-                self.seats[which] = self._seat(seat.home)
+                self.seats[which] = self._seat(seat.number)
 
     # The truth
 
     def rows(self) -> tuple[Row, ...]:
-        return tuple(Row(*row) for row in self._look.execute(_ROWS))
+        return tuple(Row(*row) for row in self.place.sql(_ROWS))
 
     def _witness(self, request: PurchaseRequest) -> int:
         """What another process sees at the moment of the call: one committed claim, one journal row, one intent."""
@@ -156,7 +151,7 @@ class World:
         demand(len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}")
         (row,) = held
         demand(row.status == "pending", f"asked to buy for {row}")
-        calling = self._look.execute("SELECT state FROM operations WHERE id = ?", (row.operation_id,)).fetchall()
+        calling = self.place.sql(f"SELECT state FROM operations WHERE id = '{row.operation_id}'")
         demand(calling == [("calling",)], f"journal says {calling} while the provider is asked")
         if row.renews is not None:
             self._must_have_expired(row.renews)
@@ -165,10 +160,9 @@ class World:
         return row.id
 
     def _must_have_expired(self, record_id: int) -> None:
-        expired = "SELECT expired_at <= ? FROM hansha_alarmbox_credit_checks WHERE id = ?"
         now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
-        over = self._look.execute(expired, (now, record_id)).fetchone()
-        demand(over == (1,), f"{record_id} renewed too early")
+        rows = f"FROM hansha_alarmbox_credit_checks WHERE id = {record_id}"
+        demand(self.place.sql(f"SELECT expired_at <= '{now}' {rows}") == [(1,)], f"{record_id} renewed too early")
 
     def check(self) -> None:
         """What must hold whatever happened."""
