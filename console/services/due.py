@@ -154,8 +154,12 @@ class DueTasks:
         now = desk.now()
         first = credit_checks.holder_before(tx.conn, record, number) if raw != number else None
         kept: dict[str, object] = {"duplicate_of": first.id} if first else {}
-        work = _work_of_adopted(record, readable=len(number) == LENGTH, clash=first is not None)
-        kept |= {"status": record.state, "corporation_number": number, **credit_checks.work_values(work)}
+        readable = len(number) == LENGTH and number.isascii() and number.isdigit()
+        if readable:  # what nobody can read stays as it was written
+            kept["corporation_number"] = number
+        doubled = first is not None or record.duplicate_of is not None
+        work = _work_of_adopted(record, readable=readable, clash=doubled)
+        kept |= {"status": record.state, **credit_checks.work_values(work)}
         credit_checks.change(tx.conn, record, now, **kept)
         if work.reason in ("number_unreadable", "duplicate"):
             cases.open_case(tx.conn, work.reason, credit_checks.KIND, record_id, raw, "13 digits", now)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from console.store import guard_checks as checks
+from console.store import legacy_table
 from console.store.grants import Fault, quoted, run, writable
 from console.store.guard_rules import RULES, Event, Rule
 
@@ -146,12 +147,9 @@ def _expected(conn: Connection, trigger: Trigger) -> tuple[str, str]:
 
 
 def _fitting(conn: Connection) -> tuple[Trigger, ...]:
-    """Those whose tables are there, with our columns."""
-    rows = conn.exec_driver_sql(
-        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
-    )
-    there = {(str(table), str(column)) for table, column in rows}
-    adopted = (checks.TABLE, "claim_number") in there
+    """All, but those of a table of credit checks that isn't adopted yet: rows that come in are undecided then."""
+    table = legacy_table.look(conn)
+    adopted = table is not None and table.admits_claims
     return tuple(trigger for trigger in triggers() if trigger.table != checks.TABLE or adopted)
 
 

@@ -105,6 +105,11 @@ class Table:
         return set(credit_checks.c.keys()) <= set(self.columns) and names <= set(self.indexes)
 
     @property
+    def admits_claims(self) -> bool:
+        """Rows that come in hold their claim by themselves: with the derived columns, and decided."""
+        return "claim_number" in self.columns and self.columns["duplicate_of"].default is None
+
+    @property
     def number_source(self) -> str:
         """SQL of the number as the derived columns read it: no CHAR's padding, and a character set that has all
         the spellings that they know.

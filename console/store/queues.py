@@ -114,7 +114,12 @@ def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str
     rows = select(_t.id, _t.corporation_number, _t.number_key).limit(limit)
     new = rows.where(~_TAKEN_IN).order_by(_t.work_at, _t.id)  # as the index has them
     found = (*conn.execute(new), *conn.execute(rows.where(_BOUGHT_SINCE)))
-    return tuple((int(i), str(raw), str(key)) for i, raw, key in found)
+    return tuple((int(i), _text(raw), _text(key)) for i, raw, key in found)
+
+
+def _text(value: object) -> str:
+    """An adopted column may hold integers, or nothing."""
+    return "" if value is None else str(value)
 
 
 def still_by_others(conn: Connection, record_id: int) -> bool:

@@ -194,7 +194,7 @@ def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) 
 
 def adopt_under_traffic(url: str, home: Path, database: Database, count: int) -> other_application.Met:
     """Adopt `count` rows while the other application reads and inserts; nothing of what it wrote is lost."""
-    legacy.make(database, list(legacy.many(count)))
+    legacy.make(database, legacy.many(count, doubled=0.01, odd=0.01))
     with other_application.at_work(url) as told, adoption(home, url) as service:
         service.run()
     (met,) = told
@@ -274,6 +274,21 @@ def test_the_desk_works_on_it(home: Path, database: Database, url: str) -> None:
         with pytest.raises(IntegrityError):
             legacy.add(database, [row(corporation_number=f"{ONE[:1]}-{ONE[1:]}")])
         assert [run.count for run in console.recovery.run_due() if run.task == "rows_by_others"] == [0]
+
+
+def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: str) -> None:
+    """A duplicate that its writer buys later stays one; thirteen letters are no number, and stay as they are."""
+    legacy.make(database, [bought(ONE, 71), row(corporation_number=ONE)])
+    with adoption(home, url) as service:
+        service.run()
+    legacy.add(database, [row(corporation_number="ABCDEFGHIJKLM")])
+    with database.attempt() as tx:
+        tx.conn.exec_driver_sql(f"UPDATE {NAME} SET credit_check_id = 72 WHERE id = 2")
+    with desk_on(home, url, database, LedgerVendor()) as console:
+        console.recovery.run_due()
+        waiting = {item.record.id: item.record.work.reason for item in console.recovery.queue("review").items}
+    assert waiting == {2: "duplicate", 3: "number_unreadable"}
+    assert rows_of(database, "corporation_number, duplicate_of")[1:] == [(ONE, 1), ("ABCDEFGHIJKLM", None)]
 
 
 @pytest.mark.parametrize(

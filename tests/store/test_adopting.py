@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pymysql
 import pytest
@@ -347,6 +348,23 @@ def test_a_duplicate_does_not_spoil_the_index(served: Database, tmp_path: Path) 
     with served.read() as conn:
         found = legacy.facts(conn)
     assert (found["live"], found["duplicates"]) == (1, found["rows"] - 1)
+
+
+def test_its_own_account_is_never_refused_meanwhile(mariadb_server: Server, served: Database, tmp_path: Path) -> None:
+    """The other application inserts under an account that isn't ours, whatever has been made so far."""
+    legacy.make(served)
+    account = mariadb_server.fresh_database()
+    name = urlsplit(account).username
+    mariadb_server.sql(f"GRANT SELECT, INSERT ON `{served.url.database}`.* TO `{name}`@`%`")
+    other = Database(account.rpartition("/")[0] + f"/{served.url.database}")
+    for number, step in enumerate(adopting.steps(adopting.look(served), "mysql", "UTC")):
+        adopting.carry_out(served, step, "UTC", convert=False, last=lambda _tx: None)
+        migrate.upgrade(served)
+        legacy.add(other, [bought(ONE, number)] if step.name != "claims" else [bought(TWO, number)])
+    adopt(served, tmp_path)
+    with pytest.raises(IntegrityError):
+        legacy.add(other, [bought(TWO, 1)])
+    other.close()
 
 
 def test_what_the_other_application_hears(served: Database, tmp_path: Path) -> None:
