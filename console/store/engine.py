@@ -15,6 +15,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from console.domain.errors import ConsoleError
 from console.store import server_engine, sqlite_engine, troubles
+from console.store.patience import Patience
 from console.store.sqlite_engine import BUSY_SECONDS
 from console.store.transaction import NotThere, Transaction
 from console.store.troubles import RunAgain
@@ -22,11 +23,6 @@ from console.store.turnstile import Turnstile
 
 __all__ = ["BUSY_SECONDS", "Database", "RunAgain", "Transaction"]
 
-RERUNS = 5
-PATIENCE_SECONDS = 4.0
-"""How long a transaction waits for a server that was there and has gone away."""
-LOCKED_SECONDS = 8.0
-"""After this nobody waits for somebody else's lock another time."""
 VERDICT_SECONDS = 12.0
 """How long a COMMIT without an answer is asked about: a server that died comes back within ten."""
 
@@ -111,7 +107,7 @@ class Database:
         `work` has no effect outside its transaction. Raises what `work` raises, and what the database's trouble
         means when it stays.
         """
-        reruns, begun = 0, time.monotonic()
+        patience = Patience()
         lost: list[Transaction] = []
         while True:
             try:
@@ -119,23 +115,11 @@ class Database:
             except Exception as trouble:
                 if isinstance(trouble, NotThere) and trouble.tx.proof is not None:
                     lost.append(trouble.tx)
-                if not self._runs_again(trouble, reruns, time.monotonic() - begun, in_doubt=bool(lost)):
+                if not (self.is_server and patience.allows(trouble, met=self._was_there, in_doubt=bool(lost))):
                     _translate(trouble)
                     raise
-                reruns += troubles.fate_of(trouble) != "gone"  # who waits for the server has lost no race
                 _log.info("a transaction is run again: %s", trouble)
             time.sleep(random.uniform(_SHORTEST_NAP, _LONGEST_NAP))  # noqa: S311  # spreads losers, guards nothing
-
-    def _runs_again(self, trouble: Exception, reruns: int, seconds: float, *, in_doubt: bool) -> bool:
-        """Whether another try is worth it after so many seconds. In doubt each one begins with a look at what was
-        lost, so that even a refusal is: it may have been our own row that refused.
-        """
-        fate = troubles.fate_of(trouble) if self.is_server else "other"
-        if fate == "gone":  # only from a server that this process has met: a wrong address is told at once
-            return self._was_there and seconds < PATIENCE_SECONDS
-        if troubles.waited_in_vain(trouble) and seconds >= LOCKED_SECONDS:
-            return False
-        return reruns < RERUNS and (fate == "undone" or in_doubt)
 
     @contextmanager
     def attempt(self) -> Iterator[Transaction]:

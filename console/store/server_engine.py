@@ -34,8 +34,8 @@ _SESSION = (
     f"SET SESSION time_zone = '+00:00', sql_mode = '{_STRICT}'",
     f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_SECONDS} /*M!100000 , wsrep_sync_wait = 3 */",
 )
-# Not `SET`, which a Galera node without its cluster would take: only who answers this one serves.
-_SERVES = "SELECT 1"
+# A Galera node without its cluster takes SET and a SELECT without tables, but not this.
+_SERVES = "DO 1"
 _BOUNDED = (
     f"SET SESSION lock_wait_timeout = {STATEMENT_SECONDS} /*M!100000 , max_statement_time = {STATEMENT_SECONDS} */"
 )
@@ -206,6 +206,8 @@ def _has_word(connection: Any) -> bool:
     """Whether something arrived unasked: the server has hung up, or says why it will. Costs no round trip."""
     if not connection.open:
         return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([connection._sock], [], [], 0)[0])
     waiting = select.poll()
     waiting.register(connection._sock, select.POLLIN)
     return bool(waiting.poll(0))
