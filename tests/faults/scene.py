@@ -16,6 +16,7 @@ from tests.support import truth
 from tests.support.ledger_vendor import Charge, LedgerVendor, demand
 from tests.support.places import ServerPlace
 from tests.support.quick_desks import HandClock, quick_desk
+from tests.support.servers import Node
 from tests.support.sql_proxy import SqlProxy
 
 CLIENT = "1"
@@ -93,9 +94,9 @@ class Scene:
 
 
 def connected(place: ServerPlace, person: str = "", **more: Any) -> Any:
-    """A plain connection of a person, or of the schema's owner, to the first node that answers."""
+    """A plain connection of a person, or of the schema's owner, to the first node that serves."""
     nodes, address = place.database.nodes, urlsplit(place.url(person))
-    node = nodes[0] if len(nodes) == 1 else next(node for node in nodes if node.answers())
+    node = next(node for node in nodes if not isinstance(node, Node) or node.ready())
     return node.connect(unquote(address.username or ""), unquote(address.password or ""), schema(place), **more)
 
 

@@ -35,7 +35,7 @@ _KINDS: dict[Trouble, tuple[Break, bool]] = {
 }
 USUAL_PLACES = {"purchase": 64, "refetch": 50, "probe": 40, "resolve": 40, "due": 60, "token": 15}
 ACTIONS = tuple(USUAL_PLACES)
-_IMPATIENT = {"PATIENCE_SECONDS": 0.2, "VERDICT_SECONDS": 0.2}
+_IMPATIENT = {"patience.AWAY_SECONDS": 0.2, "engine.VERDICT_SECONDS": 0.2}
 
 
 def run_all(scene: Scene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
@@ -96,7 +96,7 @@ def fails_at(
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
             for name, seconds in _IMPATIENT.items():
-                patch.setattr(f"console.store.engine.{name}", seconds)
+                patch.setattr(f"console.store.{name}", seconds)
         console = around.enter_context(scene.through())
         subject = _prepare(scene, action, number)
         before = scene.vendor.count(number)

@@ -117,6 +117,28 @@ def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) ->
     assert writers.longest <= STALL_SECONDS + 1
 
 
+@pytest.mark.expects_log("what a refused read meant for the audit is told")
+def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: ServerPlace) -> None:
+    """Cut off from the others it still takes connections, and refuses work: another node is asked, and it goes on."""
+    before, after = next(NUMBERS), next(NUMBERS)
+    with scene(galera_place) as stage, stage.beside() as console:
+        console.credit_checks.plan(before)
+        alone = galera_alone.nodes[0]
+        alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
+        try:
+            until(lambda: alone.status("wsrep_ready") == "OFF", "the node to notice")
+            begun = time.monotonic()
+            endings = [buy(console, before), buy(console, after)]
+            print(f"demand 9: {endings} beside a node without its cluster, {time.monotonic() - begun:.1f} s")
+        finally:
+            alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'")
+        galera_alone.wait_ready()
+        assert endings[-1] == "done"
+        assert endings[0] in ("done", "database_unreachable")  # a read that was on the way is told, not repeated
+        with stage.settled(before, after):
+            pass
+
+
 def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: ServerPlace) -> None:
     """Demand 9: two of three are dead; told within seconds, nothing asked of the provider; then all goes on."""
     number = next(NUMBERS)

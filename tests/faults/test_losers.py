@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import event, text
 
 from console.domain.errors import ConsoleError
-from console.store.engine import RERUNS, Database, Transaction
+from console.store.engine import Database, Transaction
+from console.store.patience import RERUNS
 from tests.faults import losers
 from tests.faults.losers import NAMES, Crossing, Modifying, reruns_counted
 from tests.faults.scene import as_owner, connected
@@ -59,7 +60,7 @@ def test_deadlocks_are_run_again(place: ServerPlace) -> None:
 def test_a_lock_wait_undoes_everything(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """1205 undoes its statement alone: what the transaction wrote before must not be committed with the rest."""
     monkeypatch.setattr("console.store.server_engine.LOCK_WAIT_SECONDS", 1)
-    monkeypatch.setattr("console.store.engine.RERUNS", 1)
+    monkeypatch.setattr("console.store.patience.RERUNS", 1)
     with databases(place, 1) as (database,):
         with database.engine.connect() as conn:
             conn.exec_driver_sql("SET SESSION innodb_lock_wait_timeout = 1")

@@ -46,7 +46,7 @@ def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
 
 def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told within bounds that the database is away, and then nothing is there: the lost session was ended."""
-    monkeypatch.setattr("console.store.engine.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("console.store.patience.AWAY_SECONDS", 0.5)
     monkeypatch.setattr("console.store.engine.VERDICT_SECONDS", 3.0)
     with behind_proxy(place, answer_seconds=0.5) as (_, database):
         database.write(Note("warm", place.named("op-a")))

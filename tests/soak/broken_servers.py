@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from console.store.engine import RERUNS, Database
+from console.store.engine import Database
+from console.store.patience import RERUNS
 from tests.faults import losers, nodes, steps, verdicts
 from tests.faults.losers import reruns_counted
 from tests.faults.scene import as_owner, scene
