@@ -30,6 +30,8 @@ _TYPES: Mapping[str, tuple[str, ...]] = {
 _WIDTHS = {"corporation_number": 13, "company_name": 255, "result": 4, "pdf_file_path": 80}
 _TEXT_WIDTHS = {"company_name": 255, "result": 20, "pdf_file_path": 255}
 
+_LETTER_BYTES = {"latin1": 1, "ascii": 1, "utf8": 3, "utf8mb3": 3, "utf8mb4": 4}
+
 _COLUMNS = text(
     "SELECT column_name, column_type, is_nullable, column_default, character_set_name, collation_name, extra,"
     " column_comment FROM information_schema.columns"
@@ -189,7 +191,7 @@ def obstacles(table: Table) -> tuple[Obstacle, ...]:
     """Everything that must be out of the way first."""
     found = [*_missing(table), *_key(table), *_others(table), *_names(table)]
     if table.engine is not None and not found:
-        found += [*_server_only(table), *_types(table)]
+        found += [*_server_only(table), *_types(table), *_copied(table)]
     elif table.engine is None:
         found += [Obstacle("must_be_null", name, "not null") for name in _strict(table)]
     return tuple(found)
@@ -251,6 +253,17 @@ def _types(table: Table) -> Iterator[Obstacle]:
     width = table.columns["corporation_number"].width
     if width is not None and width < _WIDTHS["corporation_number"]:
         yield Obstacle("type", "corporation_number", table.columns["corporation_number"].type)
+
+
+def _copied(table: Table) -> Iterator[Obstacle]:
+    """Columns that a server widens only by copying the table: into another character set, or past 255 bytes."""
+    for name in redefined(table):
+        column = table.columns[name]
+        bytes_each = _LETTER_BYTES.get(str(column.charset), 2)
+        if name == "company_name" and not str(column.charset).startswith("utf8"):
+            yield Obstacle("letters", name, str(column.charset), convertible=True)
+        elif column.width is not None and column.width < _WIDTHS.get(name, 0) and column.width * bytes_each < 256:
+            yield Obstacle("width", name, column.type, convertible=True)
 
 
 def _strict(table: Table) -> list[str]:

@@ -251,6 +251,36 @@ def test_columns_that_hold_too_little_are_widened(served: Database, tmp_path: Pa
     assert all(columns[name].nullable for name in legacy_table.ORIGINAL[3:])
 
 
+@pytest.mark.parametrize(
+    ("kind", "letters", "obstacle"),
+    [("VARCHAR(50)", "utf8mb4", "width"), ("VARCHAR(255)", "latin1", "letters"), ("VARCHAR(80)", "utf8mb4", None)],
+)
+def test_what_needs_a_copy_is_foretold(
+    served: Database, tmp_path: Path, kind: str, letters: str, obstacle: str | None
+) -> None:
+    """The plan knows what the server would refuse to do in place; nothing is half done before it is said."""
+    legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}])
+    run(served, f"ALTER TABLE {NAME} MODIFY company_name {kind} CHARACTER SET {letters}")
+    before = words(served)
+    assert [one.kind for one in legacy_table.obstacles(adopting.look(served))] == ([obstacle] if obstacle else [])
+    if obstacle:
+        with pytest.raises(ConsoleError) as refused:
+            adopt(served, tmp_path)
+        assert code_of(refused) == ("schema_mismatch", "needs_conversion")
+        assert words(served) == before
+    adopt(served, tmp_path, convert=obstacle is not None)
+    assert adopting.look(served).columns["company_name"].charset == "utf8mb4"
+
+
+def test_timestamps_are_instants(served: Database, tmp_path: Path) -> None:
+    """They mean the same in every zone: their rows have none."""
+    legacy.make(served, [bought(ONE, 1)])
+    run(served, f"ALTER TABLE {NAME} MODIFY purchased_at TIMESTAMP NULL, MODIFY expired_at TIMESTAMP NULL")
+    adopt(served, tmp_path, "Asia/Tokyo")
+    with served.read() as conn:
+        assert conn.scalar(text(f"SELECT dates_zone FROM {NAME}")) is None
+
+
 def test_dates_that_are_none_are_in_nobodys_way(served: Database, tmp_path: Path) -> None:
     """Lax servers keep 0000-00-00: it stays there, copied or not, and is read as missing."""
     legacy.make(served, [bought(ONE, 1)], options="ENGINE=MyISAM")
