@@ -21,7 +21,7 @@ from console.services.desk import Desk
 from console.services.guarded import Guard
 from console.services.lookup import Lookup
 from console.services.vendors import Vendors
-from console.store import credit_checks, journal, leases
+from console.store import credit_checks, journal, leases, looks
 from console.store.engine import Transaction
 
 ACTION = "credit-check.purchase"
@@ -157,7 +157,7 @@ class CreditChecks:
         client, number = request.client_id, request.corporation_number
         live = credit_checks.live(conn, client, number)
         if live is not None:
-            seen = credit_checks.find(conn, live.id, journal.lapsed_subjects(conn)) or live
+            seen = looks.record(conn, live.id) or live
             self._refuse_live(seen, request.renew, asked_at)
         for intent in self._desk.spool.standing(self._desk.database_id, client, number):
             if credit_checks.of_operation(conn, number, intent.operation_id) is None:

@@ -16,7 +16,7 @@ from console.services.desk import Desk
 from console.services.probing import Probing
 from console.services.recovery import Recovery, read_proof, unconfirmed
 from console.services.views import timeline
-from console.store import approvals, credit_checks, evidence, journal
+from console.store import approvals, credit_checks, evidence, journal, looks
 from console.store.engine import Transaction
 from console.store.journal import NewOperation
 from console.store.spool import Intent, SpoolEntry
@@ -38,7 +38,7 @@ class Operations:
         operation = self._find(operation_id)
         with self._desk.database.read() as conn:
             kept = evidence.of_operation(conn, operation_id)
-            record = credit_checks.find(conn, operation.subject_id or 0, journal.lapsed_subjects(conn))
+            record = looks.record(conn, operation.subject_id or 0)
             history = timeline(conn, KIND, operation_id)
             if record is not None:
                 history = (*timeline(conn, credit_checks.KIND, str(record.id)), *history)

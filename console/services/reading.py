@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
 from console.services.desk import Desk
-from console.store import credit_checks, journal
+from console.store import credit_checks, looks
 
 
 def current(desk: Desk, record_id: int) -> CreditCheck:
@@ -16,7 +16,7 @@ def current(desk: Desk, record_id: int) -> CreditCheck:
 
 def found(conn: Connection, record_id: int) -> CreditCheck:
     """The record within the caller's transaction. Raises not_found."""
-    record = credit_checks.find(conn, record_id, journal.lapsed_subjects(conn))
+    record = looks.record(conn, record_id)
     if record is None:
         raise ConsoleError("not_found", {"kind": credit_checks.KIND, "id": str(record_id)})
     return record

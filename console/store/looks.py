@@ -1,10 +1,10 @@
-"""A lookup in one round trip: who looks, and the records of a number with what became of their calls."""
+"""Looks in one round trip: who looks, and the records of a number, or one record, with what became of their calls."""
 
-from sqlalchemy import Connection, literal, select, true
+from sqlalchemy import Connection, bindparam, literal, select, true
 
 from console.domain.records import CreditCheck, Person
 from console.store import credit_checks, journal, people
-from console.store.check_rows import COLUMNS
+from console.store.check_rows import COLUMNS, to_record
 from console.store.credit_checks import NUMBERED
 from console.store.schema import credit_checks as checks
 from console.store.schema import operators
@@ -14,6 +14,7 @@ _asker = select(*people.COLUMNS).select_from(_one.outerjoin(operators, people.NA
 _found = _asker.outerjoin(NUMBERED, true()).outerjoin(checks, checks.c.id == NUMBERED.c.id)
 _LAPSED = journal.is_lapsed(credit_checks.KIND, checks.c.id)
 _LOOK = select(*_asker.c, _LAPSED, *COLUMNS).select_from(_found)
+_RECORD = select(_LAPSED, *COLUMNS).where(checks.c.id == bindparam("of"))
 _PERSON, _CHECK = slice(0, 3), slice(4, None)
 
 
@@ -28,3 +29,9 @@ def look(
     found = [row[_CHECK] for row in rows if row.id is not None]
     lapsed = frozenset([row.id for row in rows if row[3]])
     return person, credit_checks.of_number(number, found, lapsed)
+
+
+def record(conn: Connection, record_id: int) -> CreditCheck | None:
+    """One record as everybody sees it: with a lapsed call, unknown."""
+    row = conn.execute(_RECORD, {"of": record_id}).first()
+    return to_record(row[1:], frozenset([record_id] if row[0] else [])) if row else None

@@ -18,11 +18,12 @@ from console.store import credit_checks
 from console.store.engine import Database
 from console.store.turnstile import Turnstile
 from tests.bench.figures import Row, span
-from tests.bench.purchases import InstantVendor, bench_folder, without_follow_up
+from tests.bench.purchases import InstantVendor, bench_folder, servers_on_disk, without_follow_up
 from tests.support.children import Child, Pipe, crowd
 from tests.support.desks import environment
 from tests.support.invented import numbers
-from tests.support.quick_desks import quick_folder
+from tests.support.quick_desks import NOWHERE, quick_folder
+from tests.support.teams import team
 
 PROCESSES = 8
 _KILL_EVERY_SECONDS = 1.0
@@ -30,9 +31,10 @@ _WRITING_SECONDS = 10.0
 _REPORT_EVERY = 20
 
 
-def rows(wanted: frozenset[int], keys: int) -> Iterator[Row]:
+def rows(wanted: frozenset[int], keys: int, server_keys: int) -> Iterator[Row]:
     if 11 in wanted:
-        yield _extra_purchases(keys)
+        yield _on_sqlite(keys)
+        yield from _on_servers(server_keys)
     if 12 in wanted:
         yield from _fairness()
 
@@ -66,38 +68,61 @@ def buy(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin: int) -
         pipe.send(keys)
 
 
-def _extra_purchases(keys: int) -> Row:
-    """Leases are off, so that the database alone must hold; in memory, because nobody pulls a plug here."""
+def _on_sqlite(keys: int) -> Row:
+    """In memory, because nobody pulls a plug here."""
     with quick_folder() as folder:
-        told = environment(folder / "desk", "http://127.0.0.1:9", LEASES="off")
+        told = environment(folder / "desk", NOWHERE, LEASES="off")
         with open_console(Settings.load(told)):
             pass
-        ledger = folder / "ledger"
-        began = time.monotonic()
-        kills = _run_buyers(told, ledger, keys)
-        sold = Counter(ledger.read_text().split())
-        with open_console(Settings.load(told)) as console:
-            rows = console.audit.verify()
+        return _extra_purchases("SQLite", told, told, folder / "ledger", keys)
+
+
+def _on_servers(keys: int) -> Iterator[Row]:
+    """On a server, and on all nodes of a cluster at once."""
+    for engine, nodes in servers_on_disk(frozenset({11})):
+        with quick_folder() as folder, team(nodes[0]) as people:
+            others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
+            told, auditor = (
+                environment(folder / home, NOWHERE, LEASES="off", OPERATOR="", DATABASE_URL=_address(url, others))
+                for home, url in (("desk", people.urls["op-a"]), ("auditor", people.urls["aud-e"]))
+            )
+            yield _extra_purchases(engine, told, auditor, folder / "ledger", keys)
+
+
+def _address(url: str, others: Sequence[str]) -> str:
+    return "?".join([url, "&".join(others)]) if others else url
+
+
+def _extra_purchases(engine: str, told: dict[str, str], auditor: dict[str, str], ledger: Path, keys: int) -> Row:
+    """Leases are off, so that the database alone must hold."""
+    began = time.monotonic()
+    kills = _run_buyers(told, ledger, keys)
+    sold = Counter(ledger.read_text().split())
+    with open_console(Settings.load(auditor)) as console:
+        rows = console.audit.verify()
     extra = sum(sold.values()) - len(sold)
-    what = f"extra purchases, {PROCESSES} processes × {keys:,} keys, {kills} kills"
+    what = f"extra purchases, {engine}, {PROCESSES} processes × {keys:,} keys, {kills} kills"
     figure = f"{extra} of {len(sold):,} in {span(time.monotonic() - began)}"
     return Row("11", what, figure, "0", f"audit trail holds, {rows:,} rows", "–", "0", extra == 0)
 
 
 def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
-    """Let them buy; every second one of them is killed and another goes on from where it was. Returns the kills."""
-    reached = dict.fromkeys(range(PROCESSES), 0)
+    """Let them buy; every second one of them, if it got on, is killed and another goes on from there. Returns the
+    kills.
+    """
+    reached, begun = dict.fromkeys(range(PROCESSES), 0), dict.fromkeys(range(PROCESSES), 0)
     kills = 0
     with crowd(buy, [(told, ledger, keys, 0)] * PROCESSES) as buyers:
         while any(place < keys for place in reached.values()):
             time.sleep(_KILL_EVERY_SECONDS)
             for seat, buyer in enumerate(buyers):
                 reached[seat] = _heard(buyer, reached[seat])
-            seat = kills % PROCESSES
-            if reached[seat] < keys:
+            seat = min(reached, key=lambda seat: (reached[seat] in (begun[seat], keys), reached[seat]))
+            if begun[seat] < reached[seat] < keys:
                 buyers[seat].kill()
                 buyers[seat] = Child(buy, told, ledger, keys, reached[seat])
-            kills += 1
+                begun[seat] = reached[seat]
+                kills += 1
     return kills
 
 
@@ -156,7 +181,7 @@ class Written:
 def _written(*, courteous: bool) -> Written:
     with bench_folder() as folder:
         file = folder / "console.db"
-        with open_console(Settings.load(environment(folder, "http://127.0.0.1:9"))):
+        with open_console(Settings.load(environment(folder, NOWHERE))):
             pass
         with crowd(write, [(file, courteous, _WRITING_SECONDS)] * PROCESSES) as writers:
             for writer in writers:

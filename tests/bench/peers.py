@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _UNLOCK = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
 
@@ -30,6 +31,36 @@ class Naive:
             return
         row = self._conn.execute("INSERT INTO bought VALUES (?, '1', 'pending', NULL)", (number,)).lastrowid
         self._conn.execute("UPDATE bought SET state = 'success', provider_id = 1 WHERE rowid = ?", (row,))
+
+    def close(self) -> None:
+        self._conn.close()
+
+
+class NaiveOnServer:
+    """The same on a server, each statement a transaction; `locked`: with the server's own lock around it."""
+
+    def __init__(self, connection: Any) -> None:
+        self._conn = connection
+        columns = "number VARCHAR(13), client VARCHAR(9), state VARCHAR(9), provider_id INT"
+        keys = "id BIGINT AUTO_INCREMENT PRIMARY KEY, KEY bought_number (number, client)"
+        self._ask(f"CREATE TABLE bought({columns}, {keys}) ENGINE = InnoDB")
+
+    def buy(self, number: str) -> None:
+        found = "SELECT 1 FROM bought WHERE number = %s AND client = '1' AND state <> 'error'"
+        if self._ask(found, number).fetchone():
+            return
+        row = self._ask("INSERT INTO bought VALUES (NULL, %s, '1', 'pending', NULL)", number).lastrowid
+        self._ask("UPDATE bought SET state = 'success', provider_id = 1 WHERE id = %s", row)
+
+    def locked(self, number: str) -> None:
+        self._ask("SELECT GET_LOCK('purchase', 60)")
+        self.buy(number)
+        self._ask("SELECT RELEASE_LOCK('purchase')")
+
+    def _ask(self, sql: str, *values: object) -> Any:
+        cursor = self._conn.cursor()
+        cursor.execute(sql, values)
+        return cursor
 
     def close(self) -> None:
         self._conn.close()

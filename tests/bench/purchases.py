@@ -1,11 +1,12 @@
-"""Goals 9 and 13: what a guarded purchase and a check of a key cost in one process."""
+"""Goals 9, 10 and 13: what a guarded purchase and a check of a key cost in one process, on each engine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sqlalchemy import bindparam, select
 
@@ -15,16 +16,18 @@ from console.domain.records import CheckReport, Person, PurchaseRequest
 from console.providers.protocol import Capabilities, CreditReader, PdfAnswer
 from console.services.idempotency import Idempotency
 from console.settings import Settings
-from console.store import people
+from console.store.people import add
 from console.store.schema import operations
 from tests.bench.big_table import FOLDER, OPERATOR
-from tests.bench.figures import Row, centile, median, side_by_side, span, times
-from tests.bench.peers import DurableWrites, Naive, redis
+from tests.bench.figures import Row, Work, centile, median, side_by_side, span, times
+from tests.bench.peers import DurableWrites, Naive, NaiveOnServer, RedisLock, redis
 from tests.support.desks import environment
 from tests.support.invented import numbers
+from tests.support.servers import Server, galera, mariadb, missing
+from tests.support.teams import Team, team
 
-_PURCHASES = 500
-_CHECKS = 3_000
+_PURCHASES = 300
+_CHECKS = 1_000
 _NOTHING: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_asked", Sent.NO)
 
 
@@ -72,71 +75,130 @@ def bench_folder() -> Iterator[Path]:
 
 @contextmanager
 def buying_desk(home: Path) -> Iterator[Console]:
-    told = environment(home, "http://127.0.0.1:9", OPERATOR=OPERATOR)
-    with open_console(Settings.load(told), vendor=InstantVendor()) as console:
+    """On a SQLite file of its own."""
+    with _desk(home, OPERATOR=OPERATOR) as console:
         with console.database.attempt() as tx:
-            people.add(tx.conn, Person(OPERATOR, frozenset({"operator"}), may_buy=True))
+            add(tx.conn, Person(OPERATOR, frozenset({"operator"}), may_buy=True))
+        yield console
+
+
+@contextmanager
+def buying_team(server: Server) -> Iterator[tuple[Team, Console]]:
+    """On a database of its own there, with the rights of an operator."""
+    with bench_folder() as folder, team(server) as people:
+        told = {"DATABASE_URL": people.urls["op-a"], "OPERATOR": ""}
+        with _desk(folder, **told) as console:
+            yield people, console
+
+
+@contextmanager
+def _desk(home: Path, **told: str) -> Iterator[Console]:
+    with open_console(
+        Settings.load(environment(home, "http://127.0.0.1:9", **told)), vendor=InstantVendor()
+    ) as console:
         without_follow_up(console)
         yield console
 
 
 def rows(wanted: frozenset[int]) -> Iterator[Row]:
     if 9 in wanted:
-        yield from _purchase()
+        yield from _on_sqlite()
     if 13 in wanted:
-        yield _check()
+        with bench_folder() as folder, buying_desk(folder) as console:
+            yield _check("SQLite", console)
+    for engine, nodes in servers_on_disk(wanted & {10, 13}):
+        with buying_team(nodes[0]) as (people, console):
+            if 10 in wanted:
+                yield from _on_server(engine, console, people.connect("owner"))
+            if 13 in wanted:
+                yield _check(engine, console)
 
 
-def _purchase() -> Iterator[Row]:
+def servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
+    """Each engine that this machine has, if anything is wanted, with its nodes; one after the other."""
+    FOLDER.mkdir(exist_ok=True)
+    if wanted and missing("mariadb") is None:
+        with mariadb(place=FOLDER) as server:
+            yield "MariaDB", (server,)
+    if wanted and missing("galera") is None:
+        with galera(place=FOLDER) as cluster:
+            yield "Galera", cluster.nodes
+
+
+def _buyers(console: Console, naive: Naive | NaiveOnServer, lock: RedisLock | None) -> dict[str, Work]:
+    fresh = iter(numbers(5 * _PURCHASES))
+
+    def locked() -> None:
+        if lock is not None:
+            with lock.held("purchase"):
+                naive.buy(next(fresh))
+
+    works: dict[str, Work] = {
+        "guarded": lambda: console.credit_checks.purchase(PurchaseRequest(next(fresh), "1")),
+        "naive": lambda: naive.buy(next(fresh)),
+        "redis": locked,
+    }
+    if isinstance(naive, NaiveOnServer):
+        works["get_lock"] = lambda: naive.locked(next(fresh))
+    return works
+
+
+def _on_sqlite() -> Iterator[Row]:
     with bench_folder() as folder, buying_desk(folder) as console, redis(folder) as lock:
-        naive, floor, fresh = Naive(folder / "naive.db"), DurableWrites(folder / "floor", 3), iter(numbers(2_000))
-
-        def locked() -> None:
-            if lock is not None:
-                with lock.held("purchase"):
-                    naive.buy(next(fresh))
-
-        took = side_by_side(
-            {
-                "guarded": lambda: console.credit_checks.purchase(PurchaseRequest(next(fresh), "1")),
-                "floor": floor.write,
-                "naive": lambda: naive.buy(next(fresh)),
-                "locked": locked,
-            },
-            _PURCHASES,
-        )
+        naive, floor = Naive(folder / "naive.db"), DurableWrites(folder / "floor", 3)
+        took = side_by_side(_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASES)
         naive.close()
         floor.close()
-    guarded, bare, alone, other = (median(took[name]) for name in ("guarded", "floor", "naive", "locked"))
-    shown = f"{span(guarded)}, p99 {span(centile(took['guarded'], 0.99))}"
-    beside = f"naive, no lock {span(alone)}"
+    guarded, bare = median(took["guarded"]), median(took["floor"])
     yield Row(
-        "9", "guarded purchase until recorded", shown, f"3 fdatasyncs {span(bare)}", beside,
-        times(guarded / bare), "≤ 1.6×", guarded <= 1.6 * bare,
+        "9", "guarded purchase until recorded, SQLite", _shown(took), f"3 fdatasyncs {span(bare)}",
+        f"naive, no lock {span(median(took['naive']))}", times(guarded / bare), "≤ 1.6×", guarded <= 1.6 * bare,
     )  # fmt: skip
-    name = "Redis lock around naive"
-    if lock is None:
-        yield Row("9", f"the same beside a {name}", shown, "–", "no redis-server here", "–", "≤ 1.0×", None)
-    else:
-        peer = f"{name} {span(other)}"
-        yield Row("9", "the same", shown, "–", peer, times(guarded / other), "≤ 1.0×", guarded <= other)
+    yield _beside("9", "Redis lock around naive", took, "redis" if lock else None)
 
 
-def _check() -> Row:
-    with bench_folder() as folder, buying_desk(folder) as console:
-        keys = Idempotency(console._desk)
-        begun = keys.try_("key", "print", action="bench", subject=("credit-check", 1))
-        assert not isinstance(begun, str)
-        keys.store(begun, "result")
-        by_id = select(operations).where(operations.c.id == bindparam("of"))
+def _on_server(engine: str, console: Console, connection: Any) -> Iterator[Row]:
+    """Where GET_LOCK holds on one node only, it is no peer."""
+    naive = NaiveOnServer(connection)
+    with bench_folder() as folder, redis(folder) as lock:
+        took = side_by_side(_buyers(console, naive, lock), _PURCHASES)
+    naive.close()
+    if engine == "MariaDB":
+        yield _beside("10", "GET_LOCK around naive", took, "get_lock", f"guarded purchase, {engine}")
+    yield _beside("10", "Redis lock around naive", took, "redis" if lock else None, f"guarded purchase, {engine}")
 
-        def read() -> object:
-            with console.database.read() as conn:
-                return conn.execute(by_id, {"of": begun.operation_id}).first()
 
-        took = side_by_side({"check": lambda: keys.check("key", "print"), "read": read}, _CHECKS, warm=500)
+def _beside(
+    number: str, peer: str, took: Mapping[str, Sequence[float]], name: str | None, what: str = "the same"
+) -> Row:
+    if name is None:
+        return Row(number, what, _shown(took), "–", "no redis-server here", "–", "≤ 1.0×", None)
+    ours, theirs, bare = (median(took[one]) for one in ("guarded", name, "naive"))
+    floor = f"naive, no lock {span(bare)}"
+    return Row(
+        number, what, _shown(took), floor, f"{peer} {span(theirs)}", times(ours / theirs), "≤ 1.0×", ours <= theirs
+    )  # fmt: skip
+
+
+def _shown(took: Mapping[str, Sequence[float]]) -> str:
+    return f"{span(median(took['guarded']))}, p99 {span(centile(took['guarded'], 0.99))}"
+
+
+def _check(engine: str, console: Console) -> Row:
+    """Beside the same row read by its primary key, as it is, on a connection of the same pool."""
+    keys = Idempotency(console._desk)
+    begun = keys.try_("key", "print", action="bench", subject=("credit-check", 1))
+    assert not isinstance(begun, str)
+    keys.store(begun, "result")
+    by_id = select(operations).where(operations.c.id == bindparam("of"))
+
+    def read() -> object:
+        with console.database.read() as conn:
+            return conn.execute(by_id, {"of": begun.operation_id}).first()
+
+    took = side_by_side({"check": lambda: keys.check("key", "print"), "read": read}, _CHECKS, warm=300)
     check, peer = median(took["check"]), median(took["read"])
     return Row(
-        "13", "idempotency check, key seen before, local", span(check), "–", f"Core read by primary key {span(peer)}",
-        times(check / peer), "≤ 1.25×", check <= 1.25 * peer,
+        "13", f"idempotency check, key seen before, {engine}", span(check), "–",
+        f"Core read by primary key {span(peer)}", times(check / peer), "≤ 1.25×", check <= 1.25 * peer,
     )  # fmt: skip

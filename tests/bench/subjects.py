@@ -15,7 +15,7 @@ from sqlalchemy import Engine, bindparam, event, select
 
 from console.app import Console, open_console
 from console.settings import Settings
-from console.store import credit_checks, people, server_engine, sqlite_engine
+from console.store import check_rows, people, server_engine, sqlite_engine
 from console.store.schema import credit_checks as checks
 from tests.bench.figures import Work
 from tests.bench.filling import OPERATOR, number_of
@@ -23,7 +23,7 @@ from tests.support.desks import environment
 
 PAGE = 50
 _PERSON = select(*people.COLUMNS).where(people.NAMED)
-_RECORDS = select(*credit_checks.COLUMNS).where(checks.c.number_key == bindparam("number"))
+_RECORDS = select(*check_rows.COLUMNS).where(checks.c.number_key == bindparam("number"))
 
 
 @contextmanager
