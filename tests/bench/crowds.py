@@ -117,8 +117,9 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
             time.sleep(_KILL_EVERY_SECONDS)
             for seat, buyer in enumerate(buyers):
                 reached[seat] = _heard(buyer, reached[seat])
-            seat = min(reached, key=lambda seat: (reached[seat] in (begun[seat], keys), reached[seat]))
-            if begun[seat] < reached[seat] < keys:
+            got_on = [seat for seat in reached if begun[seat] < reached[seat] < keys]
+            if got_on:
+                seat = got_on[kills % len(got_on)]
                 buyers[seat].kill()
                 buyers[seat] = Child(buy, told, ledger, keys, reached[seat])
                 begun[seat] = reached[seat]
