@@ -36,7 +36,6 @@ def _other(condition: str) -> str:
 
 
 ADDED_BY_PEOPLE = (
-    Rule("roles IS NOT NULL", "only people of this console, not disabled, write here"),
     Rule(
         f"{exactly('NEW.status', _PENDING)} AND {exactly('NEW.certainty', _KNOWN)} AND NEW.work_state = 'none'"
         " AND NEW.operation_id IS NOT NULL AND NEW.version = 1",
@@ -60,7 +59,6 @@ ADDED_BY_PEOPLE = (
     ),
 )
 CHANGED_BY_PEOPLE = (
-    Rule("roles IS NOT NULL", "only people of this console, not disabled, write here"),
     Rule(same(*_FIXED), "whose credit check it is never changes"),
     Rule("NEW.version = OLD.version + 1", "each change raises the version by one"),
     Rule(steps(CREDIT_CHECK, "status"), "no such step of a credit check"),

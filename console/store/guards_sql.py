@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from console.store import guard_checks as checks
 from console.store import legacy_table
 from console.store.grants import Fault, quoted, run, writable
-from console.store.guard_rules import RULES, Event, Rule
+from console.store.guard_rules import RULES, Event, Rule, is_person
 
 PREFIX = "console_"
 LONGEST_WORDS = 128
@@ -22,19 +22,13 @@ LONGEST_WORDS = 128
 _ME = "SUBSTRING({0}, 1, CHAR_LENGTH({0}) - CHAR_LENGTH(SUBSTRING_INDEX({0}, '@', -1)) - 1)"
 """The account's name; a host has no @, a name may have."""
 
-_MINE = "FROM operators p WHERE CAST(p.name AS BINARY) = me"
-_KNOWN_OF_ME = (
+_TEXT = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_WHO = (
     "BEGIN",
-    f"DECLARE me VARBINARY(512) DEFAULT {_ME.format('USER()')};",
-    f"DECLARE owner VARBINARY(512) DEFAULT {_ME.format('CURRENT_USER()')};",
-    f"DECLARE is_known INT DEFAULT (SELECT COUNT(*) {_MINE});",
-    f"DECLARE may_buy INT DEFAULT (SELECT p.may_buy {_MINE} AND p.disabled_at IS NULL);",
-    f"DECLARE roles VARCHAR(120) DEFAULT (SELECT REPLACE(p.roles, ' ', '') {_MINE} AND p.disabled_at IS NULL);",
+    f"DECLARE me VARCHAR(128) {_TEXT} DEFAULT {_ME.format('USER()')};",
+    f"DECLARE owner VARCHAR(128) {_TEXT} DEFAULT {_ME.format('CURRENT_USER()')};",
 )
-_OPERATION = (
-    "DECLARE op VARCHAR(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-    " DEFAULT CONVERT({0}.operation_id USING utf8mb4);"
-)
+_OPERATION = f"DECLARE op VARCHAR(36) {_TEXT} DEFAULT CONVERT({{0}}.operation_id USING utf8mb4);"
 _SYSDATE_IS_NOW = "a server started with --sysdate-is-now lets everybody forge the time"
 
 
@@ -123,7 +117,7 @@ def _body(event: Event, rules: Sequence[Rule], *, others: Sequence[Rule] | None 
     """For everybody: the rules marked so. For all but the owner: the rules, other applications by rules of their own
     where `others` has some.
     """
-    lines = list(_KNOWN_OF_ME)
+    lines = list(_WHO)
     if others is not None:
         lines.append(_OPERATION.format("OLD" if event == "DELETE" else "NEW"))
     lines += [_refusal(rule) for rule in rules if rule.always]
@@ -132,7 +126,7 @@ def _body(event: Event, rules: Sequence[Rule], *, others: Sequence[Rule] | None 
     if others is None:
         lines += people
     else:
-        lines += ["IF is_known > 0 THEN", *people, "ELSE", *map(_refusal, others), "END IF;"]
+        lines += [f"IF {is_person()} THEN", *people, "ELSE", *map(_refusal, others), "END IF;"]
     return "\n".join((*lines, "END IF;", "END")).replace("IF me <> owner THEN\nEND IF;\n", "")
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from console.store.engine import Database
 from tests.store import forbidden
 from tests.store.forbidden import DENIED, FORBIDDEN, Forbidden
 from tests.support import server_fixtures
-from tests.support.servers import Server, mariadb
+from tests.support.servers import Cluster, Server, mariadb
 from tests.support.teams import EVERYBODY, Team, team, team_on
 
 ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
@@ -47,6 +48,12 @@ class Lines:
         if who not in self._kept:
             self._kept[who] = self.fresh(who)
         return self._kept[who]
+
+    def wait(self, who: str) -> None:
+        """Until this node has what the others have acknowledged."""
+        with self.kept(who).cursor() as cursor:
+            cursor.execute("SET SESSION wsrep_sync_wait = 7")
+            cursor.execute("SELECT 1 FROM audit_log LIMIT 1")
 
     def close(self) -> None:
         for line in self._all:
@@ -332,3 +339,20 @@ def test_transitions_come_from_the_tables() -> None:
     for table, transitions in ((forbidden.CHECKS, states.CREDIT_CHECK), ("operations", states.OPERATION)):
         steps = {f"{before.value}>{after.value}" for before, targets in transitions.items() for after in targets}
         assert set(re.findall(r"'(\w+>\w+)'", bodies[table, "UPDATE"])) == steps
+
+
+# ---------------------------------------------------------------- a cluster
+
+
+def test_refused_on_every_node(galera_cluster: Cluster) -> None:
+    """Accounts, rights and triggers made on one node hold on all of them."""
+    first, *_ = galera_cluster.nodes
+    with team(first, {"op-a": ("operator",), "op-b": ("operator",)}) as made:
+        forbidden.seed(made)
+        for node in galera_cluster.nodes:
+            there = replace(made, server=node)
+            lines = Lines(there)
+            lines.wait("op-a")
+            cases = [case for case in FORBIDDEN if "timestamp" not in case.sql[0]]  # its own server refuses that
+            assert [case.title for case in cases if attempt(there, lines, "op-a", case) is None] == []
+            lines.close()

@@ -85,12 +85,24 @@ def team_on(
     `exact`: names as given, for a server that nobody shares. `host` goes into the addresses in place of the server's.
     """
     owner = server.fresh_database()
-    mark = "" if exact else f".{secrets.token_hex(3)}"
-    names = {short: f"{short}{mark}" for short in members}
-    passwords = {short: secrets.token_urlsafe(12) for short in members}
     schema = Database(owner, unhurried=True)
     migrate.upgrade(schema)
     schema.close()
+    return staff(server, owner, members, exact=exact, host=host)
+
+
+def staff(
+    server: SqlServer,
+    owner: str,
+    members: Mapping[str, tuple[str, ...]] = EVERYBODY,
+    *,
+    exact: bool = False,
+    host: str | None = None,
+) -> Team:
+    """Accounts on a database that has its schema."""
+    mark = "" if exact else f".{secrets.token_hex(3)}"
+    names = {short: f"{short}{mark}" for short in members}
+    passwords = {short: secrets.token_urlsafe(12) for short in members}
     apply(owner, people_of(names, members), {_variable(short): word for short, word in passwords.items()})
     place = f"{host or server.host}:{server.port}/{owner.rpartition('/')[2]}"
     urls = {

@@ -1,0 +1,102 @@
+"""A team at work on a table that another application made, whatever its columns and character sets are like."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.store import grants, guards_sql
+from console.store.engine import Database
+from tests.support import legacy, teams
+from tests.support.adoptions import adoption
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.legacy import NAME, bought, row
+from tests.support.quick_desks import quick_desk
+from tests.support.servers import Server
+from tests.support.teams import Team
+
+BOUGHT, PENDING, DOUBLED, FRESH, LATER, LATER_TOO = numbers(6, seed=77)
+MEMBERS = {"op-a": ("operator",), "lead-b": ("approver",), "worker": ("worker",)}
+MADE = {
+    "usual": {},
+    "another order of letters": {"options": "DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci"},
+    "three bytes": {"options": "DEFAULT CHARSET utf8mb3"},
+    "numbers as numbers": {"number": "BIGINT"},
+}
+
+
+@pytest.fixture(params=MADE)
+def team(request: pytest.FixtureRequest, mariadb_server: Server, tmp_path: Path) -> Iterator[Team]:
+    """An adopted table with a bought, a pending and two doubled rows, and accounts made before or after."""
+    how: Mapping[str, Any] = MADE[request.param]
+    owner = mariadb_server.fresh_database()
+    database = Database(owner, unhurried=True)
+    rows = [bought(BOUGHT, 71), row(corporation_number=PENDING), bought(DOUBLED, 72), bought(DOUBLED, 73)]
+    legacy.make(database, rows, **how)
+    database.close()
+    with adoption(tmp_path / "owner", owner) as service:
+        service.run("UTC")
+    made = teams.staff(mariadb_server, owner, MEMBERS)
+    yield made
+    made.drop()
+
+
+def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
+    """Guarded and granted as our own: bought where nobody holds the claim, renewed, rows by others taken in."""
+    vendor = LedgerVendor()
+    with ExitStack() as closing:
+
+        def sit(who: str) -> Any:
+            told = {"DATABASE_URL": team.urls[who], "DOCUMENTS_URL": f"file://{tmp_path}/documents"}
+            desk = quick_desk(tmp_path / who, vendor, None, **told, OPERATOR="", TIME_SCALE="1")
+            return closing.enter_context(desk)
+
+        op, lead, worker = sit("op-a"), sit("lead-b"), sit("worker")
+        for number in (BOUGHT, PENDING, DOUBLED):
+            with pytest.raises(ConsoleError, match="already_purchased"):
+                op.credit_checks.purchase(PurchaseRequest(number, "1"))
+        assert op.credit_checks.purchase(PurchaseRequest(FRESH, "1")).state == "success"
+        renewed = lead.credit_checks.purchase(PurchaseRequest(BOUGHT, "1", renew=True))
+        assert renewed.state == "success"
+        vendor.behaviour = "refuses"
+        with pytest.raises(ConsoleError, match="provider_refused"):
+            op.credit_checks.purchase(PurchaseRequest(DOUBLED, "1", renew=True))
+        assert op.lookup.find(DOUBLED).credit_checks[1].live
+        _write_as_the_other(team)
+        ran = {run.task: run.count for run in worker.recovery.run_due()}
+        assert ran["rows_by_others"] == 3
+        assert op.lookup.find(PENDING).credit_checks[0].state == "success"
+        assert op.lookup.find(LATER).credit_checks[0].work.reason == "written_by_other"
+
+
+def _write_as_the_other(team: Team) -> None:
+    """Another application, under an account of its own: new rows, and the purchase of one that waits."""
+    name = f"shop_{team.database[-8:]}"
+    team.server.sql(
+        f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",
+        f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{NAME} TO `{name}`@`%`",
+    )
+    with team.server.connect(name, "pw", team.database) as connection, connection.cursor() as cursor:
+        insert = f"INSERT INTO {NAME} (client_id, corporation_number, credit_check_id) VALUES (%s, %s, %s)"
+        cursor.executemany(insert, [(1, LATER, None), (2, LATER_TOO, 74)])
+        cursor.execute(f"UPDATE {NAME} SET credit_check_id = 75 WHERE corporation_number = %s", (PENDING,))
+        with pytest.raises(pymysql.MySQLError, match="original columns"):
+            cursor.execute(f"UPDATE {NAME} SET status = 'error' WHERE corporation_number = %s", (BOUGHT,))
+    team.server.sql(f"DROP USER `{name}`@`%`")
+
+
+def test_nothing_is_missing_after_an_adoption(team: Team) -> None:
+    """Triggers and rights are there as on a table of our own; a person can't free a claim."""
+    with Database(team.owner).read() as conn:
+        assert guards_sql.faults(conn) == ()
+        assert grants.faults(conn) == ()
+    with team.connect("lead-b") as connection, connection.cursor() as cursor:
+        for values in ("status = 'ERROR'", "status = 'error'", "status = 'success '", "credit_check_id = NULL"):
+            with pytest.raises(pymysql.MySQLError, match="console: "):
+                cursor.execute(f"UPDATE {NAME} SET version = version + 1, {values} WHERE credit_check_id = 71")
