@@ -117,6 +117,7 @@ def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) ->
     assert writers.longest <= STALL_SECONDS + 1
 
 
+@pytest.mark.soak  # its return takes a quarter of a minute
 @pytest.mark.expects_log("what a refused read meant for the audit is told")
 def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: ServerPlace) -> None:
     """Cut off from the others it still takes connections, and refuses work: another node is asked, and it goes on."""

@@ -148,6 +148,9 @@ def checked(shard: int, _folder: Path) -> Counter[str]:
 
 
 _FULL_ANYWAY = (
+    "tests/faults/test_galera.py",
+    "tests/faults/test_server_states.py",
+    "tests/faults/test_clocks.py",
     "tests/services/test_provider_calls.py",
     "tests/services/test_vanished_claims.py",
     "tests/services/test_idempotency.py",
