@@ -8,7 +8,7 @@ from console.services import adoption_plan
 from console.services.adoption_plan import AdoptionPlan
 from console.services.adoption_run import Adopted, AdoptionRun
 from console.services.desk import Desk
-from console.store import adopting, legacy_table, migrate, upgrade_turn
+from console.store import adopting, legacy_obstacles, legacy_table, migrate, upgrade_turn
 from console.store.engine import Database
 
 ZONE = "Asia/Tokyo"
@@ -64,7 +64,7 @@ def _zone(name: str | None) -> str | None:
 
 
 def _require_way(table: legacy_table.Table, *, convert: bool) -> None:
-    found = legacy_table.obstacles(table)
+    found = legacy_obstacles.obstacles(table)
     hard = [one for one in found if not one.convertible]
     if hard or (found and not convert):
         facts = [{"kind": one.kind, "name": one.name, "found": one.found} for one in found]

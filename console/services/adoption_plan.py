@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
-from console.store import adopting, adopting_rows, legacy_table, migrate
+from console.store import adopting, adopting_rows, legacy_obstacles, legacy_table, migrate
 from console.store.adopting import Step
 from console.store.engine import Database
-from console.store.legacy_table import Obstacle, Table
+from console.store.legacy_obstacles import Obstacle
+from console.store.legacy_table import Table
 
 EXAMPLES = 5
 STRETCH = 5_000
@@ -134,7 +135,7 @@ def plan(database: Database, zone: str) -> AdoptionPlan:
         zone=kept,
         count=count,
         steps=() if state == "adopted" else left,
-        obstacles=() if state == "adopted" else legacy_table.obstacles(table),
+        obstacles=() if state == "adopted" else legacy_obstacles.obstacles(table),
         cluster=in_cluster(database),
         seconds=0 if state == "adopted" else 1 + count.rows // _ROWS_A_SECOND,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, DefaultClause, Index
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.errors import ConsoleError
-from console.store import claim_sql, legacy_table, migrate, online_ddl
+from console.store import claim_sql, legacy_obstacles, legacy_table, migrate, online_ddl
 from console.store.engine import Database, Transaction
 from console.store.legacy_table import NAME, Table
 from console.store.schema import credit_checks
@@ -77,7 +77,7 @@ def _converting(table: Table) -> Iterator[Step]:
     column = table.columns["id"]
     if "auto_increment" not in column.extra.lower():
         yield Step("own_numbers", f"ALTER TABLE {NAME} MODIFY id {column.type} NOT NULL AUTO_INCREMENT", online=False)
-    for name, kind in legacy_table.redefined(table).items():
+    for name, kind in legacy_obstacles.redefined(table).items():
         yield Step(f"redefine {name}", f"ALTER TABLE {NAME} MODIFY {name} {kind}")
 
 
@@ -107,7 +107,13 @@ def _plain(column: SchemaColumn[Any], table: Table, dialect: str, zone: str | No
     if column.name == "duplicate_of" and dialect != "sqlite":
         default = str(UNDECIDED)
     null = "" if column.nullable else " NOT NULL"
-    return f"ADD COLUMN {column.name} {_type_of(column, dialect)}{null}" + (f" DEFAULT {default}" if default else "")
+    given = f" DEFAULT {default}" if default else ""
+    return f"ADD COLUMN {column.name} {_type_of(column, dialect)}{null}{given}{_hidden(table)}"
+
+
+def _hidden(table: Table) -> str:
+    """An application that says `SELECT *`, or INSERT without a list of columns, goes on as before."""
+    return " INVISIBLE" if table.hides else ""
 
 
 def _default_of(column: SchemaColumn[Any]) -> str | None:
@@ -138,7 +144,8 @@ def _derived(column: SchemaColumn[Any], table: Table, dialect: str) -> str:
         "claim_number": claim_sql.claim_number(dialect, source),
         "missing": claim_sql.MISSING,
     }
-    return f"ADD COLUMN {column.name} {_type_of(column, dialect)} AS ({expressions[column.name]}) VIRTUAL"
+    kind, expression = _type_of(column, dialect), expressions[column.name]
+    return f"ADD COLUMN {column.name} {kind} AS ({expression}) VIRTUAL{_hidden(table)}"
 
 
 def _indexing(table: Table, dialect: str) -> Iterator[Step]:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from console.domain.errors import ConsoleError
-from console.store import adopting, legacy_table, migrate, online_ddl
+from console.store import adopting, legacy_obstacles, legacy_table, migrate, online_ddl
 from console.store.engine import Database
 from console.store.schema import HEAD, credit_checks
 from tests.bench import plans
@@ -137,7 +137,7 @@ def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more:
     with pytest.raises(ConsoleError) as refused:
         adopt(database, tmp_path)
     assert code_of(refused) == ("schema_mismatch", "cannot_be_adopted")
-    (obstacle,) = legacy_table.obstacles(adopting.look(database))
+    (obstacle,) = legacy_obstacles.obstacles(adopting.look(database))
     assert (obstacle.kind, obstacle.name) == OBSTACLES[more]
     assert words(database) == before
 
@@ -262,7 +262,7 @@ def test_what_needs_a_copy_is_foretold(
     legacy.make(served, [bought(ONE, 1) | {"company_name": "Corp"}])
     run(served, f"ALTER TABLE {NAME} MODIFY company_name {kind} CHARACTER SET {letters}")
     before = words(served)
-    assert [one.kind for one in legacy_table.obstacles(adopting.look(served))] == ([obstacle] if obstacle else [])
+    assert [one.kind for one in legacy_obstacles.obstacles(adopting.look(served))] == ([obstacle] if obstacle else [])
     if obstacle:
         with pytest.raises(ConsoleError) as refused:
             adopt(served, tmp_path)
@@ -395,6 +395,17 @@ def test_its_own_account_is_never_refused_meanwhile(mariadb_server: Server, serv
     with pytest.raises(IntegrityError):
         legacy.add(other, [bought(TWO, 1)])
     other.close()
+
+
+def test_it_need_not_name_its_columns(served: Database, tmp_path: Path) -> None:
+    """`SELECT *` gives what it gave, and an INSERT without a list of columns is as good as before."""
+    legacy.make(served, [bought(ONE, 1)])
+    adopt(served, tmp_path)
+    run(served, f"INSERT INTO {NAME} VALUES (NULL, 1, '{TWO}', 2, 'Corp', NULL, NULL, 'ok', NULL)")
+    with served.read() as conn:
+        found = conn.exec_driver_sql(f"SELECT * FROM {NAME} ORDER BY id")
+        assert tuple(found.keys()) == legacy_table.ORIGINAL
+        assert [row[2] for row in found] == [ONE, TWO]
 
 
 def test_what_the_other_application_hears(served: Database, tmp_path: Path) -> None:
