@@ -1,0 +1,68 @@
+"""Accounts as statements: what differs between servers, and that no name or password gets out of its quotes."""
+
+import pytest
+
+from console.store.grants import LONGEST_ROLE, RIGHTS, quoted, role_name
+from console.store.server_accounts import MASK, Wanted, account_statements
+
+
+def statements(*, maria: bool, **more: object) -> list[str]:
+    told: dict[str, object] = {
+        "name": "op-a", "roles": {"operator"}, "roles_before": frozenset(), "password": "pw", "is_new": True,
+        "locked": False, "needs_tls": False,
+    }  # fmt: skip
+    wanted = Wanted(**{**told, **more})  # type: ignore[arg-type]  # one of each kind
+    return [statement.sql for statement in account_statements(wanted, "books", maria=maria)]
+
+
+def test_a_new_account_on_mariadb() -> None:
+    """Its console roles go to a role of its own, which it chooses as its default itself."""
+    assert statements(maria=True) == [
+        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {MASK}",
+        f"ALTER USER 'op-a'@'%' IDENTIFIED BY {MASK} REQUIRE NONE ACCOUNT UNLOCK",
+        "CREATE ROLE IF NOT EXISTS `console:op-a`",
+        "GRANT `books/operator` TO `console:op-a`",
+        "GRANT `console:op-a` TO 'op-a'@'%'",
+        "SET DEFAULT ROLE `console:op-a`",
+    ]
+
+
+def test_a_new_account_on_mysql() -> None:
+    """The account holds its roles itself, and all of them are in force."""
+    assert statements(maria=False) == [
+        f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {MASK}",
+        f"ALTER USER 'op-a'@'%' IDENTIFIED BY {MASK} REQUIRE NONE ACCOUNT UNLOCK",
+        "GRANT `books/operator` TO 'op-a'@'%'",
+        "SET DEFAULT ROLE ALL TO 'op-a'@'%'",
+    ]
+
+
+@pytest.mark.parametrize("maria", [True, False])
+def test_whoever_comes_from_elsewhere_comes_encrypted(maria: bool) -> None:
+    """Unless the server is on this machine."""
+    assert "REQUIRE SSL" in " ".join(statements(maria=maria, needs_tls=True))
+    assert "REQUIRE SSL" not in " ".join(statements(maria=maria))
+
+
+@pytest.mark.parametrize("maria", [True, False])
+def test_the_locked_hold_nothing(maria: bool) -> None:
+    """Every role is taken away, the ones of the file and those from before; the password stays."""
+    told = statements(maria=maria, locked=True, is_new=False, password=None, roles_before={"approver"})
+    holder = "`console:op-a`" if maria else "'op-a'@'%'"
+    assert "ALTER USER 'op-a'@'%' REQUIRE NONE ACCOUNT LOCK" in told
+    assert {f"REVOKE `books/{role}` FROM {holder}" for role in ("approver", "operator")} <= set(told)
+    assert not any(sql.startswith("GRANT `books") for sql in told)
+
+
+def test_role_names_fit_every_server() -> None:
+    """Two databases never share a role, however long their names are."""
+    long = "a_database_with_quite_a_long_name_"
+    names = {role_name(f"{long}{number}", role) for role in RIGHTS for number in (1, 2)}
+    assert len(names) == 2 * len(RIGHTS)
+    assert max(map(len, names)) <= LONGEST_ROLE
+    assert role_name("books", "operator") == "books/operator"
+
+
+def test_a_name_stays_in_its_quotes() -> None:
+    """A database may be called anything."""
+    assert quoted("a`; DROP TABLE b; --") == "`a``; DROP TABLE b; --`"
