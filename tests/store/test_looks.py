@@ -1,0 +1,87 @@
+"""A lookup in one statement says what the plain reads say, one after the other."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import Connection, event, insert
+
+from console.domain.records import Person
+from console.store import credit_checks, journal, looks, people
+from console.store.engine import Database
+from console.store.leases import naive
+from console.store.schema import credit_checks as table
+from console.store.schema import operations
+from tests.support import server_fixtures
+from tests.support.places import Engine, fresh_anywhere
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+NUMBER, OTHER, NONE = "7123456789012", "2000000000000", "5000000000000"
+
+
+def record(number: int, corporation_number: str, work: str | None = "none") -> dict[str, object]:
+    return {
+        "id": number, "client_id": number, "corporation_number": corporation_number, "status": "pending",
+        "work_state": work, "operation_id": f"op-{number}", "changed_at": naive(NOW),
+    }  # fmt: skip
+
+
+def call(subject: int, action: str, state: str) -> dict[str, object]:
+    """A call whose lease, if it still has one, ran out."""
+    return {
+        "id": f"call-{subject}", "action": action, "subject_kind": "credit-check", "subject_id": subject,
+        "state": state, "idempotency_key": f"key-{subject}", "fingerprint": "", "operator": "op-a", "desk": "",
+        "host": "", "process": 0, "session": "", "started_at": naive(NOW), "lease_clock": "", "lease_expires": 0,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def database(engine: Engine) -> Iterator[Database]:
+    """Records of three numbers, one in a spelling that SQL doesn't know; a purchase and a reading that broke off."""
+    server_fixtures.need_engine(engine)
+    with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
+        for guarded in (table.name, operations.name):
+            place.unguard(guarded)
+        rows = [record(1, NUMBER), record(2, NUMBER), record(3, OTHER), record(4, f"T{NUMBER}", None)]
+        purchase = "credit-check.purchase"
+        calls = [call(1, purchase, "calling"), call(2, purchase, "done"), call(3, "credit-check.detail", "calling")]
+        with opened.attempt() as tx:
+            tx.conn.execute(insert(table), rows)
+            tx.conn.execute(insert(operations), calls)
+        place.sql("DELETE FROM operators", "INSERT INTO operators (name, roles) VALUES ('somebody', 'operator')")
+        yield opened
+
+
+@pytest.mark.parametrize("name", ["somebody", "nobody", None])
+@pytest.mark.parametrize("number", [NUMBER, OTHER, NONE])
+def test_one_statement_says_what_the_plain_reads_say(database: Database, number: str, name: str | None) -> None:
+    """The person, and the records in the same order with the same lapsed calls; whether there are any or not."""
+    with database.read() as conn:
+        person, found = looks.look(conn, number, name, anybody=True)
+        lapsed = journal.lapsed_subjects(conn)
+        assert found == credit_checks.by_number(conn, number, lapsed)
+        assert person == (people.find(conn, name) if name else None)
+        assert [looks.record(conn, one.id) for one in found] == list(found)
+
+
+def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
+    """Newest first; only the call that broke off makes its record unknown."""
+    with database.read() as conn:
+        found = looks.look(conn, NUMBER, None, anybody=False)[1]
+        assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
+        assert looks.record(conn, 99) is None
+
+
+def test_it_is_one_statement(database: Database) -> None:
+    """One round trip to a server, however many records there are."""
+    asked: list[str] = []
+
+    def listen(_conn: Connection, _cursor: object, sql: str, *_: object) -> None:
+        asked.append(sql)
+
+    with database.read() as conn:
+        event.listen(conn, "before_cursor_execute", listen)
+        person, _ = looks.look(conn, NUMBER, "somebody", anybody=True)
+    assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
+    assert len(asked) == 1
