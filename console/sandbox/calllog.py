@@ -10,7 +10,7 @@ from console.sandbox.wire import JsonObject, Request
 
 KEPT = 50_000
 BODY_SHOWN = 300
-SECRET_PATHS = ("/oauth/",)
+SECRET_PATHS = ("/oauth/", "/ots/", "/paypay/recon/")
 
 
 @dataclass(slots=True)

@@ -4,12 +4,18 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from console.sandbox.wire import Refused, Reply, Request, error_reply
+from console.sandbox.wire import JsonObject, Refused, Reply, Request, error_reply
+
+TOO_FAST = error_reply(429, "too many requests")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`act` has the effect (a charge, a rotation) and returns the true answer; uncalled, nothing happens."""
+    """`act` has the effect (a charge, a rotation) and returns the true answer; uncalled, nothing happens.
+
+    `number` is whom the call is about (a corporation, a payment, a refund), `payment` the merchant's number of
+    the payment that it touches. `busy` and `answer` are how this provider says "too fast" and names a code.
+    """
 
     provider: str
     name: str
@@ -17,6 +23,9 @@ class Call:
     number: str | None = None
     subject: int | None = None
     access: str | None = None
+    payment: str | None = None
+    busy: Reply = TOO_FAST
+    answer: Callable[[str, JsonObject], Reply] | None = None
 
 
 Handler = Callable[[Request, re.Match[str]], Call | Reply]

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from console.sandbox.payment_client import PaymentClient
+
 
 class SandboxError(RuntimeError):
     """The control room did not understand; the text is its answer."""
@@ -18,6 +20,7 @@ class SandboxControl:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._place = urlsplit(self.url).netloc
+        self.money = PaymentClient(self._ask)
 
     def fault(self, action: str, **rule: Any) -> int:
         """Switch a fault on; returns the rule's id. See docs/sandbox.md for the settings of a rule."""
@@ -78,7 +81,8 @@ class SandboxControl:
         return int(self._ask("POST", "release", {"call": call, "number": number})["released"])
 
     def wait(self, seconds: float = 10.0, **until: Any) -> bool:
-        """Wait until so many are `held`, `charges` made, `requests` received (`call`, `number`); False: too late."""
+        """Wait until so many are `held`, `charges` made, `refunds` accepted, `notices` dealt with, `requests`
+        received (`call`, `number`); False: too late."""
         answer = self._ask("GET", "wait", query={"timeout": seconds, **until}, patience=seconds + 30)
         return bool(answer["reached"])
 

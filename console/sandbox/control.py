@@ -10,6 +10,8 @@ from console.sandbox.alarmbox import AlarmBox, purchase_answer
 from console.sandbox.calls import Call, Handler, Route, route
 from console.sandbox.clock import instant_text
 from console.sandbox.fault_table import FAULTS
+from console.sandbox.payment_control import PaymentControl
+from console.sandbox.payment_notices import PostOffice
 from console.sandbox.rules import BadRule, read_rule
 from console.sandbox.wire import Reply, Request, error_reply, json_reply
 from console.sandbox.world import World
@@ -22,9 +24,13 @@ Outage = Callable[[float | None], None]
 class Control:
     """Answers about, and acts upon, one sandbox."""
 
-    def __init__(self, world: World, alarmbox: AlarmBox, outage: Outage) -> None:
+    def __init__(
+        self, world: World, alarmbox: AlarmBox, payments: PaymentControl, post: PostOffice, outage: Outage
+    ) -> None:
         self._world = world
         self._alarmbox = alarmbox
+        self._payments = payments
+        self._post = post
         self._outage = outage
 
     def routes(self) -> tuple[Route, ...]:
@@ -45,6 +51,7 @@ class Control:
             ("POST", "outage"): self._begin_outage,
             ("DELETE", "outage"): self._end_outage,
             ("GET", "wait"): self._wait,
+            **self._payments.table(),
         }
         return tuple(route(method, PREFIX + path, _guarded(act)) for (method, path), act in table.items())
 
@@ -80,14 +87,21 @@ class Control:
         return json_reply({"faults": rows})
 
     def _wait(self, request: Request) -> Reply:
-        """Wait until so many calls are held, charges made, or requests received (of `call`, of `number`)."""
+        """Wait until so many calls are held, charges made, refunds accepted, … (of `call`, of `number`)."""
         asked, world = request.query, self._world
         call, number = asked.get("call"), asked.get("number")
-        held, charges, requests = (int(asked.get(name, "0")) for name in ("held", "charges", "requests"))
+        names = ("held", "charges", "requests", "refunds", "notices")
+        held, charges, requests, refunds, notices = (int(asked.get(name, "0")) for name in names)
 
         def reached() -> bool:
             made = world.ledger.count(number) if number else world.ledger.total
-            return world.holds.held(call, number) >= held and made >= charges and world.log.count(call) >= requests
+            return (
+                world.holds.held(call, number) >= held
+                and made >= charges
+                and world.log.count(call) >= requests
+                and world.payments.refund_count >= refunds
+                and world.notices_ended >= notices
+            )
 
         seconds = min(float(asked.get("timeout", "10")), LONGEST_WAIT_SECONDS)
         return json_reply({"reached": world.holds.wait_until(reached, seconds)})
@@ -106,6 +120,7 @@ class Control:
     def _reset(self, request: Request) -> Reply:
         self._world.reset(keep_tokens=bool(request.json().get("keep_tokens")))
         self._alarmbox.reset()
+        self._post.reset()
         return json_reply({"reset": True})
 
     def _configure(self, request: Request) -> Reply:
@@ -124,6 +139,10 @@ class Control:
                 world.clock.advance(float(value))
             case "credentials":
                 world.tokens.accept(**value)
+            case "paypay":
+                world.paypay_door.accept(**value)
+            case "atom":
+                world.atom_door.accept(**value)
             case _:
                 world.settings.change(name, value)
 

@@ -26,14 +26,14 @@ class Exchange:
         except Refused as refused:
             return refused.reply
         if reply.charge is not None and self.order.kind is not ORDINARY:
-            self.world.ledger.happened_under(reply.charge, self.order.action)
+            self.world.happened_under(reply.charge, self.order.action)
         return reply
 
     def send(self, reply: Reply) -> None:
         """A whole, well-formed answer; the true one counts as delivered."""
         there = not self.wire.caller_gone()
         if self.wire.write(reply.head() + reply.body) and there and reply.charge is not None:
-            self.world.ledger.delivered(reply.charge)
+            self.world.delivered(reply.charge)
 
     def send_and_close(self, *pieces: bytes) -> None:
         """Bytes as they are, then the end of the connection."""

@@ -8,14 +8,22 @@ if TYPE_CHECKING:
     from console.sandbox.exchange import Exchange
 
 Effect = Literal["nothing", "happens", "late", "when released"]
-Argument = Literal["none", "optional", "required"]
+Argument = Literal["none", "optional", "required", "word"]
 PURCHASE, READS, TOKEN, PDF = ("purchase",), ("purchase", "detail", "pdf", "list"), ("token",), ("pdf",)
 DETAILS = ("detail", "pdf")
+PAYPAY = ("paypay_create", "paypay_delete_code", "paypay_payment", "paypay_cancel", "paypay_refund",
+          "paypay_refund_details")  # fmt: skip
+ATOM = ("atom_auth", "atom_verification", "atom_refund", "atom_refund_status")
+NOTICES = ("paypay_webhook", "atom_callback")
+CALLS = ("authorize", "token", "purchase", "detail", "pdf", "list", *PAYPAY, "paypay_recon", *ATOM, *NOTICES)
 
 
 @dataclass(frozen=True, slots=True)
 class FaultKind:
-    """One row of the table. `effect`: what becomes of the charge (or rotation); no `calls`: every call."""
+    """One row of the table. `effect`: what becomes of the charge, rotation, refund, notice; no `calls`: every call.
+
+    A notice is a call of the sandbox's own: only the faults that name it apply to it.
+    """
 
     name: str
     sees: str

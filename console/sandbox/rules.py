@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from itertools import count
@@ -9,10 +10,8 @@ from threading import Lock
 from typing import Any
 
 from console.sandbox.calls import Call
-from console.sandbox.fault_table import FAULTS, FaultKind
+from console.sandbox.fault_table import CALLS, FAULTS, NOTICES, FaultKind
 from console.sandbox.wire import JsonObject
-
-CALLS = ("authorize", "token", "purchase", "detail", "pdf", "list")
 
 
 class BadRule(ValueError):
@@ -50,6 +49,7 @@ class Rule:
     call: str | None = None
     number: str | None = None
     number_ends: str | None = None
+    payment: str | None = None
     credit_check_id: int | None = None
     nth: int = 1
     times: int | None = 1
@@ -71,8 +71,9 @@ class Rule:
         self.actions = tuple(self.actions) or (self.action,)
         for action in self.actions:
             kind, _ = parse_action(action)
-            if self.call and kind.calls and self.call not in kind.calls:
-                raise BadRule(f"{kind.name} does not apply to {self.call}, only to {', '.join(sorted(kind.calls))}")
+            if self.call and not fits(kind, self.call) and self.call in CALLS:
+                only = ", ".join(sorted(kind.calls)) or "what the sandbox is asked"
+                raise BadRule(f"{kind.name} does not apply to {self.call}, only to {only}")
         self._check()
 
     def _check(self) -> None:
@@ -87,6 +88,7 @@ class Rule:
         return (
             self.call in (None, call.name)
             and self.number in (None, call.number)
+            and self.payment in (None, call.payment)
             and self.credit_check_id in (None, call.subject)
             and (self.number_ends is None or (call.number or "").endswith(self.number_ends))
         )
@@ -159,8 +161,12 @@ def _draw(rule: Rule, occasion: str, candidates: list[str]) -> str | None:
 
 
 def applies(action: str, call: Call) -> bool:
-    calls = parse_action(action)[0].calls
-    return not calls or call.name in calls
+    return fits(parse_action(action)[0], call.name)
+
+
+def fits(kind: FaultKind, call: str) -> bool:
+    """Whether a fault can be met by a call of that name."""
+    return call in kind.calls if kind.calls else call not in NOTICES
 
 
 def parse_action(action: str) -> tuple[FaultKind, str]:
@@ -169,6 +175,10 @@ def parse_action(action: str) -> tuple[FaultKind, str]:
     kind = FAULTS.get(name)
     if kind is None:
         raise BadRule(f"no fault is called {name!r}; GET /_sandbox/catalogue lists them")
+    if kind.argument == "word":
+        if not re.fullmatch("[A-Z0-9_]{1,64}", argument):
+            raise BadRule(f"{name} needs a code, as in {name}:SERVICE_ERROR")
+        return kind, argument
     if kind.argument == "required" and not argument:
         raise BadRule(f"{name} needs a status, as in {name}:503")
     if argument and (kind.argument == "none" or not argument.isascii() or not argument.isdigit()):

@@ -7,6 +7,7 @@ from threading import Event
 
 from console.sandbox import faults  # noqa: F401 - fills the table of faults
 from console.sandbox.alarmbox import AlarmBox
+from console.sandbox.atom import Atom
 from console.sandbox.calllog import Entry
 from console.sandbox.calls import Call, Router
 from console.sandbox.client import SandboxControl
@@ -16,7 +17,11 @@ from console.sandbox.control import PREFIX, Control
 from console.sandbox.exchange import Exchange
 from console.sandbox.fault_table import ORDINARY
 from console.sandbox.ledger import Ledger
-from console.sandbox.listener import HOST, Listener
+from console.sandbox.listener import HOST, LAST_WORDS_SECONDS, Listener
+from console.sandbox.payment_book import PaymentBook
+from console.sandbox.payment_control import PaymentControl
+from console.sandbox.payment_notices import PostOffice
+from console.sandbox.paypay import PayPay
 from console.sandbox.rules import BadRule, Order, order_from_header
 from console.sandbox.wire import Reply, Request, error_reply
 from console.sandbox.world import World
@@ -28,8 +33,11 @@ class Sandbox:
     def __init__(self, port: int = 0, clock: Callable[[], datetime] = machine_time) -> None:
         self._world = World(clock)
         alarmbox = AlarmBox(self._world)
-        self._providers = Router(alarmbox.routes())
-        self._control_room = Router(Control(self._world, alarmbox, self.outage).routes())
+        paypay = PayPay(self._world)
+        self._post = PostOffice(self._world)
+        payments = PaymentControl(self._world, paypay, self._post, lambda: self.url)
+        self._providers = Router((*alarmbox.routes(), *paypay.routes(), *Atom(self._world).routes()))
+        self._control_room = Router(Control(self._world, alarmbox, payments, self._post, self.outage).routes())
         self._listener = Listener(port, self._answer)
         self._stopped = Event()
         self.port: int = self._listener.server_port
@@ -39,6 +47,11 @@ class Sandbox:
     def ledger(self) -> Ledger:
         """The truth about charges."""
         return self._world.ledger
+
+    @property
+    def payments(self) -> PaymentBook:
+        """The truth about payments and refunds."""
+        return self._world.payments
 
     @property
     def control(self) -> SandboxControl:
@@ -58,6 +71,7 @@ class Sandbox:
             return
         self._world.holds.close()
         self._listener.stop()
+        self._post.stop(LAST_WORDS_SECONDS)
         self._stopped.set()
 
     def wait(self) -> None:
@@ -86,8 +100,8 @@ class Sandbox:
     def _perform(self, request: Request, call: Call, entry: Entry, wire: Connection) -> None:
         self._world.log.counted(entry, call.name, call.number)
         self._world.holds.ring()
-        if call.name != "token" and self._world.too_fast():
-            self._reply(error_reply(429, "too many requests"), wire)
+        if call.name != "token" and self._world.too_fast(call.provider):
+            self._reply(call.busy, wire)
             return
         try:
             order = self._order(request, call)

@@ -11,6 +11,10 @@ from urllib.parse import parse_qsl
 JsonObject = dict[str, Any]
 
 
+def encode(data: object) -> bytes:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 class Refused(Exception):
     """The request is answered with this reply, without any effect."""
 
@@ -54,7 +58,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. `data` is what `body` was made from; `charge` names the ledger entry it tells about."""
+    """One answer. `data` is what `encoder` made `body` from; `charge` names the ledger entry it tells about."""
 
     status: int = 200
     body: bytes = b""
@@ -62,6 +66,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     data: JsonObject = field(default_factory=dict)
     charge: int | None = None
+    encoder: Callable[[JsonObject], bytes] = encode
 
     def head(self, length: int | None = None, *, extra: tuple[tuple[str, str], ...] = ()) -> bytes:
         """Status line and headers; `length` other than the body's own is a lie that some faults tell."""
@@ -78,7 +83,7 @@ class Reply:
         """The same answer with changed contents; it no longer counts as the delivery of its charge."""
         data = deepcopy(self.data)
         change(data)
-        return replace(self, data=data, body=encode(data), charge=None)
+        return replace(self, data=data, body=self.encoder(data), charge=None)
 
     def with_body(self, body: bytes) -> "Reply":
         """The same answer with other bytes; it no longer counts as the delivery of its charge."""
@@ -103,10 +108,6 @@ class Wire(Protocol):
     def caller_gone(self) -> bool:
         """Whether the caller has closed its side."""
         ...
-
-
-def encode(data: object) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def json_reply(data: JsonObject, status: int = 200, charge: int | None = None) -> Reply:

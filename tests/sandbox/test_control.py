@@ -13,7 +13,14 @@ import pytest
 from console.sandbox import Sandbox, SandboxControl, run_forever
 from console.sandbox.client import SandboxError
 from console.sandbox.fault_table import FAULTS, FaultKind
-from tests.sandbox import test_faults_answers, test_faults_line, test_faults_pdf, test_faults_waiting
+from tests.sandbox import (
+    test_faults_answers,
+    test_faults_line,
+    test_faults_pdf,
+    test_faults_waiting,
+    test_paypay_atom_faults,
+    test_paypay_atom_notices,
+)
 from tests.sandbox.caller import NUMBER, Caller
 
 DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
@@ -21,13 +28,15 @@ DOCS = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 def test_every_fault_has_a_test() -> None:
     """No fault is in the table without a test that shows it over real HTTP."""
-    tested = (test_faults_answers, test_faults_line, test_faults_pdf, test_faults_waiting)
+    tested = (test_faults_answers, test_faults_line, test_faults_pdf, test_faults_waiting, test_paypay_atom_faults,
+              test_paypay_atom_notices)  # fmt: skip
     assert set().union(*(module.COVERED for module in tested)) == set(FAULTS)
 
 
 def row(kind: FaultKind) -> str:
     """The line that documents a fault."""
-    name = {"required": f"{kind.name}:N", "optional": f"{kind.name}[:N]"}.get(kind.argument, kind.name)
+    forms = {"required": f"{kind.name}:N", "optional": f"{kind.name}[:N]", "word": f"{kind.name}:CODE"}
+    name = forms.get(kind.argument, kind.name)
     calls = ", ".join(sorted(kind.calls)) or "any"
     options = ", ".join(f"`{option}`" for option in kind.options) or "–"
     return f"| `{name}` | {calls} | {kind.effect} | {kind.sees} | {options} |"

@@ -1,0 +1,132 @@
+"""A merchant of NDPS: seals and signs by itself, from the published description."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from console.sandbox import Sandbox
+from console.sandbox import credentials as known
+from tests.sandbox.caller import FORM, Answer, Caller
+
+ORDER = "ORD20261120000123"
+DAY, MOMENT = "2026-11-20", "2026-11-20 12:21:33"
+
+
+@lru_cache
+def key_of(password: str, salt: str) -> bytes:
+    return hashlib.pbkdf2_hmac("sha512", password.encode(), salt.encode(), 65536, 32)
+
+
+def seal(text: str, password: str, salt: str) -> str:
+    data = text.encode()
+    data += bytes([16 - len(data) % 16]) * (16 - len(data) % 16)
+    cipher = Cipher(AES(key_of(password, salt)), CBC(bytes(range(16)))).encryptor()
+    return (cipher.update(data) + cipher.finalize()).hex().upper()
+
+
+def unseal(sealed: str, password: str, salt: str) -> str:
+    cipher = Cipher(AES(key_of(password, salt)), CBC(bytes(range(16)))).decryptor()
+    data = cipher.update(bytes.fromhex(sealed)) + cipher.finalize()
+    return data[: -data[-1]].decode()
+
+
+def sign(key: str, *parts: str) -> str:
+    return hmac.new(key.encode(), "".join(parts).encode(), hashlib.sha512).hexdigest()
+
+
+def opened(body: bytes) -> str:
+    """The text inside an answer or a callback."""
+    form = parse_qs(body.decode())
+    return unseal(form["encData"][0], known.ATOM_RESPONSE_KEY, known.ATOM_RESPONSE_SALT)
+
+
+def inside(answer: Answer) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(opened(answer.body))
+    return found
+
+
+class AtomCaller:
+    """Asks NDPS; amounts are texts and stand as bare numbers in the JSON."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.line = Caller(sandbox)
+
+    def post(self, path: str, text: str, *, merch_id: str = known.ATOM_MERCH_ID,
+             key: str = known.ATOM_REQUEST_KEY) -> Answer:  # fmt: skip
+        form = urlencode({"merchId": merch_id, "encData": seal(text, key, known.ATOM_REQUEST_SALT)})
+        return self.line.call("POST", path, form, Content_Type=FORM)
+
+    def auth(self, number: str = ORDER, amount: str = "500.00", **pay: Any) -> Answer:
+        asked = {"payInstrument": {
+            "headDetails": {"version": "OTSv1.1", "api": "AUTH", "platform": "FLASH"},
+            "merchDetails": {"merchId": known.ATOM_MERCH_ID, "userId": "", "password": pay.pop(
+                "password", known.ATOM_PASSWORD), "merchTxnId": number, "merchTxnDate": pay.pop("at", MOMENT)},
+            "payDetails": {"amount": amount, "product": "NSE", "custAccNo": "1", "txnCurrency": "INR", **pay},
+            "custDetails": {"custEmail": "ops@example.com", "custMobile": "9999999999"},
+            "extras": {"udf1": "corp:1180301018771"},
+        }}  # fmt: skip
+        return self.post("/ots/aipay/auth", json.dumps(asked))
+
+    def verify(self, number: str = ORDER, amount: str = "500.00", day: str = DAY, **change: Any) -> Answer:
+        signature = sign(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
+                         known.ATOM_PASSWORD, number, amount, "INR", "TXNVERIFICATION")  # fmt: skip
+        asked = {"payInstrument": {
+            "headDetails": {"api": change.get("api", "TXNVERIFICATION"), "source": "OTS"},
+            "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "password": change.get(
+                "password", known.ATOM_PASSWORD), "merchTxnId": number, "merchTxnDate": day},
+            "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
+        }}  # fmt: skip
+        return self.post("/ots/payment/status", bare(asked), key=change.get("key", known.ATOM_REQUEST_KEY))
+
+    def verify_v2(self, number: str = ORDER, amount: str = "500.00", day: str = DAY) -> Answer:
+        signature = sign(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
+        asked = {"payInstrument": {
+            "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "merchTxnId": number, "merchTxnDate": day},
+            "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
+        }}  # fmt: skip
+        return self.post("/ots/v2/payment/status", bare(asked))
+
+    def refund(self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER,
+               **change: Any) -> Answer:  # fmt: skip
+        signed = change.get("signed", amount)
+        signature = sign(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
+                         known.ATOM_PASSWORD, number, signed, "INR", "REFUNDINIT")  # fmt: skip
+        product = {"prodName": "NSE", "prodRefundId": key, "prodRefundAmount": f"@{amount}@"}
+        asked = {"payInstrument": {
+            "headDetails": {"api": "REFUNDINIT", "source": "OTS"},
+            "merchDetails": {"merchId": int(known.ATOM_MERCH_ID), "password": change.get(
+                "password", known.ATOM_PASSWORD), "merchTxnId": number},
+            "payDetails": {"atomTxnId": int(payment_id), "signature": signature, "txnCurrency": "INR",
+                           "prodDetails": change.get("products", [product]), "totalRefundAmount": f"@{amount}@"},
+        }}  # fmt: skip
+        return self.post("/ots/payment/refund", bare(asked))
+
+    def refund_status(self, payment_id: str, password: str = known.ATOM_PASSWORD) -> Answer:
+        asked = {"payInstrument": {
+            "headDetails": {"api": "REFUNDSTATUS", "source": "OTS_ARS"},
+            "merchDetails": {"merchId": int(known.ATOM_MERCH_ID),
+                             "password": base64.b64encode(password.encode()).decode()},
+            "payDetails": {"atomTxnId": int(payment_id), "prodDetails": [{"prodName": "NSE"}]},
+        }}  # fmt: skip
+        return self.post("/ots/payment/status", json.dumps(asked))
+
+
+def bare(asked: Any) -> str:
+    """JSON in which `@150.50@` stands as the number 150.50."""
+    return re.sub(r'"@(.*?)@"', r"\1", json.dumps(asked))
+
+
+def status_code(answer: Answer) -> str:
+    """The code of an answer, whether its payment comes as an object or as a list."""
+    told = inside(answer)["payInstrument"]
+    found: str = (told[-1] if isinstance(told, list) else told)["responseDetails"]["statusCode"]
+    return found

@@ -1,0 +1,322 @@
+"""The simulated NDPS over real HTTP: AUTH, TXNVERIFICATION, REFUNDINIT, REFUNDSTATUS, and what is refused."""
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from console.sandbox import Sandbox, SandboxControl
+from console.sandbox import credentials as known
+from console.sandbox.atom_answers import callback_signature
+from console.sandbox.atom_seal import BadSeal, derive, seal, sign, unseal
+from console.sandbox.atom_texts import india_day, india_time, paise, read_india_time
+from tests.sandbox.atom_caller import DAY, ORDER, AtomCaller, inside, opened, status_code
+from tests.sandbox.caller import FORM
+
+VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text("utf-8"))
+
+
+@pytest.fixture
+def atom(sandbox: Sandbox) -> AtomCaller:
+    return AtomCaller(sandbox)
+
+
+@pytest.fixture
+def paid(atom: AtomCaller, control: SandboxControl) -> str:
+    """A paid payment of 500 rupees; NDPS's number of it."""
+    atom.auth()
+    return str(control.money.move("atom", ORDER, "paid")["id"])
+
+
+@pytest.mark.parametrize("vector", VECTORS["ndps_aes"], ids=lambda v: v["id"])
+def test_sealing_vectors(vector: dict[str, Any]) -> None:
+    """Key, sealed text and the way back are those of the vectors."""
+    keys = vector["password"], vector["salt"]
+    assert derive(*keys).hex() == vector["derived_key_hex"]
+    assert seal(vector["plaintext"], *keys) == vector["expected_hex"]
+    assert unseal(vector["expected_hex"].lower(), *keys) == vector["plaintext"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["ndps_aes_bad"], ids=lambda v: v["id"])
+def test_bad_seals(vector: dict[str, Any]) -> None:
+    """The text or one error, never garbage."""
+    keys = vector["password"], vector["salt"]
+    if vector["expected"] == "DECRYPT_ERROR":
+        with pytest.raises(BadSeal):
+            unseal(vector["hex"], *keys)
+    else:
+        assert unseal(vector["hex"], *keys) == vector["expected"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["ndps_signature"], ids=lambda v: v["id"])
+def test_signature_vectors(vector: dict[str, Any]) -> None:
+    """Two published values are among them."""
+    assert sign(vector["hash_key"], [part["value"] for part in vector["parts"]]) == vector["expected_signature"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["ndps_callback"], ids=lambda v: v["id"])
+def test_callback_vectors(vector: dict[str, Any]) -> None:
+    """The signature over a callback's contents is the one inside it, exactly where the vectors say it is good."""
+    data = json.loads(vector["plaintext"])
+    given = data["payInstrument"]["payDetails"]["signature"]
+    good = callback_signature(vector["res_hash_key"], data) == given
+    sealed = vector["form_body"].split("encData=")[1]
+    assert good is vector["expected"]["signature_ok"]
+    assert unseal(sealed, vector["res_key"], vector["res_salt"]) == vector["plaintext"]
+
+
+@pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=lambda v: v["id"])
+def test_dates(vector: dict[str, Any]) -> None:
+    """India's day ends half past three in Japan."""
+    at = read_india_time(vector["merchTxnDate_auth"])
+    assert at is not None
+    assert at.timestamp() == vector["epoch"]
+    assert (india_time(at), india_day(at)) == (vector["merchTxnDate_auth"], vector["merchTxnDate_status"])
+
+
+@pytest.mark.parametrize(
+    ("text", "minor"),
+    [("500.00", 50000), ("5", 500), ("150.5", 15050), ("0.01", 1), ("0", None), ("-5", None), ("1.005", None),
+     ("1e3", None), ("５", None), (5, None), ("", None), (".5", None)],
+)  # fmt: skip
+def test_amounts(text: object, minor: int | None) -> None:
+    """Decimal text with at most two places, above zero."""
+    assert paise(text) == minor
+
+
+def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
+    """A token, in a sealed form that claims to be JSON; a token is no payment, and its number is used up."""
+    answer = atom.auth()
+    told = inside(answer)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+    assert isinstance(told["atomTokenId"], int)
+    assert told["responseDetails"]["txnStatusCode"] == "OTS0000"
+    assert status_code(atom.verify()) == "OTS0401"
+    assert control.money.payment("atom", ORDER)["captured_minor"] == 0
+    assert inside(atom.auth())["responseDetails"]["txnStatusCode"] == "OTS0600"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"password": "x"}, 401, "OTS0451"),
+        ({"product": "OTHER"}, 400, "OTS0600"),
+        ({"txnCurrency": "JPY"}, 400, "OTS0600"),
+        ({"amount": "1.005"}, 400, "OTS0600"),
+        ({"amount": "0.00"}, 400, "OTS0600"),
+        ({"at": "2026-11-20T12:21:33"}, 400, "OTS0600"),
+        ({"number": "x" * 51}, 400, "OTS0600"),
+        ({"product": None, "prodDetails": [{"prodName": "NSE", "prodAmount": "499.00"}]}, 400, "OTS0600"),
+    ],
+)
+def test_auth_refused(atom: AtomCaller, control: SandboxControl, change: Any, status: int, code: str) -> None:
+    """Credentials and contents are looked at."""
+    answer = atom.auth(**change)
+    assert (answer.status, inside(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
+    assert control.money.ledger()["payments"] == []
+
+
+def test_auth_with_several_products(atom: AtomCaller) -> None:
+    """A list of products is as good as one, if it adds up."""
+    rows = [{"prodName": "NSE", "prodAmount": "200.00"}, {"prodName": "NSE", "prodAmount": "300.00"}]
+    assert atom.auth(product=None, prodDetails=rows).status == 200
+
+
+def test_wrong_keys(atom: AtomCaller) -> None:
+    """Unknown merchants are 403, what can't be opened 401, no form 400; none of them says more."""
+    assert (atom.post("/ots/aipay/auth", "{}", merch_id="1").status, atom.verify(key="other").status) == (403, 401)
+    line = atom.line
+    assert line.call("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM).status == 400
+    assert line.call("POST", "/ots/payment/refund", "{}", Content_Type="application/json").status == 400
+    form = f"merchId={known.ATOM_MERCH_ID}&encData=12"
+    assert line.call("POST", "/ots/payment/refund", form, Content_Type=FORM).body == b""
+
+
+@pytest.mark.parametrize(
+    ("to", "code", "captured"),
+    [("opened", "OTS0301", 0), ("started", "OTS0351", 0), ("pending", "OTS0551", 0), ("timeout", "OTS0201", 0),
+     ("paid", "OTS0000", 50000), ("forced", "OTS0002", 50000), ("cancelled", "OTS0101", 0),
+     ("failed", "OTS0600", 0)],
+)  # fmt: skip
+def test_states(atom: AtomCaller, control: SandboxControl, to: str, code: str, captured: int) -> None:
+    """Each code of the table can be had, in both versions of the question."""
+    atom.auth()
+    assert control.money.move("atom", ORDER, to)["captured_minor"] == captured
+    assert (status_code(atom.verify()), status_code(atom.verify_v2())) == (code, code)
+
+
+def test_reversed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+    """The bank takes a payment back days later."""
+    assert control.money.move("atom", ORDER, "reversed")["left_minor"] == 0
+    assert status_code(atom.verify()) == "OTS0001"
+
+
+def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
+    """Amounts keep two decimals in the text; price and surcharge are told apart."""
+    atom.auth()
+    control.money.move("atom", ORDER, "paid", surcharge_minor=1767)
+    answer = atom.verify()
+    assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in opened(answer.body)
+    told = inside(answer)["payInstrument"][0]
+    assert told["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
+    assert isinstance(told["payDetails"]["atomTxnId"], int)
+    control.config(atom_list=False)
+    assert isinstance(inside(atom.verify())["payInstrument"], dict)
+
+
+def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
+    """A failed attempt stays in the list before the good one."""
+    atom.auth()
+    first = control.money.move("atom", ORDER, "failed")["id"]
+    second = control.money.move("atom", ORDER, "paid", another_attempt=True)["id"]
+    told = inside(atom.verify())["payInstrument"]
+    assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
+        (int(first), "OTS0600"), (int(second), "OTS0000"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"amount": "499.00"}, "OTS0401"),
+        ({"day": "2020-01-01"}, "OTS0401"),
+        ({"number": "NOBODY"}, "OTS0401"),
+        ({"hash_key": "other"}, "OTS0506"),
+        ({"password": "x"}, "OTS0522"),
+        ({"day": "2026-11-20 12:21:33"}, "OTS0510"),
+        ({"api": "SOMETHING"}, "OTS0504"),
+        ({"api": ""}, "OTS0503"),
+    ],
+)
+def test_bad_questions(atom: AtomCaller, paid: str, change: Any, code: str) -> None:
+    """A wrong day or price finds nothing; wrong keys and forms are named."""
+    assert status_code(atom.verify(**change)) == code
+
+
+def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+    """Accepted with our id echoed; its status is in the remarks, beside other refunds of the payment."""
+    told = inside(atom.refund(paid))["payInstrument"]
+    product = told["payDetails"]["prodDetails"][0]
+    assert told["responseDetails"]["statusCode"] == "OTS0000"
+    assert (product["prodRefundId"], product["prodStatusCode"], product["prodRefundAmount"]) == (
+        "RFD1", "OTS0000", 150.5,
+    )  # fmt: skip
+    atom.refund(paid, "100.00", "RFD2")
+    rows = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    assert [(row["prodRefundId"], row["refundAmt"], row["remarks"]) for row in rows["refundStatus"]] == [
+        ("RFD1", 150.5, "REFUND PROCESSED"), ("RFD2", 100.0, "REFUND PROCESSED"),
+    ]  # fmt: skip
+    assert control.money.payment("atom", ORDER)["refunded_minor"] == 25050
+
+
+def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+    """As a list, and in paise, where documents and samples differ."""
+    atom.refund(paid)
+    control.config(atom_status_list=True, atom_refund_paise=True)
+    told = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]
+    assert told[0]["refundStatus"][0]["refundAmt"] == 15050
+
+
+@pytest.mark.parametrize(
+    ("to", "remark", "left"),
+    [("accepted", "REFUND INITIATED", 34950), ("pending", "REFUND PENDING", 34950),
+     ("completed", "REFUND PROCESSED", 34950), ("failed", "REFUND FAILED", 50000),
+     ("rejected", "REFUND REJECTED", 50000)],
+)  # fmt: skip
+def test_remarks(
+    atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int
+) -> None:
+    """Every remark of the table; a failed refund leaves its money."""
+    control.config(settle_by_hand=True)
+    atom.refund(paid)
+    control.money.move_refund("RFD1", to)
+    row = inside(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    assert row["refundStatus"][0]["remarks"] == remark
+    assert control.money.payment("atom", ORDER)["left_minor"] == left
+
+
+def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+    """The same id again is another refund, up to what was captured."""
+    assert [status_code(atom.refund(paid, "200.00")) for _ in range(3)] == ["OTS0000", "OTS0000", "OTS0509"]
+    assert [refund["key"] for refund in control.money.refunds("RFD1")] == ["RFD1", "RFD1"]
+    control.config(over_refunds=True)
+    assert status_code(atom.refund(paid, "200.00")) == "OTS0000"
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"hash_key": "other"}, "OTS0506"),
+        ({"amount": "150.5", "signed": "150.50"}, "OTS0506"),
+        ({"password": "x"}, "OTS0522"),
+        ({"amount": "0.00"}, "OTS0509"),
+        ({"amount": "1.005"}, "OTS0509"),
+        ({"amount": "500.01"}, "OTS0509"),
+        ({"number": "NOBODY"}, "OTS0401"),
+        ({"key": "a b"}, "OTS0638"),
+        ({"products": []}, "OTS0637"),
+        ({"products": [{"prodName": "X", "prodRefundId": "R", "prodRefundAmount": 1}]}, "OTS0637"),
+        ({"products": [{"prodName": "NSE", "prodRefundId": "R", "prodRefundAmount": 1}]}, "OTS0509"),
+    ],
+)
+def test_bad_refunds(atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str) -> None:
+    """Named in NDPS's words, and nothing is refunded."""
+    assert status_code(atom.refund(paid, **change)) == code
+    assert control.money.refunds() == []
+
+
+def test_shortest_amounts(atom: AtomCaller, paid: str) -> None:
+    """The same literal in JSON and signature is what counts, not its number of decimals."""
+    assert status_code(atom.refund(paid, "150.5", "A")) == "OTS0000"
+    assert status_code(atom.refund(paid, "5", "B")) == "OTS0000"
+
+
+def test_refund_of_nothing(atom: AtomCaller, control: SandboxControl) -> None:
+    """An unpaid or unknown payment has no refunds; a password that is not in Base64 is wrong."""
+    atom.auth()
+    number = control.money.move("atom", ORDER, "pending")["id"]
+    assert status_code(atom.refund(number)) == "OTS0401"
+    assert status_code(atom.refund_status(number)) == "OTS0401"
+    assert status_code(atom.refund_status("99")) == "OTS0401"
+    assert status_code(atom.refund_status(number, password="other")) == "OTS0522"
+
+
+def test_uat_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
+    """Other merchants can be made known: the sealed question of the vectors is opened and answered."""
+    vector = next(v for v in VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
+    key = vector["password"]
+    control.money.accept_atom(
+        "317157", password="Test@123", request_key=key, request_salt=key, response_key="K2", response_salt="S2",
+        request_hash_key="KEY123657234", response_hash_key="KEYRESP123657234",
+    )  # fmt: skip
+    form = f"merchId=317157&encData={vector['expected_hex']}"
+    answer = AtomCaller(sandbox).line.call("POST", "/ots/aipay/auth", form, Content_Type=FORM)
+    sealed = answer.body.decode().split("encData=")[1]
+    assert json.loads(unseal(sealed, "K2", "S2"))["responseDetails"]["txnStatusCode"] == "OTS0000"
+    assert control.money.payment("atom", ORDER)["amount_minor"] == 50000
+    assert key not in json.dumps(control.state())
+    assert vector["expected_hex"][:64] not in json.dumps(control.requests())
+
+
+def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+    """Eight refunds at once: never more than was captured."""
+    gate = threading.Barrier(8)
+
+    def refund(n: int) -> str:
+        gate.wait(10)
+        return status_code(atom.refund(paid, "120.00", f"R{n}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(refund, range(8))).count("OTS0000") == 4
+    assert control.money.payment("atom", ORDER)["left_minor"] == 2000
+
+
+def test_days_in_india(atom: AtomCaller, control: SandboxControl) -> None:
+    """The day of a payment is India's: half past eleven at night there is the next day in Japan."""
+    atom.auth(at="2026-11-20 23:30:00")
+    control.money.move("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
+    assert status_code(atom.verify(day=DAY)) == "OTS0000"
+    assert status_code(atom.verify(day="2026-11-22")) == "OTS0401"

@@ -1,0 +1,271 @@
+"""Faults of the payment providers over real HTTP: what the caller sees, and what the ledger says happened."""
+
+import contextlib
+import http.client
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from console.sandbox import Sandbox
+from console.sandbox.atom_merchant import CODES
+from console.sandbox.client import SandboxError
+from console.sandbox.fault_table import ATOM, FAULTS, PAYPAY
+from console.sandbox.paypay_answers import RESULTS
+from tests.sandbox.atom_caller import ORDER as ATOM_ORDER
+from tests.sandbox.atom_caller import AtomCaller, inside, status_code
+from tests.sandbox.caller import Answer
+from tests.sandbox.paypay_caller import ORDER, PayPayCaller, code
+
+COVERED = {
+    "other_payment", "other_order", "other_refund", "other_amount", "amount_as_text", "amount_fraction",
+    "other_currency", "odd_status", "refund_failed", "result", "result_after", "set_fields", "no_data",
+    "hidden_refunds", "refund_twice", "other_seal", "no_seal", "sealed_json", "cut_seal",
+}  # fmt: skip
+
+
+class Desk:
+    """Both providers, each with a paid payment (3300 yen, 500 rupees) and every call by its name."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.control = sandbox.control
+        self.paypay, self.atom = PayPayCaller(sandbox), AtomCaller(sandbox)
+        self.yen = self.control.money.know("paypay", ORDER, 3300)["id"]
+        at = "2026-11-20T06:51:33Z"
+        self.rupees = self.control.money.know("atom", ATOM_ORDER, 50000, at=at)["id"]
+
+    def refunded(self) -> None:
+        self.paypay.refund(self.yen)
+        self.atom.refund(self.rupees)
+
+    def ask(self, call: str) -> Answer:
+        calls: dict[str, Callable[[], Answer]] = {
+            "paypay_create": lambda: self.paypay.create("NEW"),
+            "paypay_delete_code": lambda: self.paypay.ask("DELETE", "/v2/codes/x"),
+            "paypay_payment": self.paypay.payment,
+            "paypay_cancel": self.paypay.cancel,
+            "paypay_refund": lambda: self.paypay.refund(self.yen),
+            "paypay_refund_details": lambda: self.paypay.refund_details(self.yen),
+            "atom_auth": lambda: self.atom.auth("NEW"),
+            "atom_verification": self.atom.verify,
+            "atom_refund": lambda: self.atom.refund(self.rupees),
+            "atom_refund_status": lambda: self.atom.refund_status(self.rupees),
+        }
+        return calls[call]()
+
+    def text(self, call: str) -> str:
+        """The contents of a whole answer."""
+        answer = self.ask(call)
+        return json.dumps(inside(answer) if call in ATOM else answer.data, ensure_ascii=False)
+
+
+@pytest.fixture
+def desk(sandbox: Sandbox) -> Desk:
+    return Desk(sandbox)
+
+
+ALTERED = [
+    ("other_payment", {"paypay_payment", "paypay_refund", "paypay_refund_details", "atom_verification",
+                       "atom_refund", "atom_refund_status"}, {"paypay": '{yen}9"', "atom": "{rupees}9"}),
+    ("other_order", {"paypay_payment", "atom_verification"}, {"paypay": f"{ORDER}-OTHER",
+                                                             "atom": f"{ATOM_ORDER}-OTHER"}),
+    ("other_refund", {"paypay_refund", "paypay_refund_details", "atom_refund", "atom_refund_status"},
+     {"paypay": "RFD-1-OTHER", "atom": "RFD1-OTHER"}),
+    ("other_currency", {"paypay_payment", "paypay_refund", "atom_refund"}, {"paypay": '"USD"', "atom": '"USD"'}),
+    ("odd_status", {"paypay_payment", "paypay_refund", "paypay_refund_details", "atom_verification", "atom_refund",
+                    "atom_refund_status"}, {"paypay": "SOMETHING_NEW", "atom": "OTS9999"}),
+    ("amount_fraction", {"paypay_payment", "paypay_refund", "paypay_refund_details"}, {"paypay": ".5,"}),
+    ("refund_failed", {"paypay_refund_details", "atom_refund_status"}, {"paypay": "REFUND_FAILED",
+                                                                       "atom": "REFUND FAILED"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "call", "sees"), [
+    (fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERED for call in sorted(calls)
+])  # fmt: skip
+def test_altered_answers(desk: Desk, fault: str, call: str, sees: str) -> None:
+    """The effect happens, the answer tells something else; the next answer is the truth again."""
+    if call.endswith(("details", "status")):
+        desk.refunded()
+    wanted = sees.format(yen=desk.yen, rupees=desk.rupees)
+    desk.control.fault(fault, call=call)
+    assert wanted in desk.text(call)
+    assert wanted not in desk.text(call)
+    if call.endswith("_refund"):
+        assert desk.control.money.refunds()[0]["fault"] == fault
+
+
+@pytest.mark.parametrize(("call", "seen"), [
+    ("paypay_payment", '"amount": 3301'), ("paypay_refund", '"amount": 1001'), ("atom_verification", ": 501.0"),
+    ("atom_refund", ": 151.5"),
+])  # fmt: skip
+def test_other_amount(desk: Desk, call: str, seen: str) -> None:
+    """One more than it is."""
+    desk.control.fault("other_amount", call=call)
+    assert seen in desk.text(call)
+
+
+@pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
+def test_amount_as_text(desk: Desk, call: str, seen: str) -> None:
+    """Quoted."""
+    desk.control.fault("amount_as_text", call=call)
+    assert seen in desk.text(call)
+
+
+@pytest.mark.parametrize("result", sorted(RESULTS))
+def test_every_code_of_paypay(desk: Desk, result: str) -> None:
+    """Each row of the table can be had, with its status and its code id, without any effect."""
+    row = RESULTS[result]
+    desk.control.fault(f"result:{result}", call="paypay_refund")
+    answer = desk.ask("paypay_refund")
+    assert code(answer) == (row.status, result)
+    assert answer.data["resultInfo"]["codeId"] == row.code_id
+    assert desk.control.money.refunds() == []
+
+
+@pytest.mark.parametrize("result", sorted(CODES))
+def test_every_code_of_atom(desk: Desk, result: str) -> None:
+    """Each code can be had from each call that answers with codes; AUTH says it in its own words."""
+    for call in ("atom_verification", "atom_refund", "atom_refund_status"):
+        desk.control.fault(f"result:{result}", call=call)
+        assert status_code(desk.ask(call)) == result
+    desk.control.fault(f"result:{result}", call="atom_auth")
+    assert inside(desk.ask("atom_auth"))["responseDetails"]["txnStatusCode"] == result
+    assert desk.control.money.refunds() == []
+
+
+def test_results_of_ones_own(desk: Desk) -> None:
+    """Other statuses, code ids and codes that are in no table."""
+    desk.control.fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
+    answer = desk.ask("paypay_refund")
+    assert (answer.status, answer.data["resultInfo"]["codeId"]) == (503, "1")
+    desk.control.fault("result:NEW_CODE", call="paypay_refund")
+    assert code(desk.ask("paypay_refund")) == (400, "NEW_CODE")
+    desk.control.fault("result:OTS9999", call="atom_refund", fields={"status": 402})
+    answer = desk.ask("atom_refund")
+    assert (answer.status, status_code(answer)) == (402, "OTS9999")
+
+
+@pytest.mark.parametrize("action", ["result", "result:", "result:lower", "other_order:1", "refund_twice:X"])
+def test_codes_that_are_none(desk: Desk, action: str) -> None:
+    """Refused with a reason; so is a fault for a call that it is not made for."""
+    with pytest.raises(SandboxError):
+        desk.control.fault(action)
+    with pytest.raises(SandboxError):
+        desk.control.fault("other_seal", call="paypay_refund")
+    with pytest.raises(SandboxError):
+        desk.control.fault("reset", call="atom_callback")
+
+
+@pytest.mark.parametrize(("call", "result"), [("paypay_refund", "SERVICE_ERROR"), ("atom_refund", "OTS0951")])
+def test_result_after(desk: Desk, call: str, result: str) -> None:
+    """An error is told, and the money goes back all the same."""
+    desk.control.fault(f"result_after:{result}", call=call)
+    assert result in desk.text(call)
+    refund = desk.control.money.refunds()[0]
+    assert (refund["fault"], refund["delivered"]) == (f"result_after:{result}", False)
+
+
+def test_set_fields(desk: Desk) -> None:
+    """Any value at any place; places that don't exist stay so."""
+    fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
+    desk.control.fault("set_fields", call="paypay_refund", fields=fields)
+    told = desk.ask("paypay_refund").data["data"]
+    assert (told["amount"], told["new"], "nowhere" in told) == ({"amount": 7, "currency": "JPY"}, None, False)
+    fields = {"payInstrument.0.payDetails.amount": 7, "payInstrument.9.x": 1}
+    desk.control.fault("set_fields", call="atom_verification", fields=fields)
+    assert inside(desk.ask("atom_verification"))["payInstrument"][0]["payDetails"]["amount"] == 7
+
+
+@pytest.mark.parametrize(
+    ("call", "told"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
+)
+def test_no_data(desk: Desk, call: str, told: dict[str, Any]) -> None:
+    """A success that tells nothing."""
+    desk.control.fault("no_data", call=call)
+    assert told.items() <= json.loads(desk.text(call)).items()
+
+
+def test_hidden_refunds(desk: Desk) -> None:
+    """Refunds exist, and a read doesn't show them."""
+    desk.refunded()
+    desk.control.fault("hidden_refunds", call="paypay_payment")
+    assert desk.ask("paypay_payment").data["data"]["refunds"] is None
+    desk.control.fault("hidden_refunds", call="atom_refund_status")
+    assert '"refundDetails": []' in desk.text("atom_refund_status")
+
+
+@pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
+def test_refund_twice(desk: Desk, call: str, refunded: int) -> None:
+    """The caller sees nothing of it; the ledger does."""
+    desk.control.fault("refund_twice", call=call)
+    assert desk.ask(call).status == 200
+    assert desk.control.money.ledger()["accepted_minor"] == refunded
+
+
+def test_seals(desk: Desk) -> None:
+    """A foreign seal, none at all, half of it, and the other form that is as good."""
+    good = desk.ask("atom_verification")
+    bodies = {}
+    for fault in ("other_seal", "no_seal", "sealed_json", "cut_seal"):
+        desk.control.fault(fault, call="atom_verification")
+        bodies[fault] = desk.ask("atom_verification").body
+    assert bodies["other_seal"] != good.body
+    assert bodies["other_seal"].startswith(b"merchId=900001&encData=")
+    assert json.loads(bodies["no_seal"])["payInstrument"]
+    assert f"encData={json.loads(bodies['sealed_json'])['encData']}".encode() in good.body
+    assert good.body.startswith(bodies["cut_seal"])
+    assert len(bodies["cut_seal"]) < len(good.body)
+
+
+@pytest.mark.parametrize("call", [*PAYPAY, *ATOM])
+def test_faults_of_the_line(desk: Desk, call: str) -> None:
+    """What breaks connections breaks these calls too, before or after the effect."""
+    before = desk.control.money.ledger()["accepted_minor"]
+    desk.control.faults({"action": "reset", "call": call}, {"action": "close_after_charge", "call": call},
+                        {"action": "status_after_charge:503", "call": call})  # fmt: skip
+    with pytest.raises(ConnectionError):
+        desk.ask(call)
+    assert desk.control.money.ledger()["accepted_minor"] == before
+    with pytest.raises(ConnectionError):
+        desk.ask(call)
+    if call.endswith("_refund"):
+        assert desk.control.money.ledger()["accepted_minor"] > before
+    assert desk.ask(call).status == 503
+
+
+def test_late_refund(desk: Desk) -> None:
+    """No answer now, the money goes back later: a probe in between finds nothing."""
+    desk.control.fault("late_charge:503", call="paypay_refund", payment=ORDER)
+    assert desk.ask("paypay_refund").status == 503
+    assert code(desk.ask("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert desk.control.wait(held=1, call="paypay_refund", number="RFD-1")
+    desk.control.release()
+    assert desk.control.wait(refunds=1)
+    assert desk.ask("paypay_refund_details").status == 200
+
+
+@pytest.mark.parametrize(
+    "fault", ["truncate", "slow", "malformed", "empty", "html", "garbage", "not_utf8", "deep_json"]
+)
+@pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
+def test_unreadable_answers(desk: Desk, fault: str, call: str) -> None:
+    """Bodies that nobody can read, from these providers too; the sandbox lives on."""
+    desk.control.fault(fault, call=call, seconds=0.0001)
+    with contextlib.suppress(http.client.HTTPException):
+        desk.ask(call)
+    happened = 0 if fault == "html" else 1
+    assert len(desk.control.money.refunds()) == happened
+    assert desk.ask("paypay_payment").status == 200
+
+
+def test_by_payment(desk: Desk) -> None:
+    """A rule may name the payment instead of the refund."""
+    desk.control.fault("status:500", payment=ATOM_ORDER, call="atom_refund")
+    assert (desk.ask("paypay_refund").status, desk.ask("atom_refund").status) == (200, 500)
+
+
+def test_table_names_real_calls() -> None:
+    """Every call that a fault names can be asked for here."""
+    assert {*PAYPAY, *ATOM} >= {c for name in COVERED for c in FAULTS[name].calls}
