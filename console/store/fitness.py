@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
+from console.store import grants, guards_sql
 from console.store.engine import Database
 from console.store.schema import credit_checks
 
@@ -16,6 +17,7 @@ OLDEST_MARIADB, OLDEST_MYSQL = (10, 11), (8, 0, 16)
 SMALLEST_CLUSTER = 3
 _CLAIM = "uq_credit_checks_claim"
 _SQLITE_GUARDS = 3
+_TOLD_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ Look = Callable[[Connection, Database], Iterator[Finding]]
 
 def findings(database: Database) -> tuple[Finding, ...]:
     """Everything that matters on this engine, for the node that answers. Raises what the database's trouble means."""
-    looks: tuple[Look, ...] = (_server_version, _flush, _server_clock, _cluster, _encryption, _claim_index)
+    looks: tuple[Look, ...] = (_server_version, _flush, _server_clock, _cluster, _encryption, _claim_index, _guards)
     if not database.is_server:
         looks = (_durability, _audit_guards, _claim_index)
     with database.read() as conn:
@@ -101,6 +103,13 @@ def _claim_index(conn: Connection, _: Database) -> Iterator[Finding]:
     """The proof itself: one live row per client and company."""
     unique = {one["name"] for one in inspect(conn).get_indexes(credit_checks.name) if one["unique"]}
     yield Finding("claim_index", _CLAIM in unique, {"index": _CLAIM})
+
+
+def _guards(conn: Connection, _: Database) -> Iterator[Finding]:
+    """Triggers and rights, as far as the account that asks may see them."""
+    for name, faults in (("guards", guards_sql.faults(conn)), ("grants", grants.faults(conn))):
+        told = [f"{fault.problem} {fault.what}" for fault in faults[:_TOLD_AT_MOST]]
+        yield Finding(name, not faults, {"faults": told, "count": len(faults)})
 
 
 def _variable(conn: Connection, name: str) -> str | None:

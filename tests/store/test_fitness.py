@@ -8,12 +8,13 @@ from sqlalchemy import text
 
 from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.store import fitness, migrate
+from console.store import fitness, guards_sql, migrate
 from console.store.engine import Database
 from tests.support import servers
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import quick_desk
+from tests.support.teams import team
 
 
 def unwell(database: Database) -> dict[str, bool]:
@@ -53,6 +54,20 @@ def test_a_claim_index_that_is_not_unique_is_grave(database: Database) -> None:
         tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
         tx.conn.execute(text(f"ALTER TABLE {table} ADD INDEX uq_credit_checks_claim (client_id, claim_number)"))
     assert unwell(database) == {"claim_index": True}
+
+
+def test_missing_triggers_and_rights_too_many_are_grave(mariadb_server: servers.Server) -> None:
+    """Seen by the schema account and by the person who is about to buy."""
+    with team(mariadb_server, {"op-a": ("operator",)}) as people:
+        owner, person = Database(people.owner), Database(people.urls["op-a"])
+        assert unwell(owner) == unwell(person) == {}
+        gone = next(one.name for one in guards_sql.triggers() if one.table == "evidence")
+        with people.connect("owner") as connection, connection.cursor() as cursor:
+            cursor.execute(f"DROP TRIGGER {gone}")
+            cursor.execute(f"GRANT DELETE ON changes TO `{people.database}/operator`")
+        assert unwell(owner) == unwell(person) == {"guards": True, "grants": True}
+        owner.close()
+        person.close()
 
 
 def test_several_nodes_that_are_no_cluster_are_grave(mariadb_server: servers.Server) -> None:
