@@ -42,6 +42,27 @@ ON_SERVERS: tuple[Mutant, ...] = (
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
+        "a COMMIT that is still at work counts as lost",
+        (Change("console/store/transaction.py", "return query.with_for_update(read=True)", "return query"),),
+        ("tests/faults/test_verdicts.py",),
+    ),
+    Mutant(
+        "a lost session keeps its row for ever",
+        (
+            Change(
+                "console/store/server_engine.py",
+                '        conn.exec_driver_sql(f"KILL CONNECTION {lost.number}")\n',
+                "        pass\n",
+            ),
+        ),
+        ("tests/faults/test_verdicts.py",),
+    ),
+    Mutant(
+        "a COMMIT that arrives late counts twice",
+        (Change(ENGINE, "                    if _arrived(lost, tx.conn):\n", "                    if False:\n"),),
+        ("tests/faults/test_galera.py::test_a_commit_that_comes_late_to_another_node",),
+    ),
+    Mutant(
         "lost races are not run again",
         (
             Change(
