@@ -1,5 +1,6 @@
 """The truth about payments: what the simulated providers captured, refunded and sent back."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -117,6 +118,7 @@ class PaymentBook:
             self._payments: dict[tuple[str, str], Payment] = {}
             self._by_id: dict[tuple[str, str], Payment] = {}
             self._refunds: dict[int, Refund] = {}
+            self._by_key: defaultdict[str, list[Refund]] = defaultdict(list)
             self._numbers = {provider: count(tongue.first_payment) for provider, tongue in TONGUES.items()}
             self._refund_ids = count(1519)
 
@@ -135,9 +137,10 @@ class PaymentBook:
     def payments(self, provider: str | None = None, number: str | None = None) -> list[Payment]:
         """In the order in which they began."""
         with self.lock:
-            found = [
-                p for p in self._payments.values() if provider in (None, p.provider) and number in (None, p.number)
-            ]
+            if number is not None:
+                named = [self.find(each, number) for each in TONGUES if provider in (None, each)]
+                return [payment for payment in named if payment is not None]
+            found = [payment for payment in self._payments.values() if provider in (None, payment.provider)]
             for payment in found:
                 self._settled(payment)
             return found
@@ -145,8 +148,11 @@ class PaymentBook:
     def refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
         """In the order in which they were accepted; the same key twice is two refunds."""
         with self.lock:
-            self.payments()
-            return [r for r in self._refunds.values() if key in (None, r.key) and payment in (None, r.payment)]
+            named = self._by_key.get(key, []) if key is not None else list(self._refunds.values())
+            found = [refund for refund in named if payment in (None, refund.payment)]
+            for refund in found:
+                self.find(refund.provider, refund.payment)
+            return found
 
     @property
     def refund_count(self) -> int:
@@ -180,7 +186,7 @@ class PaymentBook:
         """Another attempt at the same payment: the one before is kept, with its own number."""
         with self.lock:
             payment.past.append(replace(payment, past=[], refunds=[]))
-            payment.id = None
+            payment.id = payment.begun = None
 
     def accept(
         self, payment: Payment, key: str, amount_minor: int, *,
@@ -193,8 +199,7 @@ class PaymentBook:
             refund = Refund(next(self._serials), payment.provider, key, str(next(self._refund_ids)), payment.number,
                             amount_minor, payment.currency, state, self._clock.now(), reason, requested_at,
                             product)  # fmt: skip
-            payment.refunds.append(refund)
-            self._refunds[refund.serial] = refund
+            self._enter(payment, refund)
         self._ring()
         return refund
 
@@ -203,8 +208,7 @@ class PaymentBook:
         with self.lock:
             first = self._refunds[serial]
             again = replace(first, serial=next(self._serials), id=str(next(self._refund_ids)), delivered=False)
-            self._refunds[again.serial] = again
-            self._payments[first.provider, first.payment].refunds.append(again)
+            self._enter(self._payments[first.provider, first.payment], again)
         self._ring()
 
     def move_refund(self, refund: Refund, to: str) -> Refund:
@@ -228,9 +232,14 @@ class PaymentBook:
 
     # Within
 
+    def _enter(self, payment: Payment, refund: Refund) -> None:
+        payment.refunds.append(refund)
+        self._refunds[refund.serial] = refund
+        self._by_key[refund.key].append(refund)
+
     def _begin(self, payment: Payment) -> None:
         payment.id = payment.tongue.payment_id(next(self._numbers[payment.provider]))
-        payment.begun = self._clock.now()
+        payment.begun = payment.begun or self._clock.now()
         self._by_id[payment.provider, payment.id] = payment
 
     def _capture(self, payment: Payment) -> None:

@@ -59,9 +59,9 @@ class PaymentControl:
         given = request.json()
         provider = given["provider"]
         merchant = str(given.get("merchant") or self._newest_merchant(provider))
-        created = datetime.fromisoformat(given["at"]) if given.get("at") else self._world.clock.now()
+        created = _instant(given["at"]) if given.get("at") else self._world.clock.now()
         payment = Payment(provider, merchant, str(given["number"]), _minor(given["amount_minor"]),
-                          "JPY" if provider == "paypay" else "INR", "NONE", created.astimezone(),
+                          "JPY" if provider == "paypay" else "INR", "NONE", created,
                           details=_details(provider, given))  # fmt: skip
         payment.state = payment.tongue.words["created"]
         with self._book.lock:
@@ -94,7 +94,8 @@ class PaymentControl:
         if "channel" in given:
             payment.details["subChannel"] = str(given["channel"])
         if given.get("at"):
-            payment.ended = datetime.fromisoformat(given["at"])
+            payment.begun = _instant(given["at"])
+            payment.ended = payment.begun if state in payment.tongue.captured else payment.ended
         self._book.move(payment, state)
 
     def _payment(self, wanted: JsonObject) -> Payment:
@@ -144,6 +145,13 @@ class PaymentControl:
         if wanted.get("notify", True):
             self._post.announce_file(url)
         return json_reply({"url": url}, 201)
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("an instant names its zone")
+    return at
 
 
 def _minor(value: Any) -> int:

@@ -305,6 +305,7 @@ def test_reconciliation_addresses(sandbox: Sandbox, control: SandboxControl) -> 
         {"provider": "paypay", "number": "P-1", "amount_minor": True},
         {"provider": "other", "number": "P-1", "amount_minor": 1},
         {"provider": "atom", "number": "P-1", "amount_minor": 1, "state": "COMPLETED"},
+        {"provider": "atom", "number": "P-1", "amount_minor": 1, "at": "2026-11-20T10:00:00"},
     ],
 )
 def test_payments_that_make_no_sense(control: SandboxControl, wanted: dict[str, Any]) -> None:
