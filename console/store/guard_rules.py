@@ -19,6 +19,7 @@ from console.domain.states import OPERATION
 from console.store import schema
 from console.store.audit_chain import START
 from console.store.lease_time import lease_mark, lease_now
+from console.store.troubles import TOO_LATE
 
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 LONGEST_LEASE_MS = 600_000
@@ -128,7 +129,7 @@ _AUDIT = (
     Rule(exactly("NEW.who", "me"), "nobody writes in the name of somebody else"),
     Rule(
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.at)) <= {LARGEST_LAG_US}",
-        "an audit row carries the time of the server",
+        TOO_LATE,
     ),
     Rule("CHAR_LENGTH(NEW.hash) = 64", "an audit row is hashed"),
     Rule(
@@ -212,7 +213,11 @@ _TAKING = (
         f"CAST(NEW.operator AS BINARY) <=> me OR (NOT {_live('NEW')} AND {same('operator')})",
         "nobody takes a lease in the name of somebody else",
     ),
-    Rule(f"{_live('OLD')} OR NOT {_live('NEW')} OR NEW.fence = OLD.fence + 1", "taking a lease raises its token"),
+    Rule(
+        f"{_live('OLD')} OR NOT {_live('NEW')} OR NEW.fence = OLD.fence + 1"
+        f" OR ({same('token')} AND CAST(OLD.operator AS BINARY) = me)",  # renewed at the very moment of its end
+        "taking a lease raises its token",
+    ),
     Rule(f"NEW.lease_clock = {_MARK} AND {_short()}", "no lease is longer than ten minutes"),
 )
 

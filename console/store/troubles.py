@@ -28,6 +28,9 @@ _SQLITE = (
     ("no such column", "schema_mismatch"),
 )
 
+TOO_LATE = "an audit row carries the time of the server"
+"""What a trigger says of a row that is dated otherwise."""
+
 # Servers tell them in numbers (the server's and the client's; MariaDB's where the two differ).
 LOCK_WAIT = 1205
 _LOST_RACE = {1020, LOCK_WAIT, 1213, 1412}  # snapshot conflict, lock wait, deadlock or certification, new table
@@ -97,9 +100,14 @@ def fate_of(trouble: BaseException) -> Fate:
     if not isinstance(trouble, DBAPIError):
         return "other"
     number = number_of(trouble)
-    if number in _LOST_RACE or (number == 1062 and "uq_audit_chain" in str(trouble.orig)):
-        return "undone"  # two threads of one process, both at the head of its chain
+    if number in _LOST_RACE or _overtaken(number, str(trouble.orig)):
+        return "undone"
     return "gone" if is_gone(trouble) or number == 1317 or trouble.connection_invalidated else "other"
+
+
+def _overtaken(number: int | None, words: str) -> bool:
+    """Two threads of one process at the head of its chain; or it slept between asking for the time and using it."""
+    return (number == 1062 and "uq_audit_chain" in words) or (number == 1644 and TOO_LATE in words)
 
 
 def waited_in_vain(trouble: BaseException) -> bool:

@@ -12,7 +12,7 @@ import pytest
 import console
 from console.domain import states
 from console.store import grants, guard_checks, guard_rules, guards_sql, migrate
-from console.store.engine import Database
+from console.store.engine import Database, Transaction
 from tests.store import forbidden
 from tests.store.forbidden import DENIED, FORBIDDEN, Forbidden
 from tests.support import server_fixtures
@@ -339,6 +339,25 @@ def test_transitions_come_from_the_tables() -> None:
     for table, transitions in ((forbidden.CHECKS, states.CREDIT_CHECK), ("operations", states.OPERATION)):
         steps = {f"{before.value}>{after.value}" for before, targets in transitions.items() for after in targets}
         assert set(re.findall(r"'(\w+>\w+)'", bodies[table, "UPDATE"])) == steps
+
+
+# ---------------------------------------------------------------- programs that are slow
+
+
+def test_who_slept_before_writing_asks_for_the_time_again(people: Team) -> None:
+    """A process that is stopped between asking for the server's time and using it is not refused: it runs again."""
+    times = [f"{forbidden.UTC} - INTERVAL 1 MINUTE", forbidden.UTC]
+    database = Database(people.urls["op-a"])
+
+    def work(tx: Transaction) -> str:
+        at = times.pop(0)
+        tx.conn.exec_driver_sql(forbidden.audit_row(at=at).format(me=people.names["op-a"]))
+        raise LookupError("far enough")
+
+    with pytest.raises(LookupError):
+        database.write(work)
+    assert times == []
+    database.close()
 
 
 # ---------------------------------------------------------------- a cluster
