@@ -151,8 +151,14 @@ class AdoptionRun:
         number = readable(raw)
         if number is None:
             return self._set_aside(tx, record_id, raw)
-        if number == written(raw) or not adopting_rows.respell(tx.conn, record_id, raw, number, self._now()):
+        if number == written(raw):
             return _NOTHING
+        try:
+            if not adopting_rows.respell(tx.conn, record_id, raw, number, self._now()):
+                return _NOTHING
+        except IntegrityError:  # an index forbids a second row in plain digits: the one that is there stays
+            stays = adopting_rows.written_as(tx.conn, record_id, number)
+            return self._mark_some(((record_id, stays, number),), tx) if stays else _NOTHING
         self._note(tx, record_id, raw, None)
         return Counter(respelled=1)
 
@@ -198,17 +204,16 @@ class AdoptionRun:
 
     def _settle(self, tx: Transaction, record_id: int, raw: object) -> Tally:
         """One row against the claim as it stands: the better one of the two keeps it."""
-        number, record = readable(raw), credit_checks.find(tx.conn, record_id)
-        if record is None:
-            return _NOTHING
-        if number is None:
-            return self._set_aside(tx, record_id, raw)
+        read, number = self._read(tx, record_id, raw), readable(raw)
+        record = credit_checks.find(tx.conn, record_id)
+        if record is None or number is None or read["duplicates"]:
+            return read
         rival = credit_checks.live(tx.conn, record.client_id, number)
         if rival is None or rival.id == record_id:
-            return self._keep(tx, record, number)
+            return read + self._keep(tx, record, number)
         if rival.operation_id is not None or _rank(record) < _rank(rival):  # one that we bought never yields
-            return self._mark_some(((record_id, rival.id, number),), tx)
-        return self._mark_some(((rival.id, record_id, number),), tx) + self._keep(tx, record, number)
+            return read + self._mark_some(((record_id, rival.id, number),), tx)
+        return read + self._mark_some(((rival.id, record_id, number),), tx) + self._keep(tx, record, number)
 
     def _keep(self, tx: Transaction, record: CreditCheck, number: str) -> Tally:
         waits = record.credit_check_id is None

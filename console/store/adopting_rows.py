@@ -73,6 +73,14 @@ def respell(conn: Connection, record_id: int, raw: object, number: str, now: dat
     return _changed(conn, query.values(corporation_number=number), now)
 
 
+def written_as(conn: Connection, record_id: int, number: str) -> int | None:
+    """The other row of the same client whose number is written exactly so."""
+    mine = select(_t.client_id).where(_t.id == record_id).scalar_subquery()
+    query = select(_t.id).where(_t.corporation_number == number, _t.client_id == mine, _t.id != record_id)
+    found = conn.scalar(query.order_by(_t.id.desc()).limit(1))
+    return None if found is None else int(found)
+
+
 def set_aside(conn: Connection, record_id: int, now: datetime) -> bool:
     """A row whose number nobody can read: kept as it is, for a person."""
     values = {

@@ -129,6 +129,17 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
     assert told == len(cases)
 
 
+def test_an_index_of_theirs_may_forbid_the_rewriting(database: Database, home: Path, url: str) -> None:
+    """Then the row in plain digits stays, and the other one is its duplicate as it is written."""
+    legacy.make(database, [bought(ONE, 1), bought(f"T{ONE}", 2, purchased_at="2026-01-01"), bought(f"T{TWO}", 3)])
+    with database.attempt() as tx:
+        tx.conn.exec_driver_sql(f"CREATE UNIQUE INDEX theirs ON {NAME} (client_id, corporation_number)")
+    with adoption(home, url) as service:
+        service.run()
+    found = rows_of(database, "corporation_number, duplicate_of")
+    assert found == [(ONE, None), (f"T{ONE}", 1), (TWO, None)]
+
+
 def test_of_different_clients_none_is_a_duplicate(database: Database, home: Path, url: str) -> None:
     """A claim is a client's."""
     legacy.make(database, [bought(ONE, 1), bought(ONE, 1, client_id=2)])
