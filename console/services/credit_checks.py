@@ -142,7 +142,7 @@ class CreditChecks:
             waits=True,
             effect=True,
             check=lambda conn: self._refuse_hopeless(conn, request, asked_at),
-            claim=lambda tx, operation_id: self._claim(tx, request, operation_id),
+            claim=lambda tx, operation_id: self._claim(tx, request, operation_id, asked_at),
             call=lambda _subject: call(request),
             record=lambda tx, subject, outcome: settling.record_outcome(
                 desk, tx, subject.id, outcome, self._vendors.capabilities()
@@ -174,12 +174,14 @@ class CreditChecks:
             raise ConsoleError("already_purchased" if overtaken else "not_expired", facts)
 
     @credit_checks.runs_again()
-    def _claim(self, tx: Transaction, request: PurchaseRequest, operation_id: str) -> Subject:
+    def _claim(self, tx: Transaction, request: PurchaseRequest, operation_id: str, asked_at: datetime) -> Subject:
         """The row that the unique index admits once; a renewal first takes the claim from the old one."""
         desk, now = self._desk, self._desk.now()
         client, number = request.client_id, request.corporation_number
         old = credit_checks.live(tx.conn, client, number) if request.renew else None
         if old is not None:
+            # On a server it need not be the row that was checked: another renewal may have come between.
+            self._refuse_live(old, request.renew, asked_at)
             credit_checks.change(tx.conn, old, now, superseded_at=leases.naive(now))
         record_id = credit_checks.insert_pending(tx.conn, client, number, operation_id, now, old.id if old else None)
         if old is not None:

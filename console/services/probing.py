@@ -103,13 +103,14 @@ class Probing:
     ) -> tuple[CheckReport | None, str]:
         """Exactly one unused id bought since the day of sending, and nobody else waiting for that number."""
         sent = record.created_at.astimezone(JST).date() if record.created_at else None
+        # Who waits is read first: whoever is settled in between on a server shows in the ids that are used.
+        waiting = journal.purchases_open_for(tx.conn, record.corporation_number)
         unused = [
             report
             for report in found
             if not credit_checks.with_provider_id(tx.conn, report.credit_check_id)
             and (sent is None or (report.purchase_date is not None and report.purchase_date >= sent))
         ]
-        waiting = journal.purchases_open_for(tx.conn, record.corporation_number)
         if len(waiting) > 1:
             return None, "several_wait"
         if len(unused) != 1:

@@ -1,7 +1,9 @@
 """The pipeline under hostile circumstances: whatever breaks around a purchase, money and record stay together."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,8 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
+from console.services.credit_checks import CreditChecks
+from console.services.described import Subject
 from console.store.engine import Transaction
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
@@ -411,6 +415,33 @@ def _deliver(console: Console, record: CreditCheck, answer: Outcome[CheckReport]
 
 
 # Renewal
+
+
+@pytest.mark.engines("mariadb", "galera")
+@pytest.mark.parametrize("behaviour", ["answers", "silent_after_charge"])
+def test_a_renewal_does_not_take_over_from_another_renewal(
+    place: Place, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server somebody else's renewal may be committed between our checks and our claim: it is not renewed."""
+    claim, faster = CreditChecks._claim, list[BaseException | None]()
+
+    def overtaken(checks: CreditChecks, *claimed: Any) -> Subject:
+        monkeypatch.undo()
+        with ThreadPoolExecutor(1) as thread:  # somebody else's, for whom no transaction is open here
+            faster.append(thread.submit(lambda: buy(other, renew=True)).exception(20))
+        return claim(checks, *claimed)
+
+    with (  # a named lease would hold the faster one up
+        place.desk(vendor, clock, LEASES="off") as console,
+        place.desk(vendor, clock, person="op-b", desk=1, LEASES="off") as other,
+    ):
+        buy(console)
+        clock.at += timedelta(days=400)
+        vendor.behaviour = behaviour
+        monkeypatch.setattr(CreditChecks, "_claim", overtaken)
+        lost = refusal(lambda: buy(console, renew=True))
+    assert [error is None for error in faster] == [behaviour == "answers"]
+    assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
 
 
 @pytest.mark.parametrize("behaviour", ["refuses", "unauthorised", "too_fast", "unreachable"])
