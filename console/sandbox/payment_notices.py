@@ -49,9 +49,13 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeCall(Call):
-    """A notice as rules and faults see it; `deliver` sends it, or another one in its place."""
+    """A notice as rules and faults see it; `deliver` sends it, or another one in its place.
+
+    `before`: how many notices were dealt with when this one was handed in.
+    """
 
     notice: Notice | None = None
+    before: int = 0
     deliver: Callable[[Notice], Reply] | None = None
 
 
@@ -137,7 +141,8 @@ class PostOffice:
         if notice.provider not in self.addresses:
             return False
         call = NoticeCall(notice.provider, CALL[notice.provider], lambda: self._deliver(notice), notice.number,
-                          payment=notice.number, notice=notice, deliver=self._deliver)  # fmt: skip
+                          payment=notice.number, notice=notice, before=self._world.notices_ended,
+                          deliver=self._deliver)  # fmt: skip
         order = self._world.rules.pick(call) or Order(ORDINARY)
         thread = Thread(target=self._carry, args=(Exchange(call, order, NoWire(), self._world),), daemon=True)
         with self._lock:

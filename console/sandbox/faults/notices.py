@@ -17,10 +17,17 @@ OVERTAKING_SECONDS = 30.0
 HUGE = 10 << 20
 
 
-def _sending(x: Exchange) -> tuple[Notice, Callable[[Notice], Reply]]:
-    if not isinstance(x.call, NoticeCall) or x.call.notice is None or x.call.deliver is None:
+def _call(x: Exchange) -> NoticeCall:
+    if not isinstance(x.call, NoticeCall):
         raise TypeError(f"{x.call.name} is no notice")
-    return x.call.notice, x.call.deliver
+    return x.call
+
+
+def _sending(x: Exchange) -> tuple[Notice, Callable[[Notice], Reply]]:
+    call = _call(x)
+    if call.notice is None or call.deliver is None:
+        raise TypeError(f"{call.name} has nothing to send")
+    return call.notice, call.deliver
 
 
 def _changed(name: str, sees: str, change: Callable[[dict[str, Any]], None]) -> None:
@@ -87,7 +94,7 @@ def notice_late(x: Exchange) -> None:
 @fault("notice_overtaken", "the notice after the next one", "late", NOTICES)
 def notice_overtaken(x: Exchange) -> None:
     notice, deliver = _sending(x)
-    before = x.world.notices_ended
+    before = _call(x).before
     if x.world.holds.wait_until(lambda: x.world.notices_ended > before, OVERTAKING_SECONDS):
         deliver(notice)
 
