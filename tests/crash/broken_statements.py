@@ -145,8 +145,8 @@ def _failing_server(console: Console, countdown: Countdown) -> Iterator[None]:
         send(line, command, sql)
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("PATIENCE_SECONDS", "VERDICT_SECONDS"):
-            patch.setattr(f"console.store.engine.{name}", _IMPATIENT_SECONDS)
+        for name in ("patience.AWAY_SECONDS", "engine.VERDICT_SECONDS"):
+            patch.setattr(f"console.store.{name}", _IMPATIENT_SECONDS)
         console.database.close()
         patch.setattr(pymysql.connections.Connection, "_execute_command", breaking)
         yield
