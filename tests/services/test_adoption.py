@@ -97,7 +97,7 @@ STAYS: dict[str, tuple[list[legacy.Row], int]] = {
     "the later purchase": ([bought("", 1, purchased_at="2025-05-01"), bought("", 2, purchased_at="2025-01-01")], 0),
     "the later expiry": ([bought("", 1, expired_at="2027-05-01"), bought("", 2)], 0),
     "the higher id": ([bought("", 1), bought("", 2)], 1),
-    "bought before not bought": ([bought("", 1), row()], 0),
+    "bought before not bought": ([bought("", 1), row(purchased_at="2027-01-01")], 0),
     "dated before undated": ([bought("", 1), bought("", 2, purchased_at=None)], 0),
     "the newest of those not bought": ([row(), row(corporation_number="T{}")], 1),
     "in another spelling": ([bought("T{}", 1), bought(" {} ", 2), bought("", 3)], 2),
