@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -18,6 +19,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.services import failpoints
 from console.services.adoption_plan import Doubled
+from console.store import adopting
 from console.store.engine import Database
 from tests.support import legacy, other_application
 from tests.support.adoptions import NOWHERE, adoption, end_turn, shared_database
@@ -231,6 +233,36 @@ def test_nobody_waits(home: Path, mariadb_server: Server) -> None:
         f" ({met.longest_elsewhere_ms:.0f} ms beside the table)"
     )
     assert not met.waited()
+
+
+def test_latecomers_are_ranked_as_well(home: Path, mariadb_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that come in while indexes are built meet the claim as it stands, and the better one keeps it."""
+    late = [bought(ONE, 3, purchased_at="2026-02-01"), row(corporation_number=f"T{TWO}"), bought(f"T{THREE}", 4)]
+    late += [row(corporation_number="none")]
+    with shared_database(mariadb_server, home) as url:
+        database = Database(url, unhurried=True)
+        legacy.make(database, [bought(ONE, 1), bought(TWO, 2)])
+        carry_out = adopting.carry_out
+
+        def meanwhile(database: Database, step: adopting.Step, *more: Any, **how: Any) -> None:
+            if step.name == "claims":
+                legacy.add(database, late)
+            carry_out(database, step, *more, **how)
+
+        monkeypatch.setattr("console.services.adoption_run.adopting.carry_out", meanwhile)
+        with adoption(home, url) as service:
+            done = service.run()
+        found = rows_of(database, "corporation_number, duplicate_of, work_reason")
+        database.close()
+    assert found == [
+        (ONE, 3, "duplicate"),
+        (TWO, None, None),
+        (ONE, None, None),
+        (TWO, 2, "duplicate"),
+        (THREE, None, None),
+        ("none", None, "number_unreadable"),
+    ]
+    assert (done.duplicates, done.unreadable, done.respelled) == (2, 1, 2)
 
 
 def test_a_file_goes_on_too(home: Path) -> None:
