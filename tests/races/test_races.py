@@ -56,3 +56,7 @@ def test_one_of_three_nodes_dies(place: Place, galera_alone: Cluster) -> None:
     chosen = NUMBERS[:8]
     tally = run(one_node_dies(galera_alone, Race(chosen, CROWDS["galera"], 3, leases=False), 2, 5), place)
     print(f"demand 1: galera: {len(chosen)} numbers, a node killed and back: {tally['charged']} charged, 0 doubles")
+    database = place.url().partition("?")[0].rpartition("/")[2]
+    rows = f"SELECT id, status, credit_check_id FROM `{database}`.hansha_alarmbox_credit_checks ORDER BY id"
+    first, *others = (node.sql("SET wsrep_sync_wait = 7", rows) for node in galera_alone.nodes)
+    assert [len(first), *others] == [len(chosen), first, first]
