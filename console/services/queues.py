@@ -2,11 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from console.domain.errors import ConsoleError
 from console.domain.explain import explain
-from console.domain.records import CreditCheck, LeaseHolder
+from console.domain.records import Certainty, CreditCheck, LeaseHolder
 from console.domain.results import FeedMark, NextStep, QueueCount, QueueItem, QueuePage, UnfinishedWork
 from console.services.desk import Desk
 from console.store import approvals, credit_checks, feed, journal, leases, queues
@@ -29,14 +27,15 @@ class Queues:
             self._desk.reader(conn)
             lapsed = journal.lapsed_subjects(conn)
             records = queues.page(conn, name, _read_cursor(after), limit, lapsed)
-            items = tuple(self._item(conn, record) for record in records)
+            undecided = [str(record.id) for record in records if record.certainty is Certainty.UNKNOWN]
+            awaited = approvals.awaited(conn, credit_checks.KIND, undecided)
+        items = tuple(self._item(record, awaited=str(record.id) in awaited) for record in records)
         more = len(records) == limit
         return QueuePage(name, items, _cursor(queues.key_of(records[-1])) if more else None)
 
-    def _item(self, conn: Connection, record: CreditCheck) -> QueueItem:
-        waiting = approvals.open_proposal(conn, credit_checks.KIND, str(record.id)) if _undecided(record) else None
-        awaiting = "second_person" if waiting else None
-        return QueueItem(record, explain(record, self._desk.now(), awaiting=awaiting), record.changed_at)
+    def _item(self, record: CreditCheck, *, awaited: bool) -> QueueItem:
+        explained = explain(record, self._desk.now(), awaiting="second_person" if awaited else None)
+        return QueueItem(record, explained, record.changed_at)
 
     def counts(self) -> tuple[QueueCount, ...]:
         """How many wait in each queue, capped at 1,000."""
@@ -70,10 +69,6 @@ class Queues:
         """The feed: a mark for the next reading, and (kind, id) of what changed since `after`; nothing when None."""
         with self._desk.database.read() as conn:
             return feed.since(conn, after)
-
-
-def _undecided(record: CreditCheck) -> bool:
-    return record.certainty.value == "unknown"
 
 
 def _next(record: CreditCheck | None, now: datetime) -> NextStep:

@@ -1,14 +1,18 @@
 """First halves of decisions that take two people."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from console.store.leases import naive
 from console.store.schema import approvals
 
 _t = approvals.c
+_AWAITED = select(_t.subject_id).where(
+    _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), _t.closed_at.is_(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,13 @@ def open_proposal(conn: Connection, kind: str, subject_id: str) -> Proposal | No
     )
     row = conn.execute(query).first()
     return Proposal(*row) if row else None
+
+
+def awaited(conn: Connection, kind: str, subject_ids: Collection[str]) -> frozenset[str]:
+    """Those of these records whose decision waits for a second person."""
+    if not subject_ids:
+        return frozenset()
+    return frozenset(conn.scalars(_AWAITED, {"kind": kind, "ids": list(subject_ids)}))
 
 
 def propose(

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Integer, Select, and_, bindparam, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from console.domain.records import CreditCheck
 from console.store import credit_checks
+from console.store.check_rows import to_record
 from console.store.leases import aware
 from console.store.schema import credit_checks as table
 
@@ -22,11 +26,48 @@ _CONDITIONS: Mapping[str, ColumnElement[bool]] = {
     "incomplete": _t.missing == 1,
     "review": _t.seen_work == "needs_review",
 }
+_THESE: BindParameter[int] = bindparam("lapsed", expanding=True)
 NAMES = (*_CONDITIONS, "refunds")
 # Operations whose process went away are few; they are moved between queues here until a due task writes it down.
 _JOINED_BY_LAPSE = ("unknown", "review")
 # Where all rows have one work state, a server sorts them all unless it is told where to begin.
 _BEGINNING = {"review": ("needs_review", 0)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One queue's statements, built once: its first rows, the rest of one work state, the later ones, how many."""
+
+    first: Select[Any]
+    rest: Select[Any]
+    later: Select[Any]
+    count: Select[Any]
+
+
+@cache
+def _asked(name: str, *, beside_lapsed: bool) -> _Asked:
+    """No engine reads an index from its middle when rest and later ones are asked for in one comparison: SQLite walks
+    there from the start, MariaDB through the table.
+    """
+    rows = _CONDITIONS[name]
+    if name == "pending" and beside_lapsed:
+        rows = and_(rows, _t.id.not_in(_THESE))
+    some = credit_checks.all_records().where(rows).limit(bindparam("most", type_=Integer))
+    rest = some.where(_t.seen_work == bindparam("work"), _t.id > bindparam("last")).order_by(_t.id)
+    ordered = some.order_by(_t.seen_work, _t.id)
+    return _Asked(ordered, rest, ordered.where(_t.seen_work > bindparam("work")), _counted(rows))
+
+
+def _counted(rows: ColumnElement[bool]) -> Select[Any]:
+    """The oldest is the one that came first: its id is in the index, so that no row but this one is read."""
+    ids = select(_t.id).where(rows).limit(bindparam("most", type_=Integer)).subquery()
+    counted = select(func.count().label("total"), func.min(ids.c.id).label("first")).select_from(ids).subquery()
+    return select(counted.c.total, select(_t.changed_at).where(_t.id == counted.c.first).scalar_subquery())
+
+
+# A question of its own, because OR would make the database read and sort the whole queue.
+_LAPSED = and_(_t.id.in_(_THESE), _PENDING)
+_LAPSED_ROWS, _LAPSED_COUNT = credit_checks.all_records().where(_LAPSED), _counted(_LAPSED)
 
 
 def page(
@@ -35,60 +76,46 @@ def page(
     """One page, what needs a person first, then oldest first; `after` is the key of the last row seen."""
     if name not in _CONDITIONS:
         return ()
-    found = _walk(conn, _without(name, lapsed), after or _BEGINNING.get(name), limit, lapsed)
+    found = _walk(conn, name, after or _BEGINNING.get(name), limit, lapsed)
     if name in _JOINED_BY_LAPSE and lapsed:
-        gone = credit_checks.select_records(conn, credit_checks.all_records().where(_lapsed_rows(lapsed)), lapsed)
+        gone = _records(conn, _LAPSED_ROWS, lapsed)
         joined = {key_of(record): record for record in (*found, *gone)}
         found = [joined[key] for key in sorted(joined) if after is None or key > after][:limit]
     return tuple(found)
 
 
 def _walk(
-    conn: Connection, rows: ColumnElement[bool], after: tuple[str, int] | None, limit: int, lapsed: AbstractSet[int]
+    conn: Connection, name: str, after: tuple[str, int] | None, limit: int, lapsed: AbstractSet[int]
 ) -> list[CreditCheck]:
-    """Rows behind `after`: first the rest of its work state, then the later ones. No engine reads an index from
-    its middle when this is asked in one comparison: SQLite walks there from the start, MariaDB through the table.
-    """
-    query = credit_checks.all_records().where(rows).limit(limit)
-    found: list[CreditCheck] = []
-    if after is not None:
-        work, last = after
-        same = query.where(_t.seen_work == work, _t.id > last).order_by(_t.id)
-        found.extend(credit_checks.select_records(conn, same, lapsed))
-        query = query.where(_t.seen_work > work)
+    """Rows behind `after`: first the rest of its work state, then the later ones."""
+    asked = _asked(name, beside_lapsed=bool(lapsed))
+    if after is None:
+        return _records(conn, asked.first, lapsed, most=limit)
+    work, last = after
+    found = _records(conn, asked.rest, lapsed, most=limit, work=work, last=last)
     if len(found) < limit:
-        later = query.order_by(_t.seen_work, _t.id).limit(limit - len(found))
-        found.extend(credit_checks.select_records(conn, later, lapsed))
+        found += _records(conn, asked.later, lapsed, most=limit - len(found), work=work)
     return found
 
 
-def _without(name: str, lapsed: AbstractSet[int]) -> ColumnElement[bool]:
-    condition = _CONDITIONS[name]
-    return and_(condition, _t.id.not_in(sorted(lapsed))) if name == "pending" and lapsed else condition
-
-
-def _lapsed_rows(lapsed: AbstractSet[int]) -> ColumnElement[bool]:
-    """A question of its own, because OR would make the database read and sort the whole queue."""
-    return and_(_t.id.in_(sorted(lapsed)), _PENDING)
+def _records(conn: Connection, asked: Select[Any], lapsed: AbstractSet[int], **values: object) -> list[CreditCheck]:
+    rows = conn.execute(asked, {"lapsed": sorted(lapsed), **values})
+    return [to_record(row, lapsed) for row in rows]
 
 
 def count(conn: Connection, name: str, lapsed: AbstractSet[int]) -> tuple[int, datetime | None]:
     """How many rows, at most the cap + 1, and since when the oldest of these has been so."""
     if name not in _CONDITIONS:
         return 0, None
-    total, oldest = _count(conn, _without(name, lapsed))
+    total, oldest = _count(conn, _asked(name, beside_lapsed=bool(lapsed)).count, lapsed)
     if name in _JOINED_BY_LAPSE and lapsed:
-        joined, since = _count(conn, _lapsed_rows(lapsed))
+        joined, since = _count(conn, _LAPSED_COUNT, lapsed)
         total, oldest = min(total + joined, COUNT_CAP + 1), min(filter(None, (oldest, since)), default=None)
     return total, oldest
 
 
-def _count(conn: Connection, condition: ColumnElement[bool]) -> tuple[int, datetime | None]:
-    """The oldest is the one that came first: its id is in the index, so that no row but this one is read."""
-    ids = select(_t.id).where(condition).limit(bindparam("cap", COUNT_CAP + 1)).subquery()
-    counted = select(func.count().label("total"), func.min(ids.c.id).label("first")).select_from(ids).subquery()
-    since = select(_t.changed_at).where(_t.id == counted.c.first).scalar_subquery()
-    total, oldest = conn.execute(select(counted.c.total, since)).one()
+def _count(conn: Connection, asked: Select[Any], lapsed: AbstractSet[int]) -> tuple[int, datetime | None]:
+    total, oldest = conn.execute(asked, {"lapsed": sorted(lapsed), "most": COUNT_CAP + 1}).one()
     return int(total), aware(oldest) if oldest else None
 
 

@@ -53,6 +53,13 @@ class BigServer:
         _upgrade(url)
         return url
 
+    @contextmanager
+    def empty(self) -> Iterator[str]:
+        """The address of a database with nothing but its schema."""
+        with self._server.database() as url:
+            _upgrade(url)
+            yield url
+
     def _is_made(self, name: str) -> bool:
         with suppress(MySQLError):
             found = self._server.sql(f"SELECT value FROM {name}.console_meta WHERE name = '{_MARK}'")

@@ -2,7 +2,10 @@
 
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from console.store import migrate
 from console.store.boot_clock import boot_id
@@ -28,6 +31,15 @@ def big_table(rows: int) -> Path:
         print(f"… took {time.monotonic() - began:.0f} s, {file.stat().st_size / 1e9:.1f} GB", flush=True)
     _upgrade(file)
     return file
+
+
+@contextmanager
+def empty_table() -> Iterator[str]:
+    """The address of a database with nothing but its schema."""
+    with TemporaryDirectory(prefix="console-bench-") as folder:
+        file = Path(folder) / "empty.db"
+        _upgrade(file)
+        yield f"sqlite:///{file}"
 
 
 def _upgrade(file: Path) -> None:

@@ -1,11 +1,11 @@
 """Goals 3 to 7: lookups, pages and counts on big tables, warm; and how the databases go about each question."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from tests.bench import plans
 from tests.bench.big_server import big_server
-from tests.bench.big_table import big_table
+from tests.bench.big_table import big_table, empty_table
 from tests.bench.figures import Row, Work, centile, median, side_by_side, span, times
 from tests.bench.subjects import PAGE, Subject, subject
 from tests.support.servers import missing
@@ -19,23 +19,27 @@ _LOOKUP = {"SQLite": 3, "MariaDB": 4}
 def rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     """The goals of reading, at `large` rows beside a million, on each engine."""
     if wanted & {3, 5, 6, 7}:
-        yield from _on("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", large, wanted)
+        yield from _on("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
     if wanted & {4, 5, 6, 7}:
         if (reason := missing("mariadb")) is not None:
             yield Row("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
             return
         with big_server() as server:
-            yield from _on("MariaDB", server.url, large, wanted)
+            yield from _on("MariaDB", server.url, server.empty, large, wanted)
 
 
-def _on(engine: str, url: Callable[[int], str], large: int, wanted: frozenset[int]) -> Iterator[Row]:
+def _on(
+    engine: str, url: Callable[[int], str], empty: Callable[[], AbstractContextManager[str]], large: int,
+    wanted: frozenset[int],
+) -> Iterator[Row]:  # fmt: skip
     with _subjects(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
         if _LOOKUP[engine] in wanted:
             yield from _lookup(engine, where, big)
         if 5 in wanted:
             yield from _growth(where, small, big)
-            yield plans.row(where, small.console.database, big.console.database)
+            with empty() as address:
+                yield plans.row(where, address, big.console.database)
         if 6 in wanted:
             yield _depth(where, small, big)
         if 7 in wanted:
