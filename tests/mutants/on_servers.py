@@ -15,7 +15,24 @@ from tests.mutants.mutant import (
 _VERDICT = (
     "            if not self._was_committed(tx, session, trouble):\n                raise NotThere(tx) from trouble\n"
 )
+_RULES, _TRIED = "console/store/guard_rules.py", ("tests/store/test_guards.py",)
 ON_SERVERS: tuple[Mutant, ...] = (
+    Mutant(
+        "whoever proposes may be the second person too",
+        (Change(_RULES, "CAST(a.person AS BINARY) <> me AND ", ""),),
+        _TRIED,
+    ),
+    Mutant(
+        "triggers believe NOW()",
+        (Change(_RULES, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
+        _TRIED,
+    ),
+    Mutant(
+        "triggers take their owner for the one who writes",
+        (Change("console/store/guards_sql.py", "DEFAULT {_ME.format('USER()')};", "DEFAULT {_ME.format('CURRENT_USER()')};"),),
+        _TRIED,
+    ),
+    Mutant("whoever is an operator may delete", (Change("console/store/grants.py", '"UPDATE", column)', '"DELETE", "")'),), _TRIED),
     Mutant("the unique index is no longer unique on a server", NOT_UNIQUE, (PROOF,), "mariadb"),
     Mutant("a server's provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
     Mutant("tx2 is not fenced on a server", UNFENCED, ("tests/crash/test_stops.py",), "mariadb"),
