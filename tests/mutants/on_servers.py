@@ -29,10 +29,20 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "triggers take their owner for the one who writes",
-        (Change("console/store/guards_sql.py", "DEFAULT {_ME.format('USER()')};", "DEFAULT {_ME.format('CURRENT_USER()')};"),),
+        (
+            Change(
+                "console/store/guards_sql.py",
+                "DEFAULT {_ME.format('USER()')};",
+                "DEFAULT {_ME.format('CURRENT_USER()')};",
+            ),
+        ),
         _TRIED,
     ),
-    Mutant("whoever is an operator may delete", (Change("console/store/grants.py", '"UPDATE", column)', '"DELETE", "")'),), _TRIED),
+    Mutant(
+        "whoever is an operator may delete",
+        (Change("console/store/grants.py", '"UPDATE", column)', '"DELETE", "")'),),
+        _TRIED,
+    ),
     Mutant("the unique index is no longer unique on a server", NOT_UNIQUE, (PROOF,), "mariadb"),
     Mutant("a server's provider is asked before COMMIT has returned", BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
     Mutant("tx2 is not fenced on a server", UNFENCED, ("tests/crash/test_stops.py",), "mariadb"),

@@ -216,6 +216,14 @@ FORBIDDEN: Sequence[Forbidden] = (
     _f("charge: without raising the version", check(BOUGHT, version="version", result="'ok'"), words="raises"),
     _f("unknown: error on one person's word", check(UNKNOWN, **NOT_BOUGHT), words=SECOND),
     _f(
+        "unknown: error as the first and the second person at once",
+        evidence_row(),
+        approval_row(),
+        evidence_row(),
+        check(UNKNOWN, **NOT_BOUGHT),
+        words=SECOND,
+    ),
+    _f(
         "unknown: error with all checks switched off",
         "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
         "SET SESSION check_constraint_checks = 0",
