@@ -8,7 +8,7 @@ rules need not ask for that again.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sqlalchemy import String
 from sqlalchemy.dialects import mysql
@@ -21,13 +21,14 @@ from console.store.audit_chain import START
 from console.store.lease_time import lease_mark, lease_now
 from console.store.troubles import TOO_LATE
 
+State = TypeVar("State", bound=StrEnum)
 Event = Literal["INSERT", "UPDATE", "DELETE"]
 LONGEST_LEASE_MS = 600_000
 LARGEST_LAG_US = 2_000_000
 """Microseconds that an audit row may lie beside the server's clock."""
 
 UTC_NOW = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
-_dialect = mysql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's
+_dialect = mysql.dialect()
 _NOW = str(lease_now().compile(dialect=_dialect))
 _MARK = str(lease_mark().compile(dialect=_dialect))
 _DEFINITE = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
@@ -68,7 +69,7 @@ def exactly(column: str, text: str) -> str:
     return f"CAST({column} AS BINARY) = {text}"
 
 
-def steps(table: Mapping[StrEnum, frozenset[StrEnum]], column: str) -> str:
+def steps(table: Mapping[State, frozenset[State]], column: str) -> str:
     """SQL: the state stays, or takes a step that the table of transitions has."""
     known = sorted(f"'{before.value}>{after.value}'" for before, targets in table.items() for after in targets)
     step = f"CONCAT(CAST(OLD.{column} AS BINARY), '>', CAST(NEW.{column} AS BINARY))"
