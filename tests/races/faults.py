@@ -23,8 +23,10 @@ _ARGUMENTS = {"status": ("400", "429", "500", "503"), "status_after_charge": ("4
 def run(place: Place, purchases: int, seed: int) -> Counter[str]:
     """Buy that many numbers from several threads, settle what is unknown as people and probes would, compare."""
     clock = MovedClock()
-    extra = {"TIME_SCALE": SCALE, "ALARMBOX_FIND_PURCHASES": "1"}
-    with Sandbox() as sandbox, place.opened(sandbox, clock, **extra) as console:
+    with (
+        Sandbox() as sandbox,
+        place.opened(sandbox, clock, TIME_SCALE=SCALE, ALARMBOX_FIND_PURCHASES="1") as console,
+    ):
         sandbox.control.config(list_call=True)
         # The first call brings the token, so that the threads don't begin by waiting for one another.
         console.credit_checks.purchase(PurchaseRequest(numbers(1, seed=-1)[0], "99"))

@@ -77,7 +77,7 @@ def test_who_need_not_wait(
 ) -> None:  # fmt: skip
     """Without leases, or for another client, a hanging call delays nobody; its own number stays refused."""
     client = "1" if extra else "2"
-    with place.opened(sandbox, person="op-b", **extra) as other:
+    with place.opened(sandbox, None, person="op-b", desk=0, **extra) as other:
         assert other.credit_checks.purchase(request(SECOND, client)).state == "success"
         with pytest.raises(ConsoleError) as caught:
             other.credit_checks.purchase(request(FIRST))

@@ -103,8 +103,10 @@ def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
             add = text("INSERT INTO operators (name, roles, may_buy) VALUES (:name, 'operator', 1)")
             tx.conn.execute(add, {"name": database.account})
         vendor = LedgerVendor()
-        told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1"}
-        with quick_desk(tmp_path, vendor, ALARMBOX_URL="https://api.alarmbox.invalid", **told) as desk:
+        abroad = "https://api.alarmbox.invalid"
+        with quick_desk(
+            tmp_path, vendor, None, ALARMBOX_URL=abroad, DATABASE_URL=url, OPERATOR="", TIME_SCALE="1"
+        ) as desk:
             with pytest.raises(ConsoleError) as refused:
                 desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
             assert (refused.value.code, refused.value.detail["check"]) == ("bad_profile", "flush")
