@@ -43,7 +43,7 @@ class NaiveOnServer:
         self._conn = connection
         columns = "number VARCHAR(13), client VARCHAR(9), state VARCHAR(9), provider_id INT"
         keys = "id BIGINT AUTO_INCREMENT PRIMARY KEY, KEY bought_number (number, client)"
-        self._ask(f"CREATE TABLE bought({columns}, {keys}) ENGINE = InnoDB")
+        self._ask(f"CREATE TABLE bought({keys}, {columns}) ENGINE = InnoDB")
 
     def buy(self, number: str) -> None:
         found = "SELECT 1 FROM bought WHERE number = %s AND client = '1' AND state <> 'error'"
