@@ -5,7 +5,9 @@ copy. A node that comes back after a kill reads its position from its data and a
 """
 
 import re
+import secrets
 import shutil
+import signal
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,11 +62,16 @@ class Node(Server):
 
     def position(self) -> tuple[str, int]:
         """Where in which history the data of a node that doesn't run stands, also after a kill."""
-        recovery = f"{self.name}-recovery"
+        recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
         self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
-        self.run.finish(recovery)
-        uuid, seqno = _POSITION.findall(self.run.words(recovery))[-1]
+        until(lambda: bool(self._told(recovery)) or self.run.code(recovery) is not None, f"what {recovery} says", 60)
+        # Having undone a transaction it may hang on its way out, when all is said (seen with 10.11.19).
+        self.run.signal(recovery, signal.SIGKILL)
+        uuid, seqno = self._told(recovery)[-1]
         return uuid, int(seqno)
+
+    def _told(self, recovery: str) -> list[tuple[str, str]]:
+        return [(uuid, seqno) for uuid, seqno in _POSITION.findall(self.run.words(recovery))]
 
 
 @dataclass(frozen=True)
