@@ -93,7 +93,8 @@ def _buy(console: Console, number: str, renew: bool, bare: Sequence[str] = WITHO
         record = console.credit_checks.purchase(PurchaseRequest(number, CLIENT, renew=renew))
     except ConsoleError as refusal:
         clear = refusal.code in bare or "record" in refusal.detail
-        return Ending(number, refusal.code if clear else f"unhandled: {refusal.code} without the record: {refusal.detail}")
+        bare_one = f"unhandled: {refusal.code} without the record: {refusal.detail}"
+        return Ending(number, refusal.code if clear else bare_one)
     except Exception as bug:
         return Ending(number, f"unhandled {bug!r}")
     if record.state is not CheckState.SUCCESS:
