@@ -117,6 +117,8 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
             time.sleep(_KILL_EVERY_SECONDS)
             for seat, buyer in enumerate(buyers):
                 reached[seat] = _heard(buyer, reached[seat])
+                if buyer.process.exitcode:
+                    raise RuntimeError(f"a buyer ended with {buyer.process.exitcode}")
             got_on = [seat for seat in reached if begun[seat] < reached[seat] < keys]
             if got_on:
                 seat = got_on[kills % len(got_on)]

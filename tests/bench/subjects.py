@@ -11,11 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from sqlalchemy import Engine, bindparam, event, select
+from sqlalchemy import Engine, event, select
 
 from console.app import Console, open_console
 from console.settings import Settings
-from console.store import check_rows, people, server_engine, sqlite_engine
+from console.store import check_rows, journal, people, server_engine, sqlite_engine
+from console.store.credit_checks import KIND, NUMBERED
 from console.store.schema import credit_checks as checks
 from tests.bench.figures import Work
 from tests.bench.filling import OPERATOR, number_of
@@ -23,7 +24,9 @@ from tests.support.desks import environment
 
 PAGE = 50
 _PERSON = select(*people.COLUMNS).where(people.NAMED)
-_RECORDS = select(*check_rows.COLUMNS).where(checks.c.number_key == bindparam("number"))
+_RECORDS = select(journal.is_lapsed(KIND, checks.c.id), *check_rows.COLUMNS).join_from(
+    NUMBERED, checks, checks.c.id == NUMBERED.c.id
+)
 
 
 @contextmanager
@@ -86,7 +89,7 @@ class Subject:
             return [self._held.execute(asked, self._for(number, values)).all() for asked, values in self._lookup_core]
 
     def core_lookup_in_two(self) -> object:
-        """The person, then the records."""
+        """The person, then all records with what became of their calls: the same answers."""
         number = next(self._numbers)
         with self._held.begin():
             if self._embedded:
