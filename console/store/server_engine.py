@@ -5,7 +5,6 @@ Two pools: one for reads, where each statement is its own moment and costs one r
 
 import ipaddress
 import select
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -100,6 +99,8 @@ def _tls(query: Mapping[str, Any], nodes: Sequence[tuple[str, int]]) -> dict[str
     if not files and all(_is_loopback(host) for host, _ in nodes):
         return {}
     if not files.get("ssl_ca"):
+        import ssl
+
         files["ssl_ca"] = ssl.get_default_verify_paths().cafile
     return {**files, "ssl_verify_cert": True, "ssl_verify_identity": True}
 

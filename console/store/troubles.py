@@ -1,6 +1,5 @@
 """What a database's errors mean: for a person, and for whoever may run a transaction again."""
 
-import ssl
 from collections.abc import Mapping
 from typing import Literal
 
@@ -78,11 +77,18 @@ def code_of(trouble: DatabaseError | DBAPIError) -> str | None:
     return next((code for part, code in _SQLITE if part in words), None)
 
 
+def _was_tls(trouble: DatabaseError | DBAPIError) -> bool:
+    """The driver calls a certificate that doesn't hold a refused connection, and keeps the reason beside it."""
+    import ssl
+
+    return isinstance(getattr(trouble.orig, "original_exception", None), ssl.SSLError)
+
+
 def facts_of(trouble: DatabaseError | DBAPIError, code: str) -> dict[str, object]:
     """What a person is told beside the code: the database's words, and ours where it has a name."""
     number = number_of(trouble)
     problem = next((name for numbers, name in _PROBLEM_OF if number in numbers), None)
-    if isinstance(getattr(trouble.orig, "original_exception", None), ssl.SSLError):
+    if _was_tls(trouble):
         problem = "tls_unverified"
     if code == "bad_profile":  # its words name the account; which field was wrong is nobody's business
         return {"variable": "CONSOLE_DATABASE_URL", "problem": problem}
