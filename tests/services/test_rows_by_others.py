@@ -112,9 +112,7 @@ def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsens
 
 
 @pytest.mark.expects_log("the spoilt row is told")
-def test_one_run_puts_all_of_them_right(
-    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_run_puts_all_of_them_right(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many there are, and even if one of them can't be: the others don't wait for it."""
     many = numbers(130)
     written = [write(place, f"T{number}", credit_check_id=5) for number in many]
