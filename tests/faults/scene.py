@@ -48,9 +48,9 @@ class Scene:
         """A desk that reaches the database through the proxy alone. Close it."""
         return self.desk(self.url, home)
 
-    def beside(self) -> Console:
+    def beside(self, **extra: str) -> Console:
         """A desk, the same home, that nothing disturbs. Close it."""
-        return self.desk(self.place.url())
+        return self.desk(self.place.url(), None, **extra)
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """As the schema account, on a connection of its own."""
@@ -65,10 +65,10 @@ class Scene:
         step = round(by.total_seconds() * 1000)
         self.sql(*(f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0" for table, column in _AGED))
 
-    def desk(self, url: str, home: Path | None = None) -> Console:
+    def desk(self, url: str, home: Path | None = None, **extra: str) -> Console:
         self.clock.moved[self.place.folder] = self.age
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
-        return quick_desk(home or self.place.home, self.vendor, self.clock, **told)
+        return quick_desk(home or self.place.home, self.vendor, self.clock, **told | extra)
 
     @contextmanager
     def settled(self, *bought: str) -> Iterator[Console]:

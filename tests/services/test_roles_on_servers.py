@@ -22,8 +22,10 @@ PEOPLE = {"op-a": "op-a", "lead-b": "lead-b", "aud-e": "aud-e", "adm-f": "adm-f"
 def desks(mariadb_server: Server) -> Iterator[Mapping[str, Console]]:
     """A desk of each person on one database, with one bought check."""
     with quick_folder() as folder, team(mariadb_server) as people:
+        shelf = (folder / "documents").as_uri()
+        vendor = LedgerVendor()  # one provider, whose ids are of all
         opened = {
-            who: quick_desk(folder / who, LedgerVendor(), DATABASE_URL=people.urls[who], OPERATOR="")
+            who: quick_desk(folder / who, vendor, DATABASE_URL=people.urls[who], OPERATOR="", DOCUMENTS_URL=shelf)
             for who in PEOPLE
         }
         opened["op-a"].credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
