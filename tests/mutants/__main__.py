@@ -69,7 +69,7 @@ def run(mutant: Mutant) -> tuple[bool, str]:
 def run_unbroken(tests: Sequence[str]) -> tuple[int, str]:
     """The positive control: without a change all these tests pass, in a copy just the same."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-        return run_tests(copied(Path(name)), tests)
+        return run_tests(copied(Path(name)), tests, seconds=PATIENCE_SECONDS * 6)  # all of them, on every engine
 
 
 def copied(folder: Path) -> Path:
@@ -92,7 +92,9 @@ def apply(change: Change, folder: Path) -> None:
     file.write_text(source.replace(change.old, change.new), encoding="utf-8")
 
 
-def run_tests(folder: Path, tests: Sequence[str], engine: str = "") -> tuple[int, str]:
+def run_tests(
+    folder: Path, tests: Sequence[str], engine: str = "", seconds: float = PATIENCE_SECONDS
+) -> tuple[int, str]:
     """pytest's exit status and words, in that folder and with its packages."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment = {**inherited, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -102,7 +104,7 @@ def run_tests(folder: Path, tests: Sequence[str], engine: str = "") -> tuple[int
         command, cwd=folder, env=environment, stdout=pipe, stderr=subprocess.STDOUT, text=True
     ) as running:
         try:
-            output, _ = running.communicate(timeout=PATIENCE_SECONDS)
+            output, _ = running.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             running.kill()
             return -1, "took too long"
