@@ -1,93 +1,26 @@
 """The tables as SQLAlchemy Core sees them; migrations build them, a test keeps both in step."""
 
-from collections.abc import Callable
-from datetime import date, datetime, time
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Computed,
-    DateTime,
-    Dialect,
     Index,
     Integer,
     MetaData,
     String,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.ext.compiler import compiles
 
 from console.store import claim_sql
+from console.store.column_types import ByOthers, Id, Instant, LongText
 
 HEAD = "0003"
 """The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
 
 metadata = MetaData()
-
-
-class _LenientInstant(sqlite.DATETIME):
-    """SQLite keeps whatever another application writes into its columns: what is no time is read as missing."""
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
-        strict = super().result_processor(dialect, coltype)
-
-        def read(value: Any) -> datetime | None:
-            try:
-                return strict(value) if strict else value
-            except (TypeError, ValueError):
-                return None
-
-        return read
-
-
-class _NeverZero(DateTime):
-    """A server keeps 0000-00-00 for applications that don't ask for strictness; the driver hands it out as text."""
-
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
-        def read(value: Any) -> datetime | None:
-            if isinstance(value, date) and not isinstance(value, datetime):  # an adopted column of days
-                return datetime.combine(value, time())
-            return value if isinstance(value, datetime) else None
-
-        return read
-
-
-_ByOthers = (
-    DateTime()
-    .with_variant(_LenientInstant(), "sqlite")  # type: ignore[no-untyped-call]  # SQLAlchemy's
-    .with_variant(_NeverZero(), "mysql")
-)
-
-
-# By their names alone: importing the servers' dialect would cost every plain command a tenth of its start.
-class _ToTheMicrosecond(DateTime):
-    """An instant as servers keep it."""
-
-
-class _SixteenMegabytes(Text):
-    """Text as servers keep it beyond 64 kB."""
-
-
-@compiles(_ToTheMicrosecond, "mysql")
-def _datetime(*_: object, **__: object) -> str:
-    return "DATETIME(6)"
-
-
-@compiles(_SixteenMegabytes, "mysql")
-def _text(*_: object, **__: object) -> str:
-    return "MEDIUMTEXT"
-
-
-_Instant = DateTime().with_variant(_ToTheMicrosecond(), "mysql")
-_LongText = Text().with_variant(_SixteenMegabytes(), "mysql")
-_Id = BigInteger().with_variant(Integer, "sqlite")
-
 
 meta = Table(
     "console_meta",
@@ -100,32 +33,32 @@ credit_checks = Table(
     "hansha_alarmbox_credit_checks",
     metadata,
     # Original columns: other applications read these, and may insert rows with these alone.
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=True),
     Column("client_id", BigInteger, nullable=False),
     Column("corporation_number", String(64), nullable=False),
     Column("credit_check_id", Integer),
     Column("company_name", String(255)),
-    Column("purchased_at", _ByOthers),
-    Column("expired_at", _ByOthers),
+    Column("purchased_at", ByOthers),
+    Column("expired_at", ByOthers),
     Column("result", String(20)),
     Column("pdf_file_path", String(255)),
     # Ours. A row whose work_state is NULL was written by somebody else and is read with derived states.
     Column("status", String(20), nullable=False, server_default="pending"),
     Column("certainty", String(10), nullable=False, server_default="known"),
     Column("work_state", String(16)),
-    Column("work_at", _Instant),
+    Column("work_at", Instant),
     Column("work_reason", String(64)),
     Column("work_attempts", Integer, nullable=False, server_default="0"),
     Column("error_code", String(64)),
     Column("viewing_over", Boolean, nullable=False, server_default=text("0")),
-    Column("superseded_at", _Instant),
+    Column("superseded_at", Instant),
     Column("superseded_by", BigInteger),
     Column("renews", BigInteger),
     Column("duplicate_of", BigInteger),
     Column("operation_id", String(36)),
-    Column("asked_at", _Instant),
-    Column("created_at", _Instant),
-    Column("changed_at", _Instant),
+    Column("asked_at", Instant),
+    Column("created_at", Instant),
+    Column("changed_at", Instant),
     Column("version", Integer, nullable=False, server_default="1"),
     # The zone in which purchased_at and expired_at are written; NULL is UTC. Adoption gives the column a default, so
     # that rows which its other writers add say by themselves how they are read.
@@ -160,14 +93,14 @@ operations = Table(
     Column("state", String(16), nullable=False),
     Column("idempotency_key", String(255), nullable=False, unique=True),
     Column("fingerprint", String(64), nullable=False),
-    Column("result", _LongText),
+    Column("result", LongText),
     Column("operator", String(64), nullable=False),
     Column("desk", String(36), nullable=False),
     Column("host", String(64), nullable=False),
     Column("process", Integer, nullable=False),
     Column("session", String(36), nullable=False),
-    Column("started_at", _Instant, nullable=False),
-    Column("ended_at", _Instant),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
     Column("outcome_class", String(20)),
     Column("outcome_reason", String(64)),
     Column("lease_clock", String(40), nullable=False),
@@ -187,8 +120,8 @@ leases = Table(
     Column("desk", String(36)),
     Column("host", String(64)),
     Column("process", Integer),
-    Column("since", _Instant),
-    Column("until", _Instant),
+    Column("since", Instant),
+    Column("until", Instant),
     Column("lease_clock", String(40), nullable=False),
     Column("lease_expires", BigInteger, nullable=False),
     Column("fence", Integer, nullable=False),
@@ -207,16 +140,16 @@ call_rates = Table(
 evidence = Table(
     "evidence",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=True),
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", BigInteger),
     Column("operation_id", String(36)),
-    Column("at", _Instant, nullable=False),
+    Column("at", Instant, nullable=False),
     Column("source", String(64), nullable=False),
     Column("who", String(64), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("summary", String(255), nullable=False),
-    Column("body", _LongText, nullable=False),
+    Column("body", LongText, nullable=False),
     Index("ix_evidence_subject", "subject_kind", "subject_id"),
     Index("ix_evidence_operation", "operation_id"),
     sqlite_autoincrement=True,
@@ -225,15 +158,15 @@ evidence = Table(
 approvals = Table(
     "approvals",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=True),
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", String(40), nullable=False),
     Column("action", String(40), nullable=False),
     Column("proposed", String(20), nullable=False),
     Column("person", String(64), nullable=False),
     Column("evidence_id", BigInteger),
-    Column("at", _Instant, nullable=False),
-    Column("closed_at", _Instant),
+    Column("at", Instant, nullable=False),
+    Column("closed_at", Instant),
     Index("ix_approvals_subject", "subject_kind", "subject_id"),
     sqlite_autoincrement=True,
 )
@@ -241,10 +174,10 @@ approvals = Table(
 audit_log = Table(
     "audit_log",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=True),
     Column("session", String(36), nullable=False),
     Column("seq", Integer, nullable=False),
-    Column("at", _Instant, nullable=False),
+    Column("at", Instant, nullable=False),
     Column("who", String(64), nullable=False),
     Column("desk", String(36), nullable=False),
     Column("what", String(64), nullable=False),
@@ -252,7 +185,7 @@ audit_log = Table(
     Column("subject_id", String(40)),
     Column("result", String(16), nullable=False),
     Column("reason", String(64)),
-    Column("detail", _LongText, nullable=False),
+    Column("detail", LongText, nullable=False),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     UniqueConstraint("session", "seq", name="uq_audit_chain"),
@@ -269,33 +202,33 @@ sessions = Table(
     Column("host", String(64), nullable=False),
     Column("process", Integer, nullable=False),
     Column("program", String(40), nullable=False),
-    Column("started_at", _Instant, nullable=False),
+    Column("started_at", Instant, nullable=False),
 )
 
 changes = Table(
     "changes",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=True),
     Column("kind", String(32), nullable=False),
     Column("subject_id", BigInteger, nullable=False),
-    Column("at", _Instant, nullable=False),
+    Column("at", Instant, nullable=False),
     sqlite_autoincrement=True,
 )
 
 alerts = Table(
     "alerts",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=True),
     Column("rule_id", String(40), nullable=False),
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", BigInteger, nullable=False),
     Column("order_no", String(64)),
     Column("observed", String(255), nullable=False),
     Column("expected", String(255), nullable=False),
-    Column("detected_at", _Instant, nullable=False),
-    Column("resolved_at", _Instant),
+    Column("detected_at", Instant, nullable=False),
+    Column("resolved_at", Instant),
     Column("acknowledged_by", String(64)),
-    Column("note", _LongText),
+    Column("note", LongText),
     Index("ix_alerts_subject", "subject_kind", "subject_id"),
     sqlite_autoincrement=True,
 )
@@ -306,30 +239,30 @@ operators = Table(
     Column("name", String(32), primary_key=True),
     Column("roles", String(100), nullable=False),
     Column("may_buy", Boolean, nullable=False, server_default=text("1")),
-    Column("disabled_at", _Instant),
+    Column("disabled_at", Instant),
 )
 
 provider_tokens = Table(
     "provider_tokens",
     metadata,
     Column("provider", String(32), primary_key=True),
-    Column("sealed", _LongText),
-    Column("expires_at", _Instant),
+    Column("sealed", LongText),
+    Column("expires_at", Instant),
     Column("version", Integer, nullable=False),
-    Column("used_first", _LongText, nullable=False),
-    Column("changed_at", _Instant, nullable=False),
+    Column("used_first", LongText, nullable=False),
+    Column("changed_at", Instant, nullable=False),
 )
 
 documents = Table(
     "documents",
     metadata,
-    Column("id", _Id, primary_key=True, autoincrement=True),
+    Column("id", Id, primary_key=True, autoincrement=True),
     Column("subject_kind", String(32), nullable=False),
     Column("subject_id", BigInteger, nullable=False),
     Column("path", String(255), nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("bytes", Integer, nullable=False),
-    Column("fetched_at", _Instant, nullable=False),
+    Column("fetched_at", Instant, nullable=False),
     UniqueConstraint("subject_kind", "subject_id", "sha256", name="uq_documents_content"),
     sqlite_autoincrement=True,
 )
