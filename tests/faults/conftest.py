@@ -37,4 +37,6 @@ def own_place(own_server: Server) -> Iterator[ServerPlace]:
 def galera_place(galera_cluster: Cluster) -> Iterator[ServerPlace]:
     """A database on three nodes."""
     with quick_folder() as folder:
-        yield ServerPlace("galera", folder, PooledDatabase(galera_cluster.nodes))
+        with server_fixtures.galera_turn(alone=False):
+            place = ServerPlace("galera", folder, PooledDatabase(galera_cluster.nodes))
+        yield place

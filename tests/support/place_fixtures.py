@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import server_fixtures, servers
+from tests.support import server_fixtures
 
 if TYPE_CHECKING:  # the program is imported by the tests that run it
     from tests.support.places import Engine, Place
@@ -76,7 +76,7 @@ def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
         return
     server_fixtures.need("galera")
-    with servers.turn("galera", alone=False):
+    with server_fixtures.galera_turn(alone=False):
         yield
 
 

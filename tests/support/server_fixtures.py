@@ -6,6 +6,7 @@ for it, they fail.
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -66,6 +67,18 @@ def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
         yield url
 
 
+@contextmanager
+def galera_turn(*, alone: bool) -> Iterator[None]:
+    """The cluster, whole, for a test or for what several share; a node that is missing is brought back first."""
+    with servers.turn("galera", alone=False):
+        whole = all(node.ready() for node in servers.shared_galera().nodes)
+    if not whole:
+        with servers.turn("galera", alone=True):
+            servers.shared_galera().heal()
+    with servers.turn("galera", alone=alone):
+        yield
+
+
 @pytest.fixture(scope="session")
 def galera_cluster() -> servers.Cluster:
     """The run's cluster of three nodes. Who kills, stops or pauses a node asks for `galera_alone`."""
@@ -86,7 +99,7 @@ def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
     if "galera_cluster" not in request.fixturenames:
         yield
         return
-    with servers.turn("galera", alone="galera_alone" in request.fixturenames):
+    with galera_turn(alone="galera_alone" in request.fixturenames):
         yield
 
 
