@@ -17,8 +17,11 @@ from sqlalchemy import (
 from console.store import claim_sql
 from console.store.column_types import ByOthers, Id, Instant, LongText
 
-HEAD = "0003"
+HEAD = "0004"
 """The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
+
+VOTE_OF = "CASE WHEN action = 'refund.approve' THEN subject_id END"
+"""SQL: the refund that an approval is a vote for."""
 
 metadata = MetaData()
 
@@ -167,7 +170,10 @@ approvals = Table(
     Column("evidence_id", BigInteger),
     Column("at", Instant, nullable=False),
     Column("closed_at", Instant),
+    # Whoever approves a refund does so once: a person never counts as two.
+    Column("vote_of", String(40), Computed(VOTE_OF, persisted=False)),
     Index("ix_approvals_subject", "subject_kind", "subject_id"),
+    Index("uq_approvals_vote", "vote_of", "person", unique=True),
     sqlite_autoincrement=True,
 )
 
