@@ -10,6 +10,10 @@ _MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=
 PURCHASE_PROBES: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY,
 )  # fmt: skip
+PAYMENT_PROBES: Sequence[timedelta] = PURCHASE_PROBES
+REFUND_PROBES: Sequence[timedelta] = (
+    _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY, _DAY, _DAY,
+)  # fmt: skip
 INCOMPLETE_REFETCHES: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
 
 
