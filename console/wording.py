@@ -14,6 +14,7 @@ from enum import Enum
 from functools import cache
 
 from console.domain.errors import ConsoleError
+from console.domain.money import Money
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, TimelineEntry
 from console.paths import resources_dir
 from console.word_formats import (
@@ -177,6 +178,8 @@ class _Filled(string.Formatter):
                 return format_instant(value, next((style for style in _STYLES if style == form), "full"))
             case date():
                 return format_day(value)
+            case Money():
+                return format_amount(value.minor, value.currency)
             case timedelta():
                 return format_age(value, self._language)
             case bool():

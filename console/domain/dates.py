@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import cache
 
 JST = timezone(timedelta(hours=9), "JST")
+IST = timezone(timedelta(hours=5, minutes=30), "IST")
 
 
 def day_begins(day: date) -> datetime:

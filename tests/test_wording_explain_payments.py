@@ -1,0 +1,167 @@
+"""Verdict, why and next step of every situation of a payment, an order and a refund, in both languages."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.explain_payments import (
+    PAID,
+    explain_order,
+    explain_payment,
+    explain_refund,
+    may_be_reversed_until,
+)
+from console.domain.order_records import Order, OrderState, Payment, Refund
+from console.domain.payment_records import PaymentState, RefundState
+from console.domain.records import Certainty, Work, WorkState
+from console.domain.results import Explanation
+from console.wording import LANGUAGES, NOTHING, say
+
+NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=5)
+PERSON, ITSELF = WorkState.NEEDS_REVIEW, WorkState.SCHEDULED
+PAYMENT = Payment(
+    5, 3, "paypay", "A-10442", "0473888821", "2010401907731", "****1234", PaymentState.COMPLETED, Certainty.KNOWN,
+    Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW,
+    expires_at=LATER, provider_minor=11_500,
+)  # fmt: skip
+ORDER = Order(3, "A-10442", "2010401907731", OrderState.PAID, "JPY", 12_000, (5,), 2, created_at=NOW, changed_at=NOW)
+REFUND = Refund(
+    9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
+    decide_by=NOW + timedelta(hours=72), created_at=NOW, changed_at=NOW, last_sent_at=NOW,
+)  # fmt: skip
+UNKNOWN = replace(
+    PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0,
+    error_code="read_timeout", work=Work(ITSELF, LATER, "unknown", 2),
+)  # fmt: skip
+UNSURE = replace(
+    REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout",
+    work=Work(ITSELF, LATER, "unknown", 3), provider_refund_key="RFD-A", sent_count=1,
+)  # fmt: skip
+APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
+BEHIND = replace(ORDER, state=OrderState.PENDING)
+
+REASONS = (
+    "paid_after_cancel", "paid_twice", "set_aside", "no_order", "other_amount", "contradicted", "reversed",
+    "not_moved", "probes_ended",
+)  # fmt: skip
+SITUATIONS: dict[str, Explanation] = {
+    **{f"payment {one}": explain_payment(replace(PAYMENT, state=one), NOW, order=ORDER) for one in PaymentState},
+    **{
+        f"payment for a person: {reason}": explain_payment(replace(PAYMENT, work=Work(PERSON, None, reason)), NOW)
+        for reason in REASONS
+    },
+    **{f"order {state}": explain_order(replace(ORDER, state=state), NOW) for state in OrderState},
+    **{f"refund {state}": explain_refund(replace(REFUND, state=state), NOW) for state in RefundState},
+    **{
+        f"refund {state} for a person": explain_refund(
+            replace(REFUND, state=state, work=Work(PERSON, None, "contradicted")), NOW
+        )
+        for state in RefundState
+    },
+    "payment unknown": explain_payment(UNKNOWN, NOW),
+    "payment unknown, asked by hand": explain_payment(replace(UNKNOWN, work=Work()), NOW),
+    "payment unknown, ended": explain_payment(replace(UNKNOWN, work=Work(PERSON, None, "probes_ended", 8)), NOW),
+    "payment unknown, not found": explain_payment(replace(UNKNOWN, error_code="not_found"), NOW),
+    "payment unknown, other amount": explain_payment(replace(UNKNOWN, error_code="other_amount"), NOW),
+    "payment unknown, second person": explain_payment(UNKNOWN, NOW, awaiting="second_person"),
+    "payment reversal asked": explain_payment(PAYMENT, NOW, awaiting="second_person"),
+    "payment order behind": explain_payment(PAYMENT, NOW, order=BEHIND),
+    "payment order behind, by itself": explain_payment(
+        replace(PAYMENT, work=Work(ITSELF, LATER, "not_moved", 1)), NOW, order=BEHIND
+    ),
+    "payment noticed": explain_payment(replace(PAYMENT, work=Work(ITSELF, LATER, "notice")), NOW, order=ORDER),
+    "payment reversible": explain_payment(replace(PAYMENT, provider="atom"), NOW, order=ORDER),
+    "payment partly refunded": explain_payment(replace(PAYMENT, refunded_minor=2_000), NOW, order=ORDER),
+    "payment refunded": explain_payment(replace(PAYMENT, refunded_minor=12_000), NOW, order=ORDER),
+    "payment without order": explain_payment(replace(PAYMENT, order_id=None), NOW),
+    "order paid late": explain_order(
+        replace(ORDER, state=OrderState.CANCELLED, work=Work(PERSON, None, "paid_after_cancel")), NOW
+    ),
+    "refund unknown": explain_refund(UNSURE, NOW),
+    "refund unknown, not found": explain_refund(replace(UNSURE, not_found=1), NOW),
+    "refund unknown, ended": explain_refund(replace(UNSURE, work=Work(PERSON, None, "probes_ended", 10)), NOW),
+    "refund unknown, second person": explain_refund(UNSURE, NOW, awaiting="second_person"),
+    "refund half approved": explain_refund(replace(REFUND, checkers=("lead-b",), checkers_needed=2), NOW),
+    "refund too old": explain_refund(replace(REFUND, decide_by=NOW), NOW),
+    "refund cooling off": explain_refund(replace(APPROVED, sends_after=LATER), NOW),
+    "refund to be sent": explain_refund(replace(APPROVED, work=Work(ITSELF, LATER, "submission")), NOW),
+    "refund not sent": explain_refund(replace(APPROVED, error_code="not_connected"), NOW),
+    "refund did not happen": explain_refund(replace(APPROVED, sent_count=1, not_found=2), NOW),
+    "refund long accepted": explain_refund(
+        replace(REFUND, state=RefundState.SUBMITTED, last_sent_at=NOW - timedelta(days=2)), NOW
+    ),
+    "refund refused for good": explain_refund(
+        replace(REFUND, state=RefundState.FAILED, error_code="refund_window_over"), NOW
+    ),
+}
+
+
+def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
+    step = explained.next_step
+    return (
+        say(explained.verdict, language, **explained.facts),
+        say(explained.why, language, **explained.facts),
+        say(step.code, language, **step.facts),
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
+    """What it is, why, what next: each there, with every fact that it names."""
+    for text in sentences(SITUATIONS[situation], language):
+        assert text.rstrip().endswith(("。", ".", "\""))
+        assert NOTHING not in text
+        assert "{" not in text
+
+
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if "unknown" in name])
+def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
+    """It may have happened: no sentence says otherwise, and the next step has a command."""
+    explained = SITUATIONS[situation]
+    for language in LANGUAGES:
+        verdict, why, _ = sentences(explained, language)
+        assert not any(word in verdict + why for word in ("失敗", "返金不可", "failed", "No money"))
+    assert explained.next_step.command is not None
+    assert explained.next_step.command.startswith("support-console ")
+
+
+@pytest.mark.parametrize(
+    ("situation", "part", "japanese", "english"),
+    [
+        ("refund unknown", 0, "再返金禁止", "Do not refund again"),
+        ("refund unknown", 2, "10回中4回目", "attempt 4 of 10"),
+        ("payment unknown", 2, "8回中3回目", "attempt 3 of 8"),
+        ("payment order behind", 0, "注文は未入金のまま", "the order is still unpaid"),
+        ("payment for a person: other_amount", 0, "決済会社 ¥11,500", "the gateway's ¥11,500"),
+        ("payment reversible", 0, "2026-11-22", "2026-11-22"),
+        ("payment partly refunded", 1, "¥10,000", "¥10,000"),
+        ("refund requested", 1, "op-a", "op-a"),
+        ("refund to be sent", 2, "二重には返金されません", "nothing is refunded twice"),
+        ("payment for a person: probes_ended", 1, "自動確認の予定終了", "Probes ended"),
+    ],
+)  # fmt: skip
+def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
+    """Amounts, attempts, days and persons are in the sentence."""
+    assert japanese in sentences(SITUATIONS[situation], "ja")[part]
+    assert english in sentences(SITUATIONS[situation], "en")[part]
+
+
+def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> None:
+    """Two days after its own in India; from then on it is settled."""
+    atom = replace(PAYMENT, provider="atom", paid_at=datetime(2026, 11, 20, 18, 29, 59, tzinfo=UTC))
+    until = may_be_reversed_until(atom)
+    assert until == datetime(2026, 11, 22, 18, 30, tzinfo=UTC)
+    assert may_be_reversed_until(PAYMENT) is None
+    assert [may_be_reversed_until(replace(atom, state=state)) for state in set(PaymentState) - PAID] == [None] * 6
+    assert explain_payment(atom, until, order=ORDER).verdict == "verdict.payment_complete"
+
+
+def test_what_needs_a_person_says_who_and_how() -> None:
+    """A next step that a person takes has a command and roles."""
+    for name, explained in SITUATIONS.items():
+        if "for a person" in name or "unknown" in name:
+            assert explained.may_act, name
+            assert explained.next_step.command, name
