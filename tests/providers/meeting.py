@@ -1,0 +1,94 @@
+"""Both payment adapters and the simulated providers, face to face over real HTTP, with a payment at each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from console.domain.clock import Clock, SystemClock, TimeScale
+from console.domain.money import Money
+from console.domain.outcomes import Outcome
+from console.domain.payment_records import PaymentQuestion, PaymentRequest, RefundOrder
+from console.providers.atom import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
+from console.providers.atom_patience import IMPATIENT
+from console.providers.paypay import PayPay, PayPayConfig, open_paypay
+from console.providers.paypay_signing import PayPayKey
+from console.sandbox import SandboxControl, credentials
+from tests.providers.parts import Turns
+
+ORDER, ATOM_ORDER = "ORD-20261120-000123", "ORD20261120000123"
+KEY, ATOM_KEY = "RFD-20261120-000123-01", "RFD2026112000012301"
+YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
+PART, ATOM_PART = Money(1000, "JPY"), Money(15_050, "INR")
+INDIA = timezone(timedelta(hours=5, minutes=30))
+
+
+def paypay(url: str, *, scale: float = 1.0, clock: Clock | None = None, **given: Any) -> PayPay:
+    """As the sandbox knows us, unless other credentials are given."""
+    known = {
+        "api_key": credentials.PAYPAY_API_KEY,
+        "api_secret": credentials.PAYPAY_API_SECRET,
+        "merchant_id": credentials.PAYPAY_MERCHANT_ID,
+    } | given
+    config = PayPayConfig(url, PayPayKey(known["api_key"], known["api_secret"]), known["merchant_id"])
+    return open_paypay(config, gate=Turns(), clock=clock or SystemClock(), scale=TimeScale(scale))
+
+
+def merchant(changes: Mapping[str, Any]) -> AtomMerchant:
+    return replace(
+        AtomMerchant(
+            credentials.ATOM_MERCH_ID, credentials.ATOM_PASSWORD, credentials.ATOM_REQUEST_KEY,
+            credentials.ATOM_REQUEST_SALT, credentials.ATOM_RESPONSE_KEY, credentials.ATOM_RESPONSE_SALT,
+            credentials.ATOM_REQUEST_HASH_KEY, credentials.ATOM_RESPONSE_HASH_KEY, credentials.ATOM_PRODUCT,
+        ),
+        **changes,
+    )  # fmt: skip
+
+
+def atom(url: str, *, scale: float = 1.0, **changes: Any) -> Atom:
+    """As the sandbox knows us, unless fields of the merchant are given."""
+    who = merchant(changes)
+    config = AtomConfig(AtomUrls.at(url, who.verification), who, IMPATIENT)
+    return open_atom(config, gate=Turns(), clock=SystemClock(), scale=TimeScale(scale))
+
+
+class Meeting:
+    """A paid payment at each provider (3300 yen, 500 rupees), and each call of the adapters by the sandbox's name."""
+
+    def __init__(self, control: SandboxControl, scale: float = 1.0) -> None:
+        self.control = control
+        self.paypay, self.atom = paypay(control.url, scale=scale), atom(control.url, scale=scale)
+        self.now = SystemClock().now()
+        yen = control.money.know("paypay", ORDER, YEN.minor)["id"]
+        rupees = control.money.know("atom", ATOM_ORDER, RUPEES.minor)["id"]
+        self.order = RefundOrder(KEY, ORDER, yen, PART, self.now, "注文キャンセルのため")
+        self.atom_order = RefundOrder(ATOM_KEY, ATOM_ORDER, rupees, ATOM_PART, self.now, "cancelled")
+        self.question = PaymentQuestion(ORDER, yen, YEN)
+        self.atom_question = PaymentQuestion(ATOM_ORDER, rupees, RUPEES, begun_at=self.now)
+
+    def refunded(self) -> None:
+        """A refund at each."""
+        assert self.paypay.refund(self.order).found is not None
+        assert self.atom.refund(self.atom_order).found is not None
+
+    def ask(self, call: str) -> Outcome[Any]:
+        calls: dict[str, Callable[[], Outcome[Any]]] = {
+            "paypay_create": lambda: self.paypay.start(PaymentRequest("NEW", YEN, self.now, "利用料")),
+            "paypay_payment": lambda: self.paypay.payment(self.question),
+            "paypay_cancel": lambda: self.paypay.cancel(self.question),
+            "paypay_refund": lambda: self.paypay.refund(self.order),
+            "paypay_refund_details": lambda: self.paypay.refund_status(self.order),
+            "atom_auth": lambda: self.atom.start(PaymentRequest("NEW", RUPEES, self.now)),
+            "atom_verification": lambda: self.atom.payment(self.atom_question),
+            "atom_refund": lambda: self.atom.refund(self.atom_order),
+            "atom_refund_status": lambda: self.atom.refund_status(self.atom_order),
+        }
+        return calls[call]()
+
+    def truth(self, provider: str) -> dict[str, Any]:
+        """The ledger's word on the provider's payment."""
+        return self.control.money.payment(provider, ORDER if provider == "paypay" else ATOM_ORDER)
+
+
+def in_india(at: datetime) -> datetime:
+    return at.astimezone(INDIA)

@@ -1,0 +1,196 @@
+"""Every fault of the switchboard, once for each call of the payment adapters, and what may be concluded from it."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from console.domain.outcomes import Outcome, OutcomeClass
+from console.sandbox import Sandbox, SandboxControl, start
+from console.sandbox.atom_merchant import CODES
+from console.sandbox.fault_table import FAULTS
+from console.sandbox.paypay_answers import RESULTS
+from tests.providers.meeting import Meeting
+
+OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE
+UNKNOWN, NOT_FOUND = OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND
+AUTH, TOO_FAST = OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED
+
+GOOD = {
+    "paypay_create": OK, "paypay_payment": OK, "paypay_cancel": PENDING, "paypay_refund": PENDING,
+    "paypay_refund_details": OK, "atom_auth": OK, "atom_verification": OK, "atom_refund": PENDING,
+    "atom_refund_status": OK,
+}  # fmt: skip
+"""What each call is answered when nothing goes wrong."""
+
+ARGUMENTS = {"status": "503", "status_after_charge": "503", "late_charge": "503", "result": "SERVICE_ERROR",
+             "result_after": "SERVICE_ERROR"}  # fmt: skip
+SMALL: dict[str, dict[str, Any]] = {
+    "huge": {"size": 4 << 20},
+    "gzip_bomb": {"size": 64 << 20},
+    "slow": {"seconds": 0.00001},
+}
+HARMLESS = {"slow", "answer_twice", "sealed_json", "set_fields", "refund_twice"}
+"""The ordinary answer, whole; `set_fields` has no fields here."""
+
+EXCEPTIONS: Mapping[tuple[str, str], OutcomeClass] = {
+    # Nothing of it is Japanese.
+    ("not_utf8", "paypay_payment"): OK,
+    ("not_utf8", "atom_verification"): OK,
+    ("not_utf8", "atom_refund"): PENDING,
+    # A verification names no currency, a listing of Atom's refunds neither.
+    ("other_currency", "atom_verification"): OK,
+    ("other_currency", "atom_refund_status"): OK,
+    # Atom's sums are read from text too, PayPay's are numbers or nothing.
+    ("amount_as_text", "atom_verification"): OK,
+    ("amount_as_text", "atom_refund"): PENDING,
+    ("amount_as_text", "atom_refund_status"): OK,
+    ("hidden_refunds", "paypay_payment"): OK,
+    ("hidden_refunds", "atom_refund_status"): NOT_FOUND,
+    # An empty list of attempts is how "no such payment" is told.
+    ("no_data", "atom_verification"): NOT_FOUND,
+    # Other refunds of the payment stand in Atom's listing; that ours is none of them proves nothing.
+    ("other_refund", "atom_refund_status"): NOT_FOUND,
+    # Without a token there is no payment, so any refusal of one is certain.
+    ("result", "atom_auth"): FAILED,
+    ("result_after", "atom_auth"): FAILED,
+    # PayPay tries a failed refund again by itself; Atom's is at its end.
+    ("refund_failed", "paypay_refund_details"): PENDING,
+    ("refund_failed", "atom_refund_status"): FAILED,
+}
+ONE_OF_EACH = {"paypay_payment", "paypay_refund", "atom_verification", "atom_refund"}
+"""A read and a call that moves money: what breaks lines meets both providers' calls in the same place."""
+FITTING = [
+    (name, call)
+    for name, kind in FAULTS.items()
+    for call in GOOD
+    if (call in kind.calls or (not kind.calls and call in ONE_OF_EACH))
+]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with start() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def control(running: Sandbox) -> SandboxControl:
+    running.control.reset()
+    return running.control
+
+
+@pytest.mark.parametrize(("name", "call"), FITTING)
+def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str) -> None:
+    """Whatever isn't a whole, matching answer is UNKNOWN; a refund that was told as made or as not made is so."""
+    # A silence is waited out: a fast clock for it alone, as the others must not run into its timeouts.
+    silent = name in ("hang", "hang_after_charge")
+    meeting = Meeting(control, scale=100 if silent else 1.0)
+    if call in ("paypay_refund_details", "atom_refund_status"):
+        meeting.refunded()
+    before = control.money.ledger()["accepted_minor"]
+    action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
+    control.fault(action, call=call, **SMALL.get(name, {}))
+    outcome = meeting.ask(call)
+    expected = EXCEPTIONS.get((name, call), GOOD[call] if name in HARMLESS else UNKNOWN)
+    assert outcome.kind is expected, outcome.reason
+    assert control.requests(call)[-1]["fault"] == action
+    moved = control.money.ledger()["accepted_minor"] - before
+    if FAULTS[name].effect == "happens" and call.endswith("_refund"):
+        assert moved > 0
+    if outcome.kind in (FAILED, AUTH, TOO_FAST):
+        assert moved == 0
+
+
+PAYPAY_REFUND = {
+    "REQUEST_ACCEPTED": PENDING, "INVALID_REQUEST_PARAMS": FAILED, "MISSING_REQUEST_PARAMS": FAILED,
+    "INVALID_PARAMS": FAILED, "UNAUTHORIZED": AUTH, "OP_OUT_OF_SCOPE": AUTH, "OPA_CLIENT_NOT_FOUND": AUTH,
+    "RATE_LIMIT": TOO_FAST, "TRANSACTION_FAILED": FAILED, "UNACCEPTABLE_OP": FAILED, "CANCELED_USER": FAILED,
+    "THROTTLED_MULTIPLE_REFUND_REJECTED": TOO_FAST, "REFUND_LIMIT_EXCEEDED": FAILED,
+    "REFUND_WINDOW_EXCEED": FAILED, "ORDER_NO_LONGER_AVAILABLE": FAILED, "USER_STATE_IS_NOT_ACTIVE": FAILED,
+    "MERCHANT_MULTIPLE_REFUND_REJECTED": FAILED, "RESOURCE_NOT_FOUND": FAILED, "NO_SUCH_REFUND_ORDER": FAILED,
+}  # fmt: skip
+PAYPAY_ASKED = {"UNAUTHORIZED": AUTH, "OP_OUT_OF_SCOPE": AUTH, "OPA_CLIENT_NOT_FOUND": AUTH, "RATE_LIMIT": TOO_FAST}
+PAYPAY_CODES = {
+    "paypay_refund": PAYPAY_REFUND,
+    "paypay_refund_details": PAYPAY_ASKED | {"NO_SUCH_REFUND_ORDER": NOT_FOUND},
+    "paypay_payment": PAYPAY_ASKED | {
+        "DYNAMIC_QR_PAYMENT_NOT_FOUND": NOT_FOUND, "RESOURCE_NOT_FOUND": NOT_FOUND, "NO_SUCH_REFUND_ORDER": NOT_FOUND,
+        "DYNAMIC_QR_NOT_FOUND": NOT_FOUND,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", PAYPAY_CODES)
+def test_each_code_of_paypay(control: SandboxControl, call: str) -> None:
+    """Each row of the table; one that isn't listed for the call is UNKNOWN, a success without data too."""
+    meeting = Meeting(control)
+    told = {code: after(meeting, f"result:{code}", call).kind for code in (*RESULTS, "NEW_CODE")}
+    assert told == {code: PAYPAY_CODES[call].get(code, UNKNOWN) for code in told}
+    assert control.money.refunds() == []
+
+
+def after(meeting: Meeting, action: str, call: str) -> Outcome[Any]:
+    """What a call brings that meets a fault."""
+    meeting.control.fault(action, call=call)
+    return meeting.ask(call)
+
+
+ATOM_DENIED = {"OTS0506": AUTH, "OTS0522": AUTH, "OTS0451": AUTH}
+ATOM_CODES = {
+    "atom_refund": ATOM_DENIED | dict.fromkeys((
+        "OTS0503", "OTS0504", "OTS0507", "OTS0508", "OTS0509", "OTS0510", "OTS0637", "OTS0638", "OTS0641", "OTS0401",
+    ), FAILED),
+    "atom_refund_status": ATOM_DENIED | {"OTS0401": NOT_FOUND},
+    "atom_verification": ATOM_DENIED | {
+        "OTS0000": OK, "OTS0002": OK, "OTS0551": PENDING, "OTS0351": PENDING, "OTS0301": PENDING, "OTS0201": PENDING,
+        "OTS0001": FAILED, "OTS0101": FAILED, "OTS0600": FAILED, "OTS0401": NOT_FOUND,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call", ATOM_CODES)
+def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
+    """Each code for each call; for a refund every doubt is UNKNOWN, never a failure. A code alone books nothing."""
+    meeting = Meeting(control)
+    told = {code: after(meeting, f"result:{code}", call) for code in (*CODES, "OTS9999")}
+    assert {code: one.kind for code, one in told.items()} == {c: ATOM_CODES[call].get(c, UNKNOWN) for c in told}
+    assert not any(one.found is not None and one.found.bookable for one in told.values())
+    assert control.money.refunds() == []
+
+
+@pytest.mark.parametrize(("call", "status", "expected"), [
+    ("atom_refund", 401, AUTH), ("atom_refund", 403, AUTH), ("atom_refund", 400, UNKNOWN),
+    ("atom_refund", 429, UNKNOWN), ("atom_refund", 402, UNKNOWN), ("atom_verification", 401, AUTH),
+    ("atom_verification", 404, UNKNOWN), ("paypay_refund", 401, UNKNOWN), ("paypay_refund", 403, UNKNOWN),
+    ("paypay_refund", 404, UNKNOWN), ("paypay_refund", 408, UNKNOWN), ("paypay_refund", 429, UNKNOWN),
+    ("paypay_payment", 404, UNKNOWN), ("paypay_refund_details", 404, UNKNOWN), ("atom_auth", 402, FAILED),
+])  # fmt: skip
+def test_statuses_without_a_code(control: SandboxControl, call: str, status: int, expected: OutcomeClass) -> None:
+    """Before PayPay stands a network that answers for itself: only a readable code is PayPay's word."""
+    meeting = Meeting(control)
+    control.fault(f"status:{status}", call=call, body="<html>")
+    assert meeting.ask(call).kind is expected
+
+
+@pytest.mark.parametrize("call", GOOD)
+def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
+    """Connections refused: certain for what has an effect, nothing learned by a read."""
+    meeting = Meeting(control)
+    with control.down():
+        outcome = meeting.ask(call)
+    acts = call in ("paypay_create", "paypay_cancel", "paypay_refund", "atom_auth", "atom_refund")
+    assert (outcome.kind, outcome.reason) == (FAILED if acts else UNKNOWN, "not_connected")
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_late_refund(control: SandboxControl, provider: str) -> None:
+    """No answer, money that goes back later: a probe in between finds nothing, the one after it the refund."""
+    meeting = Meeting(control)
+    control.fault("late_charge:503", call=f"{provider}_refund")
+    probe = "paypay_refund_details" if provider == "paypay" else "atom_refund_status"
+    assert meeting.ask(f"{provider}_refund").kind is UNKNOWN
+    assert meeting.ask(probe).kind is NOT_FOUND
+    control.release()
+    assert control.wait(refunds=1)
+    assert meeting.ask(probe).kind is OK

@@ -1,0 +1,255 @@
+"""PayPay's adapter against the simulated PayPay: every way from a code to money that went back, and notices."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console.domain.clock import SystemClock
+from console.domain.money import Money
+from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.payment_records import (
+    PaymentQuestion,
+    PaymentRequest,
+    PaymentState,
+    RefundOrder,
+    RefundState,
+)
+from console.providers.paypay_notices import OtherHint, ReconFileHint, TransactionHint, read_notice
+from console.providers.strict_json import Unreadable
+from console.sandbox import Sandbox, SandboxControl, start
+from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
+from tests.providers.parts import HandClock
+from tests.providers.payment_parts import got
+
+NUMBER = "ORD-7"
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with start() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def control(running: Sandbox) -> SandboxControl:
+    running.control.reset()
+    return running.control
+
+
+def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
+    return outcome.kind, outcome.reason
+
+
+def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
+    """A code is made, the payer pays, half goes back, then the rest; each step is told as it is in the ledger."""
+    now = SystemClock().now()
+    vendor = paypay(control.url)
+    started = got(vendor.start(PaymentRequest(NUMBER, YEN, now, "利用料 2026年11月分")))
+    assert started.handle.startswith("04-")
+    assert started.url is not None
+    assert started.deeplink is not None
+    assert started.expires_at is not None
+    assert timedelta(0) < started.expires_at - now <= timedelta(seconds=301)
+
+    question = PaymentQuestion(NUMBER, amount=YEN)
+    waiting = vendor.payment(question)
+    assert waiting.kind is OutcomeClass.PENDING
+    assert got(waiting).state is PaymentState.USER_PAYMENT
+    assert got(waiting).provider_payment_id is None
+
+    paid_id = control.money.move("paypay", NUMBER, "paid")["id"]
+    paid = vendor.payment(question)
+    assert paid.kind is OutcomeClass.SUCCEEDED
+    report = got(paid)
+    assert (report.provider_payment_id, report.amount, report.bookable) == (paid_id, YEN, True)
+    assert report.paid_at is not None
+
+    order = RefundOrder("RFD-7", NUMBER, paid_id, PART, now, "一部返金")
+    assert vendor.refund_status(order).kind is OutcomeClass.NOT_FOUND
+    accepted = vendor.refund(order)
+    assert (accepted.kind, got(accepted).state) == (OutcomeClass.PENDING, RefundState.SUBMITTED)
+    done = vendor.refund_status(order)
+    assert (done.kind, got(done).state) == (OutcomeClass.SUCCEEDED, RefundState.COMPLETED)
+
+    rest = replace(order, key="RFD-8", amount=Money(2300, "JPY"))
+    assert vendor.refund(rest).kind is OutcomeClass.PENDING
+    report = got(vendor.payment(replace(question, provider_payment_id=paid_id)))
+    assert report.provider_state == "REFUNDED"
+    assert report.refunds is not None
+    assert [(one.key, one.state) for one in report.refunds] == [
+        ("RFD-7", RefundState.COMPLETED), ("RFD-8", RefundState.COMPLETED),
+    ]  # fmt: skip
+    truth = control.money.payment("paypay", NUMBER)
+    assert (truth["refunded_minor"], truth["left_minor"]) == (3300, 0)
+
+
+def test_paypay_the_same_key_is_the_same_refund(control: SandboxControl) -> None:
+    """Sent again under its key: told as it stands now, and one refund in the ledger."""
+    meeting = Meeting(control)
+    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
+    again = meeting.paypay.refund(meeting.order)
+    assert (again.kind, got(again).key) == (OutcomeClass.SUCCEEDED, meeting.order.key)
+    assert len(control.money.refunds(meeting.order.key)) == 1
+
+
+def test_paypay_cancels(control: SandboxControl) -> None:
+    """A promise, then a payment that failed; a payment that was cancelled before it was paid fails too."""
+    meeting = Meeting(control)
+    assert kind(meeting.paypay.cancel(meeting.question)) == (OutcomeClass.PENDING, "accepted")
+    after = meeting.paypay.payment(meeting.question)
+    assert (after.kind, got(after).state) == (OutcomeClass.FAILED_DEFINITE, PaymentState.PAYMENT_FAILED)
+    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.FAILED_DEFINITE
+    control.money.know("paypay", NUMBER, 3300, "created")
+    assert meeting.paypay.cancel(PaymentQuestion(NUMBER)).kind is OutcomeClass.PENDING
+    control.money.move("paypay", NUMBER, "paid")
+    assert meeting.paypay.payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
+
+
+def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
+    """The last second in which a payment can be refunded or cancelled is PayPay's own: one later is refused."""
+    meeting = Meeting(control)
+    paid_at = got(meeting.paypay.payment(meeting.question)).paid_at
+    assert paid_at is not None
+    vendor = paypay(control.url, clock=(hand := HandClock()))
+    cancel_until, refund_until = vendor.cancel_until(paid_at), vendor.refund_until(paid_at)
+    assert cancel_until is not None
+    assert refund_until is not None
+
+    def at(moment: datetime) -> None:
+        hand.at = moment
+        control.config(now=moment.isoformat())
+
+    at(refund_until + timedelta(seconds=1))
+    assert kind(vendor.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
+    at(cancel_until + timedelta(seconds=1))
+    assert kind(vendor.cancel(meeting.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
+    at(cancel_until - timedelta(seconds=20))
+    assert vendor.cancel(meeting.question).kind is OutcomeClass.PENDING
+
+
+def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> None:
+    """Shortly before its end a refund is still accepted."""
+    meeting = Meeting(control)
+    until = meeting.paypay.refund_until(meeting.now)
+    assert until is not None
+    hand = HandClock(until - timedelta(seconds=20))
+    control.config(now=hand.at.isoformat())
+    assert paypay(control.url, clock=hand).refund(meeting.order).kind is OutcomeClass.PENDING
+
+
+def test_paypay_other_ways(control: SandboxControl) -> None:
+    """Codes that are paid, gone or made twice; payments without a code; what nobody knows."""
+    now = SystemClock().now()
+    meeting = Meeting(control)
+    vendor = meeting.paypay
+    started = got(vendor.start(PaymentRequest(NUMBER, YEN, now)))
+    assert kind(vendor.start(PaymentRequest(NUMBER, YEN, now))) == (OutcomeClass.UNKNOWN, "code_exists")
+    assert vendor.delete_code(started.handle).kind is OutcomeClass.SUCCEEDED
+    assert kind(vendor.delete_code(started.handle)) == (OutcomeClass.FAILED_DEFINITE, "no_such_code")
+    assert vendor.payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.NOT_FOUND
+    assert kind(vendor.delete_code(f"04-known-{ORDER}")) == (OutcomeClass.FAILED_DEFINITE, "already_paid")
+    control.money.know("paypay", "SHOP-1", 500, code=False)
+    bare = PaymentQuestion("SHOP-1", by_code=False)
+    assert vendor.payment(bare).kind is OutcomeClass.SUCCEEDED
+    assert vendor.payment(replace(bare, merchant_payment_id="SHOP-2")).kind is OutcomeClass.NOT_FOUND
+    for state, expected in (
+        ("authorized", OutcomeClass.PENDING), ("reauthorizing", OutcomeClass.PENDING),
+        ("failed", OutcomeClass.FAILED_DEFINITE), ("cancelled", OutcomeClass.FAILED_DEFINITE),
+        ("expired", OutcomeClass.FAILED_DEFINITE), ("gone", OutcomeClass.NOT_FOUND),
+    ):  # fmt: skip
+        control.money.know("paypay", f"P-{state}", 500, state)
+        assert vendor.payment(PaymentQuestion(f"P-{state}")).kind is expected, state
+
+
+def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
+    """What the desk refuses by itself: too much, not paid, similar, too many, not in the contract, unknown."""
+    meeting = Meeting(control)
+    vendor, order = meeting.paypay, meeting.order
+    failed = OutcomeClass.FAILED_DEFINITE
+    assert kind(vendor.refund(replace(order, amount=Money(3301, "JPY")))) == (failed, "bad_request")
+    control.config(settle_by_hand=True)
+    assert vendor.refund(order).kind is OutcomeClass.PENDING
+    similar = vendor.refund(replace(order, key="RFD-2"))
+    assert kind(similar) == (OutcomeClass.RATE_LIMITED, "similar_refund_running")
+    control.config(paypay_refund_limit=1)
+    assert kind(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
+        failed, "refund_count_exceeded",
+    )  # fmt: skip
+    control.config(paypay_multiple_refunds=False)
+    assert kind(vendor.refund(replace(order, key="RFD-3", amount=Money(7, "JPY")))) == (
+        failed, "repeated_refunds_not_contracted",
+    )  # fmt: skip
+    assert kind(vendor.refund(replace(order, provider_payment_id="0000"))) == (failed, "no_such_payment")
+    by_our_number = vendor.refund(replace(order, key="RFD-4", provider_payment_id=ORDER))
+    assert by_our_number.kind is OutcomeClass.UNKNOWN
+    control.money.know("paypay", "P-2", 500, "authorized")
+    unpaid = control.money.payment("paypay", "P-2")["id"]
+    assert kind(vendor.refund(replace(order, provider_payment_id=unpaid, amount=Money(1, "JPY")))) == (
+        failed, "not_refundable",
+    )  # fmt: skip
+    assert len(control.money.refunds()) == 1
+
+
+@pytest.mark.parametrize("wrong", ["api_key", "api_secret", "merchant_id"])
+def test_paypay_who_is_refused(control: SandboxControl, wrong: str) -> None:
+    """A wrong key, secret or merchant is AUTH for everything, and nothing happened."""
+    meeting = Meeting(control)
+    given: dict[str, Any] = {wrong: "another"}
+    vendor = paypay(control.url, **given)
+    assert kind(vendor.refund(meeting.order)) == (OutcomeClass.AUTH, "credentials_refused")
+    assert vendor.payment(meeting.question).kind is OutcomeClass.AUTH
+    assert vendor.refund_status(meeting.order).kind is OutcomeClass.AUTH
+    assert vendor.start(PaymentRequest(NUMBER, YEN, meeting.now)).kind is OutcomeClass.AUTH
+    assert control.money.refunds() == []
+
+
+def test_paypay_clock_that_is_wrong(control: SandboxControl) -> None:
+    """Two minutes of difference are refused before anything is done."""
+    meeting = Meeting(control)
+    control.config(advance_seconds=121)
+    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.AUTH
+    control.config(advance_seconds=-10)
+    assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
+
+
+def notice(control: SandboxControl, number: str, **more: object) -> bytes:
+    """What would be sent of the payment."""
+    return control.money.compose("paypay", number, **more)[1]
+
+
+def test_paypay_notices(control: SandboxControl) -> None:
+    """What PayPay sends names payment, state and sum; the same told again has the same name, another has not."""
+    meeting = Meeting(control)
+    hint = read_notice(notice(control, ORDER))
+    assert isinstance(hint, TransactionHint)
+    assert (hint.payment_id, hint.merchant_payment_id) == (meeting.order.provider_payment_id, ORDER)
+    assert (hint.state, hint.amount) == ("COMPLETED", YEN)
+    assert hint.latest is not None
+    assert read_notice(notice(control, ORDER)) == hint
+    control.money.move("paypay", ORDER, "failed", notify=False)
+    later = read_notice(notice(control, ORDER))
+    assert isinstance(later, TransactionHint)
+    assert (later.state, later.event_id != hint.event_id) == ("FAILED", True)
+
+
+@pytest.mark.parametrize("state", ["authorized", "paid", "cancelled", "expired", "failed"])
+def test_paypay_notices_of_each_state(control: SandboxControl, state: str) -> None:
+    """Each state that PayPay tells of is understood."""
+    control.money.know("paypay", NUMBER, 500, state)
+    assert isinstance(read_notice(notice(control, NUMBER)), TransactionHint)
+
+
+def test_paypay_other_notices(control: SandboxControl) -> None:
+    """States and kinds that are in no table are put aside; half a text is none; files are announced."""
+    Meeting(control)
+    odd = read_notice(notice(control, ORDER, fields={"state": "SOMETHING_NEW"}))
+    assert isinstance(odd, OtherHint)
+    assert isinstance(read_notice(notice(control, ORDER, fields={"notification_type": "X"})), OtherHint)
+    with pytest.raises(Unreadable):
+        read_notice(notice(control, ORDER)[:-20])
+    file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
+    url = control.money.recon("2026-11-20").encode()
+    assert isinstance(read_notice(file % url), ReconFileHint)
