@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -14,11 +14,15 @@ from console.store.leases import Lease
 
 T = TypeVar("T")
 Progress = Callable[[str], None]
+HAPPENED = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
+"""It is done, or it was accepted and will be: what was claimed stays claimed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What tx1 claimed: the record, and for a purchase the pair that the unique index now holds."""
+    """What tx1 claimed: the record, for a purchase the pair that the unique index now holds, for a refund the payment
+    with our key towards the provider and the sum.
+    """
 
     kind: str
     id: int
@@ -26,6 +30,9 @@ class Subject:
     corporation_number: str | None
     key: str
     fingerprint: str
+    payment_id: int | None = None
+    provider_key: str | None = None
+    amount_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +71,27 @@ class Unrecorded(ConsoleError):
     not even `kept` on the desk, until people decide; the provider's id, if it named one, helps them.
     """
 
-    def __init__(self, claimed: Claimed, *, kept: bool, provider_id: int | None) -> None:
+    def __init__(self, claimed: Claimed, *, kept: bool, provider_id: int | str | None) -> None:
         facts = {"reason": "not_recorded" if kept else "not_kept", "operation_id": claimed.operation_id}
         super().__init__("outcome_unknown", {**facts, "provider_id": provider_id})
         self.claimed = claimed
 
 
+class Settler(Protocol):
+    """What a kind of record does about operations that their own process didn't end."""
+
+    def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
+        """Settle by an answer that came too late for tx2; False when there is nothing left to settle."""
+        ...
+
+    def lapse(self, operation_id: str) -> bool:
+        """Write down that the process went away in the middle; False when somebody else did."""
+        ...
+
+
 def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:
     """What the journal says of an outcome. A reading that taught nothing has failed; nobody need settle it."""
-    if outcome.kind is OutcomeClass.SUCCEEDED:
+    if outcome.kind in HAPPENED:
         return OperationState.DONE
     if outcome.kind in (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED) or not effect:
         return OperationState.FAILED

@@ -1,16 +1,17 @@
 """Due tasks: what keeps records moving when nobody presses anything. Run by the worker and by an open window."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
 from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, Work, WorkState
+from console.domain.records import CreditCheck, Operation, Work, WorkState
 from console.domain.results import TaskRun
 from console.providers.protocol import Capabilities
 from console.services import settling
 from console.services.completion import Completion
+from console.services.described import Settler
 from console.services.desk import WORKER, Desk, acting
 from console.services.parts import PDF
 from console.services.probing import Probing
@@ -19,30 +20,45 @@ from console.store.engine import Transaction
 
 BATCH = 200
 AT_ONCE = 50
+Task = tuple[str, Callable[[], int]]
+"""A due task's name, and what does it: how many records it took."""
+_KIND_OF = {action: kind for kind, action in journal.EFFECT_OF.items()}
 _log = logging.getLogger("console.worker")
 
 
 class DueTasks:
-    """Each task takes what is due, each record under its own lease, and goes on when one fails."""
+    """Each task takes what is due, each record under its own lease, and goes on when one fails.
+
+    `settlers` know by kind of record what becomes of calls that their own process didn't end; `further` are the
+    tasks of other kinds.
+    """
 
     def __init__(
-        self, desk: Desk, completion: Completion, probing: Probing, capabilities: Callable[[], Capabilities]
+        self,
+        desk: Desk,
+        completion: Completion,
+        probing: Probing,
+        capabilities: Callable[[], Capabilities],
+        settlers: Mapping[str, Settler] | None = None,
+        further: Sequence[Task] = (),
     ) -> None:
         self._desk = desk
         self._completion = completion
         self._probing = probing
-        self._capabilities = capabilities
+        self._settlers = {credit_checks.KIND: settling.Settling(desk, capabilities), **(settlers or {})}
+        self._further = further
 
     def run(self) -> tuple[TaskRun, ...]:
         """Run every task once, in an order in which each finds what the one before it left. Raises not_allowed for
         an account that may not; on SQLite the program itself may.
         """
-        tasks: tuple[tuple[str, Callable[[], int]], ...] = (
+        tasks: tuple[Task, ...] = (
             ("spool_delivery", self._deliver_spool),
             ("lapsed_operations", self._settle_lapsed),
             ("rows_by_others", self._adopt_rows_by_others),
             ("probes", self._probe_due),
             ("refetches", self._refetch_due),
+            *self._further,
         )
         with acting(WORKER):
             self._desk.require("due_tasks")
@@ -53,16 +69,17 @@ class DueTasks:
         done, desk = 0, self._desk
         if not desk.spool.undelivered(desk.database_id):
             return 0
-        with _skipping("opening kept answers"):
+        with skipping("opening kept answers"):
             desk.spool.unlock(desk.cipher)
         for entry in desk.spool.undelivered(desk.database_id):
             if entry.answer is None:
                 _log.error("operation %s: its kept answer needs another store key", entry.intent.operation_id)
                 continue
             desk.failpoints.reach("before_delivery")
-            with _skipping("spool delivery"):
+            with skipping("spool delivery"):
                 operation_id = entry.intent.operation_id
-                if settling.deliver(desk, operation_id, entry.answer, self._capabilities()):
+                settler = self._settlers[_KIND_OF[entry.intent.action]]
+                if settler.deliver(operation_id, entry.answer):
                     desk.failpoints.reach("after_delivery")
                     desk.spool.delivered(operation_id)
                     done += 1
@@ -72,12 +89,14 @@ class DueTasks:
         """Calls whose process went away: unknown, never error."""
         with self._desk.database.read() as conn:
             lapsed = journal.lapsed(conn)
-        return sum(self._lapse(operation.id) for operation in lapsed)
+        return sum(self._lapse(operation) for operation in lapsed)
 
-    def _lapse(self, operation_id: str) -> int:
+    def _lapse(self, operation: Operation) -> int:
+        """A mere reading of whatever kind only ends."""
         done = False
-        with _skipping("lapse"):
-            done = settling.lapse(self._desk, operation_id, self._capabilities())
+        with skipping("lapse"):
+            kind = operation.subject_kind if operation.action in journal.EFFECTS else credit_checks.KIND
+            done = self._settlers[kind].lapse(operation.id)
         return int(done)
 
     def _probe_due(self) -> int:
@@ -103,7 +122,7 @@ class DueTasks:
             fresh = credit_checks.find(conn, record.id)
         if fresh is None or fresh.version != record.version:
             return 0
-        with _skipping(f"{reason} of {record.id}"):
+        with skipping(f"{reason} of {record.id}"):
             act(record)
         return 1
 
@@ -134,7 +153,7 @@ class DueTasks:
 
     def _adopt_alone(self, row: tuple[int, str, str]) -> int:
         done = False
-        with _skipping("a row written by another application"):
+        with skipping("a row written by another application"):
             done = self._adopt_one(row)
         return int(done)
 
@@ -178,7 +197,7 @@ def _work_of_adopted(record: CreditCheck, *, readable: bool, clash: bool) -> Wor
 
 
 @contextmanager
-def _skipping(what: str) -> Iterator[None]:
+def skipping(what: str) -> Iterator[None]:
     """One record that can't be served must not keep the others waiting."""
     try:
         yield

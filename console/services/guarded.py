@@ -16,13 +16,15 @@ from sqlalchemy.exc import IntegrityError
 
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_records import RefundReport, StartedPayment
 from console.domain.records import CheckReport, LeaseHolder
-from console.services.described import Claimed, Guarded, Progress, Subject, Unrecorded, ended_state
+from console.services.described import HAPPENED, Claimed, Guarded, Progress, Subject, Unrecorded, ended_state
 from console.services.desk import Desk
 from console.services.heartbeat import Heartbeat
 from console.services.idempotency import refuse_repeat
 from console.services.refusals import holding
 from console.store import journal, leases
+from console.store.answers import Answer, fits
 from console.store.engine import Transaction
 from console.store.journal import NewOperation
 from console.store.leases import Lease
@@ -169,6 +171,9 @@ class Guard:
             desk_id=desk.spool.desk_id,
             at=desk.now(),
             fingerprint=subject.fingerprint,
+            payment_id=subject.payment_id,
+            provider_key=subject.provider_key,
+            amount_minor=subject.amount_minor,
         )
 
     def _ask(self, operation: Guarded[T], claimed: Claimed) -> Outcome[T]:
@@ -201,7 +206,7 @@ class Guard:
             raise Unrecorded(claimed, kept=kept, provider_id=_provider_id(outcome)) from trouble
         if mine and operation.effect:
             self._end_intent(claimed, outcome)
-        if outcome.kind is OutcomeClass.SUCCEEDED:
+        if outcome.kind in HAPPENED:
             with suppress(RuntimeError):
                 self._desk.failpoints.reach("after_tx2")
         else:
@@ -222,8 +227,7 @@ class Guard:
 
     def _keep_answer(self, claimed: Claimed, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
-        found = outcome.found if isinstance(outcome.found, CheckReport) else None
-        answer: Outcome[CheckReport] = replace(outcome, found=found)  # type: ignore[assignment]  # narrowed
+        answer: Answer = replace(outcome, found=fits(outcome.found))  # type: ignore[arg-type, assignment]  # narrowed
         try:
             self._desk.spool.answered(claimed.operation_id, answer)
         except Exception:
@@ -235,9 +239,10 @@ class Guard:
         """Tell the spool that the database has the end; an unknown one goes on holding the claim there."""
         if outcome.kind is OutcomeClass.UNKNOWN:
             return
-        bought = outcome.kind is OutcomeClass.SUCCEEDED
+        holds, provider_id = outcome.kind in HAPPENED, _provider_id(outcome)
+        number = provider_id if isinstance(provider_id, int) else None
         try:
-            self._desk.spool.ended(claimed.operation_id, holds_claim=bought, provider_id=_provider_id(outcome))
+            self._desk.spool.ended(claimed.operation_id, holds_claim=holds, provider_id=number)
         except Exception:
             _log.warning("operation %s: its end could not be noted on the desk", claimed.operation_id, exc_info=True)
 
@@ -260,5 +265,10 @@ def _tell(progress: Progress, step: str) -> None:
         _log.warning("a listener failed at %r", step, exc_info=True)
 
 
-def _provider_id(outcome: Outcome[T]) -> int | None:
-    return outcome.found.credit_check_id if isinstance(outcome.found, CheckReport) else None
+def _provider_id(outcome: Outcome[T]) -> int | str | None:
+    found = fits(outcome.found)
+    if isinstance(found, CheckReport):
+        return found.credit_check_id
+    if isinstance(found, RefundReport):
+        return found.provider_refund_id
+    return found.merchant_payment_id if isinstance(found, StartedPayment) else None

@@ -38,7 +38,7 @@ class Operations:
         operation = self._find(operation_id)
         with self._desk.database.read() as conn:
             kept = evidence.of_operation(conn, operation_id)
-            record = looks.record(conn, operation.subject_id or 0)
+            record = looks.record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
             history = timeline(conn, KIND, operation_id)
             if record is not None:
                 history = (*timeline(conn, credit_checks.KIND, str(record.id)), *history)
@@ -156,7 +156,7 @@ class Operations:
         with self._desk.database.read() as conn:
             self._desk.reader(conn)
             found = journal.seen(conn, operation_id)
-            gone = found is not None and found.action in journal.EFFECTS and _row_of(conn, found) is None
+            gone = found is not None and _is_purchase(found) and _row_of(conn, found) is None
         if found is not None and not gone:
             return found
         entry = self._desk.spool.find(operation_id)
@@ -178,6 +178,10 @@ class Operations:
         shown = f"support-console show credit-check {number}" if number else None
         step = NextStep("next.nothing" if ended else "next.open_record", {"id": number}, shown)
         return Explanation(f"verdict.operation_{operation.state.value}", "why.operation", step)
+
+
+def _is_purchase(operation: Operation) -> bool:
+    return operation.action == journal.EFFECT_OF[credit_checks.KIND]
 
 
 def _row_of(conn: Connection, operation: Operation) -> CreditCheck | None:

@@ -5,9 +5,10 @@ way whoever learns the truth.
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from console.domain.dates import day_begins, day_ended
 from console.domain.errors import ConsoleError
@@ -31,6 +32,20 @@ from console.store.leases import naive
 KIND = credit_checks.KIND
 _MISFITS = ("other_number", "bad_id")
 _log = logging.getLogger("console.guard")
+
+
+class Settling:
+    """What becomes of purchases that their own process didn't end."""
+
+    def __init__(self, desk: Desk, capabilities: Callable[[], Capabilities]) -> None:
+        self._desk = desk
+        self._capabilities = capabilities
+
+    def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
+        return deliver(self._desk, operation_id, outcome, self._capabilities())
+
+    def lapse(self, operation_id: str) -> bool:
+        return lapse(self._desk, operation_id, self._capabilities())
 
 
 @contextmanager
@@ -172,11 +187,12 @@ def _lapse(desk: Desk, tx: Transaction, operation_id: str, can: Capabilities) ->
     effect = operation.action in journal.EFFECTS
     if not journal.lapse(tx.conn, operation_id, journal.state_after_lapse(operation.action), desk.now()):
         return False
-    record = credit_checks.find(tx.conn, operation.subject_id or 0)
+    kind, subject = operation.subject_kind, operation.subject_id
+    record = credit_checks.find(tx.conn, subject or 0) if kind == KIND else None
     if effect and record is not None and record.state is CheckState.PENDING:
         write_unknown(desk, tx, record, "lapsed", can)
     else:
-        desk.note(tx, f"{operation.action}.lapsed", operation.subject_id, result="failed", reason="lapsed")
+        desk.note(tx, f"{operation.action}.lapsed", subject, kind=kind, result="failed", reason="lapsed")
     return True
 
 

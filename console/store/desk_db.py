@@ -24,7 +24,7 @@ Value: TypeAlias = str | int | bytes | None
 PATIENCE_SECONDS = 30.0
 _LONGEST_NAP_SECONDS = 0.002
 _APPLICATION_ID = 0x44534B31  # "DSK1"
-_FORM = 1
+_FIRST_FORM, _FORM = 1, 2
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _NO_ROOM = {
     sqlite3.SQLITE_FULL,
@@ -49,9 +49,11 @@ class DeskFile:
     waiting sleeps longer and longer, and starves those who wait; ours polls in short random naps.
     """
 
-    def __init__(self, path: Path, tables: Sequence[str]) -> None:
+    def __init__(self, path: Path, tables: Sequence[str], added: Sequence[str] = ()) -> None:
+        """`tables` make a new file, `added` turn one of the first form into the same."""
         self.path = path
         self._tables = tables
+        self._added = added
         self._idle: deque[_Connection] = deque()
         self._identity: tuple[int, int] | None = None
 
@@ -128,17 +130,20 @@ class DeskFile:
         return ConsoleError("bad_profile", {"file": str(self.path), "problem": problem})
 
     def _settle(self, conn: sqlite3.Connection) -> None:
-        """Build the tables where there are none; refuse a file that is not ours or of a newer program."""
+        """Build the tables where there are none, add what is new to an old file; refuse one that is not ours or of a
+        newer program.
+        """
         if _stamp(conn) == (_APPLICATION_ID, _FORM):
             return
         with _transaction(conn):
             stamp = _stamp(conn)
             if stamp == (_APPLICATION_ID, _FORM):
                 return
-            if stamp != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone():
+            old = stamp == (_APPLICATION_ID, _FIRST_FORM)
+            if not old and (stamp != (0, 0) or conn.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()):
                 raise self._unfit("newer" if stamp[0] == _APPLICATION_ID else "not_ours")
-            for table in self._tables:
-                conn.execute(table)
+            for statement in self._added if old else self._tables:
+                conn.execute(statement)
             conn.execute(f"PRAGMA application_id={_APPLICATION_ID}")
             conn.execute(f"PRAGMA user_version={_FORM}")
 

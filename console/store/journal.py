@@ -4,12 +4,12 @@ A `calling` row whose lease ran out belongs to a process that died or froze: its
 token in each write keeps such a process, should it wake up, from overwriting what was decided meanwhile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, select, update
 
 from console.domain.outcomes import Outcome
 from console.domain.records import Operation, OperationState
@@ -21,7 +21,13 @@ from console.store.transaction import Transaction, settled
 
 _t = operations.c
 FIRST_FENCE = 1
-EFFECTS = frozenset({"credit-check.purchase"})
+EFFECT_OF: Mapping[str, str] = {
+    "credit-check": "credit-check.purchase",
+    "payment": "payment.start",
+    "refund": "refund.submit",
+}
+"""Per kind of record the action that costs or moves money."""
+EFFECTS = frozenset(EFFECT_OF.values())
 """Actions that cost or move money: their lapse leaves an unknown outcome, a reading's lapse leaves nothing."""
 
 
@@ -45,7 +51,6 @@ _COLUMNS = (
 )  # fmt: skip
 _LIVE = is_live(_t.lease_clock, _t.lease_expires)
 _MINE = (_t.id == bindparam("of"), _t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)
-_HAS_EFFECT = or_(*(_t.action == action for action in sorted(EFFECTS)))  # IN would be spelled out anew each time
 _RENEW = update(operations).where(*_MINE).values(lease_expires=expiry())
 _BEGIN = insert(operations).values(
     {column: bindparam(column) for column in (
@@ -70,8 +75,11 @@ _OF_SUBJECT = (
 )
 _CALLING = select(*_COLUMNS).where(_t.state == OperationState.CALLING.value)
 _LAPSED = _CALLING.where(not_(_LIVE)).order_by(_t.started_at)
-_BROKEN_OFF = and_(_t.state == OperationState.CALLING.value, _HAS_EFFECT, not_(_LIVE))
-_LAPSED_SUBJECTS = select(_t.subject_id).where(_BROKEN_OFF)
+_BROKEN_OFF = {
+    kind: and_(_t.state == OperationState.CALLING.value, _t.action == action, not_(_LIVE))
+    for kind, action in EFFECT_OF.items()
+}
+_LAPSED_SUBJECTS = {kind: select(_t.subject_id).where(broken_off) for kind, broken_off in _BROKEN_OFF.items()}
 _RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
 
 
@@ -192,20 +200,21 @@ def lapsed(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
     return tuple(_operation(row) for row in conn.execute(_LAPSED.limit(limit)))
 
 
-def lapsed_subjects(conn: Connection) -> frozenset[int]:
-    """Ids of records whose outcome is unknown because their process went away; every reader looks here first."""
-    return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS)])
+def lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
+    """Ids of a kind's records whose outcome is unknown because their process went away; readers look here first."""
+    return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS[kind])])
 
 
 def is_lapsed(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
     """SQL: this record is one of `lapsed_subjects`."""
-    return exists().where(_t.subject_kind == kind, _t.subject_id == subject_id, _BROKEN_OFF)
+    return exists().where(_t.subject_kind == kind, _t.subject_id == subject_id, _BROKEN_OFF[kind])
 
 
 def purchases_open_for(conn: Connection, corporation_number: str) -> tuple[Operation, ...]:
     """Purchases of a number, for whatever client, whose outcome nobody knows yet: unknown, or still calling."""
     unsettled = (OperationState.UNKNOWN.value, OperationState.CALLING.value)
-    query = select(*_COLUMNS).where(_t.corporation_number == corporation_number, _t.state.in_(unsettled), _HAS_EFFECT)
+    bought = _t.action == EFFECT_OF["credit-check"]
+    query = select(*_COLUMNS).where(_t.corporation_number == corporation_number, _t.state.in_(unsettled), bought)
     return tuple(_operation(row) for row in conn.execute(query))
 
 

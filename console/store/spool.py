@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from console.domain.errors import ConsoleError
+from console.domain.records import CheckReport
 from console.store import answers
 from console.store.answers import Answer
 from console.store.cipher import Cipher, SealBroken
@@ -21,6 +22,13 @@ from console.store.desk_db import DeskFile, Value
 
 FILE_NAME = "desk.db"
 
+ADDED = (
+    "ALTER TABLE intents ADD COLUMN payment_id INTEGER",
+    "ALTER TABLE intents ADD COLUMN provider_key TEXT",
+    "ALTER TABLE intents ADD COLUMN amount_minor INTEGER",
+    "CREATE INDEX intents_refunds ON intents(database_id, payment_id) WHERE payment_id IS NOT NULL",
+)
+"""What refunds brought: a file of the first form gets it in place, and is as good as a new one."""
 _TABLES = (
     "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE intents(
@@ -29,6 +37,7 @@ _TABLES = (
         desk_id TEXT NOT NULL, at TEXT NOT NULL, fingerprint TEXT NOT NULL,
         state TEXT NOT NULL, holds_claim INTEGER NOT NULL, provider_id INTEGER,
         answer BLOB, delivered INTEGER NOT NULL DEFAULT 0)""",
+    *ADDED,
     "CREATE INDEX intents_claim ON intents(database_id, corporation_number, client_id) WHERE holds_claim",
     "CREATE INDEX intents_open ON intents(database_id, at) WHERE state <> 'ended'",
     "CREATE INDEX intents_undelivered ON intents(database_id, at) WHERE answer IS NOT NULL AND NOT delivered",
@@ -38,17 +47,18 @@ _TABLES = (
 )
 _INTENT = (
     "operation_id, database_id, action, client_id, corporation_number, record_id, operator, desk_id, at,"
-    " fingerprint"
+    " fingerprint, payment_id, provider_key, amount_minor"
 )
 # S608: both are put together from constants only.
 _ENTRY = f"SELECT {_INTENT}, state, holds_claim, provider_id, answer, delivered FROM intents"  # noqa: S608
-_ADD = f"INSERT INTO intents({_INTENT}, state, holds_claim) VALUES (?,?,?,?,?,?,?,?,?,?,'calling',?)"  # noqa: S608
+_ADD = f"INSERT INTO intents({_INTENT}, state, holds_claim) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,'calling',?)"  # noqa: S608
 _DESK_ID = "SELECT value FROM desk WHERE name = 'desk_id'"
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What is about to be asked of a provider. With a client and a number it claims that pair.
+    """What is about to be asked of a provider. With a client and a number it claims that pair, with a payment what
+    is left of it: `payment_id`, `provider_key` and `amount_minor` are those of a refund.
 
     `record_id` is the row that tx1 committed, `at` an aware instant, `fingerprint` the request's hash.
     """
@@ -63,6 +73,9 @@ class Intent:
     desk_id: str
     at: datetime
     fingerprint: str
+    payment_id: int | None = None
+    provider_key: str | None = None
+    amount_minor: int | None = None
 
 
 class SpoolState(StrEnum):
@@ -104,7 +117,7 @@ class Spool:
     """
 
     def __init__(self, home: Path, cipher: Cipher | None) -> None:
-        self._file = DeskFile(home / FILE_NAME, _TABLES)
+        self._file = DeskFile(home / FILE_NAME, _TABLES, ADDED)
         self._cipher = cipher
 
     def unlock(self, cipher: Cipher) -> None:
@@ -122,7 +135,8 @@ class Spool:
     def intent(self, intent: Intent) -> None:
         """Remember, on the disk, that this is about to be sent. Costs one fdatasync."""
         at = intent.at.isoformat(timespec="microseconds")
-        claims = intent.client_id is not None and intent.corporation_number is not None
+        pair = intent.client_id is not None and intent.corporation_number is not None
+        claims = pair or intent.payment_id is not None
         self._file.write(
             _ADD,
             (
@@ -136,6 +150,9 @@ class Spool:
                 intent.desk_id,
                 at,
                 intent.fingerprint,
+                intent.payment_id,
+                intent.provider_key,
+                intent.amount_minor,
                 claims,
             ),
             durable=True,
@@ -148,7 +165,7 @@ class Spool:
                 "bad_profile", {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_missing"}
             )
         sealed = self._cipher.seal(answers.to_json(answer).encode())
-        provider_id = answer.found.credit_check_id if answer.found else None
+        provider_id = answer.found.credit_check_id if isinstance(answer.found, CheckReport) else None
         kept = self._file.write(
             "UPDATE intents SET state = 'answered', answer = ?, delivered = 0,"
             " provider_id = COALESCE(?, provider_id) WHERE operation_id = ?",
@@ -163,7 +180,8 @@ class Spool:
         """The database has the end. Not synced: what a power cut forgets, the database still knows."""
         self._file.write(
             "UPDATE intents SET state = 'ended', provider_id = COALESCE(?, provider_id), holds_claim ="
-            " (? AND client_id IS NOT NULL AND corporation_number IS NOT NULL) WHERE operation_id = ?",
+            " (? AND (client_id IS NOT NULL AND corporation_number IS NOT NULL OR payment_id IS NOT NULL))"
+            " WHERE operation_id = ?",
             (provider_id, holds_claim, operation_id),
             durable=False,
         )
@@ -182,6 +200,11 @@ class Spool:
                 (database_id, corporation_number, client_id),
             )
         )
+
+    def standing_refunds(self, database_id: str, payment_id: int) -> tuple[Intent, ...]:
+        """Refunds of a payment that this desk sent and does not know to have come to nothing, oldest first."""
+        sent = self._entries("database_id = ? AND payment_id = ? AND holds_claim", (database_id, payment_id))
+        return tuple(entry.intent for entry in sent)
 
     def find(self, operation_id: str) -> SpoolEntry | None:
         return next(iter(self._entries("operation_id = ?", (operation_id,))), None)
@@ -223,8 +246,8 @@ class Spool:
         return tuple(self._entry(row) for row in found)
 
     def _entry(self, row: tuple[Any, ...]) -> SpoolEntry:
-        told = (*row[:8], datetime.fromisoformat(row[8]), row[9])
-        state, holds_claim, provider_id, answer, delivered = row[10:]
+        told = (*row[:8], datetime.fromisoformat(row[8]), *row[9:13])
+        state, holds_claim, provider_id, answer, delivered = row[13:]
         return SpoolEntry(
             intent=Intent(*told),
             state=SpoolState(state),

@@ -82,7 +82,7 @@ def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
     [
         ("CREATE TABLE theirs(a)", "not_ours"),
         ("PRAGMA application_id=77", "not_ours"),
-        (f"PRAGMA application_id={0x44534B31}; PRAGMA user_version=2; CREATE TABLE t(a)", "newer"),
+        (f"PRAGMA application_id={0x44534B31}; PRAGMA user_version=3; CREATE TABLE t(a)", "newer"),
     ],
 )
 def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, script: str, problem: str) -> None:

@@ -1,10 +1,11 @@
 """The desk's spool holds what it promised, whoever writes at once and whenever it is killed."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.domain.errors import ConsoleError
+from console.domain.money import Money
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_records import RefundReport, RefundState, StartedPayment
 from console.domain.records import CheckReport
 from console.store import answers
+from console.store.answers import Answer
 from console.store.cipher import Cipher
-from console.store.spool import Head, Spool, SpoolState
+from console.store.spool import Head, Intent, Spool, SpoolState
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
+
+INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
+FIRST_FORM = (
+    "CREATE TABLE desk(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE intents(
+        operation_id TEXT PRIMARY KEY, database_id TEXT NOT NULL, action TEXT NOT NULL,
+        client_id TEXT, corporation_number TEXT, record_id INTEGER, operator TEXT NOT NULL,
+        desk_id TEXT NOT NULL, at TEXT NOT NULL, fingerprint TEXT NOT NULL,
+        state TEXT NOT NULL, holds_claim INTEGER NOT NULL, provider_id INTEGER,
+        answer BLOB, delivered INTEGER NOT NULL DEFAULT 0)""",
+    "CREATE INDEX intents_claim ON intents(database_id, corporation_number, client_id) WHERE holds_claim",
+    "CREATE INDEX intents_open ON intents(database_id, at) WHERE state <> 'ended'",
+    "CREATE INDEX intents_undelivered ON intents(database_id, at) WHERE answer IS NOT NULL AND NOT delivered",
+    """CREATE TABLE anchors(
+        database_id TEXT NOT NULL, chain TEXT NOT NULL, seq INTEGER NOT NULL, row_id INTEGER NOT NULL,
+        hash TEXT NOT NULL, PRIMARY KEY(database_id, chain, seq, row_id)) WITHOUT ROWID""",
+)
+"""The tables as the first program made them."""
+
+
+def refund_intent(operation_id: str) -> Intent:
+    """A refund of payment 5 that is about to be sent."""
+    sent = ("refund.submit", None, None, 9, "lead-b", "desk-1", INSTANT, "f")
+    return Intent(operation_id, DATABASE, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
 
 
 @pytest.fixture
@@ -231,3 +259,50 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
         assert entry is not None
         assert promise == "intent" or entry.answer == ANSWER
     spool.close()
+
+
+def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> None:
+    """What was sent of a payment stands on the desk, whatever record it was; what came to nothing does not."""
+    for operation in ("sent", "refused"):
+        spool.intent(refund_intent(operation))
+    spool.ended("refused", holds_claim=False)
+    assert spool.standing_refunds(DATABASE, 5) == (refund_intent("sent"),)
+    spool.ended("sent", holds_claim=True)
+    assert spool.standing_refunds(DATABASE, 5) == (refund_intent("sent"),)
+    assert spool.standing_refunds(DATABASE, 6) == spool.standing_refunds("another database", 5) == ()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        RefundReport("RFD-1", "1519", "CREATED", RefundState.SUBMITTED, Money(1000, "JPY"), "0421", INSTANT),
+        RefundReport("RFD-1", None, "REFUND FAILED", RefundState.FAILED, None),
+        StartedPayment("ORD-1", "04-abc", "https://example.com/q", None, INSTANT),
+    ],
+    ids=["refund", "bare refund", "started payment"],
+)
+def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | StartedPayment) -> None:
+    """Each form of answer comes back as it was, its instants and sums included."""
+    answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", Sent.YES, found, 200, "{}")
+    spool.intent(refund_intent("op-1"))
+    spool.answered("op-1", answer)
+    (waiting,) = spool.undelivered(DATABASE)
+    assert (waiting.answer, waiting.provider_id) == (answer, None)
+
+
+def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None:
+    """An old desk's file keeps its id and its intents, and takes refunds from now on."""
+    with sqlite3.connect(tmp_path / "desk.db") as old:
+        for statement in (*FIRST_FORM, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
+            old.execute(statement)
+        old.execute("INSERT INTO desk VALUES ('desk_id', 'the-old-desk')")
+        row = ("op-0", DATABASE, "credit-check.purchase", "1", "7" * 13, 3, "op-a", "d", INSTANT.isoformat(), "f")
+        old.execute("INSERT INTO intents VALUES (?,?,?,?,?,?,?,?,?,?,'calling',1,NULL,NULL,0)", row)
+    old.close()
+    spool, second = Spool(tmp_path, None), Spool(tmp_path, None)
+    spool.intent(refund_intent("op-1"))
+    standing = spool.standing(DATABASE, "1", "7" * 13)
+    assert (spool.desk_id, [intent.operation_id for intent in standing]) == ("the-old-desk", ["op-0"])
+    assert second.standing_refunds(DATABASE, 5) == (refund_intent("op-1"),)
+    spool.close()
+    second.close()
