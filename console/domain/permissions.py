@@ -15,6 +15,12 @@ ROLES_FOR: Mapping[str, frozenset[str]] = {
     "resolve": frozenset({OPERATOR, APPROVER}),
     "resolve_second": frozenset({APPROVER}),
     "due_tasks": frozenset({OPERATOR, APPROVER, WORKER}),
+    "payment_start": frozenset({OPERATOR, APPROVER, WORKER}),
+    "import": frozenset({OPERATOR, APPROVER, WORKER}),
+    "refund_request": frozenset({OPERATOR, APPROVER}),
+    "refund_withdraw": frozenset({OPERATOR, APPROVER}),
+    "refund_approve": frozenset({APPROVER}),
+    "refund_submit": frozenset({OPERATOR, APPROVER, WORKER}),
     "audit_own": frozenset({OPERATOR, APPROVER}),
     "audit": frozenset({AUDITOR}),
     "audit_any": frozenset({OPERATOR, APPROVER, AUDITOR}),  # their own entries, or all

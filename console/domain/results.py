@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import (
     CreditCheck,
     Document,
@@ -79,6 +80,9 @@ class LookupResult:
     corporation_number: str
     credit_checks: tuple[CreditCheck, ...]
     stripped_prefix: bool = False
+    orders: tuple[Order, ...] = ()
+    payments: tuple[Payment, ...] = ()
+    refunds: tuple[Refund, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
