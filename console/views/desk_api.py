@@ -21,6 +21,7 @@ from console.domain.results import (
     TaskRun,
     UnfinishedWork,
 )
+from console.views.desk_money import Payments, Refunds
 
 RecordId = int | str
 Step = Callable[[str], None]
@@ -130,6 +131,10 @@ class Desk(Protocol):
     def lookup(self) -> Lookups: ...
     @property
     def credit_checks(self) -> CreditChecks: ...
+    @property
+    def payments(self) -> Payments: ...
+    @property
+    def refunds(self) -> Refunds: ...
     @property
     def recovery(self) -> Recovery: ...
     @property
