@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from console.domain.errors import ConsoleError
+from console.setting_payments import ATOM_CALLS
 from console.setting_values import Given
 
 MAX_BYTES = 1 << 20
-# Key in the file → the setting, named like the variable that stands over it. The last four exist here only.
+# Key in the file → the setting, named like the variable that stands over it. The last ones exist here only.
 KEYS: Mapping[str, str] = {
     "database_url": "DATABASE_URL",
     "documents_url": "DOCUMENTS_URL",
@@ -28,7 +29,15 @@ KEYS: Mapping[str, str] = {
     "idle_lock_minutes": "idle_lock_minutes",
     "alarmbox.spacing_seconds": "alarmbox.spacing_seconds",
     "alarmbox.test_account": "alarmbox.test_account",
-}
+    **{f"paypay.{key}": f"paypay.{key}" for key in ("environment", "repeated_refunds", "spacing_seconds")},
+    **{
+        f"atom.{key}": f"atom.{key}"
+        for key in (
+            "environment", "verification", "amount_format", "product", "account", "spacing_seconds",
+            *(f"{call}_url" for call in ATOM_CALLS),
+        )
+    },
+}  # fmt: skip
 
 
 _SECTIONS = frozenset(key.partition(".")[0] for key in KEYS if "." in key)

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from console.domain.errors import ConsoleError
 from console.profile_file import read_profile
 from console.secret_store import Keyring, SecretStore, system_keyring
+from console.setting_payments import AtomSettings, PayPaySettings, atom_settings, paypay_settings, spacing
 from console.setting_urls import (
     database_url,
     documents_url,
@@ -75,6 +76,8 @@ class Settings:
     leases: bool
     failpoint: tuple[str, int, str] | None
     refund_cooling_off_seconds: int | None
+    paypay: PayPaySettings
+    atom: AtomSettings
     receiver_bind: str
     receiver_port: int
     receiver_trusted_proxies: tuple[str, ...]
@@ -164,7 +167,8 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
     database, file = given.get("DATABASE_URL", database_url, (sqlite_url(default_database), default_database))
     urls = {"DATABASE_URL": database, "REDIS_URL": given.get("REDIS_URL", redis_url, "")}
     alarmbox = given.get("ALARMBOX_URL", provider_url, None)
-    spacing = 0.0 if alarmbox and is_loopback(alarmbox) else ALARMBOX_SPACING_SECONDS
+    paypay, atom = given.get("PAYPAY_URL", provider_url, None), given.get("ATOM_URL", provider_url, None)
+    pause = spacing(alarmbox, ALARMBOX_SPACING_SECONDS)
     operator = given.get("OPERATOR", Given.operator, None)
     secrets = SecretStore(env, home, urls=urls, keyring=keyring)
     settings = Settings(
@@ -175,16 +179,18 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         operator=operator,
         clients=given.get("CLIENTS", Given.clients, None),
         alarmbox_url=alarmbox,
-        paypay_url=given.get("PAYPAY_URL", provider_url, None),
-        atom_url=given.get("ATOM_URL", provider_url, None),
+        paypay_url=paypay,
+        atom_url=atom,
         alarmbox_find_purchases=given.get("ALARMBOX_FIND_PURCHASES", Given.flag, False),
-        alarmbox_spacing_seconds=given.get("alarmbox.spacing_seconds", _seconds, spacing),
+        alarmbox_spacing_seconds=given.get("alarmbox.spacing_seconds", _seconds, pause),
         alarmbox_test_account=given.get("alarmbox.test_account", Given.flag, False),
         test_numbers=given.get("TEST_NUMBERS", Given.flag, False),
         time_scale=given.get("TIME_SCALE", lambda it: it.number(1, 100), 1.0),
         leases=given.get("LEASES", lambda it: it.one_of("on", "off") == "on", True),
         failpoint=given.get("FAILPOINT", Given.failpoint, None),
         refund_cooling_off_seconds=given.get("REFUND_COOLING_OFF_SECONDS", _whole_seconds, None),
+        paypay=paypay_settings(given, paypay),
+        atom=atom_settings(given, atom),
         receiver_bind=given.get("RECEIVER_BIND", Given.address, "127.0.0.1"),
         receiver_port=given.get("RECEIVER_PORT", lambda it: it.whole(0, 65535), RECEIVER_PORT),
         receiver_trusted_proxies=given.get("RECEIVER_TRUSTED_PROXIES", Given.networks, ()),

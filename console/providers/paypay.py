@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from threading import BoundedSemaphore
 from typing import TypeVar
 
 from console.domain.clock import Clock, TimeScale
@@ -18,7 +19,7 @@ from console.domain.payment_records import (
     RefundReport,
     StartedPayment,
 )
-from console.providers.asking import Question, ask_once, never_sent
+from console.providers.asking import Question, ask_once, never_sent, reason_of
 from console.providers.judging import Judge
 from console.providers.payment_protocol import NotFoundRule, PaymentCapabilities
 from console.providers.paypay_answers import (
@@ -44,6 +45,7 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 LONG_TIMEOUT_SECONDS, SHORT_TIMEOUT_SECONDS = 30.0, 15.0
 LONG_BUDGET_SECONDS, SHORT_BUDGET_SECONDS = 45.0, 25.0
 SPACING_SECONDS = 0.34
+MOST_AT_ONCE = 2
 REFUND_WINDOW_DAYS = 365
 MOST_REFUNDS = 50
 _CONTENT_TYPE = "application/json;charset=UTF-8"
@@ -63,7 +65,7 @@ class PayPayConfig:
 
 
 class PayPayLine:
-    """Signs each request anew and sends it once. Safe to use from any thread: it keeps no state of its own."""
+    """Signs each request anew and sends it once, two at a time at most. Safe to use from any thread."""
 
     def __init__(
         self,
@@ -79,9 +81,19 @@ class PayPayLine:
         self._gate = gate
         self._clock = clock
         self._nonce = nonce
+        self._slots = BoundedSemaphore(MOST_AT_ONCE)
 
     def ask(self, question: Question, judged: Judge[T]) -> Outcome[T]:
-        """Sign, send, judge; never raises an Exception."""
+        """Wait for a turn, sign, send, judge; never raises an Exception."""
+        with self._slots:
+            try:
+                self._gate.wait_turn()
+            except Exception as error:
+                return never_sent(reason_of(error), buys=question.buys)
+            return self._send(question, judged)
+
+    def _send(self, question: Question, judged: Judge[T]) -> Outcome[T]:
+        """Signed only now, as a signature ages; the turn was waited for before."""
         key = self.config.key
         try:
             headers = self._headers(question)
@@ -89,7 +101,7 @@ class PayPayLine:
             return never_sent("not_prepared", buys=question.buys)
         return ask_once(
             self._transport,
-            self._gate,
+            _OPEN,
             question,
             judged,
             headers=headers,
@@ -112,6 +124,16 @@ class PayPayLine:
         if not all(value.isascii() and value.isprintable() for value in headers.values()):
             raise ValueError("a key that fits into no header")
         return {"Accept": "application/json"} | {name: value for name, value in headers.items() if value}
+
+
+class _OpenGate:
+    """Lets through who has had a turn."""
+
+    def wait_turn(self) -> None:
+        return None
+
+
+_OPEN = _OpenGate()
 
 
 class PayPayReader:

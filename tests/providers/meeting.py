@@ -13,6 +13,7 @@ from console.providers.atom import Atom, AtomConfig, AtomMerchant, AtomUrls, ope
 from console.providers.atom_patience import IMPATIENT
 from console.providers.paypay import PayPay, PayPayConfig, open_paypay
 from console.providers.paypay_signing import PayPayKey
+from console.providers.protocol import RateGate
 from console.sandbox import SandboxControl, credentials
 from tests.providers.parts import Turns
 
@@ -23,7 +24,9 @@ PART, ATOM_PART = Money(1000, "JPY"), Money(15_050, "INR")
 INDIA = timezone(timedelta(hours=5, minutes=30))
 
 
-def paypay(url: str, *, scale: float = 1.0, clock: Clock | None = None, **given: Any) -> PayPay:
+def paypay(
+    url: str, *, scale: float = 1.0, clock: Clock | None = None, gate: RateGate | None = None, **given: Any
+) -> PayPay:
     """As the sandbox knows us, unless other credentials are given."""
     known = {
         "api_key": credentials.PAYPAY_API_KEY,
@@ -31,7 +34,7 @@ def paypay(url: str, *, scale: float = 1.0, clock: Clock | None = None, **given:
         "merchant_id": credentials.PAYPAY_MERCHANT_ID,
     } | given
     config = PayPayConfig(url, PayPayKey(known["api_key"], known["api_secret"]), known["merchant_id"])
-    return open_paypay(config, gate=Turns(), clock=clock or SystemClock(), scale=TimeScale(scale))
+    return open_paypay(config, gate=gate or Turns(), clock=clock or SystemClock(), scale=TimeScale(scale))
 
 
 def merchant(changes: Mapping[str, Any]) -> AtomMerchant:

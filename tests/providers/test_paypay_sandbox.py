@@ -1,6 +1,7 @@
 """PayPay's adapter against the simulated PayPay: every way from a code to money that went back, and notices."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from console.providers.paypay_notices import OtherHint, ReconFileHint, Transacti
 from console.providers.strict_json import Unreadable
 from console.sandbox import Sandbox, SandboxControl, start
 from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
-from tests.providers.parts import HandClock
+from tests.providers.parts import HandClock, Turns
 from tests.providers.payment_parts import got
 
 NUMBER = "ORD-7"
@@ -253,3 +254,35 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
     url = control.money.recon("2026-11-20").encode()
     assert isinstance(read_notice(file % url), ReconFileHint)
+
+
+class SlowTurns(Turns):
+    """A turn comes after three minutes."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait_turn(self) -> None:
+        self._clock.at += timedelta(minutes=3)
+
+
+def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> None:
+    """PayPay takes no signature that is two minutes old, however long a desk waited for its turn."""
+    meeting = Meeting(control)
+    hand = HandClock(meeting.now)
+    control.config(now=(meeting.now + timedelta(minutes=3)).isoformat())
+    assert paypay(control.url, clock=hand, gate=SlowTurns(hand)).refund(meeting.order).kind is OutcomeClass.PENDING
+
+
+def test_two_calls_at_once_are_the_most(control: SandboxControl) -> None:
+    """A third call waits until one of two has ended."""
+    meeting = Meeting(control)
+    control.fault("hang", call="paypay_payment", times="always")
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(meeting.paypay.payment, meeting.question) for _ in range(3)]
+        assert control.wait(held=2)
+        assert not control.wait(0.2, held=3)
+        control.clear_faults()
+        control.release()
+        assert all(one.result().kind is OutcomeClass.SUCCEEDED for one in asked)

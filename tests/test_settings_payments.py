@@ -1,0 +1,208 @@
+"""What a profile says of the payment providers, and the providers that a desk opens by it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from console import payment_wiring
+from console.domain.clock import SystemClock, TimeScale
+from console.domain.errors import ConsoleError
+from console.domain.money import Money
+from console.domain.outcomes import OutcomeClass
+from console.domain.payment_records import PaymentQuestion
+from console.providers.atom import Atom, AtomUrls
+from console.providers.atom_messages import Verification
+from console.providers.paypay import PRODUCTION_URL, STAGING_URL, PayPay
+from console.sandbox import Sandbox, credentials, start
+from console.services.desk import Desk
+from console.services.failpoints import Failpoints
+from console.settings import Settings, load_settings
+from console.store import migrate
+from console.store.documents import open_documents
+from console.store.engine import Database
+from console.store.spool import Spool
+
+LOOPBACK = "http://127.0.0.1:8080"
+PAYPAY = {f"CONSOLE_SECRET_PAYPAY_{name}": "x" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")}
+ATOM_NAMES = (
+    "MERCH_ID", "PASSWORD", "REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY",
+    "RESPONSE_HASH_KEY",
+)  # fmt: skip
+ATOM = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_NAMES}
+
+
+def settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None) -> Settings:
+    (home / "profile.toml").write_text(profile, encoding="utf-8")
+    return load_settings({"CONSOLE_HOME": str(home), **(env or {})}, keyring=lambda: None)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """A desk on an empty database; tests put their settings into it."""
+    told = settings(tmp_path)
+    database, spool = Database(told.database_url), Spool(tmp_path, cipher=None)
+    yield Desk(
+        settings=told, database=database, database_id=migrate.ensure(database)["database_id"], spool=spool,
+        documents=open_documents(told.documents_url, database), clock=SystemClock(), scale=TimeScale(1),
+        failpoints=Failpoints(None),
+    )  # fmt: skip
+    spool.close()
+    database.close()
+
+
+def opened(desk: Desk, name: str, profile: str = "", env: Mapping[str, str] | None = None) -> PayPay | Atom:
+    desk.settings = settings(desk.settings.home, profile, env)
+    vendor = payment_wiring.open_vendor(desk, name)
+    assert isinstance(vendor, PayPay | Atom)
+    return vendor
+
+
+def refusal(desk: Desk, name: str, profile: str = "", env: Mapping[str, str] | None = None) -> Mapping[str, object]:
+    with pytest.raises(ConsoleError) as caught:
+        opened(desk, name, profile, env)
+    assert caught.value.code == "bad_profile"
+    return caught.value.detail
+
+
+def test_defaults_are_production_and_the_published_pace(tmp_path: Path) -> None:
+    """Without a word: production, both refund at will, three calls a second and one a second."""
+    told = settings(tmp_path)
+    assert (told.paypay.environment, told.paypay.repeated_refunds, told.paypay.spacing_seconds) == (
+        "production", True, 0.34,
+    )  # fmt: skip
+    assert (told.atom.environment, told.atom.verification, told.atom.amount_format) == (
+        "production", "v1", "two_decimals",
+    )  # fmt: skip
+    assert (told.atom.product, told.atom.account, told.atom.spacing_seconds) == ("NSE", "", 1.0)
+    here = settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK, "CONSOLE_ATOM_URL": LOOPBACK})
+    assert (here.paypay.spacing_seconds, here.atom.spacing_seconds) == (0.0, 0.0)
+
+
+def test_a_whole_profile(tmp_path: Path) -> None:
+    """Every key of both sections is read."""
+    told = settings(
+        tmp_path,
+        """
+        [paypay]
+        environment = "staging"
+        repeated_refunds = false
+        spacing_seconds = 2
+        [atom]
+        environment = "uat"
+        verification = "v2"
+        amount_format = "shortest"
+        product = "SHOP"
+        account = "213232323"
+        spacing_seconds = 0.5
+        auth_url = "https://a.example/otsv2/aipay/auth"
+        verification_url = "https://b.example/v"
+        refund_url = "https://c.example:8443/paynetz/refund"
+        refund_status_url = "http://127.0.0.1:9/s"
+        """,
+    )
+    assert (told.paypay.environment, told.paypay.repeated_refunds, told.paypay.spacing_seconds) == (
+        "staging",
+        False,
+        2,
+    )
+    own = told.atom
+    assert (own.environment, own.verification, own.amount_format) == ("uat", "v2", "shortest")
+    assert (own.product, own.account, own.spacing_seconds) == ("SHOP", "213232323", 0.5)
+    assert own.urls == {
+        "auth": "https://a.example/otsv2/aipay/auth",
+        "verification": "https://b.example/v",
+        "refund": "https://c.example:8443/paynetz/refund",
+        "refund_status": "http://127.0.0.1:9/s",
+    }
+
+
+@pytest.mark.parametrize(("key", "value"), [
+    ("paypay.environment", "uat"), ("paypay.repeated_refunds", "yes"), ("paypay.spacing_seconds", "-1"),
+    ("atom.environment", "staging"), ("atom.verification", "v3"), ("atom.amount_format", "float"),
+    ("atom.product", "a b"), ("atom.product", "商品"), ("atom.account", "1-2"), ("atom.spacing_seconds", "3601"),
+    ("atom.auth_url", "http://atom.example/ots"), ("atom.auth_url", "https://atom.example"),
+    ("atom.refund_url", "https://u:canary-9@atom.example/x"), ("atom.refund_url", "https://atom.example/x?a=1"),
+    ("atom.refund_url", "https://atom.example/x#a"), ("atom.verification_url", "https://[::1/x"),
+    ("atom.refund_status_url", "https://atom.example/決済"),
+])  # fmt: skip
+def test_a_bad_value_names_its_key(tmp_path: Path, key: str, value: str) -> None:
+    """Refused with key and file, never with the value."""
+    section, _, name = key.partition(".")
+    with pytest.raises(ConsoleError) as caught:
+        settings(tmp_path, f'[{section}]\n{name} = "{value}"\n')
+    assert caught.value.code == "bad_profile"
+    assert (caught.value.detail["variable"], "canary" in repr(caught.value.detail)) == (key, False)
+
+
+def test_which_are_configured(tmp_path: Path) -> None:
+    """A provider with neither a URL nor credentials is disabled."""
+    assert payment_wiring.configured(settings(tmp_path)) == ()
+    assert payment_wiring.configured(settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})) == ("paypay",)
+    assert payment_wiring.configured(settings(tmp_path, env=PAYPAY | ATOM)) == ("paypay", "atom")
+    assert payment_wiring.configured(settings(tmp_path, "[atom]\nenvironment = 'uat'\n")) == ()
+
+
+def test_what_is_missing_is_named(desk: Desk) -> None:
+    """A disabled provider and a missing secret are refused by the name of what would help."""
+    for name in payment_wiring.NAMES:
+        detail = refusal(desk, name)
+        assert (detail["variable"], detail["problem"]) == (f"CONSOLE_{name.upper()}_URL", "provider_disabled")
+    for secrets, name in ((PAYPAY, "paypay"), (ATOM, "atom")):
+        for missing in secrets:
+            env = {k: v for k, v in secrets.items() if k != missing} | {f"CONSOLE_{name.upper()}_URL": LOOPBACK}
+            assert refusal(desk, name, env=env) == {"variable": missing, "problem": "missing"}
+    with pytest.raises(ConsoleError) as caught:
+        opened(desk, "stripe")
+    assert caught.value.code == "not_found"
+
+
+def test_where_paypay_is(desk: Desk) -> None:
+    """By its environment; a URL stands over it."""
+    assert paypay_url(opened(desk, "paypay", env=PAYPAY)) == PRODUCTION_URL
+    assert paypay_url(opened(desk, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
+    assert paypay_url(opened(desk, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK})) == LOOPBACK
+    many = opened(desk, "paypay", env=PAYPAY).capabilities
+    assert (many.repeated_refunds, many.most_refunds) == (True, 50)
+    one = opened(desk, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY).capabilities
+    assert (one.repeated_refunds, one.most_refunds) == (False, 1)
+
+
+def paypay_url(vendor: PayPay | Atom) -> str:
+    assert isinstance(vendor, PayPay)
+    return vendor._line.config.base_url
+
+
+def test_where_atom_is(tmp_path: Path) -> None:
+    """By environment and form; a call's own address over it; another origin over both, paths kept."""
+
+    def urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
+        told = settings(tmp_path, profile, ATOM | dict(env or {}))
+        return payment_wiring._urls(told, payment_wiring._merchant(told))
+
+    assert urls("") == AtomUrls.production()
+    assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.uat(Verification.V2)
+    own = "[atom]\nauth_url='https://a.example/otsv2/aipay/auth'\n"
+    assert urls(own).auth == "https://a.example/otsv2/aipay/auth"
+    assert urls(own).refund == AtomUrls.production().refund
+    here = urls(own, {"CONSOLE_ATOM_URL": LOOPBACK})
+    assert here.auth == f"{LOOPBACK}/otsv2/aipay/auth"
+    assert here.refund_status == f"{LOOPBACK}/ots/payment/status"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with start() as running:
+        yield running
+
+
+def test_both_are_opened_by_the_documented_variables(desk: Desk, sandbox: Sandbox) -> None:
+    """What the sandbox's page says to export is all that is needed."""
+    env = {"CONSOLE_PAYPAY_URL": sandbox.url, "CONSOLE_ATOM_URL": sandbox.url}
+    names = [f"ATOM_{name}" for name in ATOM_NAMES] + ["PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"]
+    env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
+    for name in payment_wiring.NAMES:
+        sandbox.control.money.know(name, "ORD-1", 3300)
+        vendor = opened(desk, name, env=env)
+        asked = PaymentQuestion("ORD-1", amount=Money(3300, vendor.capabilities.currency), begun_at=desk.now())
+        assert vendor.payment(asked).kind is OutcomeClass.SUCCEEDED
