@@ -23,17 +23,18 @@ Right = tuple[str, str, str]
 """Where (`database`.`table`), privilege, column (empty: the whole table)."""
 
 _CHECKS = schema.credit_checks.name
-_OF_ALL = ("alembic_version", "console_alembic_version", "console_meta", "operators", "sessions")
+_OF_ALL = ("alembic_version", "console_alembic_version", "console_meta", "limits", "operators", "sessions")
 _RECORDS = (
-    _CHECKS, "alerts", "approvals", "audit_log", "changes", "documents", "evidence", "leases", "operations",
+    _CHECKS, "accounts", "alerts", "approvals", "audit_log", "changes", "documents", "evidence", "leases",
+    "operations", "orders", "payment_events", "payments", "refunds", "set_asides",
 )  # fmt: skip
 _FOR_CALLS = ("call_rates", "provider_tokens")
 _LOGGED = ("audit_log", "sessions")
 _ADDED = (
     *_LOGGED, "alerts", "call_rates", "changes", "console_meta", "documents", "evidence", "leases", "operations",
-    "provider_tokens",
+    "payment_events", "payments", "provider_tokens", "set_asides",
 )  # fmt: skip
-_DECIDED = (_CHECKS, "approvals")
+_DECIDED = (_CHECKS, "approvals", "refunds")
 # Columns that our services change in a row that is there; whatever is not named stays as it was first written.
 _CHANGED: Mapping[str, tuple[str, ...]] = {
     _CHECKS: (
@@ -41,6 +42,7 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
         "pdf_file_path", "status", "certainty", "work_state", "work_at", "work_reason", "work_attempts", "error_code",
         "viewing_over", "superseded_at", "superseded_by", "duplicate_of", "changed_at", "version",
     ),
+    "accounts": ("balance_minor", "reserved_minor", "version"),
     "alerts": ("resolved_at", "acknowledged_by", "note"),
     "approvals": ("closed_at",),
     "call_rates": ("lease_clock", "not_before"),
@@ -51,7 +53,25 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
     "operations": (
         "state", "idempotency_key", "result", "ended_at", "outcome_class", "outcome_reason", "lease_expires", "fence",
     ),
+    "orders": (
+        "status", "updated_at", "atom_token_id", "atom_txn_id", "work_state", "work_at", "work_reason",
+        "work_attempts", "version",
+    ),
+    "payment_events": ("payment_id", "done"),
+    "payments": (
+        "order_id", "provider_payment_id", "corporation_number", "payer_ref", "status", "certainty", "work_state",
+        "work_at", "work_reason", "work_attempts", "captured_minor", "reserved_minor", "refunded_minor",
+        "set_aside_minor", "account_minor", "by_code", "handle", "url", "payment_expires_at", "begun_at", "paid_at",
+        "provider_state", "provider_minor", "provider_refunded_minor", "told_at", "payment_last_event_id",
+        "error_code", "operation_id", "changed_at", "version",
+    ),
     "provider_tokens": ("sealed", "expires_at", "version", "used_first", "changed_at"),
+    "refunds": (
+        "refund_txn_id", "status", "certainty", "work_state", "work_at", "work_reason", "work_attempts",
+        "declined_because", "provider_refund_key", "provider_state", "told_at", "first_sent_at", "last_sent_at",
+        "sent_count", "not_found", "first_not_found_at", "error_code", "operation_id", "changed_at", "version",
+    ),
+    "set_asides": ("status", "refund_id", "changed_at", "version"),
 }  # fmt: skip
 
 _Rights = frozenset[tuple[str, str, str]]

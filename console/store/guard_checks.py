@@ -7,7 +7,7 @@ columns, and look after those that nobody has taken into service yet. The schema
 from console.domain.records import Certainty, CheckState, WorkState
 from console.domain.states import CREDIT_CHECK
 from console.store.claim_sql import NUMBER_KEY
-from console.store.guard_rules import Rule, answered, exactly, said_no, same, steps, two_people
+from console.store.guard_words import Rule, answered, exactly, said_no, same, steps, two_people
 from console.store.schema import credit_checks
 
 TABLE = credit_checks.name

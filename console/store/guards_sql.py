@@ -11,11 +11,14 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from console.store import guard_checks as checks
-from console.store import legacy_table
+from console.store import guard_orders as orders
+from console.store import guard_payments, guard_refunds, guard_rules, legacy_table
 from console.store.grants import Fault, quoted, run, writable
-from console.store.guard_rules import RULES, Event, Rule, is_person
+from console.store.guard_words import Event, Rule, is_person
 
 PREFIX = "console_"
+RULES = {**guard_rules.RULES, **guard_refunds.RULES, **guard_payments.RULES}
+"""For tables that the console alone writes."""
 LONGEST_WORDS = 128
 """Characters of a refusal's words."""
 
@@ -54,8 +57,8 @@ class Trigger:
 
 def triggers() -> tuple[Trigger, ...]:
     """All there should be."""
-    own = (Trigger(table, event, _body(event, rules)) for (table, event), rules in RULES.items())
-    return (*own, *_of_credit_checks())
+    own = (Trigger(table, event, _body(rules)) for (table, event), rules in RULES.items())
+    return (*own, *_of_credit_checks(), *_of_orders())
 
 
 def refresh(conn: Connection, in_use: Callable[[str], None] | None = None) -> None:
@@ -102,24 +105,28 @@ def _clock_faults(conn: Connection) -> Iterator[Fault]:
         yield Fault("sysdate_is_now", _SYSDATE_IS_NOW)
 
 
-def _of_credit_checks() -> tuple[Trigger, ...]:
+def _of_credit_checks() -> Iterator[Trigger]:
     by_both: Sequence[tuple[Event, Sequence[Rule], Sequence[Rule]]] = (
         ("INSERT", checks.ADDED_BY_PEOPLE, checks.ADDED_BY_OTHERS),
         ("UPDATE", checks.CHANGED_BY_PEOPLE, checks.CHANGED_BY_OTHERS),
         ("DELETE", checks.DELETED_BY_PEOPLE, checks.DELETED_BY_OTHERS),
     )
-    return tuple(
-        Trigger(checks.TABLE, event, _body(event, people, others=others)) for event, people, others in by_both
-    )
+    for event, people, others in by_both:
+        operation = _OPERATION.format("OLD" if event == "DELETE" else "NEW")
+        yield Trigger(checks.TABLE, event, _body(people, others, operation))
 
 
-def _body(event: Event, rules: Sequence[Rule], *, others: Sequence[Rule] | None = None) -> str:
+def _of_orders() -> Iterator[Trigger]:
+    yield Trigger(orders.TABLE, "INSERT", _body(orders.ADDED_BY_PEOPLE, orders.ADDED_BY_OTHERS))
+    yield Trigger(orders.TABLE, "UPDATE", _body(orders.CHANGED_BY_PEOPLE, orders.CHANGED_BY_OTHERS))
+    yield Trigger(orders.TABLE, "DELETE", _body(orders.DELETED_BY_PEOPLE, orders.DELETED_BY_OTHERS))
+
+
+def _body(rules: Sequence[Rule], others: Sequence[Rule] | None = None, declared: str = "") -> str:
     """For everybody: the rules marked so. For all but the owner: the rules, other applications by rules of their own
     where `others` has some.
     """
-    lines = list(_WHO)
-    if others is not None:
-        lines.append(_OPERATION.format("OLD" if event == "DELETE" else "NEW"))
+    lines = [*_WHO, *([declared] if declared else [])]
     lines += [_refusal(rule) for rule in rules if rule.always]
     lines += ["IF me <> owner THEN"]
     people = [_refusal(rule) for rule in rules if not rule.always]
