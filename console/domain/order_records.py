@@ -86,6 +86,8 @@ class Payment:
     operation_id: str | None = None
     created_at: datetime | None = None
     changed_at: datetime | None = None
+    account_minor: int = 0
+    """What it holds of its account's reservations until it is captured or has ended."""
 
     @property
     def left_minor(self) -> int:

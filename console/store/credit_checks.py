@@ -1,8 +1,7 @@
 """Rows of the credit checks: read with everything derived, written by compare-and-swap on `version`."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -26,11 +25,14 @@ from sqlalchemy.sql.elements import ColumnElement
 from console.domain import states
 from console.domain.corporation_number import LENGTH
 from console.domain.dates import in_zone
-from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
+from console.domain.records import Certainty, CheckState, CreditCheck, WorkState
+from console.store import swaps
 from console.store.check_rows import COLUMNS, to_record
 from console.store.leases import naive
-from console.store.schema import changes, credit_checks
-from console.store.troubles import RunAgain
+from console.store.schema import credit_checks
+from console.store.swaps import Stale as Stale  # what callers of this table catch, wrap and write with
+from console.store.swaps import runs_again as runs_again
+from console.store.swaps import work_values as work_values
 
 KIND = "credit-check"
 NAME_LENGTH = 255
@@ -61,22 +63,6 @@ _RENEWED_BY = _ALL.join_from(_RENEWAL, credit_checks, _t.id == _RENEWAL.c.renews
     _RENEWAL.c.id == bindparam("of"), _t.superseded_by == bindparam("of")
 )
 _INSERT = insert(credit_checks)
-_FEED = insert(changes)
-
-
-class Stale(Exception):
-    """Somebody changed the row since it was read."""
-
-
-@contextmanager
-def runs_again() -> Iterator[None]:
-    """Around changes of rows that are read in the same transaction: when a server lets somebody else come between,
-    all of it is run again from fresh reads. (SQLite lets nobody.)
-    """
-    try:
-        yield
-    except Stale:
-        raise RunAgain from None
 
 
 def find(conn: Connection, record_id: int, lapsed: AbstractSet[int] = frozenset()) -> CreditCheck | None:
@@ -225,16 +211,6 @@ def require_unchanged(conn: Connection, record: CreditCheck) -> None:
         raise Stale(record.id)
 
 
-def work_values(work: Work) -> dict[str, object]:
-    """Columns of the work axis."""
-    return {
-        "work_state": work.state.value,
-        "work_at": naive(work.at) if work.at else None,
-        "work_reason": work.reason,
-        "work_attempts": work.attempt,
-    }
-
-
 def holder_before(conn: Connection, record: CreditCheck, number: str) -> CreditCheck | None:
     """The other record that holds the claim on `number` which this one, of the same client, would need."""
     holder = live(conn, record.client_id, number) if record.live else None
@@ -260,7 +236,7 @@ def later_success() -> ColumnElement[bool]:
 
 def announce(conn: Connection, record_id: int, now: datetime) -> None:
     """Tell the feed that live views read."""
-    conn.execute(_FEED, {"kind": KIND, "subject_id": record_id, "at": naive(now)})
+    swaps.announce(conn, KIND, record_id, now)
 
 
 def all_records() -> Select[Any]:

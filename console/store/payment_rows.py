@@ -1,0 +1,78 @@
+"""A payment's row as everybody sees it."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from console.domain.order_records import Payment
+from console.domain.payment_records import PaymentState
+from console.domain.records import Certainty, Work, WorkState
+from console.store.leases import aware
+from console.store.payment_schema import payments
+
+_t = payments.c
+COLUMNS = (
+    _t.id, _t.order_id, _t.provider, _t.merchant_payment_id, _t.provider_payment_id, _t.corporation_number,
+    _t.payer_ref, _t.status, _t.certainty, _t.work_state, _t.work_at, _t.work_reason, _t.work_attempts, _t.currency,
+    _t.asked_minor, _t.captured_minor, _t.reserved_minor, _t.refunded_minor, _t.set_aside_minor, _t.version,
+    _t.by_code, _t.handle, _t.url, _t.payment_expires_at, _t.begun_at, _t.paid_at, _t.provider_state,
+    _t.provider_minor, _t.provider_refunded_minor, _t.told_at, _t.payment_last_event_id, _t.error_code,
+    _t.operation_id, _t.created_at, _t.changed_at, _t.account_minor,
+)  # fmt: skip
+LAPSED = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
+"""The work of a record whose process went away, until a due task writes down what is next."""
+
+
+def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Payment:
+    """A row of `COLUMNS`; the beginning of a payment whose process went away is read as unknown."""
+    (
+        payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
+        work_at, work_reason, attempts, currency, asked, captured, reserved, refunded, set_aside, version, by_code,
+        handle, url, expires, begun, paid, word, word_minor, word_refunded, told, event, error, operation, created,
+        changed, account,
+    ) = row  # fmt: skip
+    record = Payment(
+        id=payment_id,
+        order_id=order_id,
+        provider=provider,
+        merchant_payment_id=merchant_id,
+        provider_payment_id=provider_id,
+        corporation_number=number,
+        payer=payer,
+        state=PaymentState(status),
+        certainty=Certainty(certainty),
+        work=Work(WorkState(work_state), at(work_at), work_reason, attempts),
+        currency=currency,
+        asked_minor=asked,
+        captured_minor=captured,
+        reserved_minor=reserved,
+        refunded_minor=refunded,
+        set_aside_minor=set_aside,
+        version=version,
+        by_code=bool(by_code),
+        handle=handle,
+        url=url,
+        expires_at=at(expires),
+        begun_at=at(begun),
+        paid_at=at(paid),
+        provider_state=word,
+        provider_minor=word_minor,
+        provider_refunded_minor=word_refunded,
+        told_at=at(told),
+        last_event_id=event,
+        error_code=error,
+        operation_id=operation,
+        created_at=at(created),
+        changed_at=at(changed),
+        account_minor=account,
+    )
+    if payment_id in lapsed and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
+        return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED)
+    return record
+
+
+def at(value: datetime | None) -> datetime | None:
+    """A stored instant, if there is one, with its zone."""
+    return aware(value) if value is not None else None

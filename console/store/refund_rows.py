@@ -1,0 +1,68 @@
+"""A refund's row as everybody sees it, with those who approved it."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Any
+
+from console.domain.order_records import Refund
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty, Work, WorkState
+from console.store.payment_rows import LAPSED, at
+from console.store.payment_schema import refunds
+
+_t = refunds.c
+COLUMNS = (
+    _t.id, _t.payment_id, _t.order_id, _t.refund_amount, _t.currency, _t.status, _t.certainty, _t.work_state,
+    _t.work_at, _t.work_reason, _t.work_attempts, _t.maker, _t.provider_refund_key, _t.refund_txn_id, _t.version,
+    _t.reason, _t.ticket, _t.intended_repeat, _t.set_aside_id, _t.checkers_needed, _t.sends_after, _t.decide_by,
+    _t.declined_because, _t.first_sent_at, _t.last_sent_at, _t.sent_count, _t.not_found, _t.first_not_found_at,
+    _t.provider_state, _t.told_at, _t.error_code, _t.operation_id, _t.created_at, _t.changed_at,
+)  # fmt: skip
+
+
+def to_record(row: Sequence[Any], checkers: Sequence[str] = (), lapsed: AbstractSet[int] = frozenset()) -> Refund:
+    """A row of `COLUMNS`; a sending whose process went away is read as unknown."""
+    (
+        refund_id, payment_id, order_id, amount, currency, status, certainty, work_state, work_at, work_reason,
+        attempts, maker, key, provider_id, version, reason, ticket, repeat, set_aside_id, needed, sends_after,
+        decide_by, declined, first_sent, last_sent, sent_count, not_found, first_not_found, word, told, error,
+        operation, created, changed,
+    ) = row  # fmt: skip
+    record = Refund(
+        id=refund_id,
+        payment_id=payment_id,
+        order_id=order_id,
+        amount_minor=amount,
+        currency=currency,
+        state=RefundState(status),
+        certainty=Certainty(certainty),
+        work=Work(WorkState(work_state), at(work_at), work_reason, attempts),
+        maker=maker,
+        checkers=tuple(checkers),
+        provider_refund_key=key,
+        provider_refund_id=provider_id,
+        version=version,
+        reason=reason,
+        ticket=ticket,
+        intended_repeat=bool(repeat),
+        set_aside_id=set_aside_id,
+        checkers_needed=needed,
+        sends_after=at(sends_after),
+        decide_by=at(decide_by),
+        declined_because=declined,
+        first_sent_at=at(first_sent),
+        last_sent_at=at(last_sent),
+        sent_count=sent_count,
+        not_found=not_found,
+        first_not_found_at=at(first_not_found),
+        provider_state=word,
+        told_at=at(told),
+        error_code=error,
+        operation_id=operation,
+        created_at=at(created),
+        changed_at=at(changed),
+    )
+    if refund_id in lapsed and record.state is RefundState.SUBMITTING and record.certainty is Certainty.KNOWN:
+        return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED)
+    return record
