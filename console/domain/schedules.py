@@ -5,12 +5,17 @@ from datetime import datetime, timedelta
 
 from console.domain.clock import TimeScale
 
-_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+_SECOND, _MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 PURCHASE_PROBES: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY,
 )  # fmt: skip
 PAYMENT_PROBES: Sequence[timedelta] = PURCHASE_PROBES
+PAYMENT_POLLS: Sequence[timedelta] = (
+    10 * _SECOND, 20 * _SECOND, 30 * _SECOND, _MINUTE, 2 * _MINUTE, 5 * _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR,
+    6 * _HOUR, _DAY, _DAY, _DAY,
+)  # fmt: skip
 REFUND_PROBES: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY, _DAY, _DAY,
 )  # fmt: skip

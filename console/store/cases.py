@@ -35,3 +35,9 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
         .where(_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None))
         .values(resolved_at=naive(now))
     )
+
+
+def open_rules(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
+    """The rules of a record's open cases, oldest first."""
+    same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None))
+    return tuple(conn.scalars(select(_t.rule_id).where(*same).order_by(_t.id)))

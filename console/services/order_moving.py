@@ -1,0 +1,112 @@
+"""An order follows its payment: pending becomes paid. A transaction of its own, scheduled until it is done."""
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Order, OrderState, Payment
+from console.domain.records import Work, WorkState
+from console.domain.schedules import PAYMENT_PROBES, next_at
+from console.domain.truth import PAID
+from console.services import payment_work
+from console.services.desk import Desk
+from console.services.settling import tolerated
+from console.store import orders, payments
+from console.store.engine import Transaction
+
+KIND = orders.KIND
+LATE = "paid_after_cancel"
+
+
+def follow(desk: Desk, payment_id: int) -> None:
+    """Right after a payment was booked. Whatever goes wrong, a due task tries again."""
+    with tolerated(f"the order of payment {payment_id}"):
+        move(desk, payment_id)
+
+
+def move(desk: Desk, payment_id: int) -> Order:
+    """Apply the transition that the payment's order lacks; the order as it is then. No provider is asked.
+
+    Raises not_found where there is no payment or it has no order.
+    """
+    desk.failpoints.reach("before_order_move")
+    order_id = desk.database.write(lambda tx: _move(desk, tx, payment_id))
+    desk.failpoints.reach("after_order_move")
+    with desk.database.read() as conn:
+        moved = orders.find(conn, order_id)
+    if moved is None:
+        raise ConsoleError("not_found", {"kind": KIND, "id": str(order_id)})
+    return moved
+
+
+@orders.runs_again()
+def _move(desk: Desk, tx: Transaction, payment_id: int) -> int:
+    payment = payments.find(tx.conn, payment_id)
+    order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
+    if payment is None or order is None:
+        raise ConsoleError("not_found", {"kind": KIND, "payment": str(payment_id)})
+    if payment.state in PAID:
+        _apply(desk, tx, payment, order)
+    if payment.work.reason == payment_work.MOVE_ORDER:
+        _put_to_rest(desk, tx, payment.id)
+    return order.id
+
+
+def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> None:
+    """Pending becomes paid by all that was paid for it; what was cancelled stays so, and a person looks."""
+    paid = [one for one in payments.of_order(tx.conn, order.id) if one.state in PAID]
+    if order.state is OrderState.CANCELLED:
+        _paid_too_late(desk, tx, payment, order)
+    elif order.state is not OrderState.PENDING:
+        if any(one.id != payment.id for one in paid):
+            expected = f"{order.merch_txn_id} is {order.state}"
+            payment_work.open_case(desk, tx, payment.id, "paid_twice", f"{len(paid)} payments", expected)
+    elif _covers(paid, order):
+        orders.change(tx.conn, order, desk.now(), status=OrderState.PAID, **orders.work_values(Work()))
+        desk.note(tx, "order.paid", order.id, {"payment": payment.id}, kind=KIND)
+    else:
+        observed = f"{payment.captured_minor} {payment.currency}"
+        expected = f"{order.total_minor} {order.currency}"
+        payment_work.open_case(desk, tx, payment.id, "not_moved", observed, expected)
+
+
+def _covers(paid: list[Payment], order: Order) -> bool:
+    same = all(one.currency == order.currency for one in paid)
+    return same and sum(one.captured_minor for one in paid) >= order.total_minor
+
+
+def _paid_too_late(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> None:
+    observed = f"{payment.captured_minor} {payment.currency}"
+    payment_work.open_case(desk, tx, payment.id, LATE, observed, f"{order.merch_txn_id} is cancelled")
+    if order.work.reason != LATE:
+        work = orders.work_values(Work(WorkState.NEEDS_REVIEW, reason=LATE))
+        orders.change(tx.conn, order, desk.now(), **work)
+        desk.note(tx, f"order.{LATE}", order.id, {"payment": payment.id}, kind=KIND, reason=LATE)
+
+
+def _put_to_rest(desk: Desk, tx: Transaction, payment_id: int) -> None:
+    """The order has been dealt with: what is left to do is what the cases say."""
+    fresh = payments.find(tx.conn, payment_id)
+    if fresh is not None:
+        work = payment_work.resting(desk, tx, fresh, fresh.state)
+        payments.change(tx.conn, fresh, desk.now(), **payments.work_values(work))
+
+
+def try_again(desk: Desk, payment: Payment) -> bool:
+    """A due attempt; where it fails, the next one is planned, and after the last one a person is asked."""
+    try:
+        move(desk, payment.id)
+    except Exception:
+        desk.database.write(lambda tx: _plan_next(desk, tx, payment.id))
+        raise
+    return True
+
+
+@payments.runs_again()
+def _plan_next(desk: Desk, tx: Transaction, payment_id: int) -> None:
+    fresh = payments.find(tx.conn, payment_id)
+    if fresh is None or fresh.work.reason != payment_work.MOVE_ORDER:
+        return
+    attempt = fresh.work.attempt + 1
+    at = next_at(PAYMENT_PROBES, attempt, desk.now(), desk.scale)
+    work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER, attempt)
+    if at is None:
+        work = Work(WorkState.NEEDS_REVIEW, None, "not_moved", attempt)
+    payments.change(tx.conn, fresh, desk.now(), **payments.work_values(work))
