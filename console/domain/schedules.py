@@ -21,9 +21,24 @@ REFUND_PROBES: Sequence[timedelta] = (
 )  # fmt: skip
 INCOMPLETE_REFETCHES: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
 
+REFUND_POLLS: Sequence[timedelta] = (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, *(24 * (_HOUR,)), _DAY)
+SLOW_REFUND_POLLS: Sequence[timedelta] = (*(24 * (_HOUR,)), _DAY)
+"""When accepted refunds are asked about, where the provider is quick and where it takes hours; the last goes on."""
+REFUND_SENDINGS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY)
+"""When an approved refund that could not be sent is sent, with its one key."""
+REFUND_DECISION = 72 * _HOUR
+"""How long a request waits for its decision."""
+REFUND_PATIENCE = 24 * _HOUR
+"""How long an accepted refund takes before somebody is told."""
+
 
 def next_at(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime | None:
     """When attempt number `attempts` + 1 is due, counted from the last one; None when the schedule has ended."""
     if attempts >= len(schedule):
         return None
     return now + scale.delta(schedule[attempts])
+
+
+def next_of_endless(schedule: Sequence[timedelta], attempts: int, now: datetime, scale: TimeScale) -> datetime:
+    """As `next_at`, for a schedule that never ends."""
+    return now + scale.delta(schedule[min(attempts, len(schedule) - 1)])

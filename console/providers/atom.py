@@ -68,6 +68,7 @@ class AtomReader:
         asks_by_amount_and_day=True,
         refund_timeout=READ_TIMEOUT_SECONDS,
         spacing=SPACING_SECONDS,
+        slow_refunds=True,
     )
 
     def __init__(self, line: AtomLine, patience: Patience) -> None:

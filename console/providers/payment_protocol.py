@@ -33,7 +33,7 @@ class PaymentCapabilities:
     payment, None where the provider names none. `keeps_keys`: the same refund key again brings the earlier result.
     `not_found`: None where "not found" never settles anything. `asks_by_amount_and_day`: a payment can't be found
     without its sum and day. `refund_timeout`: seconds before which no automatic probe of a refund makes sense.
-    `spacing`: seconds between the starts of calls.
+    `spacing`: seconds between the starts of calls. `slow_refunds`: an accepted refund takes hours at least.
     """
 
     currency: str
@@ -47,6 +47,7 @@ class PaymentCapabilities:
     asks_by_amount_and_day: bool
     refund_timeout: float
     spacing: float
+    slow_refunds: bool = False
 
 
 class PaymentReader(Protocol):
