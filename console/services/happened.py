@@ -17,12 +17,12 @@ from console.domain.order_records import Payment
 from console.domain.outcomes import Outcome
 from console.domain.payment_news import News, Way, judge, settles
 from console.domain.payment_records import PaymentReport, PaymentState, RefundReport, RefundState
-from console.domain.records import Certainty, Work, WorkState
+from console.domain.records import Certainty, OperationState, Work, WorkState
 from console.domain.schedules import PAYMENT_PROBES, next_at
 from console.domain.truth import ENDED_UNPAID, PAID
 from console.services import account_money, order_moving, payment_work
 from console.services.desk import Desk
-from console.store import approvals, cases, evidence, payments, refunds
+from console.store import approvals, cases, evidence, journal, payments, refunds
 from console.store.engine import RunAgain, Transaction
 
 KIND = payments.KIND
@@ -108,8 +108,17 @@ def _write(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, new
     if ended is PaymentState.REVERSED and news.path:
         account_money.take_back(tx, required(tx, payment.id))
     if settles(news, payment):
-        approvals.close(tx.conn, KIND, str(payment.id), desk.now())
+        _settle_operation(desk, tx, payment, fact)
     _note(desk, tx, payment, fact, news, ended)
+
+
+def _settle_operation(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact) -> None:
+    """Nobody need decide any more, and the call that left it open has ended."""
+    now = desk.now()
+    approvals.close(tx.conn, KIND, str(payment.id), now)
+    cases.close_cases(tx.conn, KIND, payment.id, now)
+    if payment.operation_id is not None:
+        journal.settle(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
 
 
 def _is_released(payment: Payment, ended: PaymentState) -> bool:

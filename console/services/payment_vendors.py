@@ -1,4 +1,4 @@
-"""Hands out the payment providers of this desk, each made when first asked for: its half for reading, or the whole."""
+"""Hands out the payment providers of this desk, made when first asked for: the half for reading, or the whole."""
 
 from collections.abc import Callable, Mapping
 from threading import Lock

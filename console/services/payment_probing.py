@@ -1,0 +1,231 @@
+"""Asking a provider how a payment stands: people's probes, polls while the payer may pay, and notices confirmed."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from console.domain.errors import ConsoleError
+from console.domain.money import Money
+from console.domain.order_records import Payment
+from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.payment_news import Way
+from console.domain.payment_records import PaymentQuestion, PaymentReport, PaymentState
+from console.domain.records import Certainty, Work, WorkState
+from console.domain.schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_at
+from console.domain.truth import PAID, WAITING
+from console.services import account_money, happened, payment_work, refusals
+from console.services.desk import Desk
+from console.services.happened import PaymentFact, what_happened
+from console.services.heartbeat import LEASE_SECONDS
+from console.services.parts import part_code
+from console.services.payment_starting import PaymentSettler, is_lapsed
+from console.services.payment_vendors import PaymentVendors
+from console.services.settling import tolerated
+from console.store import journal, leases, payments
+from console.store.engine import Transaction
+
+KIND = payments.KIND
+ACTION = "payment.probe"
+USABLE = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
+"""Answers that say how a payment stands."""
+CALL = "payment"
+_log = logging.getLogger("console.guard")
+
+
+def lease_name(payment_id: int) -> str:
+    """The payment's own lease: probes and decisions exclude one another."""
+    return f"payment_{payment_id}"
+
+
+class PaymentProbing:
+    """Reads payments at their providers. Holds only their reading halves."""
+
+    def __init__(self, desk: Desk, vendors: PaymentVendors) -> None:
+        self._desk = desk
+        self._vendors = vendors
+        self._settler = PaymentSettler(desk)
+
+    def probe(self, payment_id: int, *, automatic: bool = False) -> Payment:
+        """The payment as known afterwards. Raises outcome_unknown while nobody can tell (detail.record),
+        in_progress while its call runs, provider_auth, rate_limited and provider_unreachable.
+        """
+        with refusals.audited(self._desk, ACTION, payment_id, kind=KIND):
+            self._desk.require("probe")
+            with self.held(payment_id) as payment:
+                return self._probe(payment, automatic=automatic)
+
+    def _probe(self, payment: Payment, *, automatic: bool) -> Payment:
+        self._desk.failpoints.reach("before_probe")
+        asked_at, outcome = self._desk.now(), self.ask(payment)
+        if outcome is None:
+            return self._nobody_to_ask(payment)
+        self._desk.failpoints.reach("after_probe")
+        self.learn(payment, outcome, asked_at)
+        self._desk.database.write(lambda tx: self._plan(tx, payment, automatic=automatic, by_person=not automatic))
+        after = self.current(payment.id)
+        self._require_known(after, outcome)
+        return after
+
+    def _nobody_to_ask(self, payment: Payment) -> Payment:
+        if payment.certainty is Certainty.UNKNOWN:
+            raise ConsoleError("outcome_unknown", {"record": payment, "reason": "no_read_call"})
+        return payment
+
+    def _require_known(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
+        """Raise what a person has to know of an answer that taught nothing, or not enough."""
+        detail = {"record": payment, "reason": outcome.reason, "status": outcome.status}
+        if outcome.kind not in (*USABLE, OutcomeClass.NOT_FOUND) and outcome.found is None:
+            code = part_code(outcome)
+            asked_in_vain = code in ("provider_auth", "rate_limited", "provider_unreachable")
+            raise ConsoleError(code if asked_in_vain else "outcome_unknown", detail)
+        if payment.certainty is Certainty.UNKNOWN:
+            raise ConsoleError("outcome_unknown", detail)
+
+    # Holding
+
+    @contextmanager
+    def held(self, payment_id: int) -> Iterator[Payment]:
+        """The payment under its lease; a beginning whose process went away is first written down as unknown.
+
+        Raises not_found, and in_progress while somebody else is at it or its call runs.
+        """
+        desk, name = self._desk, lease_name(payment_id)
+        self._refuse_running(self.current(payment_id))
+        seconds = desk.scale.lease_seconds(LEASE_SECONDS)
+        lease = desk.database.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
+        if lease is None:
+            with desk.database.read() as conn:
+                holder = leases.holder_of(conn, name)
+            raise ConsoleError("in_progress", {"record": self.current(payment_id), **refusals.holding(holder)})
+        try:
+            yield self._written_down(payment_id)
+        finally:
+            with tolerated("giving a lease up"):
+                desk.database.write(lambda tx: leases.release(tx.conn, lease))
+
+    def _refuse_running(self, payment: Payment) -> None:
+        with self._desk.database.read() as conn:
+            running = journal.running_of(conn, KIND, payment.id)
+        if running is not None and running.action in journal.EFFECTS:
+            holder = {"operator": running.operator, "desk": running.desk}
+            raise ConsoleError("in_progress", {"record": payment, "holder": holder, "since": running.started_at})
+
+    def _written_down(self, payment_id: int) -> Payment:
+        payment = self.current(payment_id)
+        if payment.operation_id is not None and is_lapsed(payment.work):
+            self._settler.lapse(payment.operation_id)
+            payment = self.current(payment_id)
+        return payment
+
+    def current(self, payment_id: int) -> Payment:
+        """The payment as everybody sees it. Raises not_found."""
+        with self._desk.database.read() as conn:
+            found = payments.find(conn, payment_id, journal.lapsed_subjects(conn, KIND))
+        if found is None:
+            raise ConsoleError("not_found", {"kind": KIND, "id": str(payment_id)})
+        return found
+
+    # Asking, and what it teaches
+
+    def ask(self, payment: Payment) -> Outcome[PaymentReport] | None:
+        """The provider's answer, no transaction open; None where nobody can be asked."""
+        reader = self._vendors.asker(payment.provider)
+        return None if reader is None else reader.payment(question(payment))
+
+    def confirm(self, payment_id: int) -> bool:
+        """Ask because something was heard; True when the answer says how the payment stands. For whoever takes
+        notices: without the lease, as news is written in any order, and raising only for the database.
+        """
+        payment, asked_at = self.current(payment_id), self._desk.now()
+        outcome = self.ask(payment)
+        return outcome is not None and self.learn(payment, outcome, asked_at)
+
+    def learn(self, payment: Payment, outcome: Outcome[PaymentReport], asked_at: datetime, call: str = CALL) -> bool:
+        """Write what an answer means, in a transaction of its own; True when it says how the payment stands."""
+        report = told(outcome)
+        if report is not None:
+            fact = PaymentFact(report, asked_at, Way.READ, call, outcome)
+            self._desk.database.write(lambda tx: self._take(tx, payment, fact))
+        else:
+            self._desk.database.write(lambda tx: self._keep(tx, payment, outcome, call))
+        return report is not None
+
+    @payments.runs_again()
+    def _take(self, tx: Transaction, payment: Payment, fact: PaymentFact) -> None:
+        after = what_happened(self._desk, tx, payment, fact).payment
+        unpaid = fact.report.provider_payment_id is None and not fact.report.final
+        if unpaid and _is_over(after, fact.at):
+            self._expire(tx, after)
+
+    @payments.runs_again()
+    def _keep(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
+        """An answer that says nothing about money changes no state; not to be found may say that time is over."""
+        desk, fresh = self._desk, happened.required(tx, payment.id)
+        happened.keep_answer(desk, tx, fresh, call, outcome)
+        if outcome.kind is not OutcomeClass.NOT_FOUND:
+            return
+        if fresh.state in PAID:
+            expected = f"{fresh.state} {fresh.captured_minor}"
+            payment_work.open_case(desk, tx, fresh.id, "contradicted", "not found", expected)
+        elif fresh.certainty is Certainty.UNKNOWN:
+            payments.change(tx.conn, fresh, desk.now(), error_code="not_found")
+        elif _is_over(fresh, desk.now()):
+            self._expire(tx, fresh)
+
+    def _expire(self, tx: Transaction, payment: Payment) -> None:
+        """By our own clock, after the provider was asked once more. Whoever pays after all is booked late."""
+        desk, values = self._desk, payments.work_values(Work())
+        if payment.account_minor:
+            account_money.release(tx, payment)
+        path = (PaymentState.EXPIRED,)
+        payments.follow(tx.conn, payment, path, desk.now(), account_minor=0, error_code=None, **values)
+        desk.note(tx, "payment.expired", payment.id, {"until": payment.expires_at}, kind=KIND)
+
+    # What is next
+
+    @payments.runs_again()
+    def _plan(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
+        """Note a person's probe; plan the next automatic one, or call a person when the schedule has ended."""
+        desk, fresh = self._desk, happened.required(tx, payment.id)
+        if by_person:
+            desk.note(tx, "payment.probed", payment.id, {"state": fresh.state.value}, kind=KIND)
+        if not automatic or fresh.work.state is not WorkState.SCHEDULED or fresh.work != payment.work:
+            return
+        if fresh.work.reason == payment_work.MOVE_ORDER:
+            return
+        attempt = fresh.work.attempt + 1
+        schedule = PAYMENT_POLLS if fresh.work.reason == payment_work.POLL else PAYMENT_PROBES
+        at = next_at(schedule, attempt, desk.now(), desk.scale)
+        work = Work(WorkState.SCHEDULED, at, fresh.work.reason, attempt)
+        if at is None:
+            work = Work(WorkState.NEEDS_REVIEW, None, "probes_ended", attempt)
+        payments.change(tx.conn, fresh, desk.now(), **payments.work_values(work))
+
+
+def question(payment: Payment) -> PaymentQuestion:
+    """What is asked about a payment: by our number, its price and the time it began."""
+    amount = Money(payment.captured_minor or payment.asked_minor, payment.currency)
+    begun = payment.begun_at or payment.paid_at or payment.created_at
+    return PaymentQuestion(
+        payment.merchant_payment_id,
+        provider_payment_id=payment.provider_payment_id,
+        amount=amount,
+        begun_at=begun,
+        by_code=payment.by_code,
+    )
+
+
+def told(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
+    """The report of an answer that says how a payment stands; a success over another sum is one too: it is known,
+    and can't be booked.
+    """
+    report = outcome.found
+    if report is None or outcome.kind in USABLE:
+        return report
+    return report if outcome.reason == "other_amount" and report.state in PAID else None
+
+
+def _is_over(payment: Payment, at: datetime) -> bool:
+    known = payment.certainty is Certainty.KNOWN and payment.expires_at is not None
+    return known and payment.state in WAITING and payment.expires_at is not None and at > payment.expires_at
