@@ -5,6 +5,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, insert, select, upd
 from console.domain.order_records import Account
 from console.store import swaps
 from console.store.payment_schema import accounts
+from console.store.swaps import Stale as Stale
 from console.store.swaps import runs_again as runs_again
 
 _t = accounts.c

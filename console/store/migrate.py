@@ -11,7 +11,6 @@ from console.domain.errors import ConsoleError
 from console.store import legacy_table, upgrade_turn
 from console.store.engine import Database, RunAgain
 from console.store.schema import HEAD
-from console.store.schema import metadata as tables_of_ours
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 OWN_VERSIONS = "console_alembic_version"
@@ -166,7 +165,9 @@ def _require_welcome(conn: Connection, tables: AbstractSet[str]) -> None:
         return
     if not legacy_table.is_there(conn, tables):
         raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
-    taken = sorted(tables & set(tables_of_ours.tables) - {legacy_table.NAME})
+    from console.store.payment_schema import payments  # with it all tables of ours are known
+
+    taken = sorted(tables & set(payments.metadata.tables) - {legacy_table.NAME})
     if taken:
         raise ConsoleError("not_our_database", {"problem": "names_taken", "tables": taken[:10]})
 

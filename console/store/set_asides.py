@@ -12,6 +12,7 @@ from console.domain.order_records import Payment, SetAside, SetAsideState
 from console.store import swaps
 from console.store.leases import aware, naive
 from console.store.payment_schema import set_asides
+from console.store.swaps import Stale as Stale
 
 KIND = "set-aside"
 _t = set_asides.c

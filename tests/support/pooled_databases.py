@@ -26,7 +26,7 @@ class PooledDatabase:
         self._accounts = {short: _account(url) for short, url in self._team.urls.items()}
         self._accounts |= {"": _account(self._team.owner), _SHOP: self._admit_shop()}
         self._lines: dict[str, Any] = {}
-        self._truncate(self._filled() - {"alembic_version", "console_meta", "operators"})
+        self._truncate(self._filled() - {"alembic_version", "console_meta", "limits", "operators"})
         self._kept = {table: self.sql(f"SELECT * FROM {table}") for table in self._filled()}
 
     def account_of(self, person: str) -> str:

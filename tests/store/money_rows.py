@@ -1,0 +1,70 @@
+"""Payments and refunds as rows, for the tests of their tables: begun, paid and asked back in one line each."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from console.domain.order_records import Payment, Refund
+from console.domain.payment_records import PaymentState, RefundState
+from console.store import payments, refunds
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+_P = PaymentState
+PAID = (_P.TOKEN_GENERATED, _P.USER_PAYMENT, _P.PAYMENT_SUCCESS, _P.COMPLETED)
+STEPS = {
+    RefundState.APPROVED: (RefundState.APPROVED,),
+    RefundState.SUBMITTING: (RefundState.APPROVED, RefundState.SUBMITTING),
+    RefundState.SUBMITTED: (RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED),
+    RefundState.COMPLETED: (RefundState.APPROVED, RefundState.SUBMITTING, RefundState.COMPLETED),
+    RefundState.FAILED: (RefundState.APPROVED, RefundState.SUBMITTING, RefundState.FAILED),
+    RefundState.REJECTED: (RefundState.REJECTED,),
+    RefundState.WITHDRAWN: (RefundState.WITHDRAWN,),
+    RefundState.EXPIRED: (RefundState.EXPIRED,),
+}
+
+
+def begun(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
+    """A payment of 3,300 yen that begins."""
+    known = {"provider": "paypay", "merchant_payment_id": number, "currency": "JPY", "asked_minor": 3_300}
+    return again(conn, payments.insert(conn, payments.NewPayment(**{**known, **facts}), NOW))
+
+
+def paid(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
+    """A payment that the provider has taken `minor` of."""
+    payment = begun(conn, number, **facts)
+    payments.follow(conn, payment, PAID, NOW, paid_at=NOW)
+    assert payments.capture(conn, payment.id, minor, NOW)
+    return again(conn, payment.id)
+
+
+def again(conn: Connection, payment_id: int) -> Payment:
+    """A payment as it is now."""
+    payment = payments.find(conn, payment_id)
+    assert payment is not None
+    return payment
+
+
+def asked(conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "op-a", **facts: Any) -> Refund:
+    """A refund that was just asked for; nothing is reserved."""
+    known = {
+        "payment_id": payment.id, "order_id": payment.order_id, "amount_minor": minor, "currency": payment.currency,
+        "maker": maker, "reason": "sent back", "saw": '{"version": 3}', "radar": "[]", "checkers_needed": 1,
+        "decide_by": NOW + timedelta(hours=72),
+    }  # fmt: skip
+    return anew(conn, refunds.insert(conn, refunds.NewRefund(**{**known, **facts}), facts.get("at", NOW)))
+
+
+def anew(conn: Connection, refund_id: int) -> Refund:
+    """A refund as it is now."""
+    refund = refunds.find(conn, refund_id)
+    assert refund is not None
+    return refund
+
+
+def moved(conn: Connection, refund: Refund, state: RefundState) -> Refund:
+    """The refund after the steps that lead there."""
+    for step in STEPS[state]:
+        more = {"refund_txn_id": f"R-{refund.id}"} if step is RefundState.COMPLETED else {}
+        refunds.change(conn, anew(conn, refund.id), NOW, status=step, **more)
+    return anew(conn, refund.id)

@@ -1,0 +1,98 @@
+"""Rows of orders: the shop writes them too, and what it wrote meanwhile is never written over."""
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.order_records import Order, OrderState
+from console.domain.records import Work, WorkState
+from console.domain.states import ForbiddenTransition
+from console.store import orders
+from tests.store.money_rows import NOW, begun
+
+NUMBER = "1180301018771"
+
+
+def ordered(conn: Connection, number: str = "ORD-1", corporation: str | None = NUMBER) -> Order:
+    new = orders.NewOrder(number, 3_300, corporation_number=corporation)
+    order = orders.find(conn, orders.insert(conn, new, NOW))
+    assert order is not None
+    return order
+
+
+def by_the_shop(conn: Connection, order: Order, status: str) -> None:
+    conn.execute(text("UPDATE orders SET status = :status WHERE id = :id"), {"status": status, "id": order.id})
+
+
+def test_found_by_every_id(rows: Connection) -> None:
+    """By id, number and corporation, newest first, each with its payments."""
+    one, other = ordered(rows), ordered(rows, "ORD-2")
+    ids = tuple(begun(rows, f"P-{i}", order_id=one.id).id for i in range(3))
+    found = orders.by_number(rows, "ORD-1")
+    assert found is not None
+    assert (found.id, found.payment_ids, found.total_minor, found.currency) == (one.id, ids, 3_300, "JPY")
+    assert orders.of_corporation(rows, NUMBER) == (other, found)
+    assert orders.find(rows, other.id + 1) is None
+
+
+def test_one_order_of_a_number(rows: Connection) -> None:
+    """The database itself refuses a second one."""
+    ordered(rows)
+    with pytest.raises(IntegrityError):
+        ordered(rows)
+
+
+@pytest.mark.parametrize("written", ["1180-3010-18771", " 1180301018771", "1180301018771", "T1180301018771"])
+def test_however_the_shop_writes_a_number(rows: Connection, written: str) -> None:
+    """It is shown as we know it."""
+    assert ordered(rows, corporation=written).corporation_number == NUMBER
+
+
+@pytest.mark.parametrize("written", [None, ""])
+def test_no_corporation(rows: Connection, written: str | None) -> None:
+    """Nothing may be missing but we say nothing in its place."""
+    assert ordered(rows, corporation=written).corporation_number is None
+
+
+def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
+    """The shop raises no version: its own state counts as one."""
+    seen = ordered(rows)
+    by_the_shop(rows, seen, "cancelled")
+    with pytest.raises(orders.Stale):
+        orders.change(rows, seen, NOW, status=OrderState.PAID)
+    now = orders.find(rows, seen.id)
+    assert now is not None
+    assert (now.state, now.version) == (OrderState.CANCELLED, seen.version)
+    with pytest.raises(ForbiddenTransition):
+        orders.change(rows, now, NOW, status=OrderState.PAID)
+
+
+def test_a_payment_moves_it(rows: Connection) -> None:
+    """Along the table, with what is to be done on the work axis; who read it before is too late."""
+    seen = ordered(rows)
+    work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
+    orders.change(rows, seen, NOW, status=OrderState.PAID, **orders.work_values(work))
+    now = orders.find(rows, seen.id)
+    assert now is not None
+    assert (now.state, now.work, now.version) == (OrderState.PAID, work, seen.version + 1)
+    with pytest.raises(orders.Stale):
+        orders.change(rows, seen, NOW, status=OrderState.PAID)
+
+
+@pytest.mark.parametrize("word", ["on hold", "PAID", ""])
+def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
+    """For a person to look at, and never written over."""
+    seen = ordered(rows)
+    by_the_shop(rows, seen, word)
+    now = orders.find(rows, seen.id)
+    assert now is not None
+    assert now.work == Work(WorkState.NEEDS_REVIEW, reason=orders.UNREADABLE)
+    with pytest.raises(orders.Stale):
+        orders.change(rows, now, NOW, status=OrderState.PAID)
+
+
+@pytest.mark.parametrize("column", ["merch_txn_id", "total_amount", "currency", "corporation_number"])
+def test_what_was_ordered_is_the_shops(rows: Connection, column: str) -> None:
+    """We move its state, nothing else."""
+    with pytest.raises(ForbiddenTransition):
+        orders.change(rows, ordered(rows), NOW, **{column: 1})

@@ -1,0 +1,66 @@
+"""Events of payments: kept once, however often and from how many sides they are told."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from console.store import payment_events
+from console.store.engine import Database
+from console.store.payment_events import PaymentEvent
+from tests.store.money_rows import NOW
+
+TOLD = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 5, "ORD-1", 3_300, "JPY", NOW)
+
+
+def test_kept_once(rows: Connection) -> None:
+    """The first telling stays as it was; another source's event of that id is another one."""
+    later = NOW + timedelta(hours=1)
+    assert payment_events.add(rows, TOLD, NOW)
+    assert not payment_events.add(rows, PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}"), later)
+    assert payment_events.add(rows, PaymentEvent("bank", "N-1", "payment.succeeded", "unmatched", "{}"), later)
+    found = payment_events.seen(rows, "paypay", "N-1")
+    assert found is not None
+    assert (found.kind, found.body, found.received_at, found.occurred_at) == (TOLD.kind, TOLD.body, NOW, NOW)
+    assert payment_events.of_payment(rows, 5) == (found,)
+    assert payment_events.seen(rows, "paypay", "N-2") is None
+
+
+def test_what_becomes_of_it(rows: Connection) -> None:
+    """Said once: who is slower learns it."""
+    for number in range(3):
+        assert payment_events.add(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), NOW)
+    first, *others = payment_events.with_done(rows, "queued", 10)
+    assert payment_events.mark(rows, first, "booked", 7)
+    assert not payment_events.mark(rows, first, "kept", None)
+    assert payment_events.with_done(rows, "queued", 10) == tuple(others)
+    assert payment_events.with_done(rows, "queued", 1, others[0].id) == tuple(others[1:])
+    assert [(one.done, one.payment_id) for one in payment_events.of_payment(rows, 7)] == [("booked", 7)]
+
+
+def test_a_long_body_is_cut(rows: Connection) -> None:
+    """What a notice says is kept within bounds."""
+    payment_events.add(rows, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), NOW)
+    found = payment_events.seen(rows, "bank", "N-1")
+    assert found is not None
+    assert len(found.body) == payment_events.LONGEST_BODY
+
+
+def test_what_the_database_refuses_is_no_repeat(rows: Connection) -> None:
+    """Only an event that is there is answered with False."""
+    with pytest.raises(IntegrityError):
+        payment_events.add(rows, PaymentEvent("bank", "N-1", None, "kept", "{}"), NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_told_from_many_sides_at_once(books: Database) -> None:
+    """One of all is the first."""
+
+    def tell(number: int) -> bool:
+        event = PaymentEvent("crowd", f"N-{number % 3}", "x", "kept", "{}")
+        return books.write(lambda tx: payment_events.add(tx.conn, event, NOW))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(tell, range(24))) == 3

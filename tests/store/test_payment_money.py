@@ -1,0 +1,131 @@
+"""The sums of a payment: what was captured is what is left, reserved, refunded and set aside, whoever moves what."""
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+from sqlalchemy import Connection
+
+from console.domain.payment_records import PaymentState
+from console.store import feed, payments
+from console.store.engine import Database
+from tests.store.money_rows import NOW, again, begun, paid
+
+EVERYWHERE = pytest.mark.engines("sqlite", "mariadb", "galera")
+
+
+@dataclass
+class Sums:
+    """The same rules in plain arithmetic."""
+
+    captured: int = 0
+    reserved: int = 0
+    refunded: int = 0
+    aside: int = 0
+
+    def move(self, name: str, x: int) -> bool:
+        """As `_MOVES[name]` does; False and nothing done where a rule is broken."""
+        after = Sums(self.captured, self.reserved, self.refunded, self.aside)
+        match name:
+            case "reserve":
+                after.reserved += x
+            case "reserve aside":
+                after.reserved, after.aside = after.reserved + x, after.aside - x
+            case "release":
+                after.reserved -= x
+            case "release aside":
+                after.reserved, after.aside = after.reserved - x, after.aside + x
+            case "settle":
+                after.reserved, after.refunded = after.reserved - x, after.refunded + x
+            case "set aside":
+                after.aside += x
+            case _:
+                after.captured = x
+        left = after.captured - after.reserved - after.refunded - after.aside
+        allowed = x > 0 and min(left, after.reserved, after.aside) >= 0 and (name != "capture" or x > self.captured)
+        if allowed:
+            self.captured, self.reserved, self.refunded, self.aside = (
+                after.captured, after.reserved, after.refunded, after.aside,
+            )  # fmt: skip
+        return allowed
+
+
+_MOVES: dict[str, Callable[[Connection, int, int], bool]] = {
+    "reserve": lambda conn, of, x: payments.reserve(conn, of, x, NOW),
+    "reserve aside": lambda conn, of, x: payments.reserve(conn, of, x, NOW, from_set_aside=True),
+    "release": lambda conn, of, x: payments.release(conn, of, x, NOW),
+    "release aside": lambda conn, of, x: payments.release(conn, of, x, NOW, to_set_aside=True),
+    "settle": lambda conn, of, x: payments.settle_refund(conn, of, x, NOW),
+    "set aside": lambda conn, of, x: payments.set_aside(conn, of, x, NOW),
+    "capture": lambda conn, of, x: payments.capture(conn, of, x, NOW),
+}
+
+
+def sums_of(conn: Connection, payment_id: int) -> Sums:
+    one = again(conn, payment_id)
+    assert one.left_minor >= 0
+    return Sums(one.captured_minor, one.reserved_minor, one.refunded_minor, one.set_aside_minor)
+
+
+@EVERYWHERE
+def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
+    """Any moves in any order, sums below, at and above what is there: done where plain arithmetic allows it, else
+    nothing was changed; and every one that was done is a new version.
+    """
+    draw, expected = random.Random(seed), Sums()
+    payment, done = begun(rows), 0
+    for _ in range(300):
+        name = draw.choice(list(_MOVES))
+        x = draw.choice([-1, 0, 1, expected.reserved, expected.aside, draw.randint(1, 40)]) + draw.choice([0, 0, 1])
+        x += expected.captured if name == "capture" and draw.random() < 0.5 else 0
+        allowed = expected.move(name, x)
+        assert _MOVES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
+        assert sums_of(rows, payment.id) == expected, (seed, name, x)
+        done += allowed
+    assert again(rows, payment.id).version == payment.version + done
+    assert done > 50
+
+
+@EVERYWHERE
+def test_more_than_was_captured_is_never_reserved_at_once(books: Database) -> None:
+    """Many who reserve at the same moment get what there is, and not a yen more."""
+    with books.attempt() as tx:
+        payment = paid(tx.conn, "ORD-crowd", minor=5)
+
+    def reserve(_: int) -> bool:
+        return books.write(lambda tx: payments.reserve(tx.conn, payment.id, 1, NOW))
+
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(reserve, range(12)))
+    with books.read() as conn:
+        assert (sum(got), sums_of(conn, payment.id)) == (5, Sums(5, 5))
+
+
+def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
+    """A payment that its bank reversed gives no refunds, neither of what is left nor of what was set aside."""
+    payment = paid(rows)
+    assert payments.set_aside(rows, payment.id, 100, NOW)
+    payments.change(rows, again(rows, payment.id), NOW, status=PaymentState.REVERSED)
+    assert not payments.reserve(rows, payment.id, 1, NOW)
+    assert not payments.reserve(rows, payment.id, 1, NOW, from_set_aside=True)
+
+
+def test_who_looks_is_told(rows: Connection) -> None:
+    """Moving money is told in the feed; what was refused is not."""
+    payment = paid(rows)
+    mark, _ = feed.since(rows, None)
+    assert not payments.reserve(rows, payment.id, 9_999, NOW)
+    mark, news = feed.since(rows, mark)
+    assert news == ()
+    assert payments.reserve(rows, payment.id, 1, NOW)
+    assert feed.since(rows, mark)[1] == ((payments.KIND, payment.id),)
+
+
+def test_another_payment_keeps_its_sums(rows: Connection) -> None:
+    """Only the payment that is named is touched."""
+    one, other = paid(rows, "ORD-1"), paid(rows, "ORD-2")
+    assert payments.reserve(rows, one.id, 1_000, NOW)
+    assert again(rows, other.id) == other
+    assert not payments.reserve(rows, 99_999, 1, NOW)

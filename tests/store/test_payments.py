@@ -1,0 +1,112 @@
+"""Rows of payments: found by every id, written along the table of transitions by who saw the last version."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.payment_records import PaymentState
+from console.domain.records import Certainty, Work, WorkState
+from console.domain.states import ForbiddenTransition
+from console.store import payments
+from tests.store.money_rows import NOW, PAID, again, begun, paid
+
+_P = PaymentState
+SOON = NOW + timedelta(minutes=1)
+NUMBER = "1180301018771"
+
+
+def test_found_by_every_id(rows: Connection) -> None:
+    """What was begun is read back whole, by our ids and the provider's, its order and its corporation."""
+    work = Work(WorkState.SCHEDULED, SOON, "unconfirmed", 2)
+    payment = begun(
+        rows, order_id=71, corporation_number=NUMBER, provider_payment_id="0421", payer="payer-7", work=work,
+        account_minor=300, begun_at=NOW, expires_at=SOON, operation_id="op-1", by_code=False,
+    )  # fmt: skip
+    assert (payment.asked_minor, payment.left_minor, payment.state) == (3_300, 0, _P.INITIALIZING)
+    assert (payment.payer, payment.work, payment.account_minor) == ("payer-7", work, 300)
+    assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, SOON, False)
+    assert payments.by_merchant_id(rows, "paypay", "ORD-1") == payment
+    assert payments.by_provider_id(rows, "paypay", "0421") == payment
+    assert payments.of_order(rows, 71) == payments.of_corporation(rows, NUMBER) == (payment,)
+    assert payments.by_merchant_id(rows, "atom", "ORD-1") is None
+    assert payments.by_provider_id(rows, "atom", "0421") is None
+    assert payments.find(rows, payment.id + 1) is None
+
+
+def test_newest_first(rows: Connection) -> None:
+    """Several attempts at one order."""
+    made = [begun(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
+    assert payments.of_order(rows, 71) == payments.of_corporation(rows, NUMBER) == tuple(reversed(made))
+
+
+@pytest.mark.parametrize("facts", [{}, {"number": "ORD-2", "provider_payment_id": "0421"}])
+def test_one_payment_of_a_name(rows: Connection, facts: dict[str, str]) -> None:
+    """The database itself refuses a second payment that we, or the provider, call the same."""
+    begun(rows, provider_payment_id="0421")
+    with pytest.raises(IntegrityError):
+        begun(rows, **facts)
+
+
+def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
+    """Who read an older one is told so, and nothing is written; money that moved counts as a change."""
+    old = paid(rows)
+    payments.change(rows, old, SOON, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
+    now = again(rows, old.id)
+    assert (now.payer, now.certainty, now.version, now.changed_at) == (
+        "payer-7", Certainty.UNKNOWN, old.version + 1, SOON,
+    )  # fmt: skip
+    with pytest.raises(payments.Stale):
+        payments.change(rows, old, SOON, payer_ref="payer-8")
+    assert payments.reserve(rows, old.id, 1, NOW)
+    with pytest.raises(payments.Stale):
+        payments.change(rows, now, SOON, payer_ref="payer-8")
+    assert again(rows, old.id).payer == "payer-7"
+
+
+def test_along_the_table_of_transitions(rows: Connection) -> None:
+    """Each step is one of the table, and is a version of its own; a leap is refused before anything is written."""
+    payment = begun(rows)
+    for path in ((_P.COMPLETED,), (_P.TOKEN_GENERATED, _P.PAYMENT_SUCCESS)):
+        with pytest.raises(ForbiddenTransition):
+            payments.follow(rows, payment, path, NOW)
+    assert again(rows, payment.id) == payment
+    payments.follow(rows, payment, PAID, SOON, provider_payment_id="0421", paid_at=SOON)
+    now = again(rows, payment.id)
+    assert (now.state, now.version, now.paid_at) == (_P.COMPLETED, payment.version + 4, SOON)
+    assert now.provider_payment_id == "0421"
+    payments.follow(rows, now, (), NOW, told_at=NOW)
+    assert again(rows, payment.id).told_at == NOW
+
+
+@pytest.mark.parametrize("column", ["captured_minor", "reserved_minor", "asked_minor", "currency", "version", "id"])
+def test_what_a_payment_is_stays(rows: Connection, column: str) -> None:
+    """Sums move by their own statements; whose payment it is and of how much is never written again."""
+    payment = begun(rows)
+    with pytest.raises(ForbiddenTransition):
+        payments.change(rows, payment, NOW, **{column: 1})
+
+
+def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
+    """Until a due task writes it down; a payment that has gone on is read as it stands."""
+    payment = begun(rows)
+    lapsed = frozenset({payment.id})
+    seen = payments.find(rows, payment.id, lapsed)
+    unknown = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
+    assert seen == replace(payment, certainty=Certainty.UNKNOWN, work=unknown)
+    payments.change(rows, payment, NOW, status=_P.TOKEN_GENERATED)
+    assert payments.find(rows, payment.id, lapsed) == again(rows, payment.id)
+
+
+def test_what_is_due(rows: Connection) -> None:
+    """Scheduled for one of the reasons, the time come; the one that waited longest first."""
+    times = {"late": NOW - timedelta(hours=2), "later": NOW - timedelta(hours=3), "not yet": SOON}
+    for name, at in times.items():
+        begun(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))
+    begun(rows, "other", work=Work(WorkState.SCHEDULED, NOW, "expiry"))
+    begun(rows, "a person's", work=Work(WorkState.NEEDS_REVIEW, NOW, "unknown"))
+    assert [one.merchant_payment_id for one in payments.due(rows, ["unknown"], NOW, 10)] == ["later", "late"]
+    assert [one.merchant_payment_id for one in payments.due(rows, ["unknown", "expiry"], NOW, 10)][2:] == ["other"]
+    assert len(payments.due(rows, ["unknown"], NOW, 1)) == 1

@@ -1,0 +1,164 @@
+"""Rows of refunds: one open one of a payment, one key for life, approved by persons who are each counted once."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty, Work, WorkState
+from console.domain.states import ForbiddenTransition
+from console.store import refunds
+from tests.store.money_rows import NOW, anew, asked, moved, paid
+
+_R = RefundState
+OPEN = [_R.REQUESTED, _R.APPROVED, _R.SUBMITTING]
+ENDED_FOR_NOTHING = [_R.REJECTED, _R.WITHDRAWN, _R.EXPIRED, _R.FAILED]
+DAY_AGO = NOW - timedelta(hours=24)
+
+
+def test_read_as_it_was_asked_for(rows: Connection) -> None:
+    """Everything that was asked for, found by id, payment, order; what was seen is kept word for word."""
+    payment = paid(rows, order_id=71)
+    until = NOW + timedelta(minutes=15)
+    refund = asked(rows, payment, ticket="T-1", set_aside_id=5, intended_repeat=True, sends_after=until)
+    assert (refund.payment_id, refund.order_id, refund.amount_minor) == (payment.id, 71, 1_000)
+    assert (refund.state, refund.maker, refund.checkers) == (_R.REQUESTED, "op-a", ())
+    assert (refund.ticket, refund.set_aside_id, refund.intended_repeat) == ("T-1", 5, True)
+    assert (refund.sends_after, refund.decide_by) == (until, NOW + timedelta(hours=72))
+    assert refunds.open_of(rows, payment.id) == refund
+    assert refunds.of_payment(rows, payment.id) == refunds.of_order(rows, 71) == (refund,)
+    assert refunds.asked_with(rows, refund.id) == ('{"version": 3}', "[]")
+    assert refunds.asked_with(rows, refund.id + 1) is None
+
+
+@pytest.mark.parametrize("state", list(_R))
+def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> None:
+    """While one is asked for, approved or being sent, the database refuses another one; of another payment it
+    doesn't.
+    """
+    payment = paid(rows)
+    first = asked(rows, payment)
+    if state is not _R.REQUESTED:
+        moved(rows, first, state)
+    asked(rows, paid(rows, "ORD-2"))
+    if state not in OPEN:
+        asked(rows, payment)
+        return
+    with pytest.raises(IntegrityError):
+        asked(rows, payment)
+
+
+def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
+    """Who read an older one is told so; steps that the table doesn't have are refused."""
+    old = asked(rows, paid(rows))
+    refunds.change(rows, old, NOW, status=_R.APPROVED)
+    with pytest.raises(refunds.Stale):
+        refunds.change(rows, old, NOW, status=_R.REJECTED)
+    with pytest.raises(ForbiddenTransition):
+        refunds.change(rows, anew(rows, old.id), NOW, status=_R.COMPLETED)
+    assert (anew(rows, old.id).state, anew(rows, old.id).version) == (_R.APPROVED, old.version + 1)
+
+
+def test_one_key_for_life(rows: Connection) -> None:
+    """Written once, before sending; never another one, and never that of another refund."""
+    refund = moved(rows, asked(rows, paid(rows)), _R.APPROVED)
+    refunds.change(rows, refund, NOW, status=_R.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
+    refund = anew(rows, refund.id)
+    assert refunds.by_key(rows, "RFD-1") == refund
+    for key in ("RFD-2", None):
+        with pytest.raises(ForbiddenTransition):
+            refunds.change(rows, refund, NOW, provider_refund_key=key)
+    refunds.change(rows, refund, NOW, provider_refund_key="RFD-1", sent_count=2)
+    other = moved(rows, asked(rows, paid(rows, "ORD-2")), _R.APPROVED)
+    with pytest.raises(IntegrityError):
+        refunds.change(rows, other, NOW, provider_refund_key="RFD-1")
+
+
+def test_completed_with_the_providers_id(rows: Connection) -> None:
+    """A completion that names no refund of the provider's is a bug of ours."""
+    refund = moved(rows, asked(rows, paid(rows)), _R.SUBMITTED)
+    with pytest.raises(ForbiddenTransition):
+        refunds.change(rows, refund, NOW, status=_R.COMPLETED)
+    refunds.change(rows, refund, NOW, status=_R.COMPLETED, refund_txn_id="R-1")
+    assert anew(rows, refund.id).provider_refund_id == "R-1"
+
+
+@pytest.mark.parametrize("column", ["refund_amount", "currency", "payment_id", "maker", "reason", "saw", "decide_by"])
+def test_what_was_asked_for_stays(rows: Connection, column: str) -> None:
+    """Approval binds to it: any change makes a new request."""
+    refund = asked(rows, paid(rows))
+    with pytest.raises(ForbiddenTransition):
+        refunds.change(rows, refund, NOW, **{column: 1})
+
+
+def test_a_person_approves_once(rows: Connection) -> None:
+    """In their order; the same person again counts for nothing, and for another refund counts there."""
+    one, other = asked(rows, paid(rows)), asked(rows, paid(rows, "ORD-2"))
+    voted = [refunds.vote(rows, one.id, person, NOW) for person in ("lead-c", "lead-b", "lead-c")]
+    assert voted == [True, True, False]
+    assert refunds.vote(rows, other.id, "lead-c", NOW)
+    assert refunds.votes(rows, one.id) == anew(rows, one.id).checkers == ("lead-c", "lead-b")
+    assert [one.checkers for one in refunds.waiting(rows, 10)] == [("lead-c", "lead-b"), ("lead-c",)]
+
+
+def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
+    """Until a due task writes it down; one that was accepted stays known."""
+    refund = moved(rows, asked(rows, paid(rows)), _R.SUBMITTING)
+    lapsed = frozenset({refund.id})
+    unknown = replace(refund, certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, reason="lapsed"))
+    assert refunds.find(rows, refund.id, lapsed) == unknown
+    refunds.change(rows, refund, NOW, status=_R.SUBMITTED)
+    assert refunds.find(rows, refund.id, lapsed) == anew(rows, refund.id)
+
+
+def test_waiting_for_a_decision(rows: Connection) -> None:
+    """Whatever is on their work axis: oldest first, page by page; what was decided waits no more."""
+    works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
+    made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(works)]
+    moved(rows, asked(rows, paid(rows, "ORD-9")), _R.APPROVED)
+    assert refunds.waiting(rows, 10) == tuple(made)
+    assert refunds.waiting(rows, 3) == tuple(made[:3])
+    assert refunds.waiting(rows, 10, made[1].id) == tuple(made[2:])
+
+
+def test_what_is_due(rows: Connection) -> None:
+    """Scheduled for one of the reasons, the time come; the one that waited longest first."""
+    late = [Work(WorkState.SCHEDULED, NOW - timedelta(hours=hours), "poll") for hours in (1, 2, -1)]
+    made = [asked(rows, paid(rows, f"ORD-{i}"), work=work) for i, work in enumerate(late)]
+    assert refunds.due(rows, ["poll", "unknown"], NOW, 10) == (made[1], made[0])
+    assert refunds.due(rows, ["unknown"], NOW, 10) == ()
+
+
+def test_an_exact_lookalike(rows: Connection) -> None:
+    """Same payment, same sum, within the time; what moved nothing and never will is none."""
+    payment = paid(rows)
+    refund = asked(rows, payment)
+    assert refunds.lookalike(rows, payment.id, 1_000, DAY_AGO) == refund
+    assert refunds.lookalike(rows, payment.id, 999, DAY_AGO) is None
+    assert refunds.lookalike(rows, payment.id + 1, 1_000, DAY_AGO) is None
+    assert refunds.lookalike(rows, payment.id, 1_000, NOW + timedelta(seconds=1)) is None
+
+
+@pytest.mark.parametrize("state", [_R.APPROVED, _R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED, *ENDED_FOR_NOTHING])
+def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> None:
+    """Refunds that moved money or may yet: for the maker's day, the payer's history and the look-alike."""
+    payment = paid(rows, payer="payer-7")
+    refund = moved(rows, asked(rows, payment), state)
+    counts = state not in ENDED_FOR_NOTHING
+    assert refunds.made_by_since(rows, "op-a", "JPY", DAY_AGO) == (1_000 if counts else 0)
+    assert refunds.by_payer_since(rows, "payer-7", DAY_AGO) == ((refund,) if counts else ())
+    assert refunds.lookalike(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
+
+
+def test_sums_of_a_maker(rows: Connection) -> None:
+    """Of one currency, of one maker, since then."""
+    asked(rows, paid(rows, "ORD-1"), 1_000)
+    asked(rows, paid(rows, "ORD-2"), 2_000)
+    asked(rows, paid(rows, "ORD-3"), 4_000, maker="op-b")
+    asked(rows, paid(rows, "ORD-4", currency="INR"), 8_000)
+    assert refunds.made_by_since(rows, "op-a", "JPY", NOW) == 3_000
+    assert refunds.made_by_since(rows, "op-a", "JPY", NOW + timedelta(seconds=1)) == 0
+    assert refunds.made_by_since(rows, "nobody", "JPY", NOW) == 0
