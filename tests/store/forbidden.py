@@ -16,8 +16,8 @@ UTC = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 NOW_MS = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
 HASH = "a" * 64
 BOUGHT, UNKNOWN, RUNNING, SUPERSEDED, RENEWAL, BY_OTHERS, PROPOSED = range(1, 8)
-DENIED = {1044, 1045, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959}
-"""Error numbers by which a server says that an account may not."""
+DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959}
+"""Error numbers by which a server says that an account may not, or not twice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ import console
 from console.domain import states
 from console.store import grants, guard_checks, guard_rules, guards_sql, migrate
 from console.store.engine import Database, Transaction
-from tests.store import forbidden
-from tests.store.forbidden import DENIED, FORBIDDEN, Forbidden
+from tests.store import forbidden, forbidden_money
+from tests.store.forbidden import Forbidden
+from tests.store.guard_lines import Lines, attempt, does, honest
 from tests.support import server_fixtures
 from tests.support.servers import Cluster, Server, mariadb
-from tests.support.teams import EVERYBODY, Team, team, team_on
+from tests.support.teams import Team, team, team_on
 
+FORBIDDEN = (*forbidden.FORBIDDEN, *forbidden_money.CASES)
 ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
 
 
@@ -29,35 +31,8 @@ def people() -> Iterator[Team]:
     with mariadb(extra_config=["secure-timestamp=NO"]) as server:
         made = team_on(server)
         forbidden.seed(made)
+        forbidden_money.seed(made)
         yield made
-
-
-class Lines:
-    """Connections, one per person; those whose session is changed are not used again."""
-
-    def __init__(self, people: Team) -> None:
-        self._people = people
-        self._kept: dict[str, Any] = {}
-        self._all: list[Any] = []
-
-    def fresh(self, who: str) -> Any:
-        self._all.append(self._people.connect(who))
-        return self._all[-1]
-
-    def kept(self, who: str) -> Any:
-        if who not in self._kept:
-            self._kept[who] = self.fresh(who)
-        return self._kept[who]
-
-    def wait(self, who: str) -> None:
-        """Until this node has what the others have acknowledged."""
-        with self.kept(who).cursor() as cursor:
-            cursor.execute("SET SESSION wsrep_sync_wait = 7")
-            cursor.execute("SELECT 1 FROM audit_log LIMIT 1")
-
-    def close(self) -> None:
-        for line in self._all:
-            line.close()
 
 
 @pytest.fixture(scope="module")
@@ -65,34 +40,6 @@ def lines(people: Team) -> Iterator[Lines]:
     made = Lines(people)
     yield made
     made.close()
-
-
-TRIGGER = next(one.name for one in guards_sql.triggers() if one.table == "audit_log")
-
-
-def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None:
-    """What the database said to the last statement of `case`; None when it did as it was told."""
-    me, role = people.names[who], EVERYBODY[who][0]
-    names = {
-        "me": me, "other": people.names["op-b"], "ME": me.upper(),
-        "homoglyph": me.replace("o", "\N{CYRILLIC SMALL LETTER O}").replace("a", "\N{CYRILLIC SMALL LETTER A}"),
-        "trigger": TRIGGER, "database": people.database,
-        "other_role": "approver" if role != "approver" else "operator",
-    }  # fmt: skip
-    *before, last = (statement.format(**names) for statement in case.sql)
-    connection = lines.fresh(who) if before else lines.kept(who)
-    with connection.cursor() as cursor:
-        connection.begin()
-        try:
-            for statement in before:
-                cursor.execute(statement)
-            cursor.execute(last)
-        except pymysql.MySQLError as refusal:
-            number, words = refusal.args
-            return str(words) if number in DENIED else None
-        finally:
-            connection.rollback()
-    return None
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -120,25 +67,6 @@ def test_the_list_is_in_the_docs() -> None:
 
 
 # ---------------------------------------------------------------- what passes
-
-
-def does(lines: Lines, who: str, *statements: str) -> str:
-    """What the database says to these, all in one transaction that is undone; empty when it does them all."""
-    connection = lines.kept(who)
-    with connection.cursor() as cursor:
-        connection.begin()
-        try:
-            for statement in statements:
-                cursor.execute(statement)
-        except pymysql.MySQLError as refusal:
-            return str(refusal.args[1])
-        finally:
-            connection.rollback()
-    return ""
-
-
-def honest(statement: str, people: Team, who: str) -> str:
-    return statement.format(me=people.names[who])
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
@@ -327,7 +255,7 @@ def test_grants_that_are_missing_or_too_much_are_told(mariadb_server: Server) ->
 
 def test_every_refusal_says_what_is_refused() -> None:
     """In words that fit a server's message."""
-    rules = [rule for table in guard_rules.RULES.values() for rule in table]
+    rules = [rule for table in guards_sql.RULES.values() for rule in table]
     rules += [*guard_checks.ADDED_BY_PEOPLE, *guard_checks.CHANGED_BY_PEOPLE, *guard_checks.DELETED_BY_PEOPLE]
     rules += [*guard_checks.ADDED_BY_OTHERS, *guard_checks.CHANGED_BY_OTHERS, *guard_checks.DELETED_BY_OTHERS]
     assert all(0 < len(f"console: {rule.words}") <= guards_sql.LONGEST_WORDS for rule in rules)
@@ -368,6 +296,7 @@ def test_refused_on_every_node(galera_cluster: Cluster) -> None:
     first, *_ = galera_cluster.nodes
     with team(first, {"op-a": ("operator",), "op-b": ("operator",)}) as made:
         forbidden.seed(made)
+        forbidden_money.seed(made)
         for node in galera_cluster.nodes:
             there = replace(made, server=node)
             lines = Lines(there)
