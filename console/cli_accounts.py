@@ -19,7 +19,7 @@ class ApplyAccounts:
     """Makes the database know the people of a file. Passwords come from the environment alone."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.cli_commands import opened
+        from console.cli_service import opened
 
         content = _content(Path(args.file))
         with opened(writer) as console:

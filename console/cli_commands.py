@@ -1,73 +1,33 @@
 """What each command of the terminal does: arguments in, one call of a service, and how its value is told."""
 
-import contextlib
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 from console import cli_json, cli_text
 from console.cli_accounts import ApplyAccounts
 from console.cli_adoption import Adopt
-from console.cli_json import Exported, Object, Say
+from console.cli_json import AnyView, Exported
+from console.cli_json_records import AnyRecord
+from console.cli_payments import PAYMENT_COMMANDS
 from console.cli_servers import Demo, SandboxAlone
+from console.cli_service import Command, OnService, provider_id, row_id
 from console.cli_sign_in import SignIn, SignOut, WhoAmI
-from console.cli_writer import Lines, Voice, Writer
+from console.cli_writer import Writer
 from console.domain.errors import ConsoleError
-from console.domain.records import AuditEntry, CreditCheck, Operation, PurchaseRequest
-from console.domain.results import (
-    CreditCheckView,
-    HealthCheck,
-    LookupResult,
-    OperationView,
-    QueuePage,
-    RefetchResult,
-    ResolveResult,
-    TaskRun,
-)
+from console.domain.records import AuditEntry, CreditCheck, PurchaseRequest
+from console.domain.results import HealthCheck, LookupResult, QueuePage, RefetchResult, ResolveResult, TaskRun
 
 if TYPE_CHECKING:
     from console.app import Console
     from console.services.health import Health
 
-T = TypeVar("T")
-
-WITH_EFFECTS = frozenset({"purchase", "refetch", "probe", "resolve", "worker"})
+WITH_EFFECTS = frozenset({"purchase", "refetch", "probe", "resolve", "refund", "payment", "worker"})
 """Commands whose interruption may have come after something was sent or written."""
-_LONGEST_ROW_ID = 18  # digits
 # What people attach as evidence; such a word that names no file is a slip, not a statement.
 _ATTACHMENTS = frozenset((".pdf", ".png", ".jpg", ".jpeg", ".gif", ".tif", ".tiff", ".eml", ".msg", ".txt", ".csv"))
-
-
-class Command(Protocol):
-    """Something that can be run once with the words that belong to it."""
-
-    def run(self, args: Namespace, writer: Writer) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class OnService(Generic[T]):
-    """A command that makes one call of a service and tells its value."""
-
-    act: "Callable[[Console, Namespace, Writer], T]"
-    data: Callable[[T, Say], Object]
-    lines: Callable[[T, Voice], Lines]
-
-    def run(self, args: Namespace, writer: Writer) -> None:
-        with opened(writer) as console:
-            value = self.act(console, args, writer)
-            writer.answer(lambda: self.data(value, writer.voice), lambda: self.lines(value, writer.voice))
-
-
-@contextlib.contextmanager
-def opened(writer: Writer) -> "Iterator[Console]":
-    """The services, for the length of one command."""
-    settings = writer.read_settings()
-    from console.app import open_console
-
-    with open_console(settings) as console:
-        yield console
 
 
 def command_for(args: Namespace) -> Command:
@@ -84,12 +44,10 @@ def _lookup(console: "Console", args: Namespace, _: Writer) -> LookupResult:
 
 
 def _queue(console: "Console", args: Namespace, _: Writer) -> QueuePage:
-    if args.name == "refunds":  # refunds come with the payment providers: until then the queue is empty
-        return QueuePage("refunds", (), None)
     return console.recovery.queue(args.name, args.limit, args.after)
 
 
-def _show(console: "Console", args: Namespace, _: Writer) -> CreditCheckView | OperationView:
+def _show(console: "Console", args: Namespace, _: Writer) -> AnyView:
     return console.recovery.show(args.kind, args.id)
 
 
@@ -112,25 +70,17 @@ def _refetch(console: "Console", args: Namespace, writer: Writer) -> RefetchResu
     both = args.detail == args.pdf
     detail, pdf = both or args.detail, both or args.pdf
     return console.credit_checks.refetch(
-        _row_id(args), detail=detail, pdf=pdf, saw=args.saw, progress=writer.progress
+        row_id("credit-check", args.id), detail=detail, pdf=pdf, saw=args.saw, progress=writer.progress
     )
 
 
-def _row_id(args: Namespace) -> int:
-    """The number of a credit check; not_found for text that no record can have as its id."""
-    text: str = args.id
-    if not (text.isascii() and text.isdecimal() and len(text) <= _LONGEST_ROW_ID):
-        raise ConsoleError("not_found", {"kind": "credit-check", "id": text[:40]})
-    return int(text)
-
-
-def _probe(console: "Console", args: Namespace, _: Writer) -> CreditCheck | Operation:
+def _probe(console: "Console", args: Namespace, _: Writer) -> AnyRecord:
     return console.recovery.probe(args.kind, args.id)
 
 
 def _resolve(console: "Console", args: Namespace, _: Writer) -> ResolveResult:
-    proof = _evidence(args.evidence)
-    return console.recovery.resolve(args.kind, args.id, args.as_state, proof, args.provider_id, args.saw)
+    proof, theirs = _evidence(args.evidence), provider_id(args.kind, args.provider_id)
+    return console.recovery.resolve(args.kind, args.id, args.as_state, proof, theirs, args.saw)
 
 
 def _evidence(given: str) -> str | Path:
@@ -210,6 +160,7 @@ COMMANDS: Mapping[str, Command] = {
     "audit list": OnService(_audit_list, cli_json.audit_page, cli_text.audit_page),
     "audit verify": OnService(_audit_verify, cli_json.verified, cli_text.verified),
     "audit export": OnService(_audit_export, cli_json.exported, cli_text.exported),
+    **PAYMENT_COMMANDS,
     "sign-in": SignIn(),
     "sign-out": SignOut(),
     "whoami": WhoAmI(),

@@ -1,14 +1,29 @@
-"""Records as the JSON objects that programs read; names and shapes here are a contract."""
+"""Answers as the JSON objects that programs read; names and shapes here are a contract."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
+from console.cli_json_records import (
+    Object,
+    Say,
+    credit_check,
+    instant,
+    masked_payer,
+    operation,
+    order,
+    payment,
+    record,
+    refund,
+    work,
+)
 from console.domain.dates import instant_text
-from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, Operation, TimelineEntry, Work
+from console.domain.order_records import Order, Payment, Refund
+from console.domain.payment_results import OrderView, PaymentView, RefundView
+from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, Operation, TimelineEntry
 from console.domain.results import (
     CreditCheckView,
     Explanation,
@@ -23,9 +38,12 @@ from console.domain.results import (
     TaskRun,
 )
 
-Object = dict[str, Any]
-Say = Callable[..., str]
-"""`say(key, **facts)`: the sentence for a key in the language of this call."""
+__all__ = [
+    "Object", "Say", "credit_check", "instant", "masked_payer", "operation", "order", "payment", "record", "refund",
+    "work",
+]  # fmt: skip
+
+AnyView: TypeAlias = CreditCheckView | OperationView | OrderView | PaymentView | RefundView
 
 _LONGEST_FACT = 2_000
 
@@ -34,72 +52,6 @@ def document(payload: Object) -> bytes:
     """One line of UTF-8; what no UTF-8 has (bytes of a strange command line) becomes U+FFFD."""
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode() + b"\n"
-
-
-def instant(at: datetime | None) -> str | None:
-    return None if at is None else instant_text(at)
-
-
-def work(axis: Work, say: Say) -> Object:
-    """`reason` is for people; `reason_code` for programs."""
-    reason = None if axis.reason is None else say(f"work.reason.{axis.reason}")
-    return {
-        "state": axis.state.value,
-        "at": instant(axis.at),
-        "reason": reason,
-        "reason_code": axis.reason,
-        "attempt": axis.attempt,
-    }
-
-
-def credit_check(record: CreditCheck, say: Say) -> Object:
-    return {
-        "kind": "credit-check",
-        "id": record.id,
-        "corporation_number": record.corporation_number,
-        "client_id": record.client_id,
-        "state": record.state.value,
-        "certainty": record.certainty.value,
-        "work": work(record.work, say),
-        "credit_check_id": record.credit_check_id,
-        "company_name": record.company_name,
-        "result": record.result,
-        "purchased_at": instant(record.purchased_at),
-        "expired_at": instant(record.expired_at),
-        "pdf_file_path": record.pdf_file_path,
-        "incomplete": list(record.incomplete),
-        "superseded_by": record.superseded_by,
-        "operation_id": record.operation_id,
-        "version": record.version,
-        "created_at": instant(record.created_at),
-        "changed_at": instant(record.changed_at),
-        "error_code": record.error_code,
-        "viewing_over": record.viewing_over,
-        "duplicate_of": record.duplicate_of,
-    }
-
-
-def operation(record: Operation) -> Object:
-    return {
-        "kind": "operation",
-        "id": record.id,
-        "action": record.action,
-        "subject": {"kind": record.subject_kind, "id": record.subject_id},
-        "state": record.state.value,
-        "operator": record.operator,
-        "desk": record.desk,
-        "started_at": instant(record.started_at),
-        "ended_at": instant(record.ended_at),
-        "corporation_number": record.corporation_number,
-        "client_id": record.client_id,
-        "outcome_class": record.outcome_class,
-        "reason": record.reason,
-        "source": record.source,
-    }
-
-
-def record(value: CreditCheck | Operation, say: Say) -> Object:
-    return credit_check(value, say) if isinstance(value, CreditCheck) else operation(value)
 
 
 def next_step(step: NextStep, say: Say) -> Object:
@@ -148,36 +100,56 @@ def evidence_item(item: EvidenceItem) -> Object:
     }
 
 
-def view(seen: CreditCheckView | OperationView, say: Say) -> Object:
+def view(seen: AnyView, say: Say) -> Object:
     """`show`: the record with its history and what happens next."""
-    shown = {
+    return {
         **record(seen.record, say),
         **explained(seen.explanation, say),
         "timeline": [timeline_entry(entry, say) for entry in seen.timeline],
         "evidence": [evidence_item(item) for item in seen.evidence],
-        "awaiting": seen.awaiting,
+        "awaiting": None if isinstance(seen, OrderView) else seen.awaiting,
+        **_own(seen, say),
     }
-    return shown | _only_of_checks(seen, say) if isinstance(seen, CreditCheckView) else shown
 
 
-def _only_of_checks(seen: CreditCheckView, say: Say) -> Object:
+def _own(seen: AnyView, say: Say) -> Object:
+    """What only one kind of record has."""
+    match seen:
+        case CreditCheckView():
+            return _of_a_check(seen, say)
+        case OrderView():
+            return _listed(seen, say, "payments", "refunds", "actions")
+        case PaymentView():
+            return _listed(seen, say, "sides", "money", "order", "refunds", "set_asides", "actions", "holder")
+        case RefundView():
+            return _listed(
+                seen, say, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier", "actions",
+                "holder",
+            )  # fmt: skip
+    return {}
+
+
+def _of_a_check(seen: CreditCheckView, say: Say) -> Object:
     return {
         "documents": [stored(item) for item in seen.documents],
-        "actions": [fact(action, say) for action in seen.actions],
-        "holder": fact(seen.holder, say),
         "asked_at": instant(seen.asked_at),
         "history": [credit_check(older, say) for older in seen.history],
+        **_listed(seen, say, "actions", "holder"),
     }
+
+
+def _listed(seen: AnyView, say: Say, *names: str) -> Object:
+    """Parts of a view as they are; records in them as everywhere."""
+    return {name: fact(getattr(seen, name), say) for name in names}
 
 
 def lookup(found: LookupResult, say: Say) -> Object:
-    """Orders, payments and refunds come with the payment providers; until then there are none."""
     return {
         "corporation_number": found.corporation_number,
         "credit_checks": [credit_check(check, say) for check in found.credit_checks],
-        "orders": [],
-        "payments": [],
-        "refunds": [],
+        "orders": [order(one, say) for one in found.orders],
+        "payments": [payment(one, say) for one in found.payments],
+        "refunds": [refund(one, say) for one in found.refunds],
     }
 
 
@@ -260,7 +232,7 @@ def fact(value: object, say: Say) -> Any:
     match value:
         case None | bool() | int() | float():
             return value
-        case CreditCheck() | Operation():
+        case CreditCheck() | Operation() | Order() | Payment() | Refund():
             return record(value, say)
         case datetime():
             return instant_text(value)

@@ -8,11 +8,12 @@ from console.domain.errors import ConsoleError
 
 PROGRAM = "support-console"
 QUEUES = ("pending", "error", "incomplete", "unknown", "review", "refunds")
+PROVIDERS = ("paypay", "atom")
 KINDS = ("credit-check", "payment", "order", "refund", "operation")
 LARGEST_LIMIT = 10_000
 _LARGEST = 10**18 - 1
 _LONGEST_PROBLEM = 300
-_LONGEST_NUMBER = 18  # digits
+LONGEST_NUMBER = 18  # digits
 
 Say = Callable[[str], str]
 Group: TypeAlias = "argparse._SubParsersAction[_Parser]"
@@ -64,6 +65,8 @@ def _silent(_: str) -> str:
 
 def _reasons_apart(words: Sequence[str]) -> list[str]:
     """`--reason 1 4 NUMBER` as `--reason 1 --reason 4 NUMBER`: only single digits belong to the option."""
+    if next((word for word in words if not word.startswith("-")), "") != "purchase":
+        return list(words)  # elsewhere a reason is a sentence
     apart: list[str] = []
     for word in words:
         if apart[-2:-1] == ["--reason"] and len(word) == 1 and _is_digits(word):
@@ -99,7 +102,7 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     """Reads ASCII digits within limits; `int` would also take `１２`, `1_0` and blanks."""
 
     def convert(text: str) -> int:
-        if len(text) > _LONGEST_NUMBER or not _is_digits(text) or not low <= int(text) <= high:
+        if len(text) > LONGEST_NUMBER or not _is_digits(text) or not low <= int(text) <= high:
             raise argparse.ArgumentTypeError(f"a whole number from {low} to {high} is needed")
         return int(text)
 
@@ -165,12 +168,40 @@ def _repairing(commands: Group, say: Say) -> None:
     _of_kind(resolve)
     resolve.add_argument("--as", dest="as_state", required=True, metavar="STATE")
     resolve.add_argument("--evidence", default="", metavar="FILE|TEXT", help=say("cli.help.evidence"))
-    resolve.add_argument("--provider-id", type=_whole(1, _LARGEST), metavar="ID")
+    resolve.add_argument("--provider-id", metavar="ID")
     _saw(resolve, say)
 
 
 def _saw(parser: _Parser, say: Say) -> None:
     parser.add_argument("--saw", type=_whole(0, _LARGEST), metavar="VERSION", help=say("cli.help.saw"))
+
+
+def _paying(commands: Group, say: Say) -> None:
+    actions = _group(commands, "payment", say)
+    taken = _command(actions, "import", say, "payment.import")
+    taken.add_argument("provider", choices=PROVIDERS, metavar="PROVIDER", help=", ".join(PROVIDERS))
+    taken.add_argument("merchant_payment_id", metavar="MERCHANT_PAYMENT_ID")
+    taken.add_argument("--corporation-number", metavar="N")
+    taken.add_argument("--amount", metavar="A", help=say("cli.help.amount"))
+    taken.add_argument("--date", metavar="D", help=say("cli.help.payment_date"))
+
+
+def _refunding(commands: Group, say: Say) -> None:
+    actions = _group(commands, "refund", say)
+    request = _command(actions, "request", say, "refund.request")
+    request.add_argument("payment", metavar="PAYMENT")
+    request.add_argument("--amount", required=True, metavar="N", help=say("cli.help.amount"))
+    request.add_argument("--reason", required=True, metavar="T")
+    request.add_argument("--intended-repeat", action="store_true", help=say("cli.help.intended_repeat"))
+    request.add_argument("--ticket", metavar="T", help=say("cli.help.ticket"))
+    _saw(request, say)
+    for name in ("approve", "reject", "withdraw"):
+        decided = _command(actions, name, say, f"refund.{name}")
+        decided.add_argument("id", metavar="ID")
+        if name == "reject":
+            decided.add_argument("--reason", required=True, metavar="T")
+        if name != "withdraw":
+            _saw(decided, say)
 
 
 def _auditing(commands: Group, say: Say) -> None:
@@ -224,6 +255,8 @@ _GROUPS = (
     (("lookup", "queue", "show"), _looking),
     (("purchase",), _buying),
     (("refetch", "probe", "resolve"), _repairing),
+    (("payment",), _paying),
+    (("refund",), _refunding),
     (("audit",), _auditing),
     (("sign-in", "sign-out", "whoami"), _signing),
     (("db", "worker", "sandbox", "demo", "doctor"), _keeping),

@@ -52,7 +52,7 @@ class WhoAmI:
     """Account, roles and database of whoever acts here."""
 
     def run(self, args: Namespace, writer: Writer) -> None:
-        from console.cli_commands import opened
+        from console.cli_service import opened
 
         with opened(writer) as console:
             identity = console.sessions.whoami()

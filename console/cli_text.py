@@ -1,18 +1,19 @@
 """What people read in a terminal: aligned lines, one sentence per fact, and what to do next."""
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from console import wording
-from console.cli_json import Exported
+from console import cli_text_money, wording
+from console.cli_json import AnyView, Exported
+from console.cli_json_records import AnyRecord
+from console.cli_text_records import GAP, Row, mixed, of_a_kind, one, table
 from console.cli_writer import Lines, Voice
-from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, Operation, TimelineEntry
+from console.domain.payment_results import OrderView, PaymentView, RefundView
+from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, TimelineEntry
 from console.domain.results import (
     CreditCheckView,
     Explanation,
     HealthCheck,
     LookupResult,
-    OperationView,
     QueueItem,
     QueuePage,
     RefetchResult,
@@ -20,85 +21,60 @@ from console.domain.results import (
     TaskRun,
 )
 
-Row = Sequence[str]
-_GAP = "  "
-
-
-def table(rows: Iterable[Row]) -> Iterator[str]:
-    """Columns side by side, a row in a line; a Japanese character takes two places."""
-    cells = [[cell.replace("\n", " ") for cell in row] for row in rows]
-    widths = [max(map(_width, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        padded = (text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True))
-        yield _GAP.join(padded).rstrip()
-
-
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
-
+__all__ = ["one", "table"]
 
 # ---- one record
 
 
-def record_line(record: CreditCheck, voice: Voice) -> Row:
-    """A record as a row of a list; `heading` names its columns."""
-    return (
-        f"#{record.id}",
-        wording.format_number(record.corporation_number),
-        record.client_id,
-        voice(f"state.credit_check.{'superseded' if record.superseded else record.state.value}"),
-        voice(f"state.certainty.{record.certainty.value}"),
-        voice(f"state.work.{record.work.state.value}"),
-        record.result or wording.NOTHING,
-        wording.format_instant(record.purchased_at, "day"),
-        record.company_name or wording.NOTHING,
-    )
-
-
-def heading(voice: Voice) -> Row:
-    columns = ("record", "number", "client", "state", "certainty", "work", "result", "day", "corporation")
-    return tuple(voice(f"column.{column}") for column in columns)
-
-
-def _one(record: CreditCheck | Operation, voice: Voice) -> Lines:
-    if isinstance(record, CreditCheck):
-        return table((heading(voice), record_line(record, voice)))
-    action, state = voice(f"operation.{record.action}"), voice(f"state.operation.{record.state.value}")
-    return table([(record.id, action, state, record.operator, wording.format_instant(record.started_at))])
-
-
 def bought(record: CreditCheck, voice: Voice) -> Iterator[str]:
     yield voice("cli.bought", id=record.id)
-    yield from _one(record, voice)
+    yield from one(record, voice)
     if record.incomplete:
         yield voice("cli.bought.incomplete", missing=record.incomplete, id=record.id)
 
 
 def refetched(result: RefetchResult, voice: Voice) -> Iterator[str]:
     yield voice("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
-    yield from _one(result.record, voice)
+    yield from one(result.record, voice)
     yield from _section("record.tab.documents", _documents(result.documents, voice), voice)
 
 
-def probed(record: CreditCheck | Operation, voice: Voice) -> Iterator[str]:
+def probed(record: AnyRecord, voice: Voice) -> Iterator[str]:
     yield voice("cli.probed")
-    yield from _one(record, voice)
+    yield from one(record, voice)
 
 
 def resolved(result: ResolveResult, voice: Voice) -> Iterator[str]:
     yield voice("next.second_person" if result.awaiting else "cli.resolved")
-    yield from _one(result.record, voice)
+    yield from one(result.record, voice)
 
 
-def view(seen: CreditCheckView | OperationView, voice: Voice) -> Iterator[str]:
+def view(seen: AnyView, voice: Voice) -> Iterator[str]:
     """One record whole: what it is, why, what next, and how it came about."""
-    yield from _one(seen.record, voice)
+    yield from one(seen.record, voice)
     yield ""
     yield from _explained(seen.explanation, voice)
-    if isinstance(seen, CreditCheckView):
-        yield from _section("record.tab.documents", _documents(seen.documents, voice), voice)
+    yield from _own(seen, voice)
     yield from _section("record.tab.timeline", _timeline(seen.timeline, voice), voice)
     yield from _section("record.tab.evidence", _evidence(seen.evidence), voice)
+
+
+def _own(seen: AnyView, voice: Voice) -> Iterator[str]:
+    """What only one kind of record has."""
+    match seen:
+        case CreditCheckView():
+            yield from _section("record.tab.documents", _documents(seen.documents, voice), voice)
+        case OrderView():
+            yield from _section("cli.payments", of_a_kind(seen.payments, voice), voice)
+            yield from _section("cli.refunds", of_a_kind(seen.refunds, voice), voice)
+        case PaymentView():
+            yield from _section("money.strip", cli_text_money.strip(seen.money, voice), voice)
+            yield from _section("cli.sides", cli_text_money.sides(seen.sides, seen.record.provider, voice), voice)
+            yield from _section("cli.refunds", of_a_kind(seen.refunds, voice), voice)
+        case RefundView():
+            yield from _section("money.strip", cli_text_money.strip(seen.money, voice), voice)
+            yield from _section("cli.payments", one(seen.payment, voice), voice)
+            yield from _section("cli.refund.against", cli_text_money.against(seen.against, voice), voice)
 
 
 def _explained(explanation: Explanation, voice: Voice) -> Iterator[str]:
@@ -134,7 +110,7 @@ def _section(key: str, lines: Lines, voice: Voice) -> Iterator[str]:
     if shown:
         yield ""
         yield voice(key)
-        yield from (f"{_GAP}{line}" for line in shown)
+        yield from (f"{GAP}{line}" for line in shown)
 
 
 # ---- lists
@@ -143,18 +119,22 @@ def _section(key: str, lines: Lines, voice: Voice) -> Iterator[str]:
 def lookup(found: LookupResult, voice: Voice) -> Iterator[str]:
     if found.stripped_prefix:
         yield voice("lookup.prefix_stripped")
-    if not found.credit_checks:
+    lists = (found.credit_checks, found.orders, found.payments, found.refunds)
+    if not any(lists):
         yield voice("lookup.none")
         return
-    yield voice("lookup.found", count=len(found.credit_checks))
-    yield from table((heading(voice), *(record_line(check, voice) for check in found.credit_checks)))
+    yield voice("lookup.found", count=sum(map(len, lists)))
+    for before, records in zip((False, True, True, True), lists, strict=True):
+        if before and records:
+            yield ""
+        yield from of_a_kind(records, voice)
 
 
 def queue_page(page: QueuePage, voice: Voice) -> Iterator[str]:
     if not page.items:
         yield voice(f"queue.{page.queue}.empty")
         return
-    lines = table(record_line(item.record, voice) for item in page.items)
+    lines = mixed([item.record for item in page.items], voice)
     for line, item in zip(lines, page.items, strict=True):
         yield line
         yield from _explained_below(item, voice)
@@ -165,8 +145,8 @@ def queue_page(page: QueuePage, voice: Voice) -> Iterator[str]:
 def _explained_below(item: QueueItem, voice: Voice) -> Iterator[str]:
     """Under a record's line: why it waits, and what happens next."""
     step = item.explanation.next_step
-    yield f"{_GAP}{voice(item.explanation.why, **item.explanation.facts)}"
-    yield f"{_GAP}{voice(step.code, **step.facts)}"
+    yield f"{GAP}{voice(item.explanation.why, **item.explanation.facts)}"
+    yield f"{GAP}{voice(step.code, **step.facts)}"
 
 
 def audit_page(entries: Sequence[AuditEntry], voice: Voice) -> Lines:
@@ -197,7 +177,7 @@ def health(checks: Iterable[HealthCheck], voice: Voice) -> Iterator[str]:
         mark = "✕" if not check.ok else "▲" if check.next else "✓"
         yield f"{mark} {voice(check.message, **check.facts)}"
         if check.next:
-            yield f"{_GAP}→ {voice(check.next, **check.facts)}"
+            yield f"{GAP}→ {voice(check.next, **check.facts)}"
 
 
 def upgraded(done: Mapping[str, object], voice: Voice) -> Lines:

@@ -64,7 +64,7 @@ def run_demo(writer: Writer, *, fast: bool) -> None:
 
     home = tempfile.TemporaryDirectory(prefix="support-console-demo-", ignore_cleanup_errors=True)
     with home as folder, start() as sandbox, _environment(_variables(Path(folder), sandbox, fast)):
-        from console.cli_commands import opened
+        from console.cli_service import opened
 
         with opened(writer) as console:
             samples = _furnish(console, sandbox)

@@ -72,6 +72,17 @@ def test_purchase_takes_several_reasons_in_both_spellings() -> None:
         assert (before["number"], before["reason"], before["deal"]) == (NUMBER, [1, 4], 2)
 
 
+def test_what_is_asked_for_stays_as_it_was_typed() -> None:
+    """Sums, reasons and ids are texts: their own rules judge them. A reason may be one digit."""
+    asked = words("refund", "request", "--amount", "-5", "--reason", "1", "--intended-repeat", "--", "７")
+    assert (asked["payment"], asked["amount"], asked["reason"], asked["intended_repeat"]) == ("７", "-5", "1", True)
+    declined = words("refund", "reject", "--reason", "2", "9")
+    assert (declined["action"], declined["id"], declined["reason"]) == ("reject", "9", "2")
+    taken = words("payment", "import", "--amount", "150.50", "--date", "2026-11-20", "atom", "--", "-ORD")
+    assert (taken["provider"], taken["merchant_payment_id"], taken["amount"]) == ("atom", "-ORD", "150.50")
+    assert words("resolve", "refund", "9", "--as", "completed", "--provider-id", "RFD-9")["provider_id"] == "RFD-9"
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -96,7 +107,16 @@ def test_purchase_takes_several_reasons_in_both_spellings() -> None:
         (("db", "drop"), "invalid choice"),
         (("worker",), "--once"),
         (("sandbox", "--port", "65536"), "whole number"),
-        (("refund", "approve", "9"), "invalid choice"),
+        (("refund",), "ACTION"),
+        (("refund", "pay", "9"), "invalid choice"),
+        (("refund", "request", "5", "--amount", "1"), "--reason"),
+        (("refund", "request", "5", "--reason", "x"), "--amount"),
+        (("refund", "reject", "9"), "--reason"),
+        (("refund", "approve", "9", "--saw", "x"), "whole number"),
+        (("refund", "withdraw", "9", "--saw", "1"), "unrecognized"),
+        (("payment", "import", "stripe", "ORD-1"), "invalid choice"),
+        (("payment", "import", "paypay"), "MERCHANT_PAYMENT_ID"),
+        (("refund", "request", "5", "--amount", "1", "--reason", "\udcff"), "not UTF-8"),
         (("lookup", "--js", NUMBER), "unrecognized"),
         (("show", "operation", "\udcff"), "not UTF-8"),
         (("purchase", NUMBER, "--client", "1", "--comment", "\udcff"), "not UTF-8"),

@@ -1,0 +1,163 @@
+"""Orders, payments and refunds as programs read them."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from console import cli_json
+from console.cli_service import provider_id, row_id
+from console.domain import order_records as o
+from console.domain import payment_results as views
+from console.domain.errors import ConsoleError
+from console.domain.payment_records import PaymentState, RefundState
+from console.domain.records import Certainty, Work, WorkState
+from console.domain.results import AllowedAction, Explanation, LookupResult, NextStep
+
+AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
+TEXT = "2026-11-20T03:20:01Z"
+CANARY = "canary-payer-1234"
+
+ORDER = o.Order(3, "ORD-1", "1180301018771", o.OrderState.PENDING, "JPY", 3300, (5,), 1)
+PAYMENT = o.Payment(
+    id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id="0421",
+    corporation_number="1180301018771", payer=CANARY, state=PaymentState.COMPLETED, certainty=Certainty.KNOWN,
+    work=Work(), currency="JPY", asked_minor=3300, captured_minor=3300, reserved_minor=1000, refunded_minor=0,
+    set_aside_minor=300, version=2, paid_at=AT,
+)  # fmt: skip
+REFUND = o.Refund(
+    id=9, payment_id=5, order_id=3, amount_minor=1000, currency="JPY", state=RefundState.REQUESTED,
+    certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, None, "probes_ended"), maker="op-a",
+    checkers=("lead-b",), provider_refund_key=None, provider_refund_id=None, version=1,
+)  # fmt: skip
+EXPLAINED = Explanation("verdict.a", "why.b", NextStep("next.c", {"at": AT}, "show refund 9"))
+SIDES = (
+    views.Side("ours", state="completed", minor=3300, currency="JPY", since=AT),
+    views.Side("provider", word="COMPLETED", minor=3301, currency="JPY", asked=AT, differs=("amount",)),
+    views.Side("order", there=False),
+)
+MONEY = views.MoneyStrip("JPY", 3300, 0, 0, 1000, 0, 300, 2000)
+
+
+def say(key: str, **facts: object) -> str:
+    return key
+
+
+def told(value: dict[str, Any]) -> dict[str, Any]:
+    encoded = cli_json.document(value).decode()
+    assert CANARY not in encoded
+    loaded: dict[str, Any] = json.loads(encoded)
+    return loaded
+
+
+def test_an_order_has_the_promised_fields() -> None:
+    """Names and types that programs rely on."""
+    promised = {
+        "kind": "order", "id": 3, "merch_txn_id": "ORD-1", "corporation_number": "1180301018771", "state": "pending",
+        "currency": "JPY", "total_minor": 3300, "payment_ids": [5], "version": 1,
+    }  # fmt: skip
+    assert promised.items() <= told(cli_json.order(ORDER, say)).items()
+
+
+def test_a_payment_has_the_promised_fields() -> None:
+    """The payer is masked, whatever else is told."""
+    encoded = told(cli_json.payment(PAYMENT, say))
+    promised = {
+        "kind": "payment", "id": 5, "order_id": 3, "provider": "paypay", "merchant_payment_id": "ORD-1",
+        "provider_payment_id": "0421", "corporation_number": "1180301018771", "payer": "****1234",
+        "state": "completed", "certainty": "known", "currency": "JPY", "captured_minor": 3300,
+        "reserved_minor": 1000, "refunded_minor": 0, "version": 2,
+    }  # fmt: skip
+    assert promised.items() <= encoded.items()
+    assert (encoded["work"]["state"], encoded["left_minor"], encoded["paid_at"]) == ("none", 2000, TEXT)
+
+
+@pytest.mark.parametrize(
+    ("payer", "shown"), [(None, None), ("", None), ("abc", "****"), ("1234567", "****"), ("12345678", "****5678")]
+)
+def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
+    """The last four of a long text; nothing of a short one."""
+    assert cli_json.masked_payer(payer) == shown
+
+
+def test_a_refund_has_the_promised_fields() -> None:
+    """Maker, checkers and both keys are there from the first moment."""
+    encoded = told(cli_json.refund(REFUND, say))
+    promised = {
+        "kind": "refund", "id": 9, "payment_id": 5, "amount_minor": 1000, "currency": "JPY", "state": "requested",
+        "certainty": "unknown", "maker": "op-a", "checkers": ["lead-b"], "provider_refund_key": None,
+        "provider_refund_id": None, "version": 1,
+    }  # fmt: skip
+    assert promised.items() <= encoded.items()
+    assert encoded["work"]["reason"] == "work.reason.probes_ended"
+
+
+def test_a_lookup_lists_all_four_kinds() -> None:
+    """Each under its name."""
+    found = LookupResult("1180301018771", (), orders=(ORDER,), payments=(PAYMENT,), refunds=(REFUND,))
+    encoded = told(cli_json.lookup(found, say))
+    kinds = {name: [one["kind"] for one in encoded[name]] for name in ("orders", "payments", "refunds")}
+    assert kinds == {"orders": ["order"], "payments": ["payment"], "refunds": ["refund"]}
+
+
+def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
+    """The record's own fields, the promised history, and what only a payment has."""
+    action = AllowedAction("refund", False, "off.role", {"needs": ["approver"]})
+    view = views.PaymentView(
+        PAYMENT, EXPLAINED, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
+    )
+    encoded = told(cli_json.view(view, say))
+    assert (encoded["kind"], encoded["payer"], encoded["awaiting"]) == ("payment", "****1234", "second_person")
+    assert encoded["next_step"] == {"text": "next.c", "command": "show refund 9", "code": "next.c"}
+    assert [(side["name"], side["differs"]) for side in encoded["sides"]] == [
+        ("ours", []), ("provider", ["amount"]), ("order", []),
+    ]  # fmt: skip
+    assert encoded["money"]["refundable"] == 2000
+    assert (encoded["order"]["kind"], encoded["refunds"][0]["kind"]) == ("order", "refund")
+    assert (encoded["timeline"], encoded["evidence"]) == ([], [])
+
+
+def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
+    """The payment in it is masked as everywhere."""
+    hit = views.RadarHit("lookalike", {"n": 1}, "refund", 8, "asked twice")
+    view = views.RefundView(
+        REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,), (views.Check("window", True),),
+        {"captured_minor": (3300, 3000)}, (), (), (), (),
+    )  # fmt: skip
+    encoded = told(cli_json.view(view, say))
+    assert (encoded["kind"], encoded["payment"]["payer"], encoded["awaiting"]) == ("refund", "****1234", None)
+    assert encoded["against"][0]["rule"] == "lookalike"
+    assert encoded["checks"] == [{"rule": "window", "holds": True, "facts": {}}]
+    assert encoded["changed"] == {"captured_minor": [3300, 3000]}
+
+
+def test_an_order_is_shown_with_its_payments() -> None:
+    """Nothing is awaited of an order."""
+    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
+    encoded = told(cli_json.view(view, say))
+    assert (encoded["kind"], encoded["awaiting"]) == ("order", None)
+    assert (encoded["payments"][0]["id"], encoded["refunds"][0]["id"]) == (5, 9)
+
+
+def test_records_in_a_refusal_are_masked_too() -> None:
+    """What stands in the way is told as everywhere."""
+    assert told(cli_json.fact({"record": PAYMENT}, say))["record"]["payer"] == "****1234"
+
+
+def test_ids_as_they_are_typed() -> None:
+    """A record's id is a number, a provider's id of AlarmBox too; that of a payment provider is its own text."""
+    assert (row_id("refund", "017"), provider_id("credit-check", "12345")) == (17, 12345)
+    assert (provider_id("refund", " RFD-1 "), provider_id("payment", "0421"), provider_id("refund", None)) == (
+        "RFD-1", "0421", None,
+    )  # fmt: skip
+    for text in ("", "x", "１", "-1", "9" * 19, "1_0"):
+        with pytest.raises(ConsoleError) as missing:
+            row_id("refund", text)
+        assert missing.value.code == "not_found"
+        with pytest.raises(ConsoleError) as wrong:
+            provider_id("credit-check", text)
+        assert wrong.value.code == "usage"
+    for text in ("", " ", "返金", "a\nb", "x" * 65):
+        with pytest.raises(ConsoleError):
+            provider_id("refund", text)
