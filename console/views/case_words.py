@@ -1,4 +1,4 @@
-"""Any record in the words and looks of the window: credit check, order, payment, refund alike, for lists and heads."""
+"""Any record in the words and looks of the window: credit check, order, payment and refund alike."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -108,7 +108,8 @@ def state_key(record: Case, *, derived: bool = True) -> str:
         case CreditCheck():
             return record_words.state_key(record, derived=derived)
         case Payment() if derived and record.refunded_minor and record.state in PAID:
-            return "business.refunded" if record.refunded_minor >= record.captured_minor else "business.partly_refunded"
+            whole = record.refunded_minor >= record.captured_minor
+            return "business.refunded" if whole else "business.partly_refunded"
     return f"{kind_of(record)}.{record.state.value}"
 
 
@@ -128,7 +129,8 @@ def certainty_key(record: Case, now: datetime) -> str:
 
 
 def work_key(record: Case) -> str:
-    if isinstance(record, Refund) and record.state is RefundState.REQUESTED and record.work.state is not WorkState.NEEDS_REVIEW:
+    undecided = isinstance(record, Refund) and record.state is RefundState.REQUESTED
+    if undecided and record.work.state is not WorkState.NEEDS_REVIEW:
         return "work.waiting_for_approval"
     return f"work.{record.work.state.value}"
 

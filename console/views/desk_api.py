@@ -1,11 +1,13 @@
 """What the window asks of the services, as types alone: it is given the real ones by a worker thread."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
+from console.domain.order_records import Order, Payment, Refund
 from console.domain.pages import PageHit, PageImage
+from console.domain.payment_results import OrderView, PaymentView, RefundView
 from console.domain.records import AuditEntry, CreditCheck, LeaseHolder, Operation, Person, PurchaseRequest
 from console.domain.results import (
     CreditCheckView,
@@ -24,6 +26,7 @@ from console.domain.results import (
 from console.views.desk_money import Payments, Refunds
 
 RecordId = int | str
+MoneyView = PaymentView | OrderView | RefundView
 Step = Callable[[str], None]
 
 
@@ -64,7 +67,7 @@ class Settings(Protocol):
 
 class Lookups(Protocol):
     def find(self, text: str) -> LookupResult: ...
-    def suggest(self, text: str, limit: int = 20) -> tuple[CreditCheck, ...]: ...
+    def suggest(self, text: str, limit: int = 20) -> Sequence[CreditCheck | Order | Payment | Refund]: ...
     def neighbours(self, text: str) -> tuple[str, ...]: ...
 
 
@@ -83,15 +86,15 @@ class Recovery(Protocol):
     def holders(self) -> tuple[LeaseHolder, ...]: ...
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]: ...
     def run_due(self) -> tuple[TaskRun, ...]: ...
-    def show(self, kind: str, id: RecordId) -> CreditCheckView | OperationView: ...
-    def probe(self, kind: str, id: RecordId) -> CreditCheck | Operation: ...
+    def show(self, kind: str, id: RecordId) -> CreditCheckView | OperationView | MoneyView: ...
+    def probe(self, kind: str, id: RecordId) -> CreditCheck | Operation | Order | Payment | Refund: ...
     def resolve(
         self,
         kind: str,
         id: RecordId,
         as_state: str,
         evidence: str | Path,
-        provider_id: int | None = None,
+        provider_id: int | str | None = None,
         saw: int | None = None,
     ) -> ResolveResult: ...
 

@@ -6,14 +6,17 @@ from PySide6.QtCore import QObject, QTimer, Slot
 
 from console import wording
 from console.domain.corporation_number import InvalidCorporationNumber, parse
+from console.domain.order_records import Payment
 from console.domain.records import CreditCheck
+from console.views import case_words
 from console.views import record_words as words
+from console.views.case_words import Case
 from console.views.dialogs.keys import open_keys
 from console.views.dialogs.unfinished import open_unfinished
 from console.views.frame import Frame
 from console.views.look.theme import look
 from console.views.pages.queue_rows import QUEUES
-from console.views.routes import LookupRoute, QueuesRoute, RecordRoute, Route
+from console.views.routes import ApprovalsRoute, LookupRoute, QueuesRoute, RecordRoute, Route, SetAsidesRoute
 from console.views.tasks import Failure
 from console.views.widgets.omnibox import Omnibox
 from console.views.widgets.omnilist import OmniEntry, OmniGroup
@@ -42,8 +45,10 @@ class Finder(QObject):
         self._timer = QTimer(self, singleShot=True, interval=_ASK_AFTER_MS)
         self._timer.timeout.connect(self._ask)
         self._text = ""
-        self._found: tuple[CreditCheck, ...] = ()
+        self._found: Sequence[Case] = ()
         self._commands: dict[str, Callable[[], object]] = {
+            "command.show_approvals": lambda: self._seat.go(ApprovalsRoute()),
+            "command.show_set_asides": lambda: self._seat.go(SetAsidesRoute()),
             "command.show_unfinished": lambda: open_unfinished(frame),
             "command.show_keys": lambda: open_keys(frame, frame.page),
             "command.switch_language": self._other_language,
@@ -89,7 +94,7 @@ class Finder(QObject):
             owner=self,
         )
 
-    def _take(self, text: str, found: tuple[CreditCheck, ...], seconds: float) -> None:
+    def _take(self, text: str, found: Sequence[Case], seconds: float) -> None:
         if text == self._text:
             self._found = found
             self._show()
@@ -108,9 +113,10 @@ class Finder(QObject):
 
     def _corporations(self) -> list[OmniGroup]:
         """Every company among the answers, and the number as typed where it is one."""
-        by_number: dict[str, list[CreditCheck]] = {}
+        by_number: dict[str, list[Case]] = {}
         for record in self._found:
-            by_number.setdefault(record.corporation_number, []).append(record)
+            if number := case_words.number_of(record):
+                by_number.setdefault(number, []).append(record)
         entries = [_company(self, number, records) for number, records in list(by_number.items())[:_MOST]]
         typed = _number(self._text)
         if typed is not None and typed not in by_number:
@@ -119,8 +125,14 @@ class Finder(QObject):
         return [OmniGroup(self._seat.say("search.corporation"), tuple(entries))]
 
     def _records(self) -> list[OmniGroup]:
-        entries = tuple(self.entry(record) for record in self._found[:_MOST])
-        return [OmniGroup(self._seat.say("search.records"), entries)]
+        """Payments with their orders and refunds first, then credit checks."""
+        checks = [record for record in self._found if isinstance(record, CreditCheck)]
+        others = [record for record in self._found if not isinstance(record, CreditCheck)]
+        named = (("search.money", others), ("search.records", checks))
+        return [
+            OmniGroup(self._seat.say(key), tuple(self.entry(record) for record in found[:_MOST]))
+            for key, found in named
+        ]
 
     def _recent(self) -> list[OmniGroup]:
         entries = tuple(self.entry(visit.record) for visit in self._seat.visits[:_MOST])
@@ -140,13 +152,19 @@ class Finder(QObject):
         found = self._seat.standing.count(queue)
         return wording.format_count(found.count, capped=found.capped) if found else ""
 
-    def entry(self, record: CreditCheck) -> OmniEntry:
+    def entry(self, record: Case) -> OmniEntry:
         seat = self._seat
-        state = words.cell(words.most_telling(record), seat.language)
-        at = wording.format_instant(record.created_at or record.purchased_at, "day")
-        title = seat.say("record.short", id=record.id)
-        name = _cut(record.company_name or wording.format_number(record.corporation_number))
-        return OmniEntry(RecordRoute(record.id), "document", title, name, state=state, right=at)
+        state = words.cell(case_words.most_telling(record, seat.now()), seat.language)
+        begun = case_words.begun(record)
+        at = wording.format_instant(begun, "day") if begun else ""
+        if isinstance(record, CreditCheck):
+            title, name = case_words.short(record, seat), _cut(case_words.name_of(record, seat))
+            return OmniEntry(RecordRoute(record.id), "document", title, name, state=state, right=at)
+        title, name = case_words.title(record, seat), _cut(case_words.name_of(record, seat))
+        return OmniEntry(
+            case_words.route_of(record), "card", title, name if name != title else "",
+            amount=case_words.amount(record), provider=case_words.provider(record, seat), state=state, right=at,
+        )  # fmt: skip
 
     # -- what is picked
 
@@ -170,10 +188,13 @@ class Finder(QObject):
         look().set_density("comfortable" if look().density == "compact" else "compact")
 
 
-def _company(finder: Finder, number: str, records: Sequence[CreditCheck]) -> OmniEntry:
+def _company(finder: Finder, number: str, records: Sequence[Case]) -> OmniEntry:
     seat = finder._seat
-    name = next((record.company_name for record in records if record.company_name), wording.format_number(number))
-    count = seat.say("search.checks", n=len(records))
+    checks = [record for record in records if isinstance(record, CreditCheck)]
+    name = next((record.company_name for record in checks if record.company_name), wording.format_number(number))
+    payments = sum(isinstance(record, Payment) for record in records)
+    both = [("search.payments", payments), ("search.checks", len(checks))]
+    count = seat.say("list.separator").join(seat.say(key, n=n) for key, n in both if n)
     return OmniEntry(LookupRoute(number), "building", name, wording.format_number(number), right=count)
 
 
@@ -185,7 +206,7 @@ def _number(text: str) -> str | None:
 
 
 def _route(key: object) -> Route:
-    if isinstance(key, QueuesRoute | LookupRoute | RecordRoute):
+    if isinstance(key, Route):
         return key
     raise TypeError(f"not a route: {key!r}")
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from console import wording
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
+from console.domain.order_records import Order, Payment, Refund
 from console.domain.permissions import ROLES_FOR, WORKER, may
 from console.domain.records import CreditCheck, Person
 from console.views.desk_api import Desk, Settings
@@ -234,9 +235,10 @@ class Seat(QObject):
     def tell(self, words: str, detail: str = "", shape: str = "check", tone: Tone = "good") -> None:
         self.told.emit(Note(words, detail, shape, tone))
 
-    def visited(self, record: CreditCheck) -> None:
+    def visited(self, record: CreditCheck | Order | Payment | Refund) -> None:
         """Somebody opened a record; the newest visit to it counts."""
-        others = [visit for visit in self.visits if visit.record.id != record.id]
+        opened = type(record), record.id
+        others = [visit for visit in self.visits if (type(visit.record), visit.record.id) != opened]
         self.visits = [Visit(record, self.now()), *others][:_MOST_RECENT]
         self.visits_changed.emit()
 

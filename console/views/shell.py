@@ -12,14 +12,19 @@ from console.views.frame import Frame
 from console.views.pages.page import Page
 from console.views.pulse import Pulse
 from console.views.routes import (
+    ApprovalsRoute,
     AuditRoute,
     HomeRoute,
     LookupRoute,
     OperationRoute,
+    OrderRoute,
+    PaymentRoute,
     PdfRoute,
     QueuesRoute,
     RecordRoute,
+    RefundRoute,
     Route,
+    SetAsidesRoute,
 )
 from console.views.seat import Seat
 from console.views.widgets.bars import Bar
@@ -38,6 +43,11 @@ _PAGES: dict[type, tuple[str, str]] = {
     RecordRoute: ("record", "RecordPage"),
     OperationRoute: ("operation", "OperationPage"),
     PdfRoute: ("pdf", "PdfPage"),
+    PaymentRoute: ("payment", "PaymentPage"),
+    OrderRoute: ("order", "OrderPage"),
+    RefundRoute: ("refund", "RefundPage"),
+    ApprovalsRoute: ("approvals", "ApprovalsPage"),
+    SetAsidesRoute: ("set_asides", "SetAsidesPage"),
 }
 
 

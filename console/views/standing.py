@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import CreditCheck
 from console.domain.results import QueueCount, UnfinishedWork
 from console.views.look.tokens import Tone
@@ -46,5 +47,5 @@ class Reach:
 class Visit:
     """A record that was opened, and when."""
 
-    record: CreditCheck
+    record: CreditCheck | Order | Payment | Refund
     at: datetime

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
 
+from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, Operation
 from console.views import record_words as words
 from console.views.pages.page import Page
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from console.domain.results import PurchasePlan
 
 _SETTLED = "credit-check"
+Probed = CreditCheck | Operation | Order | Payment | Refund
 
 
 class Acts(QObject):
@@ -49,7 +51,7 @@ class Acts(QObject):
             key=(kind, id),
         )
 
-    def _probed(self, id: int | str, found: CreditCheck | Operation) -> None:
+    def _probed(self, id: int | str, found: Probed) -> None:
         self._probing.discard(id)
         self._page.hide_bar("act")
         self._seat.told.emit(_probe_note(self._seat, found))
@@ -160,7 +162,7 @@ def _asking(seat: Seat) -> Bar:
     return Bar(seat.say("dialog.busy"), seat.say("act.probing"), tone="progress", shape="circle_arrow")
 
 
-def _probe_note(seat: Seat, found: CreditCheck | Operation) -> Note:
+def _probe_note(seat: Seat, found: Probed) -> Note:
     if isinstance(found, CreditCheck) and found.certainty is Certainty.UNKNOWN:
         return Note(seat.say("dialog.probe.still_unknown"), shape="question", tone="unknown")
     at = seat.say("record.no_change", at=seat.now())

@@ -35,12 +35,11 @@ def _side(side: Side, name: str, kind: str, seat: Seat, *, gateway: bool) -> Sho
     if gateway and side.asked is None:
         never = say("record.side.never_asked_short")
         return ShownSide(name, never, "dash", "muted", fact=say("record.side.never_asked"))
-    badge = tokens().badges.get(f"{kind}.{side.state}")
-    word, shape, tone = (
-        (badge.word(seat.language), badge.shape, badge.tone) if badge else (say("money.side.no_word"), "dash", "muted")
-    )
+    badges = tokens().badges
+    badge = badges.get(f"{kind}.{side.state}") or badges.get(f"payment.{side.state}")
+    word = badge.word(seat.language) if badge else say("money.side.no_word")
     return ShownSide(
-        name, word, shape, tone,
+        name, word, badge.shape if badge else "dash", badge.tone if badge else "muted",
         own_word=side.word or "",
         amount=_amount(side),
         fact=_fact(side, seat, asked=gateway),

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QWidget
 
 from console import wording
-from console.domain.results import CreditCheckView, OperationView
+from console.domain.results import OperationView
 from console.views import record_words as words
 from console.views.look.tokens import tokens
 from console.views.pages.acts import Acts
@@ -88,7 +88,7 @@ class OperationPage(Page):
     def _refused(self, failure: Failure) -> None:
         self.reading_failed(failure)
 
-    def _take(self, wanted: str, view: CreditCheckView | OperationView) -> None:
+    def _take(self, wanted: str, view: object) -> None:
         if wanted != self.route.id or not isinstance(view, OperationView):
             return
         self.view = view

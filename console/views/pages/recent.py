@@ -4,10 +4,12 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QVBoxLayout
 
 from console import wording
+from console.domain.records import CreditCheck
+from console.views import case_words
 from console.views import record_words as words
 from console.views.look.tokens import tokens
 from console.views.pages.counts import Line, LineButton
-from console.views.routes import RecordRoute
+from console.views.routes import route_to
 from console.views.seat import Seat, Visit
 from console.views.widgets.base import Surface, Words, row
 
@@ -62,13 +64,18 @@ class RecentPanel(Surface):
     def _open(self) -> None:
         button = self.sender()
         if isinstance(button, LineButton):
-            self._seat.go(RecordRoute(int(button.line.key), (), "home"))
+            kind, _, id = button.line.key.rpartition(" ")
+            self._seat.go(route_to(kind, int(id), (), "home"))
 
 
 def _line(seat: Seat, visit: Visit) -> Line:
-    record = visit.record
-    badge = words.cell(words.most_telling(record), seat.language)
-    name = seat.say("home.recent_line", at=wording.format_instant(visit.at, "clock")[:5], id=record.id,
-                    name=words.name_of(record, seat))  # fmt: skip
+    record, at = visit.record, wording.format_instant(visit.at, "clock")[:5]
+    badge = words.cell(case_words.most_telling(record, seat.now()), seat.language)
+    if isinstance(record, CreditCheck):
+        name = seat.say("home.recent_line", at=at, id=record.id, name=words.name_of(record, seat))
+    else:
+        title = case_words.title(record, seat)
+        name = seat.say("home.recent_case", at=at, title=title, amount=case_words.amount(record))
     tone = "text" if badge.tone == "good" else badge.tone
-    return Line(str(record.id), "", "text", name, "", badge.word, badge.shape, tone)
+    kind, id = case_words.ref_of(record)
+    return Line(f"{kind} {id}", "", "text", name, "", badge.word, badge.shape, tone)

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QWidget
 
 from console import wording
 from console.domain.records import CreditCheck
-from console.domain.results import CreditCheckView, OperationView
+from console.domain.results import CreditCheckView
 from console.views import record_words as words
 from console.views.look.tokens import tokens
 from console.views.pages import record_facts as facts
@@ -16,7 +16,7 @@ from console.views.pages.page import Page, in_order
 from console.views.pages.record_actions import RecordActions
 from console.views.pages.record_head import RecordHead
 from console.views.pages.record_tabs import RecordTabs
-from console.views.routes import LookupRoute, PdfRoute, RecordRoute
+from console.views.routes import LookupRoute, PdfRoute, RecordRoute, stepped
 from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.bars import Bar
@@ -101,7 +101,7 @@ class RecordPage(Page):
             self.view = None
             for name in self.bar_names():
                 self.hide_bar(name)
-            self.head.show_reading(route.id)
+            self.head.show_reading(self.seat.say("record.title", id=route.id), str(route.id))
         self.head.show_place(route)
         self.refresh("entered")
 
@@ -121,7 +121,7 @@ class RecordPage(Page):
             key=("show", wanted),
         )
 
-    def _take(self, wanted: int, view: CreditCheckView | OperationView) -> None:
+    def _take(self, wanted: int, view: object) -> None:
         if wanted != self.route.id or not isinstance(view, CreditCheckView):
             return
         before = self.view
@@ -232,12 +232,9 @@ class RecordPage(Page):
 
     def _step(self, step: int) -> None:
         """The previous or next record of the list that this one came from."""
-        trail = self.route.trail
-        if self.route.id not in trail:
-            return
-        place = trail.index(self.route.id) + step
-        if 0 <= place < len(trail):
-            self.seat.replaced.emit(RecordRoute(trail[place], trail, self.route.place))
+        route = stepped(self.route, step)
+        if route is not None:
+            self.seat.replaced.emit(route)
 
     @Slot()
     def _open_pdf(self) -> None:

@@ -1,10 +1,15 @@
 """What can be done with a record: the buttons beside "you can", and the bar below with the reason why one is off."""
 
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtWidgets import QWidget
 
+from console.domain.payment_results import PaymentView, RefundView
+from console.domain.permissions import ROLES_FOR
 from console.domain.records import Certainty, CheckState
-from console.domain.results import AllowedAction, CreditCheckView
+from console.domain.results import AllowedAction, CreditCheckView, Explanation
 from console.views.pages.rights import Reasons, guarded
 from console.views.seat import Seat
 from console.views.widgets.base import Surface, Words, column, row
@@ -12,7 +17,24 @@ from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.flow import flowing
 from console.views.widgets.record import FactForm
 
-_KEYS = {"probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B"}
+_KEYS = {
+    "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
+    "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "import": "I",
+}  # fmt: skip
+_RIGHTS = {
+    "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
+    "reject": "refund_approve", "withdraw": "refund_withdraw", "move_order": "resolve", "submit": "refund_submit",
+}  # fmt: skip
+_CHECKED = ("probe", "refetch", "resolve", "renew")
+
+
+class Viewed(Protocol):
+    """Any record with what its reader may do."""
+
+    @property
+    def explanation(self) -> Explanation: ...
+    @property
+    def actions(self) -> tuple[AllowedAction, ...]: ...
 
 
 class RecordActions(QObject):
@@ -24,10 +46,10 @@ class RecordActions(QObject):
 
     wanted = Signal(str)
 
-    def __init__(self, seat: Seat) -> None:
+    def __init__(self, seat: Seat, names: Sequence[str] = _CHECKED) -> None:
         super().__init__()
         self._seat = seat
-        self._buttons = {name: self._make(name) for name in ("probe", "refetch", "resolve", "renew")}
+        self._buttons = {name: self._make(name) for name in names}
         self.bar = Surface(raised=True, edge="top")
         pairs = [self._with_reason(button) for button in self._buttons.values()]
         self.bar.setLayout(column(flowing(*pairs, gap=16, line_gap=8), margins=(24, 8, 24, 8)))
@@ -56,15 +78,27 @@ class RecordActions(QObject):
 
     def show_view(self, view: CreditCheckView, form: FactForm) -> None:
         """Every button on, or off with its reason; and the few that help most beside "you can"."""
+        self.show_actions(view, form, offered(view))
+
+    def show_actions(self, view: Viewed, form: FactForm, helpful: Sequence[str]) -> None:
+        """The same for any record; `helpful` are the names of what helps most, the best first."""
         allowed = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
-            action = allowed.get(name)
-            why_not = self._reason(action) if action and not action.allowed else self._unreachable()
+            why_not = self._why_not(name, allowed)
             if why_not:
                 button.set_off(why_not)
             else:
                 button.set_on()
-        self._offer(view, allowed, form)
+        possible = [name for name in helpful if name == "purchase" or not self._why_not(name, allowed)]
+        self._offer(view, possible, form)
+
+    def _why_not(self, name: str, allowed: Mapping[str, AllowedAction]) -> str:
+        """Why it is off: the service's reason, the database away, or a right that is missing."""
+        action = allowed.get(name)
+        if action is not None:
+            return self._reason(action) if not action.allowed else self._unreachable()
+        right = _RIGHTS.get(name, name)
+        return self._seat.why_not(right) if right in ROLES_FOR else self._unreachable()
 
     def _unreachable(self) -> str:
         """While the database is away there is reading only."""
@@ -74,13 +108,12 @@ class RecordActions(QObject):
     def _reason(self, action: AllowedAction) -> str:
         """Why it is off, with the people who may where a role is missing."""
         needed = action.facts.get("needs")
-        right = {"renew": "purchase", "open_pdf": "read"}.get(action.action, action.action)
+        right = _RIGHTS.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed, tuple):
             return self._seat.lacks(right) or self._seat.needs(needed, self._seat.others_who(right))
         return self._seat.say(action.reason or "reason.role", **action.facts)
 
-    def _offer(self, view: CreditCheckView, allowed: dict[str, AllowedAction], form: FactForm) -> None:
-        names = [name for name in offered(view) if name not in allowed or allowed[name].allowed]
+    def _offer(self, view: Viewed, names: Sequence[str], form: FactForm) -> None:
         key = (*names, view.explanation.next_step.code)
         if key == self._offered:
             return  # the same buttons stay, and with them the focus
@@ -94,7 +127,7 @@ class RecordActions(QObject):
         else:
             form.set_actions(Words(self._seat.say("record.nothing_to_press"), "body", "muted"))
 
-    def proposer(self, view: CreditCheckView) -> str | None:
+    def proposer(self, view: CreditCheckView | PaymentView | RefundView) -> str | None:
         """Who proposed what now waits for the second person."""
         if not view.awaiting:
             return None

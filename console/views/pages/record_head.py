@@ -8,7 +8,7 @@ from console import wording
 from console.domain.results import CreditCheckView
 from console.views.look.tokens import tokens
 from console.views.pages import record_facts as facts
-from console.views.routes import RecordRoute
+from console.views.routes import CaseRoute, where_in
 from console.views.seat import Seat
 from console.views.widgets.badge import Badge, KeyCap
 from console.views.widgets.base import ElidedWords, Surface, Words, row
@@ -104,9 +104,9 @@ class RecordHead(Surface):
 
     # -- showing
 
-    def show_reading(self, id: int) -> None:
-        """The record isn't here yet: only its number is known."""
-        self.title.show_id(self._seat.say("record.title", id=id), str(id))
+    def show_reading(self, title: str, plain: str) -> None:
+        """The record isn't here yet: only what it is called is known."""
+        self.title.show_id(title, plain)
         self.company.say("")
         self.client.say("")
         for widget in (self.number, self.all):
@@ -114,25 +114,30 @@ class RecordHead(Surface):
         for badge in self.badges:
             badge.hide()
 
-    def show_place(self, route: RecordRoute) -> None:
+    def show_place(self, route: CaseRoute) -> None:
         """Where it stands in the list that it was opened from."""
-        known = route.id in route.trail and len(route.trail) > 1
-        self._trail.setVisible(known)
-        if known:
-            place = route.trail.index(route.id)
-            self.position.say(f"{place + 1} / {len(route.trail)}")
+        where = where_in(route)
+        self._trail.setVisible(where is not None)
+        if where is not None:
+            place, total = where
+            self.position.say(f"{place + 1} / {total}")
             self.previous.setEnabled(place > 0)
-            self.next.setEnabled(place < len(route.trail) - 1)
+            self.next.setEnabled(place < total - 1)
 
     def show_view(self, view: CreditCheckView) -> None:
         seat, record = self._seat, view.record
-        number = record.corporation_number
-        self.number.show_id(wording.format_number(number), number)
-        self.number.show()
-        self.company.say(record.company_name or seat.say("record.no_name"))
-        self.client.say(seat.say("record.client", client=record.client_id))
-        self.all.show()
-        self._show_badges(facts.badges(view))
+        name = record.company_name or seat.say("record.no_name")
+        client = seat.say("record.client", client=record.client_id)
+        self.show_identity(record.corporation_number, name, client, facts.badges(view))
+
+    def show_identity(self, number: str, company: str, beside: str, badges: tuple[str, ...]) -> None:
+        """Whose it is ("" where there is no number), a word beside that, and the keys of its badges."""
+        self.number.show_id(wording.format_number(number) if number else "", number)
+        self.number.setVisible(bool(number))
+        self.all.setVisible(bool(number))
+        self.company.say(company)
+        self.client.say(beside)
+        self._show_badges(badges)
         self._fit()
 
     def _show_badges(self, keys: tuple[str, ...]) -> None:

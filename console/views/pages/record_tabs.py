@@ -1,19 +1,19 @@
 """What lies behind the tabs of a record: timeline, documents, earlier records, kept answers, audit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QStackedWidget, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
-from console.domain.records import CreditCheck, Document, EvidenceItem, TimelineEntry, WorkState
+from console.domain.records import CreditCheck, Document, WorkState
 from console.domain.results import CreditCheckView
 from console.views import record_words as words
 from console.views.look.theme import look
 from console.views.pages.columns import check_columns
 from console.views.pages.record_facts import moment
 from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.pages.tab_parts import EvidenceView, audit_table
 from console.views.seat import Seat
 from console.views.tables.columns import Column, StateCell
 from console.views.widgets.base import Surface, Words, column, row
@@ -61,8 +61,8 @@ class RecordTabs(QWidget):
             seat.say("record.tab.history"),
         )  # fmt: skip
         self._past = TableOrNothing(self._history, EmptyState(seat.say("record.no_history"), shape="dash"))
-        self._evidence = _EvidenceView(seat)
-        self._audit = _audit_table(seat)
+        self._evidence = EvidenceView(seat)
+        self._audit = audit_table(seat)
         for name, content in zip(_NAMES, self._contents(), strict=True):
             self.tabs.add(seat.say(f"record.tab.{name}"), data=name)
             self._stack.addWidget(content)
@@ -180,73 +180,3 @@ def _papers_table(seat: Seat) -> StaticTable:
         Column("source", say("column.source"), 140, lambda _: words.PROVIDER, stretches=True),
     ]
     return StaticTable(seat, columns, lambda paper: paper.key, say("record.tab.documents"))
-
-
-def _audit_table(seat: Seat) -> StaticTable:
-    say = seat.say
-
-    def entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
-        return item[1]
-
-    columns = [
-        Column("when", say("column.when"), 190, lambda item: wording.format_instant(entry(item).at)[:-4], "data"),
-        Column("who", say("column.who"), 104, lambda item: words.who(entry(item).who, seat)),
-        Column(
-            "what", say("column.what"), 320, lambda item: wording.timeline_line(entry(item), seat.language),
-            stretches=True,
-        ),
-        Column("code", say("column.code"), 260, lambda item: entry(item).what, "data", muted=True),
-        Column("result", say("column.result"), 112, lambda item: say(f"audit_screen.result.{entry(item).result}")),
-    ]  # fmt: skip
-    return StaticTable(
-        seat, columns, lambda item: (entry(item).at, entry(item).what, item[0]), say("record.tab.audit")
-    )
-
-
-class _EvidenceView(QWidget):
-    """Kept answers at the left, the text of the current one at the right."""
-
-    def __init__(self, seat: Seat) -> None:
-        super().__init__()
-        say = seat.say
-        columns = [
-            Column("when", say("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
-            Column("source", say("column.source_of"), 190, lambda item: say(f"evidence.source.{item.source}")),
-            Column("summary", say("column.summary"), 200, lambda item: item.summary, stretches=True),
-        ]
-        self._table = StaticTable(seat, columns, lambda item: item.id, say("record.tab.evidence"))
-        self._text = QTextEdit()
-        self._text.setReadOnly(True)
-        self._text.setTabChangesFocus(True)
-        self._text.setAccessibleName(say("record.answer_text"))
-        self._seat = seat
-        self._table.current_changed.connect(self._show)
-        self._table.rows.arrived.connect(self._first)
-        text = Surface(edge="left")
-        box = QVBoxLayout(text)
-        box.setContentsMargins(12, 8, 12, 8)
-        box.addWidget(self._text)
-        halves = row(self._table, text, gap=0)
-        halves.setStretch(0, 3)
-        halves.setStretch(1, 2)
-        self.setLayout(halves)
-        self.setFocusProxy(self._table)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-
-    @property
-    def stops(self) -> tuple[QWidget, ...]:
-        return self._table, self._text
-
-    def show_items(self, items: Sequence[EvidenceItem]) -> None:
-        self._table.show_rows(items)
-
-    @Slot()
-    def _first(self) -> None:
-        if self._table.current is None:
-            self._table.go_to_first()
-
-    @Slot(object)
-    def _show(self, item: object) -> None:
-        if isinstance(item, EvidenceItem):
-            none = self._seat.say("record.no_answer_text")
-            self._text.setPlainText(item.body or none)
