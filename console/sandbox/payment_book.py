@@ -182,6 +182,14 @@ class PaymentBook:
         self._ring()
         return payment
 
+    def name(self, payment: Payment, provider_id: str) -> None:
+        """Give a payment the provider's number that it has elsewhere. Raises `ValueError` for one in use."""
+        with self.lock:
+            if self._by_id.setdefault((payment.provider, provider_id), payment) is not payment:
+                raise ValueError("that id exists already")
+            payment.id = provider_id
+            payment.begun = payment.begun or payment.created
+
     def begin_again(self, payment: Payment) -> None:
         """Another attempt at the same payment: the one before is kept, with its own number."""
         with self.lock:
@@ -238,7 +246,9 @@ class PaymentBook:
         self._by_key[refund.key].append(refund)
 
     def _begin(self, payment: Payment) -> None:
-        payment.id = payment.tongue.payment_id(next(self._numbers[payment.provider]))
+        numbers = self._numbers[payment.provider]
+        ids = (payment.tongue.payment_id(number) for number in numbers)
+        payment.id = next(one for one in ids if (payment.provider, one) not in self._by_id)
         payment.begun = payment.begun or self._clock.now()
         self._by_id[payment.provider, payment.id] = payment
 

@@ -68,8 +68,21 @@ class PaymentControl:
             if self._book.find(provider, payment.number):
                 raise ValueError("that number exists already")
             state = payment.tongue.state(given.get("state", "paid"))
+            if given.get("id"):
+                self._book.name(payment, str(given["id"]))
             self._place(self._book.add(payment), state, given)
+            for refund in given.get("refunds", ()):
+                self._know_refund(payment, refund)
         return json_reply(payment.as_json(), 201)
+
+    def _know_refund(self, payment: Payment, given: JsonObject) -> None:
+        """Let a refund exist that was not asked for here."""
+        made = self._book.accept(payment, str(given["key"]), _minor(given["amount_minor"]),
+                                 reason=given.get("reason"), product=payment.details.get("product"))  # fmt: skip
+        made.at = _instant(given["at"]) if given.get("at") else made.at
+        if given.get("id"):
+            made.id = str(given["id"])
+        self._book.move_refund(made, given.get("state", "completed"))
 
     def _newest_merchant(self, provider: str) -> str:
         return {"paypay": self._world.paypay_door.newest, "atom": self._world.atom_door.newest}[provider]

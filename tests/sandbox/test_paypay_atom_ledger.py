@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from console.sandbox import SandboxControl
+from console.sandbox.client import SandboxError
 from console.sandbox.clock import SandboxClock
 from console.sandbox.payment_book import Payment, PaymentBook
 from console.sandbox.payment_states import TONGUES
@@ -71,3 +73,24 @@ def test_a_repeated_execution_shows() -> None:
     assert [entry.key for entry in till.book.refunds("R")] == ["R", "R"]
     assert (till.payment.accepted_minor, till.payment.left_minor) == (12_000, -2_000)
     assert till.book.refund_count == 2
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_what_was_done_elsewhere_keeps_its_names(control: SandboxControl, provider: str) -> None:
+    """A payment and its refunds may be known by the ids, states and times that they have elsewhere."""
+    at = "2026-11-18T03:00:00.000Z"
+    given = [
+        {"key": "R-1", "amount_minor": 1000, "at": at, "id": "771"},
+        {"key": "R-2", "amount_minor": 300, "state": "accepted"},
+    ]
+    control.config(settle_by_hand=True)
+    known = control.money.know(provider, "ORD-9", 3300, at=at, id="4212345678900000001", refunds=given)
+    assert (known["id"], known["created"], known["paid"]) == ("4212345678900000001", at, at)
+    assert (known["refunded_minor"], known["accepted_minor"], known["left_minor"]) == (1000, 1300, 2000)
+    assert [(one["key"], one["done"]) for one in known["refunds"]] == [("R-1", True), ("R-2", False)]
+    assert (known["refunds"][0]["id"], known["refunds"][0]["at"]) == ("771", at)
+    with pytest.raises(SandboxError):
+        control.money.know(provider, "ORD-10", 100, id="4212345678900000001")
+    others = {control.money.know(provider, f"ORD-{n}", 100)["id"] for n in range(11, 14)}
+    assert "4212345678900000001" not in others
+    assert len(others) == 3
