@@ -39,17 +39,17 @@ def row(table: str, **values: str) -> str:
     return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
 
 
-def changed(table: str, record: int, **values: str) -> str:
+def changed(table: str, record: int | str, **values: str) -> str:
     """An update as our services write them, with the version raised."""
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {table} SET {told} WHERE id = {record}"
 
 
-def refund(record: int, **values: str) -> str:
+def refund(record: int | str, **values: str) -> str:
     return changed("refunds", record, **values)
 
 
-def payment(record: int, **values: str) -> str:
+def payment(record: int | str, **values: str) -> str:
     return changed("payments", record, **values)
 
 
@@ -85,7 +85,7 @@ def proof(of: int, who: str = "{me}") -> str:
     return evidence_row(who, of).replace("'credit-check'", "'refund'")
 
 
-def answer(summary: str, of: int = SENDING, source: str = "paypay.refund", kind: str = "refund") -> str:
+def answer(summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund") -> str:
     """A provider's answer, as it is kept."""
     return row(
         "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=UTC,
@@ -148,7 +148,7 @@ REFUND_CASES: Sequence[Forbidden] = (
         words=LIMITS,
     ),
     _f("refund: no cooling-off where there is one", reserve(BIG, 200_000), refund_row(BIG, 200_000), words=LIMITS),
-    _f("refund: of what was set aside elsewhere", reserve(), refund_row(set_aside_id="1"), words="what was set aside"),
+    _f("refund: of what was set aside elsewhere", reserve(), refund_row(set_aside_id="1"), words="was set aside"),
     _f("approve: one's own request", vote(OWN), words=OTHERS),
     _f("approve: one's own request, all checks off", *CHECKS_OFF, vote(OWN), words=OTHERS),
     _f("approve: one's own request without a vote", refund(OWN, status="'approved'"), words="of their own"),
@@ -182,7 +182,7 @@ REFUND_CASES: Sequence[Forbidden] = (
     _f("approve: after its time", vote(LATE), words=OTHERS),
     _f("approve: after its time, with a forged NOW()", "SET timestamp = 1", vote(LATE), words=OTHERS),
     _f("approve: what was declined", vote(DECLINED), words=OTHERS),
-    _f("approve: take an approval back", f"UPDATE approvals SET closed_at = {UTC} WHERE vote_of = '4'", words="stands"),
+    _f("approve: take it back", f"UPDATE approvals SET closed_at = {UTC} WHERE vote_of = '4'", words="stands"),
     _f("approve: undo it", refund(APPROVED, status="'requested'"), words="no such step"),
     _f("decline: one's own", refund(OWN, status="'rejected'", declined_because="'x'"), words="an approver declines"),
     _f("decline: without saying why", refund(ASKED, status="'rejected'"), words="an approver declines"),
@@ -200,7 +200,7 @@ REFUND_CASES: Sequence[Forbidden] = (
     _f("send: what nobody approved", refund(ASKED, **SENT), words="no such step"),
     _f("send: before the cooling-off is over", refund(COOLING, **SENT), words="cooling-off"),
     _f("send: with a forged NOW()", FAR_AHEAD, refund(COOLING, **SENT), words="cooling-off"),
-    _f("send: without a key", refund(APPROVED, **(SENT | {"provider_refund_key": "NULL"})), words="before it is sent"),
+    _f("send: without a key", refund(APPROVED, **SENT | {"provider_refund_key": "NULL"}), words="before it is sent"),
     _f("send: uncounted", refund(APPROVED, **(SENT | {"sent_count": "sent_count"})), words="before it is sent"),
     _f("send: once more what is being sent", refund(SENDING, **KEY), words="sendings are counted"),
     _f("send: under another key", refund(SENDING, provider_refund_key="'RFD-3'"), words="for life"),
@@ -272,7 +272,7 @@ MONEY_CASES: Sequence[Forbidden] = (
     _f("payment: begin with money", payment_row(captured_minor="500"), words="begins without money"),
     _f("payment: of less than nothing", payment_row(asked_minor="-5"), words="a price is"),
     _f("payment: of no currency", payment_row(currency="'EUR'"), words="a price is"),
-    _f("payment: without raising the version", payment(FREE, version="version", url="'x'"), words="raises the version"),
+    _f("payment: without raising the version", payment(FREE, version="version", url="'x'"), words="raises the"),
     _f("payment: delete", f"DELETE FROM payments WHERE id = {FREE}"),
     _f("notice: change what was told", "UPDATE payment_events SET body = 'x'"),
     _f("notice: another payment's", f"UPDATE payment_events SET payment_id = {WAITING}", words="what was told"),
@@ -312,17 +312,18 @@ def seed(team: Team) -> None:
 
 
 def _payments() -> list[str]:
-    held = {number: f"{SUM}, 0, 0" for number in (*range(ASKED, SUBMITTED + 1), GONE, LATE, GIVEN_UP, VOTED)}
+    held = dict.fromkeys((*range(ASKED, SUBMITTED + 1), GONE, LATE, GIVEN_UP, VOTED), f"{SUM}, 0, 0")
     held |= {COMPLETED: f"0, {SUM}, 0", ASIDE: "0, 0, 400"}
     captured = {WAITING: 0, BIG: 2_000_000}
-    columns = "id, order_id, provider, merchant_payment_id, provider_payment_id, status, currency, asked_minor, captured_minor"
-    columns += ", reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
+    columns = "id, order_id, provider, merchant_payment_id, provider_payment_id, status, currency, asked_minor"
+    columns += ", captured_minor, reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
     rows = []
     for number in (*range(ASKED, VOTED + 1), FREE, WAITING, ASIDE, BIG):
         state, theirs = ("user_payment", "NULL") if number == WAITING else ("completed", f"'pp-{number}'")
         sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
         order = CANCELLED if number == COMPLETED else "NULL"
-        rows.append(f"({number}, {order}, 'paypay', 'ORD-{number}', {theirs}, '{state}', 'JPY', {sums}, {UTC}, {UTC})")
+        named = f"{number}, {order}, 'paypay', 'ORD-{number}', {theirs}"
+        rows.append(f"({named}, '{state}', 'JPY', {sums}, {UTC}, {UTC})")
     return [f"INSERT INTO payments ({columns}) VALUES {', '.join(rows)}"]
 
 
