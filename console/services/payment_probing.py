@@ -16,7 +16,7 @@ from console.domain.schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_at
 from console.domain.truth import PAID, WAITING
 from console.services import account_money, happened, payment_work, refusals
 from console.services.desk import Desk
-from console.services.happened import PaymentFact, what_happened
+from console.services.happened import Done, PaymentFact, what_happened
 from console.services.heartbeat import LEASE_SECONDS
 from console.services.parts import part_code
 from console.services.payment_starting import PaymentSettler, is_lapsed
@@ -133,30 +133,37 @@ class PaymentProbing:
         reader = self._vendors.asker(payment.provider)
         return None if reader is None else reader.payment(question(payment))
 
-    def confirm(self, payment_id: int) -> bool:
-        """Ask because something was heard; True when the answer says how the payment stands. For whoever takes
-        notices: without the lease, as news is written in any order, and raising only for the database.
+    def confirm(self, payment_id: int, event_id: str | None = None) -> Done | None:
+        """Ask because something was heard: what the answer did, None when it taught nothing. For whoever takes
+        notices: without the lease, as news is written in any order.
         """
         payment, asked_at = self.current(payment_id), self._desk.now()
         outcome = self.ask(payment)
-        return outcome is not None and self.learn(payment, outcome, asked_at)
+        return None if outcome is None else self.learn(payment, outcome, asked_at, event_id=event_id)
 
-    def learn(self, payment: Payment, outcome: Outcome[PaymentReport], asked_at: datetime, call: str = CALL) -> bool:
-        """Write what an answer means, in a transaction of its own; True when it says how the payment stands."""
+    def learn(
+        self, payment: Payment, outcome: Outcome[PaymentReport], asked_at: datetime, call: str = CALL,
+        event_id: str | None = None,
+    ) -> Done | None:  # fmt: skip
+        """Write what an answer means, in a transaction of its own, and say what it did; None when it taught nothing.
+
+        `asked_at`: since then the answer may have been true.
+        """
         report = told(outcome)
-        if report is not None:
-            fact = PaymentFact(report, asked_at, Way.READ, call, outcome)
-            self._desk.database.write(lambda tx: self._take(tx, payment, fact))
-        else:
+        if report is None:
             self._desk.database.write(lambda tx: self._keep(tx, payment, outcome, call))
-        return report is not None
+            return None
+        fact = PaymentFact(report, asked_at, Way.READ, call, outcome, event_id)
+        return self._desk.database.write(lambda tx: self._take(tx, payment, fact))
 
     @payments.runs_again()
-    def _take(self, tx: Transaction, payment: Payment, fact: PaymentFact) -> None:
-        after = what_happened(self._desk, tx, payment, fact).payment
+    def _take(self, tx: Transaction, payment: Payment, fact: PaymentFact) -> Done:
+        happened_now = what_happened(self._desk, tx, payment, fact)
         unpaid = fact.report.provider_payment_id is None and not fact.report.final
-        if unpaid and _is_over(after, fact.at):
-            self._expire(tx, after)
+        if unpaid and _is_over(happened_now.payment, fact.at):
+            self._expire(tx, happened_now.payment)
+            return "changed"
+        return happened_now.done
 
     @payments.runs_again()
     def _keep(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:

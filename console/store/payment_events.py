@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, func, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -26,6 +26,8 @@ _DONE = (
     .order_by(_t.id)
     .limit(bindparam("most", type_=Integer))
 )
+_SOME = select(_t.id).where(_t.done == bindparam("what")).limit(bindparam("most", type_=Integer)).subquery()
+_COUNT = select(func.count()).select_from(_SOME)
 _INSERT = into(payment_events)
 _MARK = (
     update(payment_events)
@@ -93,6 +95,11 @@ def of_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ...]:
 def with_done(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:
     """Events of which this became, oldest first; `after`: the last id seen."""
     return _events(conn, _DONE, {"what": done, "after": after, "most": limit})
+
+
+def count(conn: Connection, done: str, most: int) -> int:
+    """Of how many events this became, counted up to `most`."""
+    return int(conn.scalar(_COUNT, {"what": done, "most": most}) or 0)
 
 
 def mark(conn: Connection, event: PaymentEvent, done: str, payment_id: int | None) -> bool:

@@ -1,0 +1,114 @@
+"""PayPay's webhooks: unsigned, so never more than a reason to ask. Nothing is believed but the answer."""
+
+import hashlib
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+
+from sqlalchemy import Connection
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import NoticePost, Payment
+from console.domain.payment_records import PaymentState
+from console.services import notice_parts as parts
+from console.services.desk import Desk
+from console.services.notice_parts import NoticeRefused, Taken
+from console.services.payment_probing import PaymentProbing
+from console.services.settling import tolerated
+from console.store import payments
+from console.store.engine import Transaction
+from console.store.payment_events import PaymentEvent
+
+NAME = "paypay"
+
+
+class PayPayNotices:
+    """Takes hints from addresses that PayPay's come from."""
+
+    def __init__(self, desk: Desk, probing: PaymentProbing) -> None:
+        self._desk = desk
+        self._probing = probing
+        self._networks = [ip_network(text) for text in desk.settings.paypay_webhook_sources]
+
+    def take(self, post: NoticePost) -> Taken:
+        from console.providers.paypay_notices import TransactionHint, read_notice
+        from console.providers.strict_json import Unreadable
+
+        if not self._comes_from_there(post.peer):
+            raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
+        try:
+            hint = read_notice(post.body)
+        except Unreadable:
+            raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
+        text = post.body.decode("utf-8", "replace")
+        if not isinstance(hint, TransactionHint):
+            # The address of a file carries its own permission: it is not written down.
+            event_id = getattr(hint, "event_id", hashlib.sha256(post.body).hexdigest())
+            return self._keep(PaymentEvent(NAME, event_id, type(hint).__name__, parts.KEPT, ""))
+        parts.require_present(hint.latest, self._desk.now(), text, hint.merchant_payment_id)
+        return self._follow(
+            PaymentEvent(
+                NAME, hint.event_id, hint.state, parts.QUEUED, text, order_no=hint.merchant_payment_id,
+                amount_minor=hint.amount.minor if hint.amount else None,
+                currency=hint.amount.currency if hint.amount else None, occurred_at=hint.latest,
+            ),
+            hint.payment_id,
+        )  # fmt: skip
+
+    def _comes_from_there(self, peer: str | None) -> bool:
+        try:
+            address = ip_address(peer or "")
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks if network.version == address.version)
+
+    def _keep(self, event: PaymentEvent) -> Taken:
+        kept = parts.keep(self._desk, NAME, event.event_id, lambda _tx: event)
+        return Taken(parts.KEPT if kept else parts.REPEATED)
+
+    def _follow(self, event: PaymentEvent, payment_id: str | None) -> Taken:
+        """Keep the hint, then ask; whatever keeps us from asking now, a due task asks later."""
+        before = parts.told_before(self._desk, NAME, event.event_id)
+        if before is not None:
+            return before
+        kept = parts.keep(self._desk, NAME, event.event_id, lambda tx: self._matched(tx, event, payment_id))
+        if kept is None:
+            return Taken(parts.REPEATED)
+        done = kept.done
+        if kept.payment_id is not None and done == parts.QUEUED:
+            with tolerated(f"asking about payment {kept.payment_id}"):
+                done = self.ask(kept)
+        return Taken(done, kept.payment_id)
+
+    def _matched(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
+        payment = _meant(tx.conn, payment_id, event.order_no)
+        if payment is None:
+            return replace(event, done=parts.UNMATCHED)
+        done = parts.UNCHANGED if _says_nothing_new(payment, event) else parts.QUEUED
+        return replace(event, done=done, payment_id=payment.id)
+
+    def ask(self, event: PaymentEvent) -> str:
+        """The provider's answer about a kept hint decides; `queued` while there is none."""
+        if event.payment_id is None:
+            return event.done
+        try:
+            done = self._probing.confirm(event.payment_id, event.event_id)
+        except ConsoleError as gone:
+            if gone.code != "not_found":
+                raise
+            done = "unchanged"
+        if done is None:
+            return parts.QUEUED
+        word = parts.word_of(done)
+        parts.settle(self._desk, event.source, event.event_id, word, event.payment_id)
+        return word
+
+
+def _meant(conn: Connection, theirs: str | None, ours: str | None) -> Payment | None:
+    found = payments.by_provider_id(conn, NAME, theirs) if theirs else None
+    return found or (payments.by_merchant_id(conn, NAME, ours) if ours else None)
+
+
+def _says_nothing_new(payment: Payment, event: PaymentEvent) -> bool:
+    """What the hint says was confirmed by a read before."""
+    completed = payment.state is PaymentState.COMPLETED and event.kind == "COMPLETED"
+    return completed and event.amount_minor in (None, payment.captured_minor)

@@ -1,0 +1,107 @@
+"""Takes what providers send of their own accord. Whatever is wrong with it, the refusal is one and the same."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+
+from console.domain.order_records import NoticePost
+from console.domain.payment_results import NoticeResult
+from console.services import notice_parts as parts
+from console.services.desk import WORKER, Desk, acting
+from console.services.due import skipping
+from console.services.notice_atom import AtomNotices
+from console.services.notice_parts import NoticeRefused, Source
+from console.services.notice_paypay import PayPayNotices
+from console.services.notice_signed import SOURCE, SignedNotices
+from console.services.payment_probing import PaymentProbing
+from console.services.payment_vendors import PaymentVendors
+from console.store import payment_events
+from console.store.engine import Transaction
+from console.store.payment_events import PaymentEvent
+
+LARGEST_BYTES = 1 << 20
+BATCH = 200
+COUNT_CAP = 1_000
+_LONGEST_EVIDENCE = 2_000
+_REFUSED = (parts.REFUSED, parts.TO_ASK, parts.ASKED)
+
+
+class Notices:
+    """One door for every source. Safe from any thread."""
+
+    def __init__(self, desk: Desk, vendors: PaymentVendors, probing: PaymentProbing) -> None:
+        self._desk = desk
+        self._paypay = PayPayNotices(desk, probing)
+        self._atom = AtomNotices(desk, vendors, probing)
+        self._signed = SignedNotices(desk)
+        self._sources: Mapping[str, Source] = {"paypay": self._paypay, "atom": self._atom}
+        self._seen_unmatched = 0
+
+    def notice(self, post: NoticePost) -> NoticeResult:
+        """Judge, keep and book one notice; harmless however often and in whatever order they come.
+
+        Refused ones are audited and counted, and change nothing. Raises ConsoleError only where the database is in
+        trouble: the sender is to send it again.
+        """
+        with acting(WORKER):
+            try:
+                if len(post.body) > LARGEST_BYTES:
+                    raise NoticeRefused("too_large", f"{len(post.body)} bytes")
+                return self._sources.get(post.source, self._signed).take(post).result
+            except NoticeRefused as refusal:
+                why = refusal
+            self._desk.database.write(lambda tx: self._refuse(tx, post, why))
+            return NoticeResult(refused=True)
+
+    def _refuse(self, tx: Transaction, post: NoticePost, refusal: NoticeRefused) -> None:
+        """The trail says why; what it held is kept, as far as that may be kept."""
+        source = post.source if SOURCE.fullmatch(post.source) else "other"
+        digest = hashlib.sha256(post.body[:LARGEST_BYTES]).hexdigest()
+        asks = source == "atom" and refusal.hint is not None
+        done = parts.TO_ASK if asks else parts.REFUSED
+        event = PaymentEvent(
+            source, f"{digest}:{uuid.uuid4()}", "refused", done, refusal.evidence[:_LONGEST_EVIDENCE],
+            order_no=refusal.hint[:64] if refusal.hint else None,
+        )  # fmt: skip
+        payment_events.add(tx.conn, event, self._desk.now())
+        facts = {"source": source, "peer": (post.peer or "")[:64], "sha256": digest, "bytes": len(post.body)}
+        what = "payment.callback_refused"
+        self._desk.note(tx, what, None, facts, kind=parts.EVENT, result="refused", reason=refusal.reason)
+
+    def refused(self) -> int:
+        """How many notices were refused, counted up to 1,000."""
+        with self._desk.database.read() as conn:
+            self._desk.reader(conn)
+            return min(COUNT_CAP, sum(payment_events.count(conn, done, COUNT_CAP) for done in _REFUSED))
+
+    # What could not be done at once
+
+    def confirm_due(self) -> int:
+        """Ask about hints and callbacks that nobody could be asked about when they came, and look again whether what
+        belonged to no payment does now.
+        """
+        done = 0
+        for event in self._with(parts.QUEUED):
+            with skipping(f"notice {event.id}"):
+                done += self._asked(event) != parts.QUEUED
+        for event in self._with(parts.TO_ASK):
+            with skipping(f"refused notice {event.id}"):
+                done += self._atom.ask_about_refused(event) == parts.ASKED
+        return done + self._match_again()
+
+    def _asked(self, event: PaymentEvent) -> str:
+        return self._atom.ask(event) if event.source == "atom" else self._paypay.ask(event)
+
+    def _match_again(self) -> int:
+        """A batch at a time, and from the first one again after the last."""
+        done, batch = 0, self._with(parts.UNMATCHED, after=self._seen_unmatched)
+        self._seen_unmatched = batch[-1].id if len(batch) == BATCH else 0
+        for event in batch:
+            if event.source not in self._sources:
+                with skipping(f"unmatched notice {event.id}"):
+                    done += self._signed.try_again(event) != parts.UNMATCHED
+        return done
+
+    def _with(self, done: str, after: int = 0) -> tuple[PaymentEvent, ...]:
+        with self._desk.database.read() as conn:
+            return payment_events.with_done(conn, done, BATCH, after)
