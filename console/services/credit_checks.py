@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from console.domain.corporation_number import InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.records import CheckReport, CreditCheck, PurchaseRequest
 from console.domain.results import PurchasePlan, RefetchResult
 from console.services import fitness, reading, refusals, remembered, settling
 from console.services.completion import Completion
-from console.services.described import Claimed, Guarded, Subject, Unrecorded
+from console.services.described import Claimed, Guarded, Subject, Unrecorded, error_code
 from console.services.desk import Desk
 from console.services.guarded import Guard
 from console.services.lookup import Lookup
@@ -206,17 +206,6 @@ class CreditChecks:
         raise ConsoleError(
             error_code(outcome), {"record": record, "reason": outcome.reason, "status": outcome.status}
         )
-
-
-def error_code(outcome: Outcome[CheckReport]) -> str:
-    """The error code for a purchase that did not succeed."""
-    if outcome.kind is OutcomeClass.AUTH:
-        return "provider_auth"
-    if outcome.kind is OutcomeClass.RATE_LIMITED:
-        return "rate_limited"
-    if outcome.kind is OutcomeClass.FAILED_DEFINITE:
-        return "provider_unreachable" if outcome.sent is Sent.NO else "provider_refused"
-    return "outcome_unknown"
 
 
 def _digest(facts: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from console.domain.errors import ConsoleError
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import OperationState
 from console.store.engine import Transaction
 from console.store.leases import Lease
@@ -87,6 +87,17 @@ class Settler(Protocol):
     def lapse(self, operation_id: str) -> bool:
         """Write down that the process went away in the middle; False when somebody else did."""
         ...
+
+
+def error_code(outcome: Outcome[Any]) -> str:
+    """The error code for a call that costs or moves money and did not come about."""
+    if outcome.kind is OutcomeClass.AUTH:
+        return "provider_auth"
+    if outcome.kind is OutcomeClass.RATE_LIMITED:
+        return "rate_limited"
+    if outcome.kind is OutcomeClass.FAILED_DEFINITE:
+        return "provider_unreachable" if outcome.sent is Sent.NO else "provider_refused"
+    return "outcome_unknown"
 
 
 def ended_state(outcome: Outcome[T], effect: bool) -> OperationState:

@@ -1,7 +1,11 @@
-"""A credit check as this process knows it, for the moment when the database can't be asked any more."""
+"""Records as this process knows them, for the moment when the database can't be asked any more."""
+
+from dataclasses import replace
 
 from console.domain.dates import day_begins, day_ended
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.order_records import Refund
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_records import RefundReport, RefundState
 from console.domain.records import Certainty, CheckReport, CheckState, CreditCheck, Work, WorkState
 from console.services.described import Claimed
 
@@ -42,3 +46,34 @@ def record(claimed: Claimed, outcome: Outcome[CheckReport] | None) -> CreditChec
         version=2 if outcome else 1,
         error_code=outcome.reason if outcome and state is not CheckState.SUCCESS else None,
     )
+
+
+def refund(before: Refund, claimed: Claimed, outcome: Outcome[RefundReport] | None) -> Refund:
+    """What a sending left behind; without an outcome nobody knows what became of it."""
+    sent = replace(
+        before,
+        provider_refund_key=claimed.subject.provider_key,
+        operation_id=claimed.operation_id,
+        sent_count=before.sent_count + 1,
+        version=before.version + (2 if outcome else 1),
+    )
+    state = _refund_state(outcome) if outcome else None
+    if outcome is None or state is None:
+        work = Work(WorkState.SCHEDULED, reason="unknown")
+        return replace(sent, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, work=work)
+    found = outcome.found
+    number = found.provider_refund_id if found else before.provider_refund_id
+    cause = None if state in (RefundState.SUBMITTED, RefundState.COMPLETED) else outcome.reason
+    return replace(sent, state=state, work=Work(), provider_refund_id=number, error_code=cause)
+
+
+def _refund_state(outcome: Outcome[RefundReport]) -> RefundState | None:
+    if outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not Sent.NO:
+        return RefundState.FAILED
+    return {
+        OutcomeClass.SUCCEEDED: RefundState.COMPLETED,
+        OutcomeClass.PENDING: RefundState.SUBMITTED,
+        OutcomeClass.FAILED_DEFINITE: RefundState.APPROVED,
+        OutcomeClass.AUTH: RefundState.APPROVED,
+        OutcomeClass.RATE_LIMITED: RefundState.APPROVED,
+    }.get(outcome.kind)

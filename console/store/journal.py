@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, insert, not_, or_, select, update
 
 from console.domain.outcomes import Outcome
 from console.domain.records import Operation, OperationState
@@ -66,6 +66,7 @@ _END_ANY = update(operations).values(
     ended_at=bindparam("at"),
 )
 _END = _END_ANY.where(*_MINE)
+_KEY = select(_t.idempotency_key).where(_t.id == bindparam("of"))
 _GET = select(*_COLUMNS).where(_t.id == bindparam("of"))
 _SEEN = select(*_COLUMNS, not_(_LIVE)).where(_t.id == bindparam("of"))
 _OF_SUBJECT = (
@@ -79,6 +80,10 @@ _BROKEN_OFF = {
     kind: and_(_t.state == OperationState.CALLING.value, _t.action == action, not_(_LIVE))
     for kind, action in EFFECT_OF.items()
 }
+_ANY_EFFECT = or_(*(_t.action == action for action in EFFECT_OF.values()))  # IN would be spelled out anew each time
+_LAPSED_BY_KIND = select(_t.subject_kind, _t.subject_id).where(
+    _t.state == OperationState.CALLING.value, _ANY_EFFECT, not_(_LIVE)
+)
 _LAPSED_SUBJECTS = {kind: select(_t.subject_id).where(broken_off) for kind, broken_off in _BROKEN_OFF.items()}
 _RUNNING_OF = _CALLING.where(_LIVE, _t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of"))
 
@@ -172,6 +177,11 @@ def seen(conn: Connection, operation_id: str) -> Operation | None:
     return replace(operation, state=state_after_lapse(operation.action), outcome_class="UNKNOWN", reason="lapsed")
 
 
+def key_of(conn: Connection, operation_id: str) -> str | None:
+    """The idempotency key under which an operation stands in the journal."""
+    return conn.scalar(_KEY, {"of": operation_id})
+
+
 def state_after_lapse(action: str) -> OperationState:
     """What a process that went away leaves behind: an unknown outcome, or a mere reading that has ended."""
     return OperationState.UNKNOWN if action in EFFECTS else OperationState.FAILED
@@ -203,6 +213,14 @@ def lapsed(conn: Connection, limit: int = 500) -> tuple[Operation, ...]:
 def lapsed_subjects(conn: Connection, kind: str = "credit-check") -> frozenset[int]:
     """Ids of a kind's records whose outcome is unknown because their process went away; readers look here first."""
     return frozenset([subject for (subject,) in conn.execute(_LAPSED_SUBJECTS[kind])])
+
+
+def lapsed_by_kind(conn: Connection) -> Mapping[str, frozenset[int]]:
+    """`lapsed_subjects` of every kind that has any."""
+    found: dict[str, set[int]] = {}
+    for kind, subject in conn.execute(_LAPSED_BY_KIND):
+        found.setdefault(kind, set()).add(subject)
+    return {kind: frozenset(subjects) for kind, subjects in found.items()}
 
 
 def is_lapsed(kind: str, subject_id: ColumnElement[int]) -> ColumnElement[bool]:
