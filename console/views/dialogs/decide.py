@@ -123,7 +123,7 @@ class _DecisionDialog(DialogFrame):
 
 
 class ApproveDialog(_DecisionDialog):
-    """Says what follows; with accounts it asks for one's own password, with a large sum for the order's last digits."""
+    """Says what follows; asks for one's own password where there are accounts, and for digits where much is at stake."""
 
     name = "approve"
 
@@ -138,7 +138,8 @@ class ApproveDialog(_DecisionDialog):
         final = Bar(say("dialog.approve.final_lead"), say(self._what_follows()), tone="care", shape="warning")
         content = QWidget()
         parts: list[QWidget] = [final, self._effects()]
-        step_up = Words(say("dialog.approve.step_up" if self.asks else "dialog.approve.no_password"), "small", "muted")
+        told = say("dialog.approve.step_up" if self.asks else "dialog.approve.no_password")
+        step_up = Words(told, "small", "muted")
         parts += [self.digits] if self.large else []
         parts += [self.password, step_up] if self.asks else [step_up]
         for unused, shown in ((self.digits, self.large), (self.password, self.asks)):
@@ -166,7 +167,8 @@ class ApproveDialog(_DecisionDialog):
         amount = wording.format_amount(money.refundable, money.currency)
         facts.add(say("money.part.refundable"), Words(say("case.stays", value=amount)))
         if record.sends_after is not None:
-            facts.add(say("dialog.refund.cooling_off_label"), Words(say("dialog.refund.cooling_off", at=record.sends_after)))
+            waits = say("dialog.refund.cooling_off", at=record.sends_after)
+            facts.add(say("dialog.refund.cooling_off_label"), Words(waits))
         return facts
 
     def _why_not(self) -> str:

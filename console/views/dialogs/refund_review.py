@@ -68,7 +68,8 @@ class RefundReview(QWidget):
         for label, value in named[:4]:
             facts.add(label, Words(value, wrap=True, selectable=True))
         for hit, answer in named[4:]:
-            facts.add(say("dialog.refund.radar_short"), Words(say("case.answered", hit=hit, answer=answer), wrap=True))
+            both = say("case.answered", hit=hit, answer=answer)
+            facts.add(say("dialog.refund.radar_short"), Words(both, wrap=True))
         return facts
 
     def _changes(self) -> FactList:

@@ -9,18 +9,19 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from console import wording
 from console.domain.dates import JST
-from console.domain.records import CreditCheck
 from console.domain.results import QueueItem, UnfinishedWork
+from console.views import case_words
+from console.views.case_words import Case
 from console.views.desk_api import Desk
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
-from console.views.pages.columns import check_columns
+from console.views.pages.case_columns import case_columns
 from console.views.pages.counts import CountPanel, Line
 from console.views.pages.fitted_table import TRAIL, FittedTable
 from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.recent import RecentPanel
 from console.views.record_words import PROVIDER
-from console.views.routes import QueuesRoute, RecordRoute
+from console.views.routes import QueuesRoute, RecordRoute, Ref
 from console.views.seat import Seat
 from console.views.status import provider_cell, service_cell
 from console.views.tables.book import Page as Rows
@@ -32,12 +33,13 @@ from console.views.widgets.buttons import KeyButton, LinkButton
 _QUEUES = (
     ("review", "square_bang", "care"),
     ("unknown", "question", "unknown"),
+    ("refunds", "arrow_back", "progress"),
     ("incomplete", "open_ring_plus", "care"),
     ("pending", "half_disc", "progress"),
     ("error", "cross", "bad"),
 )
 _PANEL = 280  # least width of a panel in px at text size 1
-_COLUMNS = ("age", "company", "record", "client", "state", "certainty", "why")
+_COLUMNS = ("age", "company", "name", "amount", "state", "certainty", "why")
 
 
 class HomePage(Page):
@@ -86,8 +88,8 @@ class HomePage(Page):
 
     def _lower(self) -> QWidget:
         seat = self.seat
-        self.rows = PagedModel(check_columns(seat, _COLUMNS, _record_of, _since), _key, seat.runner, parent=self)
-        self.table = FittedTable(self.rows, seat.say("home.oldest"), spare=("client", "record"))
+        self.rows = PagedModel(case_columns(seat, _COLUMNS, _record_of, _since), _key, seat.runner, parent=self)
+        self.table = FittedTable(self.rows, seat.say("home.oldest"), spare=("amount", "name"))
         self.table.opened.connect(self._open)
         self.rows.failed.connect(self.reading_failed)
         self.rows.arrived.connect(self.reading_done)
@@ -158,8 +160,8 @@ class HomePage(Page):
 
     @Slot(object)
     def _open(self, item: QueueItem) -> None:
-        trail = tuple(row_.record.id for row_ in self.table.around(TRAIL))
-        self.seat.go(RecordRoute(item.record.id, trail, "queues"))
+        trail = tuple(_key(row_) for row_ in self.table.around(TRAIL))
+        self.seat.go(case_words.route_of(item.record, trail, "queues"))
 
     @Slot()
     def _open_unfinished(self) -> None:
@@ -190,11 +192,11 @@ def _oldest(desk: Desk, cursor: object, limit: int) -> Rows:
     return Rows(page.items, page.next_cursor)
 
 
-def _key(item: QueueItem) -> int:
-    return item.record.id
+def _key(item: QueueItem) -> Ref:
+    return case_words.ref_of(item.record)
 
 
-def _record_of(item: QueueItem) -> CreditCheck:
+def _record_of(item: QueueItem) -> Case:
     return item.record
 
 

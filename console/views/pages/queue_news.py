@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from PySide6.QtCore import QObject, Signal
 
 from console.domain.results import QueueItem
+from console.views.case_words import ref_of
 from console.views.desk_api import Desk
 from console.views.pages.fitted_table import FittedTable
 from console.views.pages.queue_rows import QueueRow
+from console.views.routes import Ref
 from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.buttons import KeyButton
@@ -30,7 +32,7 @@ class QueueNews(QObject):
     def __init__(self, seat: Seat, parent: QObject) -> None:
         super().__init__(parent)
         self._seat = seat
-        self._fresh: set[int] = set()
+        self._fresh: set[Ref] = set()
         self.button = KeyButton("", kind="tool", icon="arrow_right")
         self.button.clicked.connect(self.wanted)
         self.button.hide()
@@ -51,13 +53,13 @@ class QueueNews(QObject):
     def _take(self, items: Iterable[QueueItem], table: FittedTable) -> None:
         items = list(items)
         for item in items:
-            place = table.rows.find(item.record.id)
+            place = table.rows.find(ref_of(item.record))
             if place is None:
-                self._fresh.add(item.record.id)
+                self._fresh.add(ref_of(item.record))
             else:
                 self._renew(table, place, item)
         if len(items) < LOOK:
-            _mark_gone(table, {item.record.id for item in items})
+            _mark_gone(table, {ref_of(item.record) for item in items})
         self.renewed.emit()
         if table.rows.row_count == 0 and self._fresh:
             self.wanted.emit()  # nothing stands there that could move
@@ -72,11 +74,12 @@ class QueueNews(QObject):
             table.rows.replace(QueueRow(item, shown.in_group))
 
 
-def _mark_gone(table: FittedTable, here: set[int]) -> None:
+def _mark_gone(table: FittedTable, here: set[Ref]) -> None:
     """What has left the queue stays where it is, marked, until somebody reads the list again."""
     for shown in table.in_sight():
         if isinstance(shown, QueueRow):
-            table.mark(shown.item.record.id, None if shown.item.record.id in here else "care")
+            key = ref_of(shown.item.record)
+            table.mark(key, None if key in here else "care")
 
 
 def _unread(_failure: Failure) -> None:

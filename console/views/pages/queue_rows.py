@@ -5,17 +5,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from console import wording
+from console.domain.order_records import Order, Payment
 from console.domain.records import CreditCheck
 from console.domain.results import QueueItem
-from console.views import record_words as words
+from console.views import case_words
+from console.views.case_words import Case
 from console.views.desk_api import Desk
 from console.views.look.tokens import tokens
+from console.views.pages.case_columns import case_columns
 from console.views.pages.columns import check_columns
+from console.views.routes import Ref
 from console.views.seat import Seat
 from console.views.tables.book import Page as Rows
 from console.views.tables.columns import Column, Group
 
-QUEUES = ("review", "unknown", "incomplete", "pending", "error")
+QUEUES = ("review", "unknown", "refunds", "incomplete", "pending", "error")
 GROUPED = frozenset({"unknown"})
 _READ = 1_000
 _MOST_READS = 5
@@ -29,32 +33,41 @@ class QueueRow:
     in_group: int | None = None
 
 
-def key_of(row: QueueRow) -> int:
-    return row.item.record.id
+def key_of(row: QueueRow) -> Ref:
+    return case_words.ref_of(row.item.record)
 
 
-def record_of(row: QueueRow) -> CreditCheck:
+def record_of(row: QueueRow) -> Case:
     return row.item.record
 
 
-SPARE = ("provider", "client")
+SPARE = ("number", "provider", "kind", "next")
 """Columns that go where there is no room. The three axes always stay."""
 
 
 def columns(seat: Seat, queue: str) -> list[Column]:
     """A list grouped by an axis drops that column."""
-    names = ["age", "corporation", "number", "client", "provider", "state", "certainty"]
+    if queue == "incomplete":  # credit checks alone
+        names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
+        return check_columns(seat, names, _check_of, lambda row: row.item.since)
+    names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
     if queue not in GROUPED:
         names.append("work")
     names += ["cause", "next"]
-    return check_columns(seat, names, record_of, lambda row: row.item.since)
+    return case_columns(seat, names, record_of, lambda row: row.item.since)
+
+
+def _check_of(row: QueueRow) -> CreditCheck:
+    record = row.item.record
+    assert isinstance(record, CreditCheck)  # noqa: S101  # what this queue holds: tells the type checker
+    return record
 
 
 def group_maker(seat: Seat) -> Callable[[QueueRow], Group]:
     """The heading above rows of one work state."""
 
     def group(row: QueueRow) -> Group:
-        look = tokens().badges[words.work_key(row.item.record)]
+        look = tokens().badges[f"work.{row.item.record.work.state.value}"]
         count = wording.format_count(row.in_group) if row.in_group is not None else ""
         return Group(row.item.record.work.state, look.word(seat.language), look.shape, look.tone, count)
 
@@ -91,8 +104,22 @@ def _filtered(desk: Desk, queue: str, wanted: str, after: str | None, limit: int
 def _fits(item: QueueItem, wanted: str) -> bool:
     record = item.record
     digits = wanted.replace(" ", "").replace("-", "")
-    by_number = digits.isdecimal() and (record.corporation_number.startswith(digits) or str(record.id) == digits)
-    return by_number or wanted in _folded(record.company_name or "")
+    number = case_words.number_of(record)
+    if digits.isdecimal() and (number.startswith(digits) or str(record.id) == digits):
+        return True
+    return any(wanted in _folded(text) for text in _texts(record))
+
+
+def _texts(record: Case) -> tuple[str, ...]:
+    """By what people look for it."""
+    match record:
+        case CreditCheck():
+            return (record.company_name or "",)
+        case Payment():
+            return record.merchant_payment_id, record.provider_payment_id or "", record.payer or ""
+        case Order():
+            return (record.merch_txn_id,)
+    return record.provider_refund_key or "", record.provider_refund_id or "", f"r-{record.id}"
 
 
 def _folded(text: str) -> str:

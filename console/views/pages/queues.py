@@ -5,17 +5,20 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
+from console.domain.order_records import Payment, Refund
+from console.domain.records import CreditCheck
 from console.domain.results import QueueItem
+from console.views import case_words
 from console.views.look.tokens import tokens
 from console.views.pages import queue_rows
-from console.views.pages.acts import Acts
 from console.views.pages.filter_line import FilterLine
 from console.views.pages.fitted_table import TRAIL, FittedTable
+from console.views.pages.money_acts import MoneyActs
 from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.preview import Preview
 from console.views.pages.queue_news import QueueNews
 from console.views.pages.queue_rows import QUEUES, QueueRow
-from console.views.routes import QueuesRoute, RecordRoute
+from console.views.routes import QueuesRoute
 from console.views.seat import Seat
 from console.views.tables.paging import PagedModel
 from console.views.widgets.base import Surface, column, row
@@ -42,7 +45,7 @@ class QueuesPage(Page):
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
         self.queue = "review"
-        self.acts = Acts(seat, self)
+        self.acts = MoneyActs(seat, self)
         self._build_head()
         self.add_bars()
         self.preview = Preview(seat)
@@ -247,28 +250,37 @@ class QueuesPage(Page):
     @Slot()
     def open_current(self) -> None:
         if self.current is not None:
-            trail = tuple(row_.item.record.id for row_ in self.table.around(TRAIL) if isinstance(row_, QueueRow))
-            self.seat.go(RecordRoute(self.current.record.id, trail, "queues"))
+            around = self.table.around(TRAIL)
+            trail = tuple(queue_rows.key_of(row_) for row_ in around if isinstance(row_, QueueRow))
+            self.seat.go(case_words.route_of(self.current.record, trail, "queues"))
 
     @Slot()
     def _probe(self) -> None:
-        if self.current is not None:
-            self.acts.probe(self.current.record)
+        record = self.current.record if self.current is not None else None
+        if isinstance(record, CreditCheck):
+            self.acts.probe(record)
+        elif record is not None:
+            self.acts.probe_case(record)
 
     @Slot()
     def _refetch(self) -> None:
-        if self.current is not None:
-            self.acts.refetch(self.current.record)
+        record = self.current.record if self.current is not None else None
+        if isinstance(record, CreditCheck):
+            self.acts.refetch(record)
 
     @Slot()
     def _resolve(self) -> None:
-        if self.current is not None:
-            self.acts.resolve(self.current.record)
+        record = self.current.record if self.current is not None else None
+        if isinstance(record, CreditCheck):
+            self.acts.resolve(record)
+        elif isinstance(record, Payment | Refund):
+            self.acts.resolve_case(record)
 
     @Slot()
     def _copy(self) -> None:
-        if self.current is not None:
-            self.acts.copy_number(self.current.record)
+        record = self.current.record if self.current is not None else None
+        if record is not None:
+            self.acts.copy(case_words.number_of(record) or case_words.short(record, self.seat))
 
     # -- room
 
