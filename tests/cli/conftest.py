@@ -4,7 +4,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,9 +83,3 @@ def sandbox() -> Iterator[Sandbox]:
 def terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
     """A desk that nobody has opened yet, with the sandbox for a provider."""
     return Terminal(environment(tmp_path / "home", sandbox.url))
-
-
-@pytest.fixture
-def bare_terminal(tmp_path: Path) -> Callable[..., Ending]:
-    """A desk without any provider: what works there needs no network."""
-    return Terminal({"CONSOLE_HOME": str(tmp_path / "home"), "CONSOLE_LANGUAGE": "en"})
