@@ -14,7 +14,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.failpoints import FailpointReached
-from tests.support import truth
+from tests.support import refusals, truth
 from tests.support.children import Child, Pipe, crowd
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -53,9 +53,7 @@ def buy(console: Console) -> CreditCheck:
 
 
 def refusal(console: Console) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        buy(console)
-    return caught.value
+    return refusals.refusal(lambda: buy(console))
 
 
 def only(console: Console) -> CreditCheck:

@@ -19,15 +19,10 @@ from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.refusals import refusal
 
 TIMEOUTS = 20  # a fiftieth of the thousand
 ONE, TWO = NUMBERS[:2]
-
-
-def refusal(call: Callable[[], object]) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        call()
-    return caught.value
 
 
 class Wire:
