@@ -9,6 +9,8 @@ from console.store import migrate
 from console.store.engine import Database
 from tests.store.audit_desk import Desk
 from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+from tests.support.servers import Server
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +28,22 @@ def desk(place: Place) -> Iterator[Desk]:
     opened = Desk(place)
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
+    """Two desks' connections: before different nodes where there are several."""
+    hand_clock.moved[place.folder] = place.age
+    opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
+    yield opened
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def mariadb(mariadb_server: Server) -> Iterator[Database]:
+    """A database with its schema on the run's MariaDB."""
+    made = Database(mariadb_server.fresh_database(), unhurried=True)
+    migrate.upgrade(made)
+    yield made
+    made.close()
