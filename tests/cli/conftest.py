@@ -4,7 +4,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +70,6 @@ class Terminal:
 
     def json(self, *words: str, **env: str) -> Ending:
         return self("--json", *words, **env)
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 @pytest.fixture

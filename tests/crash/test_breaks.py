@@ -19,7 +19,7 @@ from tests.support.children import Child, Pipe, crowd
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, quick_desk, quick_folder
+from tests.support.quick_desks import HandClock, quick_desk
 
 (NUMBER,) = numbers(1)
 BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
@@ -27,19 +27,8 @@ AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_pdf", "
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
 def clock(hand_clock: HandClock) -> HandClock:
     return hand_clock
-
-
-@pytest.fixture
-def vendor(clock: HandClock) -> LedgerVendor:
-    return LedgerVendor(today=clock.today)
 
 
 @pytest.fixture
