@@ -202,7 +202,7 @@ class Database:
                 with self.engine.connect() as conn:
                     return server_engine.verdict(conn, tx.proof, session)
             except DBAPIError as still:
-                given_up = asked + patience.AWAY_SECONDS if troubles.has_no_quorum(still) else deadline
+                given_up = asked + patience.away_seconds(still) if troubles.has_no_quorum(still) else deadline
                 if time.monotonic() >= given_up:
                     facts = {"problem": "commit_unanswered", "cause": str(still.orig)}
                     raise ConsoleError("database_unreachable", facts) from trouble
