@@ -72,8 +72,7 @@ class Preview(Surface):
             seat.say("field.corporation_number"), copy_word=seat.say("action.copy"),
         )  # fmt: skip
         number.copied.connect(self.copied)
-        keys = (words.state_key(record), words.certainty_key(record), words.work_key(record))
-        badges = row(*(Badge.of(key, seat.language) for key in keys), None, gap=8)
+        badges = row(*(Badge.of(key, seat.language) for key in words.badge_keys(record)), None, gap=8)
         name = ElidedWords(record.company_name or seat.say("record.no_name"))
         numbers = row(number, 12, Words(seat.say("record.client", client=record.client_id), "body", "muted"), None)
         head.setLayout(column(title, name, numbers, 4, badges, gap=2, margins=(_PAD, 12, _PAD, 14)))
