@@ -1,4 +1,4 @@
-"""Databases for the store's tests: migrated once, copied for each."""
+"""What the tests of the store stand on: databases that are migrated once, the connections of two desks, a spool."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from console.store import migrate
+from console.store.cipher import Cipher
 from console.store.engine import Database
+from console.store.spool import Spool
 from tests.store.audit_desk import Desk
+from tests.store.spool_worker import KEY
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.servers import Server
@@ -47,3 +50,11 @@ def mariadb(mariadb_server: Server) -> Iterator[Database]:
     migrate.upgrade(made)
     yield made
     made.close()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    """A desk's own file, new."""
+    opened = Spool(tmp_path, Cipher(KEY))
+    yield opened
+    opened.close()

@@ -1,7 +1,6 @@
 """The desk's spool holds what it promised, whoever writes at once and whenever it is killed."""
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -19,13 +18,6 @@ from console.store.cipher import Cipher
 from console.store.spool import Head, Spool, SpoolState
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(tmp_path, Cipher(KEY))
-    yield opened
-    opened.close()
 
 
 def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:
