@@ -26,11 +26,6 @@ def clock(hand_clock: HandClock) -> HandClock:
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return LedgerVendor()
-
-
-@pytest.fixture
 def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk
