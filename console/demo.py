@@ -115,26 +115,29 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
 
 def _furnish(console: "Console", sandbox: "Sandbox") -> "Sequence[Sample]":
     """Records here, and what the provider has of them there."""
-    from console.sandbox import content, pdf
+    from console.sandbox import content
     from console.services.samples import generate
-
-    def render(report: CheckReport, revision: int) -> bytes:
-        bought = report.purchase_date.isoformat() if report.purchase_date else ""
-        number = report.corporation_number or ""
-        return pdf.report(number, report.credit_check_id, revision, bought, str(report.result))
 
     samples = generate(
         SEED, SystemClock().now(), lambda number: (content.company_name(number), content.verdict(number))
     )
     console.add_samples(samples, TEAM, render)
     control = sandbox.control
-    control.know(*(_known(s, s.report) for s in samples if s.report and not s.forgotten))
+    control.know(*(known(s, s.report) for s in samples if s.report and not s.forgotten))
     control.config(expired_is_forbidden=True)
     control.faults(*({**trial.rule, "number": trial.number} for trial in TRIALS if trial.rule))
     return samples
 
 
-def _known(sample: "Sample", report: CheckReport) -> dict[str, Any]:
+def render(report: CheckReport, revision: int) -> bytes:
+    """The PDF of an invented record."""
+    from console.sandbox import pdf
+
+    bought = report.purchase_date.isoformat() if report.purchase_date else ""
+    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, bought, str(report.result))
+
+
+def known(sample: "Sample", report: CheckReport) -> dict[str, Any]:
     """A bought check as the sandbox takes it."""
     return {
         "credit_check_id": report.credit_check_id,

@@ -81,13 +81,8 @@ def require_check(before: CheckState, after: CheckState) -> None:
         raise ForbiddenTransition(f"credit check {before} -> {after}")
 
 
-def sources_of_check(after: CheckState) -> tuple[str, ...]:
-    """States a credit check may come from; used in the WHERE of each write, so that the row decides."""
-    return tuple(before.value for before, targets in CREDIT_CHECK.items() if after in targets)
-
-
 def sources_of_operation(after: OperationState) -> tuple[str, ...]:
-    """States a journal row may come from."""
+    """States a journal row may come from; used in the WHERE of each write, so that the row decides."""
     return tuple(before.value for before, targets in OPERATION.items() if after in targets)
 
 

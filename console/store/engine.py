@@ -14,8 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from console.domain.errors import ConsoleError
-from console.store import server_engine, sqlite_engine, troubles
-from console.store.patience import Patience
+from console.store import patience, server_engine, sqlite_engine, troubles
 from console.store.sqlite_engine import BUSY_SECONDS
 from console.store.transaction import NotThere, Transaction
 from console.store.troubles import RunAgain
@@ -107,7 +106,7 @@ class Database:
         `work` has no effect outside its transaction. Raises what `work` raises, and what the database's trouble
         means when it stays.
         """
-        patience = Patience()
+        tries = patience.Patience()
         lost: list[Transaction] = []
         while True:
             try:
@@ -115,7 +114,7 @@ class Database:
             except Exception as trouble:
                 if isinstance(trouble, NotThere) and trouble.tx.proof is not None:
                     lost.append(trouble.tx)
-                if not (self.is_server and patience.allows(trouble, met=self._was_there, in_doubt=bool(lost))):
+                if not (self.is_server and tries.allows(trouble, met=self._was_there, in_doubt=bool(lost))):
                     _translate(trouble)
                     raise
                 _log.info("a transaction is run again: %s", trouble)
@@ -177,20 +176,23 @@ class Database:
 
     def _commit(self, tx: Transaction) -> None:
         """COMMIT. When its answer never comes, the transaction's own row decides."""
-        session = server_engine.session_of(tx.conn)
+        session, asked = server_engine.session_of(tx.conn), time.monotonic()
         try:
             tx.conn.commit()
         except DBAPIError as trouble:
             if troubles.undone_at_commit(trouble):
                 raise
             tx.conn.invalidate()
-            if not self._was_committed(tx, session, trouble):
+            if not self._was_committed(tx, session, asked, trouble):
                 raise NotThere(tx) from trouble
 
-    def _was_committed(self, tx: Transaction, session: server_engine.Session, trouble: DBAPIError) -> bool:
+    def _was_committed(
+        self, tx: Transaction, session: server_engine.Session, asked: float, trouble: DBAPIError
+    ) -> bool:
         """Look for what only `tx` can have written, once its session can't write it any more.
 
-        Raises what the trouble means when the database doesn't come back in time: then nobody knows.
+        Raises what the trouble means when the database doesn't come back in time: then nobody knows. `asked`: the
+        moment of COMMIT. A node that died is back within seconds, but not the cluster that another one has lost.
         """
         if tx.proof is None:
             return False
@@ -200,7 +202,8 @@ class Database:
                 with self.engine.connect() as conn:
                     return server_engine.verdict(conn, tx.proof, session)
             except DBAPIError as still:
-                if time.monotonic() >= deadline:
+                given_up = asked + patience.away_seconds(still) if troubles.has_no_quorum(still) else deadline
+                if time.monotonic() >= given_up:
                     facts = {"problem": "commit_unanswered", "cause": str(still.orig)}
                     raise ConsoleError("database_unreachable", facts) from trouble
             time.sleep(_LONGEST_NAP)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -18,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from console.domain.errors import ConsoleError
 from console.store import troubles
+from console.store.listening import Answers, allow
 
 CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 10
@@ -150,26 +152,19 @@ class _Connecting:
             turn = (self._first + step) % len(nodes)
             host, port = nodes[turn]
             here = {**named, "host": host, "port": port, "read_timeout": CONNECT_SECONDS}
+            enter = partial(_enter, dialect, arguments, here)
             try:
-                made = dialect.connect(*arguments, **here)
-                self._prepare(made)
+                made = enter(_SERVES, *_SESSION) if self._server.unhurried else enter(_SERVES, *_SESSION, _BOUNDED)
             except dialect.loaded_dbapi.OperationalError as refused:
-                trouble = refused
+                if not troubles.has_no_quorum(trouble):  # it says more than another node that is down
+                    trouble = refused
                 continue
-            _allow(made, named["read_timeout"])
+            if not self._server.unhurried:
+                Answers(made, partial(_serves, enter, dialect.loaded_dbapi.Error))
+            allow(made, named["read_timeout"])
             self._first = turn
             return made
         raise trouble or RuntimeError("a server has at least one node")
-
-    def _prepare(self, made: DBAPIConnection) -> None:
-        cursor = made.cursor()
-        try:
-            for statement in (_SERVES, *_SESSION) if self._server.unhurried else (_SERVES, *_SESSION, _BOUNDED):
-                cursor.execute(statement)
-        except Exception:
-            made.close()
-            raise
-        cursor.close()
 
     @staticmethod
     def _judge(context: ExceptionContext) -> None:
@@ -191,16 +186,34 @@ class _Connecting:
             return
         connection: Any = dbapi
         try:
-            _allow(dbapi, CONNECT_SECONDS)
+            allow(dbapi, CONNECT_SECONDS)
             connection.ping(reconnect=False)
         except Exception as dead:
             raise DisconnectionError from dead
-        _allow(dbapi, self._server.arguments["read_timeout"])
+        allow(dbapi, self._server.arguments["read_timeout"])
 
 
-def _allow(connection: Any, seconds: float | None) -> None:
-    """How long one answer may take from now on. PyMySQL has no word for it, and holds only to what it says here."""
-    connection._read_timeout = seconds
+def _enter(dialect: Dialect, arguments: list[Any], named: dict[str, Any], *statements: str) -> DBAPIConnection:
+    """A connection on which these have been said."""
+    made = dialect.connect(*arguments, **named)
+    cursor = made.cursor()
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+    except Exception:
+        made.close()
+        raise
+    cursor.close()
+    return made
+
+
+def _serves(enter: Callable[[str], DBAPIConnection], error: type[Exception]) -> bool:
+    """Whether a node takes a connection and works. One that is crowded, or knows us no more, is alive."""
+    try:
+        enter(_SERVES).close()
+    except error as refused:
+        return not troubles.means_away(refused)
+    return True
 
 
 def _has_word(connection: Any) -> bool:

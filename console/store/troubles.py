@@ -32,11 +32,12 @@ TOO_LATE = "an audit row carries the time of the server"
 
 # Servers tell them in numbers (the server's and the client's; MariaDB's where the two differ).
 LOCK_WAIT = 1205
+_NO_QUORUM = 1047
 _LOST_RACE = {1020, LOCK_WAIT, 1213, 1412}  # snapshot conflict, lock wait, deadlock or certification, new table
 _CUT_OFF = {1317, 1969, 3024}  # the statement was stopped: by KILL QUERY, or after the time that we allow
 _CROWDED = {1040, 1135, 1203, 1226}  # connections: the server's, those of an account, or its threads are used up
 _GONE = _CROWDED | {
-    1047, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,  # the server: not primary, going away
+    _NO_QUORUM, 1053, 1129, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927,  # the server: not primary, going away
     2002, 2003, 2006, 2013, 2014, 2055, 4031,  # the client: refused, gone away, lost
 }  # fmt: skip
 _ENTRY_REFUSED = {1044, 1045, 1130, 1251, 1698, 1820, 1862, 3118, 4151}
@@ -64,7 +65,11 @@ _PROBLEM_OF = (
 
 def number_of(trouble: DatabaseError | DBAPIError) -> int | None:
     """The server's or client's error number; None where there is none, as on SQLite."""
-    told = getattr(trouble.orig, "args", ())
+    return _number(trouble.orig)
+
+
+def _number(told_by: BaseException | None) -> int | None:
+    told = getattr(told_by, "args", ())
     return told[0] if told and isinstance(told[0], int) else None
 
 
@@ -124,6 +129,16 @@ def waited_in_vain(trouble: BaseException) -> bool:
 def is_gone(trouble: DatabaseError | DBAPIError) -> bool:
     """Whether the server, or our connection to it, serves no more."""
     return number_of(trouble) in _GONE
+
+
+def means_away(refused: BaseException) -> bool:
+    """Whether the driver's own error, met by somebody who came in, says that the server is of no use to anybody."""
+    return _number(refused) in _GONE - _CROWDED
+
+
+def has_no_quorum(trouble: BaseException | None) -> bool:
+    """Whether a node has said that it lost its cluster: nothing is decided until people or other nodes come back."""
+    return _number(trouble.orig if isinstance(trouble, DBAPIError) else trouble) == _NO_QUORUM
 
 
 def undone_at_commit(trouble: DBAPIError) -> bool:

@@ -1,6 +1,6 @@
 """What the window asks of the services, as types alone: it is given the real ones by a worker thread."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
@@ -151,6 +151,3 @@ class Desk(Protocol):
     @property
     def pdfs(self) -> Pdfs: ...
     def acting(self, name: str | None) -> AbstractContextManager[None]: ...
-
-
-Facts = Mapping[str, object]

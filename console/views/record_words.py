@@ -64,6 +64,11 @@ def work_key(record: CreditCheck) -> str:
     return f"work.{record.work.state.value}"
 
 
+def badge_keys(record: CreditCheck, *, derived: bool = True) -> tuple[str, str, str]:
+    """State, certainty, work: never merged into one."""
+    return state_key(record, derived=derived), certainty_key(record), work_key(record)
+
+
 def most_telling(record: CreditCheck) -> str:
     """The one badge to show where there is room for one: what departs most."""
     if record.certainty is Certainty.UNKNOWN:

@@ -8,18 +8,15 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from console.views.crew import Crew
-from console.views.tasks import Failure, Lane, Report, Task, TaskHandle, failure_of
-
-T = TypeVar("T")
+from console.views.tasks import Report, Runner, Task, TaskHandle, failure_of
 
 
-class TaskRunner(QObject):
+class TaskRunner(QObject, Runner):
     """Worker threads for service calls: one at a time per key, different keys side by side.
 
     Two lanes, so that providers that hang never keep the lists waiting: `quick` for reads of the store,
@@ -42,37 +39,6 @@ class TaskRunner(QObject):
         self._closed = False
         # Values stay on our side of the signal: a bare wake-up crosses the threads, nothing else.
         self._wake.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
-
-    def run(
-        self,
-        call: Callable[[], T],
-        on_done: Callable[[T], None],
-        on_failed: Callable[[Failure], None],
-        *,
-        owner: QObject,
-        label: str = "",
-        key: Hashable | None = None,
-        lane: Lane = "quick",
-        cancellable: bool = False,
-    ) -> TaskHandle:
-        """Call it in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread."""
-        return self._take(Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable))
-
-    def watch(
-        self,
-        call: Callable[[Report], T],
-        on_done: Callable[[T], None],
-        on_failed: Callable[[Failure], None],
-        on_progress: Callable[[Any], None],
-        *,
-        owner: QObject,
-        label: str = "",
-        key: Hashable | None = None,
-        lane: Lane = "slow",
-        cancellable: bool = True,
-    ) -> TaskHandle:
-        """Like `run`, for a call that tells progress and can leave early through the Report it is given."""
-        return self._take(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 import logging
 import threading
 import time
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QObject
@@ -116,8 +117,8 @@ class Task:
         return self.state == "waiting" and (not self.cancellable or shiboken6.isValid(self.owner))
 
 
-class Runner(Protocol):
-    """What pages need; the tests have one that works in place."""
+class Runner:
+    """What pages need. Whoever is one says in `_take` how a task is done; the tests have one that works in place."""
 
     def run(
         self,
@@ -130,7 +131,9 @@ class Runner(Protocol):
         key: Hashable | None = None,
         lane: Lane = "quick",
         cancellable: bool = False,
-    ) -> TaskHandle: ...
+    ) -> TaskHandle:
+        """Call it in a worker thread, then `on_done(value)` or `on_failed(failure)` in the GUI thread."""
+        return self._take(Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable))
 
     def watch(
         self,
@@ -144,7 +147,13 @@ class Runner(Protocol):
         key: Hashable | None = None,
         lane: Lane = "slow",
         cancellable: bool = True,
-    ) -> TaskHandle: ...
+    ) -> TaskHandle:
+        """Like `run`, for a call that tells progress and can leave early through the Report it is given."""
+        return self._take(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
+
+    @abstractmethod  # without ABC, whose metaclass isn't Qt's
+    def _take(self, task: Task) -> TaskHandle:
+        """Do it now or later, and tell its callbacks."""
 
 
 def failure_of(error: BaseException, label: str = "") -> Failure:

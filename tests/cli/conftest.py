@@ -4,7 +4,6 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,18 +73,6 @@ class Terminal:
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
 def terminal(tmp_path: Path, sandbox: Sandbox) -> Terminal:
     """A desk that nobody has opened yet, with the sandbox for a provider."""
     return Terminal(environment(tmp_path / "home", sandbox.url))
-
-
-@pytest.fixture
-def bare_terminal(tmp_path: Path) -> Callable[..., Ending]:
-    """A desk without any provider: what works there needs no network."""
-    return Terminal({"CONSOLE_HOME": str(tmp_path / "home"), "CONSOLE_LANGUAGE": "en"})

@@ -9,16 +9,11 @@ import pytest
 from console import cli_json, cli_text
 from console.app import Console, open_console
 from console.cli_writer import Voice
-from console.demo import TEAM
-from console.domain.records import CheckReport
-from console.sandbox import content, pdf
+from console.demo import TEAM, render
+from console.sandbox import content
 from console.services.samples import Sample, generate
 from console.settings import Settings
 from tests.support.desks import environment
-
-
-def render(report: CheckReport, revision: int) -> bytes:
-    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, "", str(report.result))
 
 
 @pytest.fixture

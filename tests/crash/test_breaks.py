@@ -14,12 +14,12 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.failpoints import FailpointReached
-from tests.support import truth
+from tests.support import refusals, truth
 from tests.support.children import Child, Pipe, crowd
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
-from tests.support.quick_desks import HandClock, quick_desk, quick_folder
+from tests.support.quick_desks import HandClock, quick_desk
 
 (NUMBER,) = numbers(1)
 BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
@@ -27,19 +27,8 @@ AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_pdf", "
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
 def clock(hand_clock: HandClock) -> HandClock:
     return hand_clock
-
-
-@pytest.fixture
-def vendor(clock: HandClock) -> LedgerVendor:
-    return LedgerVendor(today=clock.today)
 
 
 @pytest.fixture
@@ -53,9 +42,7 @@ def buy(console: Console) -> CreditCheck:
 
 
 def refusal(console: Console) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        buy(console)
-    return caught.value
+    return refusals.refusal(lambda: buy(console))
 
 
 def only(console: Console) -> CreditCheck:

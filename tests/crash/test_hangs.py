@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 
 from console.app import Console
-from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.crash.actors import act
 from tests.support.children import crowd
 from tests.support.invented import numbers
 from tests.support.places import Place
+from tests.support.refusals import code_of
 from tests.support.waiting import until
 
 (NUMBER,) = numbers(1)
@@ -20,12 +20,6 @@ from tests.support.waiting import until
 def only(console: Console) -> CreditCheck:
     (record,) = console.lookup.find(NUMBER).credit_checks
     return record
-
-
-def code_of(call: object) -> str:
-    with pytest.raises(ConsoleError) as caught:
-        call()  # type: ignore[operator]  # a lambda
-    return caught.value.code
 
 
 def holder(console: Console) -> LeaseHolder | None:

@@ -5,7 +5,6 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import pytest
 from console.sandbox.server import Sandbox
 from tests.support.desks import environment
 from tests.support.invented import numbers
-from tests.support.quick_desks import quick_folder
 from tests.support.waiting import until
 
 (NUMBER,) = numbers(1)
@@ -49,18 +47,6 @@ def ended(running: subprocess.Popen[str]) -> tuple[int, Any]:
     told = json.loads(out)
     assert told["ok"] is (running.returncode == 0), err
     return running.returncode, told["data"] if told["ok"] else told["error"]
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
-
-
-@pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
 
 
 @pytest.fixture

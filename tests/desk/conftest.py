@@ -21,12 +21,6 @@ Sit = Callable[..., Person]
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
 def clock() -> MovedClock:
     return MovedClock()
 

@@ -37,6 +37,23 @@ def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     return dialog
 
 
+def purchase(person: Person) -> PurchaseDialog:
+    """The same dialog once the provider has been asked, and the outcome is shown."""
+    dialog = open_purchase(person)
+    dialog.act_button.click()
+    person.until(lambda: not dialog.busy)
+    return dialog
+
+
+def leave_hanging(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
+    """Ask a provider that hangs, and close the dialog."""
+    dialog.act_button.click()
+    person.until(lambda: bool(sandbox.control.state()["held"]))
+    dialog.let_go("Close", "")
+    dialog.reject()
+    person.no_dialog()
+
+
 def recorded(console: Console) -> tuple[CreditCheck, ...]:
     return console.lookup.find(NUMBER).credit_checks
 
@@ -86,9 +103,7 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: Sit, console: Console
     """It may have been charged: the dialog says so, names the next step, and leaves no way to buy again."""
     sandbox.control.fault("reset_after_charge", call="purchase", number=NUMBER)
     person = sit()
-    dialog = open_purchase(person)
-    dialog.act_button.click()
-    person.until(lambda: not dialog.busy)
+    dialog = purchase(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
     assert dialog.act_button.text() == "Open the record"
@@ -103,9 +118,7 @@ def test_what_is_missing_after_a_purchase_is_no_error(sit: Sit, sandbox: Sandbox
     """Bought, and the PDF comes later by itself: the dialog says when."""
     sandbox.control.fault("pdf_missing", call="pdf", number=NUMBER)
     person = sit()
-    dialog = open_purchase(person)
-    dialog.act_button.click()
-    person.until(lambda: not dialog.busy)
+    dialog = purchase(person)
     assert dialog.windowTitle() == "Bought"
     assert "Bought" in [badge.word for badge in dialog.findChildren(Badge)]
 
@@ -114,9 +127,7 @@ def test_a_refusal_says_that_nothing_was_charged(sit: Sit, console: Console, san
     """The number is free again, and the record tells why."""
     sandbox.control.fault("status:422", call="purchase", number=NUMBER)
     person = sit()
-    dialog = open_purchase(person)
-    dialog.act_button.click()
-    person.until(lambda: not dialog.busy)
+    dialog = purchase(person)
     assert dialog.windowTitle() == "Not bought"
     assert [record.state for record in recorded(console)] == ["error"]
 
@@ -127,11 +138,7 @@ def test_the_window_stays_fluid_while_the_provider_hangs(sit: Sit, sandbox: Sand
     person = sit()
     dialog = open_purchase(person)
     gaps = Gaps(person)
-    dialog.act_button.click()
-    person.until(lambda: bool(sandbox.control.state()["held"]))
-    dialog.let_go("Close", "")
-    dialog.reject()
-    person.no_dialog()
+    leave_hanging(person, dialog, sandbox)
     person.press("Alt+2")
     person.page(QueuesPage)
     person.press("Alt+1")
@@ -147,11 +154,7 @@ def test_closing_waits_for_what_still_runs(sit: Sit, sandbox: Sandbox) -> None:
     sandbox.control.fault("hang", call="purchase", number=NUMBER)
     person = sit()
     dialog = open_purchase(person)
-    dialog.act_button.click()
-    person.until(lambda: bool(sandbox.control.state()["held"]))
-    dialog.let_go("Close", "")
-    dialog.reject()
-    person.no_dialog()
+    leave_hanging(person, dialog, sandbox)
     person.window.close()
     leaving = person.dialog(LeavingDialog)
     assert person.window.isVisible()

@@ -18,6 +18,7 @@ from tests.support.invented import numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import quick_folder
+from tests.support.refusals import refusal
 from tests.support.servers import Server, mariadb
 from tests.support.sql_proxy import SqlProxy
 
@@ -26,9 +27,7 @@ BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audi
 
 
 def refused(console: Console, number: str) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
-    return caught.value
+    return refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT)))
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from tests.mutants.mutant import (
 )
 
 _VERDICT = (
-    "            if not self._was_committed(tx, session, trouble):\n                raise NotThere(tx) from trouble\n"
+    "            if not self._was_committed(tx, session, asked, trouble):\n"
+    "                raise NotThere(tx) from trouble\n"
 )
 _RULES, _TRIED = "console/store/guard_rules.py", ("tests/store/test_guards.py",)
 ON_SERVERS: tuple[Mutant, ...] = (

@@ -184,3 +184,9 @@ def floods(head: bytes, size: int) -> Script:
                 return
 
     return script
+
+
+def closed_port() -> int:
+    """Where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])

@@ -1,6 +1,5 @@
 """What every vendor promises, held against each of them over real sockets."""
 
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from console.providers.protocol import CreditReader, CreditVendor, RateGate
 from console.providers.transport import HttpTransport
 from tests.providers.minimal_vendor import ArticleCount
 from tests.providers.parts import BOUGHT, REQUEST, Turns, alarmbox
-from tests.providers.raw_server import Script, drips, hangs, http, resets, says, sends, serving
+from tests.providers.raw_server import Script, closed_port, drips, hangs, http, resets, says, sends, serving
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,6 @@ CASES = {
 @pytest.fixture(params=list(CASES))
 def case(request: pytest.FixtureRequest) -> Case:
     return CASES[request.param]
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_a_purchase_is_one_request(case: Case) -> None:

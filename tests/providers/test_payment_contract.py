@@ -1,6 +1,5 @@
 """What every payment provider promises, held against both of them over real sockets."""
 
-import socket
 import statistics
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -35,7 +34,7 @@ from tests.providers.payment_parts import (
     sealed,
     seals,
 )
-from tests.providers.raw_server import Script, drips, floods, hangs, http, resets, says, sends, serving
+from tests.providers.raw_server import Script, closed_port, drips, floods, hangs, http, resets, says, sends, serving
 from tests.providers.test_atom_answers import attempt, details
 from tests.providers.test_paypay_answers import PAYMENT, REFUND
 
@@ -97,11 +96,6 @@ READS = ("payment", "refund status")
 def asked(case: Case, vendor: PaymentVendor) -> dict[str, Outcome[Any]]:
     every = calls(case, vendor)
     return {name: ask() for name, ask in every.items() if name != "cancel" or vendor.capabilities.cancels}
-
-
-def closed_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_a_refund_is_one_request(case: Case) -> None:

@@ -11,12 +11,6 @@ from tests.support.places import Place
 
 
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        yield running
-
-
-@pytest.fixture
 def clock() -> MovedClock:
     return MovedClock()
 

@@ -27,17 +27,11 @@ from tests.support.desks import environment
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import NAME, bought, row
-from tests.support.quick_desks import quick_desk, quick_folder
+from tests.support.quick_desks import quick_desk
 from tests.support.servers import Cluster, Server
 
 ONE, TWO, THREE = numbers(3, seed=31)
 ORIGINAL = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
-
-
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with quick_folder() as folder:
-        yield folder
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])

@@ -28,11 +28,6 @@ def clock(hand_clock: HandClock) -> HandClock:
 
 
 @pytest.fixture
-def vendor(clock: HandClock) -> LedgerVendor:
-    return LedgerVendor(today=clock.today)
-
-
-@pytest.fixture
 def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk

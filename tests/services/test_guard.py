@@ -18,6 +18,7 @@ from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
 from tests.support.truth import rows
 
 ONE, TWO = numbers(2)
@@ -29,11 +30,6 @@ def clock(hand_clock: HandClock) -> HandClock:
 
 
 @pytest.fixture
-def vendor(clock: HandClock) -> LedgerVendor:
-    return LedgerVendor(today=clock.today)
-
-
-@pytest.fixture
 def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk
@@ -41,12 +37,6 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
 
 def buy(console: Console, number: str = ONE, client: str = "1", *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
-
-
-def refusal(call: Callable[[], object]) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        call()
-    return caught.value
 
 
 def only(console: Console, number: str = ONE) -> CreditCheck:

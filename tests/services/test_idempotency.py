@@ -1,6 +1,6 @@
 """Demand 15: the same key and fingerprint gets the stored result, anything else a refusal; counted in calls."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -16,6 +16,7 @@ from console.services.idempotency import Begun, Idempotency
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
 
 KEY = "idempotent:payment:M-1:ORD-1"
 ASKS = 100
@@ -45,12 +46,6 @@ def begun(once: Idempotency) -> Begun:
     first = begin(once)
     assert isinstance(first, Begun)
     return first
-
-
-def refusal(call: Callable[[], object]) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        call()
-    return caught.value
 
 
 @pytest.mark.parametrize("asks", [ASKS, pytest.param(1_000, marks=pytest.mark.soak)])

@@ -9,7 +9,6 @@ import pytest
 from redis import Redis
 
 from console.app import Console, open_console
-from console.domain.errors import ConsoleError
 from console.services.idempotency import LONGEST_KEY, Begun, Idempotency, payment_key, refund_key
 from console.settings import Settings
 from console.store import cache as caches
@@ -19,6 +18,7 @@ from console.wording import say
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import NOWHERE, HandClock
+from tests.support.refusals import refusal
 from tests.support.server_fixtures import need
 from tests.support.servers import RedisServer, redis
 
@@ -96,12 +96,6 @@ def begun(once: Idempotency, fingerprint: str = PRINT, key: str = KEY) -> Begun:
 
 def done(once: Idempotency, result: str = RESULT) -> None:
     assert once.store(begun(once), result)
-
-
-def refusal(call: Callable[[], object]) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        call()
-    return caught.value
 
 
 def just_before(patch: pytest.MonkeyPatch, cache: Cache, name: str, act: Callable[[], object]) -> None:

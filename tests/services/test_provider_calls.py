@@ -19,15 +19,10 @@ from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock, lease_clock
+from tests.support.refusals import refusal
 
 TIMEOUTS = 20  # a fiftieth of the thousand
 ONE, TWO = NUMBERS[:2]
-
-
-def refusal(call: Callable[[], object]) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        call()
-    return caught.value
 
 
 class Wire:
@@ -101,6 +96,7 @@ def _do_everything(console: Console, sandbox: Sandbox, clock: MovedClock) -> Non
 def time_outs(place: Place, count: int, seed: int = 13) -> int:
     """So many purchases without an answer, each followed by whatever anybody could do; how many were sent again."""
     clock, vendor = HandClock(), LedgerVendor()
+    vendor.today = clock.today
     with lease_clock(clock), place.desk(vendor, clock) as console:
         for i, number in enumerate(numbers(count, seed)):
             vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
@@ -135,6 +131,7 @@ def _try_everything(console: Console, clock: HandClock, number: str, *, renew: b
 def test_nothing_but_a_purchase_buys(place: Place) -> None:
     """Whatever else is done with a bought check, in whatever part, the buying call is not made again."""
     clock, vendor = HandClock(), LedgerVendor(finds=True)
+    vendor.today = clock.today
     with lease_clock(clock), place.desk(vendor, clock) as console:
         bought = console.credit_checks.purchase(PurchaseRequest(ONE, "1"))
         for detail, pdf in ((True, True), (True, False), (False, True)):
@@ -148,6 +145,7 @@ def test_nothing_but_a_purchase_buys(place: Place) -> None:
 def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
     """The number is free only after two different people, the second an approver, each brought evidence."""
     clock, vendor = HandClock(), LedgerVendor(behaviour="silent_before_charge")
+    vendor.today = clock.today
     with lease_clock(clock), place.desk(vendor, clock) as console:
         record = refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
         assert isinstance(record, CreditCheck)

@@ -10,6 +10,7 @@ from console.domain.records import CreditCheck, Person, PurchaseRequest
 from console.sandbox.server import Sandbox
 from tests.support.desks import NUMBERS, MovedClock, opened
 from tests.support.places import Place
+from tests.support.refusals import refusal
 
 NUMBER = NUMBERS[0]
 
@@ -19,9 +20,7 @@ def buy(console: Console, number: str = NUMBER, client: str = "1", *, renew: boo
 
 
 def refused(console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        buy(console, number, client, renew=renew)
-    return caught.value
+    return refusal(lambda: buy(console, number, client, renew=renew))
 
 
 def only(console: Console, number: str = NUMBER) -> CreditCheck:

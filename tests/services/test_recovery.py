@@ -11,6 +11,7 @@ from console.sandbox.server import Sandbox
 from console.services.parts import Part, Parts
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.places import Place
+from tests.support.refusals import code_of
 
 NUMBER = NUMBERS[0]
 
@@ -26,12 +27,6 @@ def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_
     record = caught.value.detail["record"]
     assert isinstance(record, CreditCheck)
     return record
-
-
-def code_of(call: object) -> str:
-    with pytest.raises(ConsoleError) as caught:
-        call()  # type: ignore[operator]  # a lambda
-    return caught.value.code
 
 
 def charged_id(sandbox: Sandbox) -> int:

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy import Connection
 
 from console.app import Console
-from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.due import DueTasks
 from console.store import credit_checks, queues
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
+from tests.support.refusals import code_of
 
 (NUMBER,) = numbers(1)
 
@@ -42,9 +42,7 @@ def buy(console: Console, *, renew: bool = False) -> CreditCheck:
 
 
 def code_of_buying(console: Console) -> str:
-    with pytest.raises(ConsoleError) as refused:
-        buy(console)
-    return refused.value.code
+    return code_of(lambda: buy(console))
 
 
 def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:

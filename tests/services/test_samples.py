@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from console.app import Console, open_console
+from console.demo import render
 from console.domain.corporation_number import well_formed
-from console.domain.records import CheckReport, Person
-from console.sandbox import content, pdf
+from console.domain.records import Person
+from console.sandbox import content
 from console.services.samples import Sample, generate
 from console.settings import Settings
 from tests.support.desks import environment
@@ -32,10 +33,6 @@ def describe(number: str) -> tuple[str, str]:
 @cache
 def samples(count: int = 400) -> tuple[Sample, ...]:
     return generate(1, datetime.now(UTC), describe, count)
-
-
-def render(report: CheckReport, revision: int) -> bytes:
-    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, "", str(report.result))
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from tests.support.desks import NUMBERS
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import quick_desk
+from tests.support.refusals import code_of
 from tests.support.servers import Server
 from tests.support.teams import Team, team
 
@@ -71,12 +72,6 @@ def unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silent_bef
     return record
 
 
-def refusal(act: object) -> str:
-    with pytest.raises(ConsoleError) as caught:
-        act()  # type: ignore[operator]  # a lambda
-    return caught.value.code
-
-
 def test_a_purchase_with_all_that_follows(people: Team, office: Office) -> None:
     """Bought by one, fetched again by another, seen by the auditor, all under their own names."""
     bought = buy(office("op-a"))
@@ -86,7 +81,7 @@ def test_a_purchase_with_all_that_follows(people: Team, office: Office) -> None:
     assert {people.names["op-a"], people.names["lead-b"]} <= {entry.who for entry in timeline}
     assert office("aud-e").audit.verify() > 0
     assert office("op-b").lookup.find(NUMBER).credit_checks[0].id == bought.id
-    assert refusal(lambda: buy(office("op-b"))) == "already_purchased"
+    assert code_of(lambda: buy(office("op-b"))) == "already_purchased"
 
 
 def test_two_people_decide(office: Office, vendor: LedgerVendor) -> None:
@@ -97,10 +92,10 @@ def test_two_people_decide(office: Office, vendor: LedgerVendor) -> None:
         return office(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
 
     assert resolve("op-a") == "second_person"
-    assert refusal(lambda: resolve("op-a")) == "same_person"
-    assert refusal(lambda: resolve("op-b")) == "not_allowed"
+    assert code_of(lambda: resolve("op-a")) == "same_person"
+    assert code_of(lambda: resolve("op-b")) == "not_allowed"
     for who in ("aud-e", "adm-f", "worker"):
-        assert refusal(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
+        assert code_of(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
     assert resolve("lead-b") is None
     assert office("op-b").credit_checks.show(record.id).record.state == "error"
     assert buy(office("op-b")).state == "success"
@@ -131,7 +126,7 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, office: Office,
     _expire(people, bought)
     vendor.behaviour = "refuses"
     renew = PurchaseRequest(NUMBER, "1", renew=True)
-    assert refusal(lambda: office("op-b").credit_checks.purchase(renew)) == "provider_refused"
+    assert code_of(lambda: office("op-b").credit_checks.purchase(renew)) == "provider_refused"
     assert office("op-b").credit_checks.show(bought.id).record.live
     vendor.behaviour = "answers"
     renewed = office("op-b").credit_checks.purchase(renew)
@@ -165,7 +160,7 @@ def test_the_worker_runs_what_is_due(people: Team, office: Office, vendor: Ledge
     ran = {run.task: run.count for run in office("worker").recovery.run_due()}
     assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
     assert office("op-b").credit_checks.show(bought.id).record.incomplete == ()
-    assert refusal(lambda: buy(office("worker"), "77")) == "not_allowed"
+    assert code_of(lambda: buy(office("worker"), "77")) == "not_allowed"
 
 
 def _begin_and_vanish(cursor: object, who: str) -> None:
@@ -185,7 +180,7 @@ def test_an_answer_is_delivered_by_somebody_else(
     buyer = office("op-a", desk="shared")
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     vendor.during = lambda: _lock_out(people, "op-a")
-    assert refusal(lambda: buy(buyer)) == "outcome_unknown"
+    assert code_of(lambda: buy(buyer)) == "outcome_unknown"
     vendor.during = lambda: None
     delivered = {run.task: run.count for run in office("lead-b", desk="shared").recovery.run_due()}
     _let_in(people, "op-a")
@@ -242,5 +237,5 @@ def test_the_schema_account_only_looks_after_the_schema(office: Office, vendor: 
         lambda: owner.audit.list(10),
         lambda: owner.audit.verify(),
     )
-    assert {refusal(act) for act in acts} == {"not_allowed"}
+    assert {code_of(act) for act in acts} == {"not_allowed"}
     assert len(vendor.charges) == 1

@@ -1,18 +1,18 @@
 """Demand 12: a claim that vanished from the database is refused by the desk that remembers it."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from console.app import Console
-from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, Operation, PurchaseRequest
 from console.domain.results import OperationView
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
+from tests.support.refusals import refusal
 
 ROUNDS = 10
 ONE, TWO = numbers(2)
@@ -26,11 +26,6 @@ def clock(hand_clock: HandClock) -> HandClock:
 
 
 @pytest.fixture
-def vendor() -> LedgerVendor:
-    return LedgerVendor()
-
-
-@pytest.fixture
 def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Console]:
     with place.desk(vendor, clock) as desk:
         yield desk
@@ -38,12 +33,6 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
 
 def buy(console: Console, number: str = ONE) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"))
-
-
-def refusal(call: Callable[[], object]) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        call()
-    return caught.value
 
 
 def forget(place: Place, record: CreditCheck, *statements: str) -> None:

@@ -92,7 +92,7 @@ def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
     right, wrong = HandClock(), HandClock()
     wrong.at += skew
     with lease_clock(right):
-        vendor = LedgerVendor()
+        vendor = LedgerVendor(today=right.today)
         with place.desk(vendor, right) as console, place.desk(vendor, wrong, person="op-b", desk=1) as other:
             looked: list[str] = []
 

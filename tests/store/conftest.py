@@ -1,4 +1,4 @@
-"""Databases for the store's tests: migrated once, copied for each."""
+"""What the tests of the store stand on: databases that are migrated once, the connections of two desks, a spool."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -8,10 +8,15 @@ import pytest
 from sqlalchemy import Connection
 
 from console.store import migrate
+from console.store.cipher import Cipher
 from console.store.engine import Database
+from console.store.spool import Spool
 from tests.store.audit_desk import Desk
+from tests.store.spool_worker import KEY
 from tests.support import server_fixtures
 from tests.support.places import Engine, Place, fresh_anywhere
+from tests.support.quick_desks import HandClock
+from tests.support.servers import Server
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +57,30 @@ def rows(books: Database) -> Iterator[Connection]:
 
 class _Undone(Exception):
     """Ends a test's transaction."""
+
+
+@pytest.fixture
+def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
+    """Two desks' connections: before different nodes where there are several."""
+    hand_clock.moved[place.folder] = place.age
+    opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
+    yield opened
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def mariadb(mariadb_server: Server) -> Iterator[Database]:
+    """A database with its schema on the run's MariaDB."""
+    made = Database(mariadb_server.fresh_database(), unhurried=True)
+    migrate.upgrade(made)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    """A desk's own file, new."""
+    opened = Spool(tmp_path, Cipher(KEY))
+    yield opened
+    opened.close()

@@ -1,7 +1,6 @@
 """What journal, tokens, evidence, approvals and cases promise, kept by every engine."""
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -26,16 +25,6 @@ SECONDS = 60.0
 (NUMBER,) = numbers(1)
 TEXT = "名前 🏢 ' \" % :x \\ ends with spaces  "
 BOUGHT: Outcome[object] = Outcome(OutcomeClass.SUCCEEDED, "answered", Sent.YES, None, 201, TEXT)
-
-
-@pytest.fixture
-def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
-    """Two desks' connections: before different nodes where there are several."""
-    hand_clock.moved[place.folder] = place.age
-    opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
-    yield opened
-    for database in opened:
-        database.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from console.store.cipher import Cipher
 from console.store.spool import FILE_NAME, Head, Spool
 from tests.store import processes
 from tests.store.spool_worker import ANSWER, DATABASE, KEY, intent
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(tmp_path, Cipher(KEY))
-    yield opened
-    opened.close()
 
 
 def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:

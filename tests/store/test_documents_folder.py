@@ -18,6 +18,7 @@ from console.store import documents_folder
 from console.store.documents import LARGEST_BYTES, Documents
 from console.store.documents_folder import Folder
 from tests.store import processes
+from tests.support.refusals import refusal
 
 PDF = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF).hexdigest()
@@ -32,13 +33,6 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def documents(root: Path) -> Documents:
     return Documents(root.as_uri())
-
-
-def _reason(documents: Documents, path: str) -> object:
-    with pytest.raises(ConsoleError) as caught:
-        documents.read(path)
-    assert caught.value.code == "not_found"
-    return caught.value.detail["reason"]
 
 
 def _mode(path: Path) -> int:
@@ -202,7 +196,8 @@ def test_traps_on_the_disk_are_not_walked_into(
     secret.parent.mkdir()
     secret.write_bytes(PDF)
     trap(root, secret)
-    assert _reason(documents, PLACE) == "unreadable"
+    refused = refusal(lambda: documents.read(PLACE))
+    assert (refused.code, refused.detail["reason"]) == ("not_found", "unreadable")
     before = sorted(secret.parent.iterdir())
     if trap is _link_folder:
         with pytest.raises(ConsoleError) as caught:

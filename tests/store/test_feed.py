@@ -9,18 +9,9 @@ import pytest
 from console.domain.results import FeedMark
 from console.store import credit_checks, feed, migrate
 from console.store.engine import Database
-from tests.support import servers
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 CHECK = credit_checks.KIND
-
-
-@pytest.fixture
-def server(mariadb_server: servers.Server) -> Iterator[Database]:
-    made = Database(mariadb_server.fresh_database(), unhurried=True)
-    migrate.upgrade(made)
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -43,7 +34,7 @@ def read_on(database: Database, mark: FeedMark | None) -> tuple[FeedMark, list[i
     return mark, [record for kind, record in changed if kind == CHECK]
 
 
-@pytest.mark.parametrize("kept_by", ["embedded", "server"])
+@pytest.mark.parametrize("kept_by", ["embedded", "mariadb"])
 def test_each_change_is_told_once(kept_by: str, request: pytest.FixtureRequest) -> None:
     """What was there before the first reading is no news; a record that changed twice is told once."""
     database: Database = request.getfixturevalue(kept_by)
@@ -56,20 +47,20 @@ def test_each_change_is_told_once(kept_by: str, request: pytest.FixtureRequest) 
     assert read_on(database, mark)[1] == []
 
 
-def test_a_transaction_that_commits_late_is_not_missed(server: Database) -> None:
+def test_a_transaction_that_commits_late_is_not_missed(mariadb: Database) -> None:
     """Its change has a lower id than one that was seen before it."""
-    mark, _ = read_on(server, None)
-    with server.attempt() as slow:
+    mark, _ = read_on(mariadb, None)
+    with mariadb.attempt() as slow:
         credit_checks.announce(slow.conn, 1, NOW)
-        announce(server, 2)
-        mark, told = read_on(server, mark)
+        announce(mariadb, 2)
+        mark, told = read_on(mariadb, mark)
         assert told == [2]
-    mark, told = read_on(server, mark)
+    mark, told = read_on(mariadb, mark)
     assert told == [1]
-    assert read_on(server, mark)[1] == []
+    assert read_on(mariadb, mark)[1] == []
 
 
-@pytest.mark.parametrize("kept_by", ["embedded", "server"])
+@pytest.mark.parametrize("kept_by", ["embedded", "mariadb"])
 def test_more_than_one_reading_takes_is_told_in_several(
     kept_by: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 """What a database must keep before money rests on it: each promise that is not kept is found, and grave."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,17 +21,9 @@ def unwell(database: Database) -> dict[str, bool]:
     return {finding.name: finding.grave for finding in fitness.findings(database) if not finding.ok}
 
 
-@pytest.fixture
-def database(mariadb_server: servers.Server) -> Iterator[Database]:
-    made = Database(mariadb_server.fresh_database(), unhurried=True)
-    migrate.upgrade(made)
-    yield made
-    made.close()
-
-
-def test_a_fresh_server_is_fit(database: Database) -> None:
+def test_a_fresh_server_is_fit(mariadb: Database) -> None:
     """As the migrations leave it, on a server that is set up as advised."""
-    assert unwell(database) == {}
+    assert unwell(mariadb) == {}
 
 
 def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None:
@@ -47,13 +38,13 @@ def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None
     database.close()
 
 
-def test_a_claim_index_that_is_not_unique_is_grave(database: Database) -> None:
+def test_a_claim_index_that_is_not_unique_is_grave(mariadb: Database) -> None:
     """An index of that name proves nothing unless it is unique."""
-    with database.attempt() as tx:
+    with mariadb.attempt() as tx:
         table = "hansha_alarmbox_credit_checks"
         tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
         tx.conn.execute(text(f"ALTER TABLE {table} ADD INDEX uq_credit_checks_claim (client_id, claim_number)"))
-    assert unwell(database) == {"claim_index": True}
+    assert unwell(mariadb) == {"claim_index": True}
 
 
 def test_missing_triggers_and_rights_too_many_are_grave(mariadb_server: servers.Server) -> None:

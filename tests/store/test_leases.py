@@ -1,6 +1,5 @@
 """Named leases on every engine: one holder per slot, in order, judged by the database's clock, proven by a token."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -18,16 +17,6 @@ NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 NAME = "alarmbox_credit_check_1"
 LEASE_SECONDS = 60.0
 SOON, LATER = timedelta(seconds=59), timedelta(seconds=2)
-
-
-@pytest.fixture
-def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, ...]]:
-    """Two desks' connections: before different nodes where there are several."""
-    hand_clock.moved[place.folder] = place.age
-    opened = tuple(Database(place.url(desk=desk)) for desk in range(2))
-    yield opened
-    for database in opened:
-        database.close()
 
 
 def holder(place: Place, desk: str = "desk-1") -> Holder:

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -47,13 +46,6 @@ def refund_intent(operation_id: str) -> Intent:
     """A refund of payment 5 that is about to be sent."""
     sent = ("refund.submit", None, None, 9, "lead-b", "desk-1", INSTANT, "f")
     return Intent(operation_id, DATABASE, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Iterator[Spool]:
-    opened = Spool(tmp_path, Cipher(KEY))
-    yield opened
-    opened.close()
 
 
 def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:

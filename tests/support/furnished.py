@@ -5,19 +5,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from console.app import Console, open_console
+from console.demo import SEED, known, render
 from console.domain.clock import SystemClock
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
-from console.domain.records import CheckReport, Person
-from console.sandbox import content, pdf
+from console.domain.records import Person
+from console.sandbox import content
 from console.sandbox.server import Sandbox
 from console.services.samples import CLIENTS, Sample, generate
 from console.settings import Settings
 from tests.support.desks import environment
 
-SEED = 20261120
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-c", frozenset({OPERATOR}), may_buy=False),
@@ -52,23 +51,6 @@ def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None,
 
 def _furnish(console: Console, sandbox: Sandbox, now: datetime, count: int) -> tuple[Sample, ...]:
     samples = generate(SEED, now, lambda number: (content.company_name(number), content.verdict(number)), count)
-    console.add_samples(samples, TEAM, _render)
-    sandbox.control.know(*(_known(sample, sample.report) for sample in samples if sample.report))
+    console.add_samples(samples, TEAM, render)
+    sandbox.control.know(*(known(sample, sample.report) for sample in samples if sample.report))
     return samples
-
-
-def _render(report: CheckReport, revision: int) -> bytes:
-    bought = report.purchase_date.isoformat() if report.purchase_date else ""
-    return pdf.report(report.corporation_number or "", report.credit_check_id, revision, bought, str(report.result))
-
-
-def _known(sample: Sample, report: CheckReport) -> dict[str, Any]:
-    return {
-        "credit_check_id": report.credit_check_id,
-        "corporation_number": report.corporation_number,
-        "corporation_name": report.company_name,
-        "result": report.result,
-        "purchase_date": report.purchase_date.isoformat() if report.purchase_date else None,
-        "expiration_date": report.expiration_date.isoformat() if report.expiration_date else None,
-        "revision": sample.revisions,
-    }

@@ -1,52 +1,20 @@
 """A task runner that works in place, for tests of pages and models without threads."""
 
-from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import shiboken6
-from PySide6.QtCore import QObject
 
-from console.views.tasks import Failure, Lane, Report, Task, TaskHandle, failure_of
-
-T = TypeVar("T")
+from console.views.tasks import Report, Runner, Task, TaskHandle, failure_of
 
 
-class InlineRunner:
+class InlineRunner(Runner):
     """Does each call at once; with `held=True` only at `step()`, to look at the time in between."""
 
     def __init__(self, *, held: bool = False) -> None:
         self.held = held
         self.labels: list[str] = []
         self._queue: list[Task] = []
-
-    def run(
-        self,
-        call: Callable[[], T],
-        on_done: Callable[[T], None],
-        on_failed: Callable[[Failure], None],
-        *,
-        owner: QObject,
-        label: str = "",
-        key: Hashable | None = None,
-        lane: Lane = "quick",
-        cancellable: bool = False,
-    ) -> TaskHandle:
-        return self._take(Task(lambda _: call(), on_done, on_failed, None, owner, label, key, lane, cancellable))
-
-    def watch(
-        self,
-        call: Callable[[Report], T],
-        on_done: Callable[[T], None],
-        on_failed: Callable[[Failure], None],
-        on_progress: Callable[[Any], None],
-        *,
-        owner: QObject,
-        label: str = "",
-        key: Hashable | None = None,
-        lane: Lane = "slow",
-        cancellable: bool = True,
-    ) -> TaskHandle:
-        return self._take(Task(call, on_done, on_failed, on_progress, owner, label, key, lane, cancellable))
 
     def step(self) -> None:
         """Do the oldest held call."""

@@ -7,11 +7,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 import pytest
 
+from console.domain.dates import JST
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.records import CheckReport, PurchaseRequest
 from console.providers.protocol import Capabilities, PdfAnswer
@@ -57,9 +58,11 @@ class Charge:
 class LedgerVendor:
     """Buys as told by `behaviour`. `witness` is called with each request that buys, before anything happens;
     what it returns is kept with the charge. `during` runs in the middle of the call, after the charge.
+
+    `today`: the day of purchase in Japan, by the desk's clock.
     """
 
-    today: Callable[[], date] = lambda: date(2026, 11, 20)
+    today: Callable[[], date] = lambda: datetime.now(JST).date()
     finds: bool = False
     behaviour: Behaviour = "answers"
     readable: bool = True

@@ -1,4 +1,4 @@
-"""`place`: a test that takes it runs on SQLite and MariaDB, and wherever else it says.
+"""`place`: a test that takes it runs on SQLite and MariaDB, and wherever else it says. Also what a desk there needs.
 
     @pytest.mark.engines("sqlite", "mariadb", "galera")
 
@@ -9,6 +9,7 @@ cluster together with others; one that kills a node asks for `galera_alone` besi
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ import pytest
 from tests.support import server_fixtures
 
 if TYPE_CHECKING:  # the program is imported by the tests that run it
+    from console.sandbox.server import Sandbox
+    from tests.support.ledger_vendor import LedgerVendor
     from tests.support.places import Engine, Place
     from tests.support.quick_desks import HandClock
 
@@ -88,6 +91,32 @@ def hand_clock() -> "Iterator[HandClock]":
     clock = HandClock()
     with lease_clock(clock):
         yield clock
+
+
+@pytest.fixture
+def vendor(hand_clock: "HandClock") -> "LedgerVendor":
+    """A provider in memory, on the same time."""
+    from tests.support.ledger_vendor import LedgerVendor
+
+    return LedgerVendor(today=hand_clock.today)
+
+
+@pytest.fixture
+def sandbox() -> "Iterator[Sandbox]":
+    """The simulated providers over HTTP, which nobody has asked anything."""
+    from console.sandbox.server import Sandbox
+
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder for a desk, in memory where the system has one."""
+    from tests.support.quick_desks import quick_folder
+
+    with quick_folder() as folder:
+        yield folder
 
 
 @pytest.fixture

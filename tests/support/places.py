@@ -29,7 +29,6 @@ from tests.support.quick_desks import HandClock, quick_desk, quick_folder, templ
 from tests.support.server_fixtures import MYSQL
 
 Engine = Literal["sqlite", "mariadb", "galera", "mysql"]
-ENGINES: tuple[Engine, ...] = ("sqlite", "mariadb", "galera")
 PERSON = "op-a"
 _AGED = (("operations", "lease_expires"), ("leases", "lease_expires"), ("call_rates", "not_before"))
 

@@ -69,14 +69,17 @@ def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
 
 @contextmanager
 def galera_turn(*, alone: bool) -> Iterator[None]:
-    """The cluster, whole, for a test or for what several share; a node that is missing is brought back first."""
-    with servers.turn("galera", alone=False):
-        whole = all(node.ready() for node in servers.shared_galera().nodes)
-    if not whole:
+    """The cluster, whole, for a test or for what several share; a node that is missing is brought back first.
+
+    Looked at while it is held: until then somebody else may have broken it, and not lived to mend it.
+    """
+    while True:
+        with servers.turn("galera", alone=alone):
+            if servers.shared_galera().whole():
+                yield
+                return
         with servers.turn("galera", alone=True):
             servers.shared_galera().heal()
-    with servers.turn("galera", alone=alone):
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ processes they start from there belong to it too. Whatever happens to the owner,
 import pickle
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -115,11 +115,16 @@ def shared_redis() -> RedisServer:
 
 @contextmanager
 def turn(name: str, *, alone: bool) -> Iterator[None]:
-    """Use a shared server together with others of the run, or alone, as one must who kills it."""
+    """Use a shared server together with others of the run, or alone, as one must who kills it.
+
+    Whoever comes later doesn't overtake one that waits to be alone. Not to be nested.
+    """
     run = server_run.current_run()
     assert run is not None, "shared servers belong to a run"
     run.ready()
-    with run.locked(f"{name}.turn", shared=not alone):
+    with ExitStack() as held:
+        with run.locked(f"{name}.gate"):
+            held.enter_context(run.locked(f"{name}.turn", shared=not alone))
         yield
 
 

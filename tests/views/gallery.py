@@ -17,7 +17,7 @@ from console.views.widgets.badge import Badge
 from console.views.widgets.bars import Bar, Toast
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton, Kind, ReasonLabel
-from console.views.widgets.chrome import ActionBar, HintBar, Status, StatusBar, TopBar
+from console.views.widgets.chrome import HintBar, Status, StatusBar, TopBar
 from console.views.widgets.copyable import CopyableId
 from console.views.widgets.empty import EmptyState, SkeletonRows
 from console.views.widgets.inputs import CheckBox, Choice, Field, FilterChip, RadioButton
@@ -308,7 +308,9 @@ def chrome() -> QWidget:
         tabs.add(word, count)
     off = KeyButton("証跡付きで解決…", "E")
     off.set_off("必要な権限: 承認者 lead-b、lead-c")
-    actions = ActionBar([KeyButton("状態確認", "P"), KeyButton("再取得", "F"), off], [KeyButton("メモ", "N")])
+    actions = Surface(raised=True, edge="top")
+    acts = KeyButton("状態確認", "P"), KeyButton("再取得", "F"), off, ReasonLabel(off), None, KeyButton("メモ", "N")
+    actions.setLayout(row(*acts, margins=(24, 8, 24, 8)))
     hints = HintBar([(("↓", "↑"), "移動"), (("Enter",), "開く"), (("Ctrl+F",), "絞り込み")])
     hints.count.say("16 件中 5 件目")
     status = StatusBar()

@@ -1,13 +1,13 @@
 """Buying a credit check: the plan, the asking, and how it ended, in one window that never closes in between."""
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console.domain.records import CreditCheck, Operation
 from console.domain.results import PurchasePlan
 from console.views.dialogs import purchase_outcome as outcome
 from console.views.dialogs.purchase_form import PurchaseForm
-from console.views.dialogs.steps import LET_GO_SECONDS, StepList, Steps
+from console.views.dialogs.steps import Patience, StepList, Steps
 from console.views.routes import OperationRoute, RecordRoute
 from console.views.seat import Note, Seat
 from console.views.tasks import Failure
@@ -35,8 +35,7 @@ class PurchaseDialog(DialogFrame):
         self.form.record_wanted.connect(self._go_to)
         self.show_content(self.form)
         self.act_button.clicked.connect(self._buy)
-        self._patience = QTimer(self, singleShot=True, interval=LET_GO_SECONDS * 1_000)
-        self._patience.timeout.connect(self._let_go)
+        self._patience = Patience(self, seat)
         self._look()
 
     @Slot()
@@ -74,11 +73,6 @@ class PurchaseDialog(DialogFrame):
             ),
             key=("purchase", request.client_id, request.corporation_number),
         )
-
-    @Slot()
-    def _let_go(self) -> None:
-        if self.busy:
-            self.let_go(self._seat.say("action.close"), self._seat.say("dialog.elapsed", seconds=LET_GO_SECONDS))
 
     # -- how it ended
 

@@ -7,23 +7,16 @@ from console.domain.errors import EXIT_STATUS
 from console.domain.records import CreditCheck, Operation
 from console.domain.results import PurchasePlan
 from console.views import record_words as words
+from console.views.dialogs.badges import badges
 from console.views.dialogs.steps import Steps, happenings
 from console.views.seat import Seat
 from console.views.tasks import Failure
-from console.views.widgets.badge import Badge
 from console.views.widgets.bars import Bar
-from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.base import Surface, Words, column
 from console.views.widgets.record import FactList
 from console.views.widgets.timeline import Happening, TimelineList
 
 _LINE = 32
-
-
-def badges(seat: Seat, record: CreditCheck) -> QWidget:
-    keys = (words.state_key(record, derived=False), words.certainty_key(record), words.work_key(record))
-    holder = QWidget()
-    holder.setLayout(row(*(Badge.of(key, seat.language) for key in keys), None))
-    return holder
 
 
 def bought(seat: Seat, record: CreditCheck, steps: Steps) -> QWidget:

@@ -1,13 +1,13 @@
 """Reading detail and PDF of a bought check again: costs nothing, can't buy, keeps the old copy."""
 
-from PySide6.QtCore import QTimer, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
 from console import wording
 from console.domain.records import CreditCheck
 from console.domain.results import RefetchResult
 from console.views import record_words as words
-from console.views.dialogs.steps import LET_GO_SECONDS, StepList, Steps
+from console.views.dialogs.steps import Patience, StepList, Steps
 from console.views.routes import PdfRoute
 from console.views.seat import Note, Seat
 from console.views.tasks import Failure
@@ -43,8 +43,7 @@ class RefetchDialog(DialogFrame):
             box.checkStateChanged.connect(self._look)
         self.show_content(self._form())
         self.act_button.clicked.connect(self._fetch)
-        self._patience = QTimer(self, singleShot=True, interval=LET_GO_SECONDS * 1_000)
-        self._patience.timeout.connect(self._let_go)
+        self._patience = Patience(self, seat)
 
     def _form(self) -> QWidget:
         say, record = self._seat.say, self._record
@@ -88,11 +87,6 @@ class RefetchDialog(DialogFrame):
             told=lambda _: Note(seat.say("dialog.refetch.done_title"), seat.say("record.title", id=record.id)),
             key=("credit-check", record.id),
         )
-
-    @Slot()
-    def _let_go(self) -> None:
-        if self.busy:
-            self.let_go(self._seat.say("action.close"), self._seat.say("dialog.elapsed", seconds=LET_GO_SECONDS))
 
     def _fetched(self, result: RefetchResult) -> None:
         seat = self._seat

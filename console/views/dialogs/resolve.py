@@ -5,15 +5,14 @@ from PySide6.QtWidgets import QWidget
 
 from console.domain.records import CreditCheck, Operation
 from console.domain.results import ResolveResult
-from console.views import record_words as words
+from console.views.dialogs.badges import badges
 from console.views.dialogs.resolve_form import ResolveForm
 from console.views.pages import record_facts
 from console.views.routes import RecordRoute
 from console.views.seat import Note, Seat
 from console.views.tasks import Failure
-from console.views.widgets.badge import Badge
 from console.views.widgets.bars import Bar
-from console.views.widgets.base import Words, column, row
+from console.views.widgets.base import Words, column
 from console.views.widgets.dialog import DialogFrame
 
 
@@ -125,13 +124,6 @@ class ResolveDialog(DialogFrame):
         id = record.id if isinstance(record, CreditCheck) else record.subject_id
         if id is not None:
             self._seat.go(RecordRoute(int(id)))
-
-
-def badges(seat: Seat, record: CreditCheck) -> QWidget:
-    keys = (words.state_key(record, derived=False), words.certainty_key(record), words.work_key(record))
-    holder = QWidget()
-    holder.setLayout(row(*(Badge.of(key, seat.language) for key in keys), None))
-    return holder
 
 
 def _title(seat: Seat, record: CreditCheck | Operation) -> str:

@@ -10,6 +10,7 @@ from console import wording
 from console.views.look.theme import look
 from console.views.seat import Seat
 from console.views.widgets.base import Words, column
+from console.views.widgets.dialog import DialogFrame
 from console.views.widgets.timeline import Happening, TimelineList
 
 LET_GO_SECONDS = 10
@@ -34,6 +35,21 @@ class Steps:
 
     def told(self, code: str) -> None:
         self.reached.append(Step(code, self._seat.now()))
+
+
+class Patience(QTimer):
+    """From its start on, how long a dialog holds a person; then it may be closed, and the call goes on."""
+
+    def __init__(self, dialog: DialogFrame, seat: Seat) -> None:
+        super().__init__(dialog, singleShot=True, interval=LET_GO_SECONDS * 1_000)
+        self._dialog, self._seat = dialog, seat
+        self.timeout.connect(self._let_go)
+
+    @Slot()
+    def _let_go(self) -> None:
+        if self._dialog.busy:
+            say = self._seat.say
+            self._dialog.let_go(say("action.close"), say("dialog.elapsed", seconds=LET_GO_SECONDS))
 
 
 class StepList(QWidget):

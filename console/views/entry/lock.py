@@ -108,7 +108,7 @@ class IdleLock(QObject):
 
     # -- coming back
 
-    @Slot(str)
+    @Slot(object)
     def _try(self, password: str) -> None:
         seat = self._seat
         confirm = seat.bound(lambda desk: desk.sessions.confirm_password(password))

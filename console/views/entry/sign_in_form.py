@@ -2,17 +2,15 @@
 
 from typing import NamedTuple
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtWidgets import QWidget
 
-from console.views.entry.notice import Notices
-from console.views.entry.password import PasswordField
+from console.views.entry.form import EntryForm
 from console.views.look.tokens import Tone
 from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.base import Words, column, row
-from console.views.widgets.buttons import KeyButton, LinkButton
+from console.views.widgets.buttons import LinkButton
 from console.views.widgets.inputs import CheckBox, Field
 
 
@@ -27,34 +25,23 @@ class Typed(NamedTuple):
         return "<typed>"
 
 
-class SignInForm(QWidget):
-    """Which of the two was wrong is never said; a database that is away keeps what was typed.
-
-    Signals:
-        submitted(object): a Typed. The form is off until `refuse` or the end.
-    """
-
-    submitted = Signal(object)
+class SignInForm(EntryForm):
+    """Hands a Typed over. Which of the two was wrong is never said; a database that is away keeps what was typed."""
 
     def __init__(self, seat: Seat, place: str, user: str, *, can_keep: bool, fixed: bool = False) -> None:
         """`place` is the database; `fixed`: only that account may come back."""
-        super().__init__()
-        self._seat = seat
+        super().__init__(seat, "sign_in.title", "sign_in.act")
         say = seat.say
-        self.setAccessibleName(say("sign_in.title"))
         self.user = Field(say("sign_in.field.user"))
         self.user.edit.setText(user)  # type: ignore[union-attr]  # a line
         self.user.edit.setReadOnly(fixed)
-        self.password = PasswordField(say("sign_in.field.password"), say("sign_in.show"), say("sign_in.hide"))
         self.keep = CheckBox(say("sign_in.keep"))
         self._can_keep = can_keep
-        self.keep.setChecked(self._can_keep)
-        self.keep.setEnabled(self._can_keep)
-        self.button = KeyButton(say("sign_in.act"), "Enter", "primary", binds=False)
-        self.button.clicked.connect(self.submit)
+        self.keep.setChecked(can_keep)
+        self.keep.setEnabled(can_keep)
         self.first_time = LinkButton(say("sign_in.first"))
         self.first_time.clicked.connect(self._tell_newcomer)
-        self._notices = Notices()
+        self._parts += [self.user.edit, self.first_time, *([self.keep] if can_keep else [])]
         self._build(place)
 
     def _build(self, place: str) -> None:
@@ -74,31 +61,14 @@ class SignInForm(QWidget):
             QWidget.setTabOrder(before, after)
 
     def begin(self) -> None:
-        """The focus to what is to be typed next."""
         first = self.user.edit if not self.user.text() else self.password.line
         first.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Enter signs in from every field; while an input method composes, it is the method's."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(self.focusWidget(), QLineEdit):
-            self.submit()
-        else:
-            super().keyPressEvent(event)
-
-    @Slot()
-    def submit(self) -> None:
-        if not self.button.isEnabled():
-            return
+    def _typed(self) -> Typed | None:
         user, password = self.user.text().strip(), self.password.text()
         self.user.show_error("" if user else self._seat.say("sign_in.user_needed"))
         self.password.show_error("" if password else self._seat.say("sign_in.password_needed"))
-        if not user or not password:
-            self.begin()
-            return
-        self.password.hide_again()
-        self._set_on(False)
-        self.button.set_busy(self._seat.say("sign_in.busy"))
-        self.submitted.emit(Typed(user, password, self.keep.isChecked()))
+        return Typed(user, password, self.keep.isChecked()) if user and password else None
 
     def tell(self, lead: str, words: str, tone: Tone = "text", shape: str = "lock") -> None:
         """One notice above the fields, in place of an earlier one."""
@@ -113,16 +83,8 @@ class SignInForm(QWidget):
             self.tell(say("sign_in.away"), say("sign_in.away.words"), "text", "offline")
         else:
             self.tell(say("sign_in.refused"), self._seat.message(failure), "bad", "square_bang")
-        self.button.set_on()
-        self._set_on(True)
-        if denied:
-            self.password.line.clear()
+        self._resume(wrong=denied)
         self.password.line.setFocus(Qt.FocusReason.OtherFocusReason)
-
-    def _set_on(self, on: bool) -> None:
-        for part in (self.user.edit, self.password.line, self.password.eye, self.first_time):
-            part.setEnabled(on)
-        self.keep.setEnabled(on and self._can_keep)
 
     @Slot()
     def _tell_newcomer(self) -> None:

@@ -3,47 +3,38 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtCore import Qt, Signal
 
 from console.domain.records import Person
-from console.views.entry.notice import Notices
-from console.views.entry.password import PasswordField
+from console.views.entry.form import EntryForm
 from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.base import Words, column, row
-from console.views.widgets.buttons import KeyButton, LinkButton
+from console.views.widgets.buttons import LinkButton
 from console.views.widgets.inputs import Choice
 
 
-class UnlockForm(QWidget):
+class UnlockForm(EntryForm):
     """Where there are accounts it asks for the password; where there are none it says so, and asks who comes back.
 
     Signals:
-        submitted(str): the password; "" where there is none.
+        submitted(object): the password; "" where there is none.
         other_wanted: somebody else wants to sign in here.
     """
 
-    submitted = Signal(str)
     other_wanted = Signal()
 
     def __init__(self, seat: Seat, since: datetime, *, asks: bool, persons: Sequence[Person] = ()) -> None:
         """`asks` for a password; `persons` may take the desk over without one."""
-        super().__init__()
-        self._seat, self.asks = seat, asks
-        say = seat.say
-        self.setAccessibleName(say("lock.title"))
-        self.password = PasswordField(say("sign_in.field.password"), say("sign_in.show"), say("sign_in.hide"))
+        super().__init__(seat, "lock.title", "lock.act")
+        self.asks, say = asks, seat.say
         self.person = Choice(say("lock.who"))
         for person in persons:
             self.person.addItem(say("menu.person_line", name=person.name, roles=sorted(person.roles)), person.name)
         self.person.setCurrentIndex(max(0, self.person.findData(seat.operator)))
-        self.button = KeyButton(say("lock.act"), "Enter", "primary", binds=False)
-        self.button.clicked.connect(self.submit)
         self.other = LinkButton(say("lock.other"))
         self.other.clicked.connect(self.other_wanted)
-        self._notices = Notices()
+        self._parts += [self.person, self.other]
         self._build(since, several=bool(persons))
 
     def _build(self, since: datetime, *, several: bool) -> None:
@@ -71,25 +62,11 @@ class UnlockForm(QWidget):
         first = self.password.line if self.asks else self.button
         first.setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and isinstance(self.focusWidget(), QLineEdit):
-            self.submit()
-        else:
-            super().keyPressEvent(event)
-
-    @Slot()
-    def submit(self) -> None:
-        if not self.button.isEnabled():
-            return
+    def _typed(self) -> str | None:
         password = self.password.text() if self.asks else ""
-        self.password.show_error(self._seat.say("sign_in.password_needed") if self.asks and not password else "")
-        if self.asks and not password:
-            self.begin()
-            return
-        self.password.hide_again()
-        self._set_on(False)
-        self.button.set_busy(self._seat.say("sign_in.busy"))
-        self.submitted.emit(password)
+        missing = self.asks and not password
+        self.password.show_error(self._seat.say("sign_in.password_needed") if missing else "")
+        return None if missing else password
 
     def refuse(self, failure: Failure | None) -> None:
         """The password was wrong (None), or nobody could say."""
@@ -100,12 +77,5 @@ class UnlockForm(QWidget):
             self._notices.tell(say("sign_in.away"), say("lock.away"), "text", "offline")
         else:
             self._notices.tell(say("lock.unknown"), self._seat.message(failure), "bad", "square_bang")
-        self.button.set_on()
-        self._set_on(True)
-        if failure is None:
-            self.password.line.clear()
+        self._resume(wrong=failure is None)
         self.begin()
-
-    def _set_on(self, on: bool) -> None:
-        for part in (self.password.line, self.password.eye, self.person, self.other):
-            part.setEnabled(on)

@@ -148,8 +148,7 @@ class Acts(QObject):
     def copy_summary(self, record: CreditCheck) -> None:
         """One line for a ticket, without personal data."""
         seat = self._seat
-        badges = (words.state_key(record), words.certainty_key(record), words.work_key(record))
-        state, certainty, work = (words.cell(key, seat.language).word for key in badges)
+        state, certainty, work = (words.cell(key, seat.language).word for key in words.badge_keys(record))
         line = seat.say(
             "record.summary", id=record.id, number=record.corporation_number, client=record.client_id,
             state=state, certainty=certainty, work=work, at=seat.now(),

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console import wording
 from console.domain.records import CreditCheck
@@ -12,7 +12,7 @@ from console.views.pages.counts import Line, LineButton
 from console.views.pages.rights import Reasons, guarded
 from console.views.seat import Seat
 from console.views.widgets.badge import Badge
-from console.views.widgets.base import Sign, Surface, Words, column, row
+from console.views.widgets.base import Sign, Surface, Words, column, row, scroller
 from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 from console.views.widgets.record import FactList
 
@@ -37,10 +37,7 @@ class LivePanel(Surface):
         self.record: CreditCheck | None = None
         self._shown: tuple[object, ...] = ()
         self.setAccessibleName(seat.say("lookup.live"))
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area = scroller()
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 0, 0, 0)
         box.addWidget(self._area)

@@ -1,7 +1,7 @@
 """The side panel of a list: the current record in short, and the first things to do with it."""
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from console import wording
 from console.domain.order_records import Order, Payment, Refund
@@ -15,7 +15,7 @@ from console.views.pages.rights import Reasons, guarded
 from console.views.seat import Seat
 from console.views.widgets.badge import Badge
 from console.views.widgets.bars import Bar
-from console.views.widgets.base import ElidedWords, Surface, Words, column, row
+from console.views.widgets.base import ElidedWords, Surface, Words, column, row, scroller
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.copyable import CopyableId
 from console.views.widgets.flow import flowing
@@ -44,10 +44,7 @@ class Preview(Surface):
         self.setAccessibleName(seat.say("queue.preview"))
         self.setFixedWidth(tokens().px("layout", "preview_width"))
         self.record: Case | None = None
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area = scroller()
         box = QVBoxLayout(self)
         box.setContentsMargins(1, 0, 0, 0)
         box.addWidget(self._area)

@@ -17,9 +17,8 @@ _OUTCOMES = ("SUCCEEDED", "NOT_FOUND", "FAILED_DEFINITE", "AUTH", "RATE_LIMITED"
 
 def badges(view: CreditCheckView) -> tuple[str, str, str]:
     """The keys of the three badges; a proposal waits for its second person."""
-    record = view.record
-    work = f"work.{_AWAITING}" if view.awaiting else words.work_key(record)
-    return words.state_key(record, derived=False), words.certainty_key(record), work
+    state, certainty, work = words.badge_keys(view.record, derived=False)
+    return state, certainty, f"work.{_AWAITING}" if view.awaiting else work
 
 
 def moment(at: datetime, seat: Seat) -> str:

@@ -39,7 +39,7 @@ Cell = str | StateCell | AgeCell
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called, how wide it is in px, what it shows of a row, how the store sorts by it.
+    """One column: what it is called, how wide it is in px, what it shows of a row.
 
     `cell` gives StateCell for kind "state", AgeCell for "age", else text; "" is shown as a muted –.
     `spoken` words the cell for a screen reader where the text alone would not do; "" leaves it out.
@@ -50,7 +50,6 @@ class Column:
     width: int
     cell: Callable[[Any], Cell]
     kind: Kind = "text"
-    sort_key: str | None = None
     stretches: bool = False
     muted: bool = False
     spoken: Callable[[Any], str] | None = None

@@ -1,4 +1,4 @@
-"""The frame of the window: environment edge, top bar, status bar, hint bar, action bar."""
+"""The frame of the window: environment edge, top bar, status bar, hint bar."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from console.views.look.theme import look
 from console.views.look.tokens import Tone, tokens
 from console.views.widgets.badge import KeyCap
 from console.views.widgets.base import Painted, Sign, Surface, Words, row
-from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton, ReasonLabel
+from console.views.widgets.buttons import KeyButton, LinkButton, PaintedButton
 
 Environment = Literal["production", "test", "training"]
 _LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
@@ -236,20 +236,3 @@ class HintBar(Surface):
             parts += [KeyCap(key) for key in keys]
             parts += [Words(words, "small", "muted"), 8]
         self.setLayout(row(*parts, None, self.count, gap=6, margins=(24, 0, 24, 0)))
-
-
-class ActionBar(Surface):
-    """What can be done with the record: buttons, each with the reason beside it while it is off."""
-
-    def __init__(
-        self, left: Sequence[KeyButton], right: Sequence[KeyButton] = (), *, parent: QWidget | None = None
-    ) -> None:
-        super().__init__(parent, raised=True, edge="top")
-        self.setMinimumHeight(look().layout("action_bar"))
-        parts: list[QWidget | int | None] = []
-        for button in left:
-            parts += [button, ReasonLabel(button)]
-        parts.append(None)
-        for button in right:
-            parts += [button, ReasonLabel(button)]
-        self.setLayout(row(*parts, gap=tokens().px("spacing", "between_buttons"), margins=(24, 8, 24, 8)))

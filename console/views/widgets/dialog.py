@@ -10,12 +10,12 @@ from PySide6.QtGui import (
     QPaintEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from console.views.look.painting import draw_frame
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
-from console.views.widgets.base import Surface, Words, column
+from console.views.widgets.base import Surface, Words, column, scroller
 from console.views.widgets.buttons import IconButton, KeyButton
 from console.views.widgets.veil import Veil
 
@@ -64,10 +64,7 @@ class DialogFrame(QDialog):
         self.act_button = KeyButton(act, kind=kind)
         self.act_button.setVisible(bool(act))
         self.hint = Words(hint, "small", "muted", wrap=True)
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._area = scroller()
         self._build(close_name)
         self.setFixedWidth(self._width())
 

@@ -1,0 +1,35 @@
+"""Turns at a server that the workers of a run share."""
+
+import fcntl
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.support.servers import own_run, turn
+from tests.support.waiting import until
+
+
+def test_who_waits_to_be_alone_is_not_overtaken() -> None:
+    """Two have it together, one waits to have it alone: whoever comes then, comes after that one."""
+    order: list[str] = []
+
+    def take(name: str, *, alone: bool) -> None:
+        with turn("some", alone=alone):
+            order.append(name)
+
+    with own_run() as run, ThreadPoolExecutor(2) as pool:
+
+        def somebody_waits() -> bool:
+            with (run.folder / "some.gate.lock").open("a") as gate:
+                try:
+                    fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return True
+                return False
+
+        with turn("some", alone=False):
+            take("together", alone=False)
+            first = pool.submit(take, "alone", alone=True)
+            until(somebody_waits, "the one who wants to be alone")
+            second = pool.submit(take, "later", alone=False)
+        first.result(20)
+        second.result(20)
+    assert order == ["together", "alone", "later"]
