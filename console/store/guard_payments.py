@@ -26,6 +26,7 @@ from console.store.guard_words import (
     steps,
     summed,
     there_is,
+    two_people,
     unless,
     word,
 )
@@ -52,6 +53,7 @@ _WAS_TOLD = there_is(
     f"evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id AND {PROVIDERS}"
     f" AND NOT ({said(*_TAUGHT_NOTHING)}) AND CAST(e.who AS BINARY) = me"
 )
+_PEOPLE_SAY = two_people("OLD.id", "payment", "IF(NEW.status = 'reversed', 'reversed', 'completed')")
 _BEGUN = (
     Rule(
         f"{word('NEW.status', BEGINNING)} AND {word('NEW.certainty', (Certainty.KNOWN,))}"
@@ -97,9 +99,9 @@ _CHANGED = (
     Rule(
         unless(
             f"({_rise('captured_minor')} > 0 OR (NEW.status <> OLD.status AND NEW.status IN {among(CLAIMING)}))",
-            _WAS_TOLD,
+            f"{_WAS_TOLD} OR {_PEOPLE_SAY}",
         ),
-        "that money has moved only a provider's answer or notice says",
+        "that money has moved only a provider's answer or notice says, or two people",
     ),
     Rule(
         unless(f"({_rise('reserved_minor')} < 0)", f"NEW.reserved_minor >= {_sum(HOLDING_REFUND)}"),
