@@ -22,7 +22,7 @@ from console.domain.schedules import PAYMENT_PROBES, next_at
 from console.domain.truth import ENDED_UNPAID, PAID
 from console.services import account_money, order_moving, payment_work
 from console.services.desk import Desk
-from console.store import approvals, cases, evidence, journal, payments, refunds
+from console.store import approvals, cases, evidence, journal, payments
 from console.store.engine import RunAgain, Transaction
 
 KIND = payments.KIND
@@ -60,7 +60,8 @@ def what_happened(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFa
     """
     before = required(tx, payment.id)
     news = _possible(tx, before, fact, judge(before, fact.report, fact.at, fact.way))
-    keep_answer(desk, tx, before, fact.call, fact.answer)
+    if fact.way is not Way.PEOPLE:  # whose evidence is their own
+        keep_answer(desk, tx, before, fact.call, fact.answer)
     try:
         _write(desk, tx, before, fact, news)
     except IntegrityError:  # another payment was given the provider's id at this very moment
@@ -235,6 +236,8 @@ def _pass_on_refunds(desk: Desk, tx: Transaction, payment: Payment, report: Paym
     """What a payment's report says of its refunds: ours are settled where refunds are, others are a case."""
     if not report.refunds:
         return
-    strange = [one.key for one in report.refunds if refunds.by_key(tx.conn, one.key) is None]
+    from console.services.refund_settling import refund_seen
+
+    strange = [one.key for one in report.refunds if not refund_seen(desk, tx, one)]
     if strange:
         payment_work.open_case(desk, tx, payment.id, "unknown_refund", ", ".join(strange), "no refund of ours")

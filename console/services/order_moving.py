@@ -5,7 +5,7 @@ from console.domain.order_records import Order, OrderState, Payment
 from console.domain.records import Work, WorkState
 from console.domain.schedules import PAYMENT_PROBES, next_at
 from console.domain.truth import PAID
-from console.services import payment_work
+from console.services import payment_work, refusals
 from console.services.desk import Desk
 from console.services.settling import tolerated
 from console.store import orders, payments
@@ -13,6 +13,7 @@ from console.store.engine import Transaction
 
 KIND = orders.KIND
 LATE = "paid_after_cancel"
+ACTION = "payment.move_order"
 
 
 def follow(desk: Desk, payment_id: int) -> None:
@@ -34,6 +35,13 @@ def move(desk: Desk, payment_id: int) -> Order:
     if moved is None:
         raise ConsoleError("not_found", {"kind": KIND, "id": str(order_id)})
     return moved
+
+
+def by_hand(desk: Desk, payment_id: int) -> Order:
+    """The same for a person who doesn't want to wait. Raises not_allowed as well."""
+    with refusals.audited(desk, ACTION, payment_id, kind=payments.KIND):
+        desk.require("probe")
+        return move(desk, payment_id)
 
 
 @orders.runs_again()
