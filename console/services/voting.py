@@ -166,7 +166,8 @@ class Voting:
 
             def refuse(refund: Refund, conn: Connection) -> None:
                 if not same_person(person, refund.maker):
-                    raise ConsoleError("not_allowed", {"record": refund, "reason": "not_maker", "maker": refund.maker})
+                    facts = {"record": refund, "reason": "not_maker", "maker": refund.maker}
+                    raise ConsoleError("not_allowed", facts)
                 if refund.state not in (_R.REQUESTED, _R.APPROVED):
                     require_requested(conn, refund)
 

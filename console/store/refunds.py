@@ -53,6 +53,16 @@ _DUE = (
     .order_by(_t.work_at)
     .limit(bindparam("most", type_=Integer))
 )
+_STUCK = (
+    _ALL.where(
+        _t.status == RefundState.APPROVED.value,
+        _t.certainty == "known",
+        _t.work_state == WorkState.NEEDS_REVIEW.value,
+        _t.decide_by < bindparam("now"),
+    )
+    .order_by(_t.id)
+    .limit(bindparam("most", type_=Integer))
+)
 _INSERT = into(refunds)
 _FIXED = frozenset(
     {"id", "version", "payment_id", "order_id", "refund_amount", "currency", "maker", "reason", "ticket", "saw",
@@ -123,6 +133,12 @@ def of_order(conn: Connection, order_id: int, lapsed: AbstractSet[int] = frozens
 def waiting(conn: Connection, limit: int, after: int = 0) -> tuple[Refund, ...]:
     """Refunds that wait for a decision, oldest first; `after`: the last id seen."""
     return select_records(conn, _WAITING.limit(limit), {"after": after, "most": limit})
+
+
+def late(conn: Connection, now: datetime, limit: int) -> tuple[Refund, ...]:
+    """Requests that nobody decided in time, and approved ones that can't be sent and whose time is over too."""
+    waits = (one for one in waiting(conn, limit) if one.decide_by is not None and one.decide_by < now)
+    return (*waits, *select_records(conn, _STUCK, {"now": naive(now), "most": limit}))
 
 
 def due(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Refund, ...]:
