@@ -89,7 +89,7 @@ class LookupResult:
 class QueueItem:
     """A record in a queue with why it is there, since when and what happens next."""
 
-    record: CreditCheck
+    record: CreditCheck | Order | Payment | Refund
     explanation: Explanation
     since: datetime | None
 
@@ -139,7 +139,7 @@ class RefetchResult:
 class ResolveResult:
     """The record after a decision; `awaiting` is "second_person" while one more is needed."""
 
-    record: CreditCheck | Operation
+    record: CreditCheck | Order | Payment | Refund | Operation
     awaiting: str | None = None
 
 
@@ -159,7 +159,7 @@ class UnfinishedWork:
     """Something begun and not ended, for the list shown after a crash."""
 
     operation: Operation
-    record: CreditCheck | None
+    record: CreditCheck | Order | Payment | Refund | None
     next_step: NextStep
     holder: LeaseHolder | None = None
 
