@@ -5,7 +5,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
 from console.domain.results import LookupResult
 from console.services.desk import Desk, admitted
-from console.store import credit_checks, journal, looks
+from console.store import credit_checks, journal, looks, money_looks
 
 _LONGEST_QUERY = 200
 _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -31,14 +31,17 @@ class Lookup:
         name = self._desk.looker
         try:
             with self._desk.database.read() as conn:
-                person, found = looks.look(conn, number.value, name, anybody=self._desk.anybody)
+                found = looks.look(conn, number.value, name, anybody=self._desk.anybody)
+                more = money_looks.of_number(conn, number.value) if found.money else money_looks.NOTHING
         except ConsoleError as refused:
             if refused.detail.get("reason") == "no_grant":  # the database was quicker; we know why, and say it
                 self._desk.require("read")
             raise
         if name is not None:
-            admitted(name, person)
-        return LookupResult(number.value, found, number.stripped_prefix)
+            admitted(name, found.person)
+        return LookupResult(
+            number.value, found.credit_checks, number.stripped_prefix, more.orders, more.payments, more.refunds
+        )
 
     def neighbours(self, text: str) -> tuple[str, ...]:
         """At most three numbers that we have and that one slip in `text` explains."""

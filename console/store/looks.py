@@ -1,11 +1,14 @@
 """Looks in one round trip: who looks, and the records of a number, or one record, with what became of their calls."""
 
-from sqlalchemy import Connection, bindparam, literal, select, true
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, exists, literal, or_, select, true
 
 from console.domain.records import CreditCheck, Person
 from console.store import credit_checks, journal, people
 from console.store.check_rows import COLUMNS, to_record
 from console.store.credit_checks import NUMBERED
+from console.store.payment_schema import orders, payments
 from console.store.schema import credit_checks as checks
 from console.store.schema import operators
 
@@ -13,22 +16,32 @@ _one = select(literal(1).label("one")).subquery()
 _asker = select(*people.COLUMNS).select_from(_one.outerjoin(operators, people.NAMED)).subquery()
 _found = _asker.outerjoin(NUMBERED, true()).outerjoin(checks, checks.c.id == NUMBERED.c.id)
 _LAPSED = journal.is_lapsed(credit_checks.KIND, checks.c.id)
-_LOOK = select(*_asker.c, _LAPSED, *COLUMNS).select_from(_found)
+_MONEY = or_(
+    exists().where(orders.c.number_key == bindparam("number")),
+    exists().where(payments.c.corporation_number == bindparam("number")),
+)
+_LOOK = select(*_asker.c, _MONEY, _LAPSED, *COLUMNS).select_from(_found)
 _RECORD = select(_LAPSED, *COLUMNS).where(checks.c.id == bindparam("of"))
-_PERSON, _CHECK = slice(0, 3), slice(4, None)
+_PERSON, _CHECK = slice(0, 3), slice(5, None)
 
 
-def look(
-    conn: Connection, number: str, name: str | None, *, anybody: bool
-) -> tuple[Person | None, tuple[CreditCheck, ...]]:
-    """The person of that name, as `people.find` knows them, and all records of a number, newest first."""
+class Look(NamedTuple):
+    """Who looks, the credit checks of a number, newest first, and whether it has orders or payments as well."""
+
+    person: Person | None
+    credit_checks: tuple[CreditCheck, ...]
+    money: bool
+
+
+def look(conn: Connection, number: str, name: str | None, *, anybody: bool) -> Look:
+    """The person of that name, as `people.find` knows them, and what there is of a number."""
     rows = conn.execute(_LOOK, {"number": number, "who": name}).all()
     person = people.to_person(rows[0][_PERSON])
     if person is None and name is not None and anybody:
         person = people.stranger(conn, name)
     found = [row[_CHECK] for row in rows if row.id is not None]
-    lapsed = frozenset([row.id for row in rows if row[3]])
-    return person, credit_checks.of_number(number, found, lapsed)
+    lapsed = frozenset([row.id for row in rows if row[4]])
+    return Look(person, credit_checks.of_number(number, found, lapsed), bool(rows[0][3]))
 
 
 def record(conn: Connection, record_id: int) -> CreditCheck | None:

@@ -1,4 +1,4 @@
-"""The queues as index reads: pages by key (work state, id), counts capped at 1,000."""
+"""The queues over all kinds of records as index reads: pages by key, counts capped at 1,000; and what is due."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -7,120 +7,83 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Integer, Select, and_, bindparam, func, or_, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import CompoundSelect, Connection, and_, or_, select, union_all
 
 from console.domain.records import CreditCheck
 from console.store import credit_checks
-from console.store.check_rows import to_record
 from console.store.leases import aware
+from console.store.queue_parts import Key, Queued
+from console.store.queue_tables import PARTS, PENDING_CHECK
 from console.store.schema import credit_checks as table
 
 COUNT_CAP = 1_000
+NAMES = ("pending", "unknown", "error", "incomplete", "review", "refunds")
+KINDS = tuple(part.kind for part in PARTS)
+Lapsed = Mapping[str, AbstractSet[int]]
+"""By kind: ids of records whose process went away."""
+
+_LARGEST_ID = 2**63 - 1
 _t = table.c
-_PENDING = and_(_t.seen_status == "pending", _t.certainty == "known")
-_CONDITIONS: Mapping[str, ColumnElement[bool]] = {
-    "pending": _PENDING,
-    "unknown": _t.certainty == "unknown",
-    "error": and_(_t.seen_status == "error", _t.certainty == "known", ~credit_checks.later_success()),
-    "incomplete": _t.missing == 1,
-    "review": _t.seen_work == "needs_review",
-}
-_THESE: BindParameter[int] = bindparam("lapsed", expanding=True)
-NAMES = (*_CONDITIONS, "refunds")
-# Operations whose process went away are few; they are moved between queues here until a due task writes it down.
-_JOINED_BY_LAPSE = ("unknown", "review")
-# Where all rows have one work state, a server sorts them all unless it is told where to begin.
-_BEGINNING = {"review": ("needs_review", 0)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One queue's statements, built once: its first rows, the rest of one work state, the later ones, how many."""
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a record stands in a queue: work state as the database sorts it, the kind's rank, id."""
 
-    first: Select[Any]
-    rest: Select[Any]
-    later: Select[Any]
-    count: Select[Any]
+    work: str
+    rank: int
+    id: int
 
-
-@cache
-def _asked(name: str, *, beside_lapsed: bool) -> _Asked:
-    """No engine reads an index from its middle when rest and later ones are asked for in one comparison: SQLite walks
-    there from the start, MariaDB through the table.
-    """
-    rows = _CONDITIONS[name]
-    if name == "pending" and beside_lapsed:
-        rows = and_(rows, _t.id.not_in(_THESE))
-    some = credit_checks.all_records().where(rows).limit(bindparam("most", type_=Integer))
-    rest = some.where(_t.seen_work == bindparam("work"), _t.id > bindparam("last")).order_by(_t.id)
-    ordered = some.order_by(_t.seen_work, _t.id)
-    return _Asked(ordered, rest, ordered.where(_t.seen_work > bindparam("work")), _counted(rows))
+    @property
+    def kind(self) -> str:
+        return KINDS[self.rank]
 
 
-def _counted(rows: ColumnElement[bool]) -> Select[Any]:
-    """The oldest is the one that came first: its id is in the index, so that no row but this one is read."""
-    ids = select(_t.id).where(rows).limit(bindparam("most", type_=Integer)).subquery()
-    counted = select(func.count().label("total"), func.min(ids.c.id).label("first")).select_from(ids).subquery()
-    return select(counted.c.total, select(_t.changed_at).where(_t.id == counted.c.first).scalar_subquery())
-
-
-# A question of its own, because OR would make the database read and sort the whole queue.
-_LAPSED = and_(_t.id.in_(_THESE), _PENDING)
-_LAPSED_ROWS, _LAPSED_COUNT = credit_checks.all_records().where(_LAPSED), _counted(_LAPSED)
+def place_of(work: str, kind: str, record_id: int) -> Place:
+    """A place by its kind's name."""
+    return Place(work, KINDS.index(kind), record_id)
 
 
 def page(
-    conn: Connection, name: str, after: tuple[str, int] | None, limit: int, lapsed: AbstractSet[int]
-) -> tuple[CreditCheck, ...]:
-    """One page, what needs a person first, then oldest first; `after` is the key of the last row seen."""
-    if name not in _CONDITIONS:
-        return ()
-    found = _walk(conn, name, after or _BEGINNING.get(name), limit, lapsed)
-    if name in _JOINED_BY_LAPSE and lapsed:
-        gone = _records(conn, _LAPSED_ROWS, lapsed)
-        joined = {key_of(record): record for record in (*found, *gone)}
-        found = [joined[key] for key in sorted(joined) if after is None or key > after][:limit]
-    return tuple(found)
+    conn: Connection, name: str, after: Place | None, limit: int, lapsed: Lapsed
+) -> tuple[tuple[Place, Queued], ...]:
+    """One page, what needs a person first, then by kind, then oldest first; `after`: the last place seen."""
+    found: list[tuple[Place, Queued]] = []
+    for rank, part in enumerate(PARTS):
+        if name in part.queues:
+            rows = part.page(conn, name, _behind(after, rank), limit, lapsed.get(part.kind, frozenset()))
+            found += [(Place(work, rank, record_id), record) for (work, record_id), record in rows]
+    return tuple(sorted(found, key=lambda each: each[0])[:limit])
 
 
-def _walk(
-    conn: Connection, name: str, after: tuple[str, int] | None, limit: int, lapsed: AbstractSet[int]
-) -> list[CreditCheck]:
-    """Rows behind `after`: first the rest of its work state, then the later ones."""
-    asked = _asked(name, beside_lapsed=bool(lapsed))
+def _behind(after: Place | None, rank: int) -> Key | None:
+    """Where a kind goes on: those of lower rank have nothing left of that work state, those of higher rank all."""
     if after is None:
-        return _records(conn, asked.first, lapsed, most=limit)
-    work, last = after
-    found = _records(conn, asked.rest, lapsed, most=limit, work=work, last=last)
-    if len(found) < limit:
-        found += _records(conn, asked.later, lapsed, most=limit - len(found), work=work)
-    return found
+        return None
+    last = after.id if rank == after.rank else (_LARGEST_ID if rank < after.rank else 0)
+    return after.work, last
 
 
-def _records(conn: Connection, asked: Select[Any], lapsed: AbstractSet[int], **values: object) -> list[CreditCheck]:
-    rows = conn.execute(asked, {"lapsed": sorted(lapsed), **values})
-    return [to_record(row, lapsed) for row in rows]
-
-
-def count(conn: Connection, name: str, lapsed: AbstractSet[int]) -> tuple[int, datetime | None]:
+def count(conn: Connection, name: str, lapsed: Lapsed) -> tuple[int, datetime | None]:
     """How many rows, at most the cap + 1, and since when the oldest of these has been so."""
-    if name not in _CONDITIONS:
-        return 0, None
-    total, oldest = _count(conn, _asked(name, beside_lapsed=bool(lapsed)).count, lapsed)
-    if name in _JOINED_BY_LAPSE and lapsed:
-        joined, since = _count(conn, _LAPSED_COUNT, lapsed)
-        total, oldest = min(total + joined, COUNT_CAP + 1), min(filter(None, (oldest, since)), default=None)
-    return total, oldest
+    told: dict[str, object] = {"most": COUNT_CAP + 1}
+    for part in PARTS:
+        told |= part.told(lapsed.get(part.kind, frozenset()))
+    asked = _counted(name, frozenset(kind for kind, ids in lapsed.items() if ids))
+    rows = conn.execute(asked, told).all()
+    oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)
+    return min(sum(row.total for row in rows), COUNT_CAP + 1), aware(oldest) if oldest else None
 
 
-def _count(conn: Connection, asked: Select[Any], lapsed: AbstractSet[int]) -> tuple[int, datetime | None]:
-    total, oldest = conn.execute(asked, {"lapsed": sorted(lapsed), "most": COUNT_CAP + 1}).one()
-    return int(total), aware(oldest) if oldest else None
+@cache
+def _counted(name: str, lapsed_kinds: AbstractSet[str]) -> CompoundSelect[Any]:
+    """All kinds in one statement, a row for each stretch."""
+    parts = [part for part in PARTS if name in part.queues]
+    return union_all(*(one for part in parts for one in part.counts(name, beside_lapsed=part.kind in lapsed_kinds)))
 
 
 def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[CreditCheck, ...]:
-    """Scheduled records whose time has come, oldest first."""
+    """Scheduled credit checks whose time has come, oldest first."""
     query = (
         credit_checks.all_records()
         .where(_t.work_state == "scheduled", _t.work_at <= now, _t.work_reason == work_reason)
@@ -131,7 +94,7 @@ def due(conn: Connection, work_reason: str, now: datetime, limit: int) -> tuple[
 
 
 _TAKEN_IN = _t.work_state.is_not(None)
-_BOUGHT_SINCE = and_(_PENDING, _TAKEN_IN, _t.credit_check_id.is_not(None))
+_BOUGHT_SINCE = and_(PENDING_CHECK, _TAKEN_IN, _t.credit_check_id.is_not(None))
 
 
 def written_by_others(conn: Connection, limit: int) -> tuple[tuple[int, str, str], ...]:
@@ -153,8 +116,3 @@ def still_by_others(conn: Connection, record_id: int) -> bool:
     """Whether a row is (still) one of these."""
     row = select(_t.id).where(_t.id == record_id, or_(~_TAKEN_IN, _BOUGHT_SINCE))
     return conn.execute(row).first() is not None
-
-
-def key_of(record: CreditCheck) -> tuple[str, int]:
-    """The row's place in the page order, as the database sorts it: there a lapsed call has no work yet."""
-    return ("none" if record.work.reason == "lapsed" else record.work.state.value, record.id)

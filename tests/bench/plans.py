@@ -9,34 +9,40 @@ from sqlalchemy import Connection, event
 
 from console.store import credit_checks, feed, idempotency, journal, leases, looks, queues
 from console.store.engine import Database
+from console.store.queues import Place
 from tests.bench.figures import Row
 
 NUMBER = "7123456789012"
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_LAPSED, _NONE = frozenset({3, 5}), frozenset[int]()
+_NONE = frozenset[int]()
+_LAPSED = {kind: frozenset({3, 5}) for kind in ("credit-check", "payment", "refund")}
 
 Ask = Callable[[Connection], object]
 
 
-def _page_of(name: str, after: tuple[str, int] | None, lapsed: frozenset[int]) -> Ask:
+def _page_of(name: str, after: Place | None, lapsed: queues.Lapsed) -> Ask:
     return lambda conn: queues.page(conn, name, after, 50, lapsed)
 
 
-def _count_of(name: str, lapsed: frozenset[int]) -> Ask:
+def _count_of(name: str, lapsed: queues.Lapsed) -> Ask:
     return lambda conn: queues.count(conn, name, lapsed)
 
 
-QUEUES = [name for name in queues.NAMES if name != "refunds"]
+_KINDS_BEFORE = len(queues.KINDS) - 1
 PAGES: dict[str, Ask] = {
     f"{name} {where}{' beside lapsed calls' if lapsed else ''}": _page_of(name, after, lapsed)
-    for name in QUEUES
-    for where, after in (("first page", None), ("later page", ("needs_review", 7)), ("last page", ("scheduled", 7)))
-    for lapsed in (_NONE, _LAPSED)
+    for name in queues.NAMES
+    for where, after in (
+        ("first page", None),
+        ("later page", Place("needs_review", _KINDS_BEFORE, 7)),
+        ("last page", Place("scheduled", _KINDS_BEFORE, 7)),
+    )
+    for lapsed in ({}, _LAPSED)
 }
 COUNTS: dict[str, Ask] = {
     f"count of {name}{' beside lapsed calls' if lapsed else ''}": _count_of(name, lapsed)
-    for name in QUEUES
-    for lapsed in (_NONE, _LAPSED)
+    for name in queues.NAMES
+    for lapsed in ({}, _LAPSED)
 }
 BY_KEY: dict[str, Ask] = {
     "record": lambda conn: credit_checks.find(conn, 1),
@@ -49,6 +55,7 @@ BY_KEY: dict[str, Ask] = {
     "due": lambda conn: queues.due(conn, "incomplete", _NOW, 10),
     "written by others": lambda conn: queues.written_by_others(conn, 10),
     "records of lapsed calls": journal.lapsed_subjects,
+    "records of lapsed calls of all kinds": journal.lapsed_by_kind,
     "call running for a record": lambda conn: journal.running_of(conn, credit_checks.KIND, 1),
     "purchases open for a number": lambda conn: journal.purchases_open_for(conn, NUMBER),
     "idempotency key": lambda conn: idempotency.seen(conn, "key"),

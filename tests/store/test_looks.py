@@ -58,7 +58,8 @@ def database(engine: Engine) -> Iterator[Database]:
 def test_one_statement_says_what_the_plain_reads_say(database: Database, number: str, name: str | None) -> None:
     """The person, and the records in the same order with the same lapsed calls; whether there are any or not."""
     with database.read() as conn:
-        person, found = looks.look(conn, number, name, anybody=True)
+        person, found, money = looks.look(conn, number, name, anybody=True)
+        assert not money
         lapsed = journal.lapsed_subjects(conn)
         assert found == credit_checks.by_number(conn, number, lapsed)
         assert person == (people.find(conn, name) if name else None)
@@ -68,7 +69,7 @@ def test_one_statement_says_what_the_plain_reads_say(database: Database, number:
 def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
     """Newest first; only the call that broke off makes its record unknown."""
     with database.read() as conn:
-        found = looks.look(conn, NUMBER, None, anybody=False)[1]
+        found = looks.look(conn, NUMBER, None, anybody=False).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]
         assert looks.record(conn, 99) is None
 
@@ -82,6 +83,6 @@ def test_it_is_one_statement(database: Database) -> None:
 
     with database.read() as conn:
         event.listen(conn, "before_cursor_execute", listen)
-        person, _ = looks.look(conn, NUMBER, "somebody", anybody=True)
+        person = looks.look(conn, NUMBER, "somebody", anybody=True).person
     assert person == Person("somebody", frozenset({"operator"}), may_buy=True)
     assert len(asked) == 1

@@ -1,24 +1,32 @@
 """Queues in pages: whoever walks them sees every row once and in order, lapsed calls where they belong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, event, insert
 
+from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import CreditCheck
-from console.store import credit_checks, queues
+from console.store import any_record, credit_checks, payment_schema, queues
 from console.store.engine import Database
 from console.store.leases import naive
+from console.store.queue_parts import Queued
+from console.store.queues import Place
 from console.store.schema import credit_checks as table
 from tests.support import server_fixtures
 from tests.support.places import Engine, fresh_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-NAMES = tuple(name for name in queues.NAMES if name != "refunds")
-LAPSED = frozenset({2, 7, 8, 30, 31, 55})
+NONE: queues.Lapsed = {}
+LAPSED: queues.Lapsed = {
+    "credit-check": frozenset({2, 7, 8, 30, 31, 55}), "payment": frozenset({1, 2, 3, 40}), "refund": frozenset({10, 13, 14, 15}),
+}  # fmt: skip
+EITHER = pytest.mark.parametrize("lapsed", [NONE, LAPSED], ids=["", "with lapsed calls"])
+EACH = pytest.mark.parametrize("name", queues.NAMES)
+WORKS = ("none", "scheduled", "needs_review")
 
 
 def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
@@ -41,12 +49,40 @@ def row(number: int, status: str, certainty: str, work: str, *, missing: bool) -
     }
 
 
+def order(number: int, status: str, work: str) -> dict[str, object]:
+    """An order of its own number, as all others that many hours younger than the first."""
+    return {
+        "id": number, "merch_txn_id": f"ORD-{number}", "total_amount": 3_300, "status": status, "work_state": work,
+        "updated_at": naive(NOW + timedelta(hours=number)),
+    }  # fmt: skip
+
+
+def payment(number: int, status: str, certainty: str, work: str, **more: object) -> dict[str, object]:
+    at = naive(NOW + timedelta(hours=number))
+    known = {"order_id": None, "paid_at": None}
+    return known | more | {
+        "id": number, "provider": "paypay", "merchant_payment_id": f"P-{number}", "currency": "JPY",
+        "asked_minor": 3_300, "status": status, "certainty": certainty, "work_state": work, "created_at": at,
+        "changed_at": at,
+    }  # fmt: skip
+
+
+def refund(number: int, status: str, certainty: str, work: str, of: int | None = None) -> dict[str, object]:
+    at = naive(NOW + timedelta(hours=number))
+    return {
+        "id": number, "payment_id": of or 1_000 + number, "refund_amount": 100, "currency": "JPY", "status": status,
+        "certainty": certainty, "work_state": work, "maker": "op-a", "reason": "", "saw": "", "radar": "",
+        "checkers_needed": 1, "decide_by": at, "created_at": at, "changed_at": at,
+    }  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """Records in every mixture of states, mixed by id too."""
+    """Records of every kind in every mixture of states, mixed by id too."""
     server_fixtures.need_engine(engine)
-    with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
-        place.unguard(table.name)  # they have no history
+    with fresh_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
+        for guarded in (table.name, "orders", "payments", "refunds"):
+            place.unguard(guarded)  # they have no history
         _fill(opened)
         yield opened
 
@@ -61,50 +97,134 @@ def _fill(opened: Database) -> None:
     rows = [row(number, *kind, missing=missing) for number, (missing, _, kind) in mixed]
     with opened.attempt() as tx:
         tx.conn.execute(insert(table), rows)
+        tx.conn.execute(insert(payment_schema.orders), _orders())
+        tx.conn.execute(insert(payment_schema.payments), _payments())
+        tx.conn.execute(insert(payment_schema.refunds), _refunds())
 
 
-def walk(conn: Connection, name: str, limit: int, lapsed: frozenset[int]) -> list[CreditCheck]:
+def _orders() -> list[dict[str, object]]:
+    mixed = enumerate(product(range(2), ("pending", "paid", "cancelled"), WORKS), 1)
+    return [*(order(number, status, work) for number, (_, status, work) in mixed), order(101, "on hold", "none")]
+
+
+def _payments() -> list[dict[str, object]]:
+    states = ("initializing", "token_generated", "user_payment", "payment_success", "payment_failed", "expired")
+    mixed = enumerate(product(range(2), states, ("known", "unknown"), WORKS), 1)
+    return [
+        *(payment(number, state, certainty, work) for number, (_, state, certainty, work) in mixed),
+        # Failed, and the order was paid since: by a later payment, by an earlier one that was late, or not.
+        payment(101, "payment_failed", "known", "none", order_id=1),
+        payment(102, "completed", "known", "none", order_id=1),
+        payment(103, "completed", "known", "none", order_id=2, paid_at=naive(NOW + timedelta(hours=500))),
+        payment(104, "payment_failed", "known", "none", order_id=2),
+        payment(105, "completed", "known", "none", order_id=3, paid_at=naive(NOW)),
+        payment(106, "payment_failed", "known", "none", order_id=3),
+        payment(107, "payment_failed", "known", "none", order_id=4),
+        payment(108, "expired", "known", "none", order_id=4),
+    ]
+
+
+PAID_SINCE = {101, 104}
+
+
+def _refunds() -> list[dict[str, object]]:
+    states = ("requested", "approved", "submitting", "submitted", "completed", "failed", "withdrawn")
+    mixed = enumerate(product(states, ("known", "unknown"), WORKS), 1)
+    return [
+        *(refund(number, state, certainty, work) for number, (state, certainty, work) in mixed),
+        refund(101, "failed", "known", "none", of=1),
+        refund(102, "completed", "known", "none", of=1),
+        refund(103, "completed", "known", "none", of=2),
+        refund(104, "failed", "known", "none", of=2),
+    ]
+
+
+REFUNDED_SINCE = {101}
+
+
+def walk(conn: Connection, name: str, limit: int, lapsed: queues.Lapsed) -> list[tuple[Place, Queued]]:
     """Page after page, until one isn't full."""
-    found: list[CreditCheck] = []
+    found: list[tuple[Place, Queued]] = []
     after = None
     while True:
         page = queues.page(conn, name, after, limit, lapsed)
         found += page
         if len(page) < limit:
             return found
-        after = queues.key_of(page[-1])
+        after = page[-1][0]
 
 
-def expected(conn: Connection, name: str, lapsed: frozenset[int]) -> list[int]:
-    """Ids by the rules in words, worked out record by record."""
-    every = credit_checks.select_records(conn, credit_checks.all_records(), lapsed)
-    belongs: dict[str, Callable[[CreditCheck], bool]] = {
-        "pending": lambda one: one.state.value == "pending" and one.certainty.value == "known",
-        "unknown": lambda one: one.certainty.value == "unknown",
-        "error": lambda one: one.state.value == "error",
-        "incomplete": lambda one: bool(one.incomplete),
-        "review": lambda one: one.work.state.value == "needs_review",
-    }
-    return [one.id for one in sorted(every, key=queues.key_of) if belongs[name](one)]
+def everything(conn: Connection, lapsed: queues.Lapsed) -> Iterator[Queued]:
+    """Each record by itself."""
+    for kind, number in product(queues.KINDS, range(1, 110)):
+        one = any_record.find(conn, kind, number, lapsed)
+        if one is not None:
+            yield one
 
 
-@pytest.mark.parametrize("lapsed", [frozenset[int](), LAPSED], ids=["", "with lapsed calls"])
-@pytest.mark.parametrize("name", NAMES)
-def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: frozenset[int]) -> None:
-    """In pages of 1, 2, 3 or all: the same rows, once each, by work state and then by age."""
+CHECKS: Mapping[str, Callable[[CreditCheck], bool]] = {
+    "pending": lambda one: one.state.value == "pending" and one.certainty.value == "known",
+    "unknown": lambda one: one.certainty.value == "unknown",
+    "error": lambda one: one.state.value == "error",
+    "incomplete": lambda one: bool(one.incomplete),
+}
+PAYMENTS: Mapping[str, Callable[[Payment], bool]] = {
+    "pending": lambda one: one.state.value in ("initializing", "token_generated", "user_payment")
+    and one.certainty.value == "known",
+    "unknown": lambda one: one.certainty.value == "unknown",
+    "error": lambda one: one.state.value == "payment_failed"
+    and one.certainty.value == "known"
+    and one.id not in PAID_SINCE,
+}
+REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
+    "unknown": lambda one: one.certainty.value == "unknown",
+    "error": lambda one: one.state.value == "failed"
+    and one.certainty.value == "known"
+    and one.id not in REFUNDED_SINCE,
+    "refunds": lambda one: one.state.value in ("requested", "approved", "submitting", "submitted"),
+}
+
+
+def belongs(one: Queued, name: str) -> bool:
+    """The rules in words."""
+    if name == "review":
+        return one.work.state.value == "needs_review" and one.work.reason != "state_unreadable"
+    if isinstance(one, Order):
+        return name == "pending" and one.state.value == "pending" and one.work.reason != "state_unreadable"
+    if isinstance(one, Payment):
+        return name in PAYMENTS and PAYMENTS[name](one)
+    if isinstance(one, Refund):
+        return name in REFUNDS and REFUNDS[name](one)
+    return name in CHECKS and CHECKS[name](one)
+
+
+def kind_of(one: Queued) -> str:
+    return {Order: "order", Payment: "payment", Refund: "refund", CreditCheck: "credit-check"}[type(one)]
+
+
+@EITHER
+@EACH
+def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: queues.Lapsed) -> None:
+    """In pages of 1, 3, 7 or all: the same rows, once each, as everybody sees them; by work state (that of a lapsed
+    call as it stands in the table), then by kind, then by age.
+    """
     with database.read() as conn:
-        wanted = expected(conn, name, lapsed)
+        wanted = {(kind_of(one), one.id): one for one in everything(conn, lapsed) if belongs(one, name)}
         assert wanted, "a queue without rows shows nothing"
-        for limit in (1, 2, 3, 1_000):
-            assert [one.id for one in walk(conn, name, limit, lapsed)] == wanted, limit
+        for limit in (1, 3, 7, 1_000):
+            found = walk(conn, name, limit, lapsed)
+            assert [place for place, _ in found] == sorted(place for place, _ in found), limit
+            assert len(found) == len(wanted), limit
+            assert {(place.kind, place.id): one for place, one in found} == wanted, limit
+        assert all(place.work == one.work.state for place, one in found if one.work.reason != "lapsed")
 
 
-@pytest.mark.parametrize("lapsed", [frozenset[int](), LAPSED], ids=["", "with lapsed calls"])
-@pytest.mark.parametrize("name", NAMES)
-def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: frozenset[int]) -> None:
+@EITHER
+@EACH
+def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: queues.Lapsed) -> None:
     """As many as the queue has, and the oldest of them."""
     with database.read() as conn:
-        rows = walk(conn, name, 1_000, lapsed)
+        rows = [one for _, one in walk(conn, name, 1_000, lapsed)]
         assert queues.count(conn, name, lapsed) == (len(rows), min(one.changed_at or NOW for one in rows))
 
 
@@ -112,8 +232,33 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
     """One more than the cap says that there are more; lapsed calls count with the others."""
     monkeypatch.setattr(queues, "COUNT_CAP", 4)
     with database.read() as conn:
-        assert queues.count(conn, "unknown", frozenset())[0] == 5
-        assert queues.count(conn, "unknown", LAPSED)[0] == 5
+        for name in queues.NAMES:
+            assert queues.count(conn, name, NONE)[0] == 5
+            assert queues.count(conn, name, LAPSED)[0] == 5
+
+
+@EACH
+def test_one_statement_counts_a_queue(database: Database, name: str) -> None:
+    """However many kinds and states it is made of."""
+    with database.read() as conn:
+        assert len(asked_by(conn, lambda: queues.count(conn, name, LAPSED))) == 1
+
+
+def asked_by(conn: Connection, ask: Callable[[], object]) -> list[str]:
+    """The statements that a question makes."""
+    asked: list[str] = []
+    event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, sql, *_: asked.append(sql))
+    ask()
+    return asked
+
+
+def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
+    """A walk through all refunds goes on behind one whose process went away, wherever it stands in the table."""
+    with database.read() as conn:
+        found = {place.id: (place.work, one.work.reason) for place, one in walk(conn, "refunds", 2, LAPSED)}
+    assert [found[number] for number in (13, 14, 15)] == [
+        ("none", "lapsed"), ("scheduled", "lapsed"), ("needs_review", "lapsed"),
+    ]  # fmt: skip
 
 
 def test_suggestions_are_ordered_by_what_was_typed(database: Database) -> None:
