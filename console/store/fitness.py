@@ -9,14 +9,14 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect
 
-from console.store import grants, guards_sql
+from console.store import grants, guards_sql, sqlite_guards
 from console.store.engine import Database
 from console.store.schema import credit_checks
 
 OLDEST_MARIADB, OLDEST_MYSQL = (10, 11), (8, 0, 16)
 SMALLEST_CLUSTER = 3
 _CLAIM = "uq_credit_checks_claim"
-_SQLITE_GUARDS = 3
+_AUDIT_GUARDS = {"audit_log_no_update", "audit_log_no_delete", "audit_log_no_replace"}
 _TOLD_AT_MOST = 5
 
 
@@ -53,8 +53,9 @@ def _durability(conn: Connection, _: Database) -> Iterator[Finding]:
 
 
 def _audit_guards(conn: Connection, _: Database) -> Iterator[Finding]:
-    found = conn.exec_driver_sql("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").scalar_one()
-    yield Finding("audit_guards", found >= _SQLITE_GUARDS, {"triggers": found})
+    there = set(conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars())
+    missing = (*sorted(_AUDIT_GUARDS - there), *sqlite_guards.missing(conn))
+    yield Finding("audit_guards", not missing, {"triggers": len(there), "missing": missing})
 
 
 # Servers

@@ -107,12 +107,14 @@ ASKED = (
     Rule(f"NEW.refund_amount BETWEEN 1 AND {LARGEST_MINOR}", "a refund is of one minor unit to 10^15"),
     Rule("NEW.checkers_needed BETWEEN 1 AND 2", "a refund needs one or two checkers"),
     Rule(
-        "NOT "
-        + there_is(
-            "limits l WHERE l.currency = NEW.currency AND l.value < NEW.refund_amount AND (l.name = 'per_refund'"
-            " OR (l.name = 'second_checker_above' AND NEW.checkers_needed < 2)"
-            " OR (l.name = 'cooling_off_above' AND NEW.sends_after IS NULL))"
-        ),
+        counted(
+            "COUNT(*)",
+            "limits l WHERE l.currency = NEW.currency AND ("
+            "(l.name = 'per_refund' AND l.value >= NEW.refund_amount) OR (l.name = 'second_checker_above'"
+            " AND (l.value >= NEW.refund_amount OR NEW.checkers_needed > 1)) OR (l.name = 'cooling_off_above'"
+            " AND (l.value >= NEW.refund_amount OR NEW.sends_after IS NOT NULL)))",
+        )
+        + " = 3",
         "beyond the limits: the sum, a second checker, or the cooling-off",
     ),
     Rule(
@@ -125,8 +127,9 @@ ASKED = (
     Rule(
         "NEW.set_aside_id IS NULL OR "
         + there_is(
-            "set_asides s WHERE s.id = NEW.set_aside_id AND s.payment_id = NEW.payment_id AND s.refund_id IS NULL"
-            " AND s.amount_minor >= NEW.refund_amount AND s.status <> 'refunded'"
+            "set_asides s WHERE s.id = NEW.set_aside_id AND s.payment_id = NEW.payment_id"
+            " AND s.amount_minor >= NEW.refund_amount"
+            " AND (s.status = 'open' OR (s.status = 'refunding' AND s.refund_id IS NULL))"
         ),
         "what was set aside is of the same payment, and still there",
     ),

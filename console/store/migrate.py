@@ -120,6 +120,8 @@ def upgrade(database: Database) -> tuple[str | None, str]:
             if before != HEAD:
                 _run_alembic(tx.conn)
                 _name_database(tx.conn)
+            if not database.is_server:
+                _guard_file(tx.conn)
         if database.is_server:
             guard(database)
     return before, HEAD
@@ -137,6 +139,14 @@ def guard(database: Database) -> None:
     with database.read() as conn:
         guards_sql.refresh(conn, in_use)
         grants.refresh(conn)
+
+
+def _guard_file(conn: Connection) -> None:
+    """The same for an embedded database, in the transaction of the upgrade."""
+    from console.store import sqlite_guards
+
+    if sqlite_guards.missing(conn):
+        sqlite_guards.renew(conn)
 
 
 def _make_folder(database: Database) -> None:

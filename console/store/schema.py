@@ -17,7 +17,7 @@ from sqlalchemy import (
 from console.store import claim_sql
 from console.store.column_types import ByOthers, Id, Instant, LongText
 
-HEAD = "0004"
+HEAD = "0005"
 """The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
 
 VOTE_OF = "CASE WHEN action = 'refund.approve' THEN subject_id END"
