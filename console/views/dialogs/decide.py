@@ -123,7 +123,7 @@ class _DecisionDialog(DialogFrame):
 
 
 class ApproveDialog(_DecisionDialog):
-    """Says what follows; asks for one's own password where there are accounts, and for digits where much is at stake."""
+    """Says what follows; asks for the own password where there are accounts, for digits where the sum is large."""
 
     name = "approve"
 
