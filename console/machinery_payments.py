@@ -5,7 +5,6 @@ from pathlib import Path
 from console.domain.order_records import NoticePost, Order, Payment, PaymentImport
 from console.domain.payment_results import NoticeResult, OrderView, PaymentView, SetAsideItem, StartResult
 from console.domain.results import ResolveResult
-from console.providers.payment_protocol import PaymentVendor
 from console.services import order_moving
 from console.services.desk import Desk
 from console.services.due import Task

@@ -1,0 +1,225 @@
+"""Payments begin once per order and provider, and go on from what their provider says."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, WorkState
+from console.sandbox.server import Sandbox
+from tests.support.desks import NUMBERS, MovedClock
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+
+
+@pytest.fixture
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    with paying(place, sandbox, clock) as made:
+        yield made
+
+
+def refused(act: object, *args: object) -> ConsoleError:
+    with pytest.raises(ConsoleError) as caught:
+        act(*args)  # type: ignore[operator]  # any of the services' methods
+    return caught.value
+
+
+def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
+    """Code, payer, read: captured, completed, and the order is paid; the same again changes nothing."""
+    order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    started = scene.payments.start(order, "paypay")
+    assert (started.payment.state, started.payment.certainty) == ("token_generated", "known")
+    assert started.started.url is not None
+    waiting = scene.payments.probe(started.payment.id)
+    assert (waiting.state, waiting.work.reason) == ("user_payment", "waiting")
+    scene.money.move("paypay", "ORD-1", "paid")
+    paid = scene.payments.probe(started.payment.id)
+    assert (paid.state, paid.captured_minor, paid.corporation_number) == ("completed", 3300, NUMBERS[0])
+    assert paid.paid_at is not None
+    assert paid.provider_state == "COMPLETED"
+    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.payment(paid.id).work.state is WorkState.NONE
+    again = scene.payments.probe(paid.id)
+    assert (again.captured_minor, again.state) == (3300, "completed")
+    assert scene.cases() == []
+
+
+def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
+    """Whoever begins again while the payer may still pay gets what was begun; nothing is sent."""
+    order = scene.order("ORD-1", 3300)
+    first = scene.payments.start(order, "paypay")
+    second = scene.payments.start(order, "paypay")
+    assert (second.payment.id, second.started.url) == (first.payment.id, first.started.url)
+    assert len(scene.control.requests(call="paypay_create")) == 1
+
+
+def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
+    """Neither at the same provider nor at another one."""
+    order = scene.order("ORD-1", 3300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    assert refused(scene.payments.start, order, "paypay").code == "already_decided"
+
+
+def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
+    """Errors on the way out are safe: nothing exists, the account's room and the order's key are free."""
+    scene.account(NUMBERS[0], 3300)
+    order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    scene.control.fault("result:INVALID_PARAMS", call="paypay_create")
+    assert refused(scene.payments.start, order, "paypay").exit_status == 5
+    gone = scene.of_number("paypay", "ORD-1")
+    assert gone is not None
+    assert (gone.state, gone.certainty, gone.account_minor) == ("expired", "known", 0)
+    again = scene.payments.start(order, "paypay").payment
+    assert (again.merchant_payment_id, again.state) == ("ORD-1-2", "token_generated")
+
+
+@pytest.mark.parametrize("fault", ["hang_after_charge", "reset_after_charge", "status_after_charge:500", "malformed"])
+def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault: str) -> None:
+    """Errors on the way back: unknown, held, and settled by reading what the provider has."""
+    order = scene.order("ORD-1", 3300)
+    scene.control.fault(fault, call="paypay_create")
+    assert refused(scene.payments.start, order, "paypay").exit_status == 4
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    assert (payment.state, payment.certainty) == ("initializing", "unknown")
+    assert payment.work.state is WorkState.SCHEDULED
+    assert refused(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    known = scene.payments.probe(payment.id)
+    assert (known.state, known.certainty) == ("user_payment", "known")
+    scene.money.move("paypay", "ORD-1", "paid")
+    assert scene.payments.probe(payment.id).state == "completed"
+
+
+def test_a_code_that_exists_is_read_not_made_anew(scene: Scene) -> None:
+    """DUPLICATE_DYNAMIC_QR_REQUEST: how the payment stands is read at once."""
+    order = scene.order("ORD-1", 3300)
+    scene.money.know("paypay", "ORD-1", 3300)
+    error = refused(scene.payments.start, order, "paypay")
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    assert (error.code, payment.state, payment.captured_minor) == ("already_decided", "completed", 3300)
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
+    """Reservations count: the second order is refused before anything is sent."""
+    scene.account(NUMBERS[0], 5000)
+    scene.payments.start(scene.order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
+    error = refused(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
+    assert error.code == "over_limit"
+    assert len(scene.control.requests(call="paypay_create")) == 1
+    assert scene.of_number("paypay", "ORD-2") is None
+
+
+def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: MovedClock) -> None:
+    """By our own clock, after one more question; whoever pays late is booked with evidence, and the room was free."""
+    scene.account(NUMBERS[0], 3300)
+    order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    payment = scene.payments.start(order, "paypay").payment
+    assert scene.payment(payment.id).account_minor == 3300
+    scene.control.config(advance_seconds=600)
+    clock.offset += timedelta(seconds=600)
+    runs = {run.task: run.count for run in scene.run_due()}
+    assert runs["payment_polls"] == 1
+    expired = scene.payment(payment.id)
+    assert (expired.state, expired.account_minor, expired.work.state) == ("expired", 0, WorkState.NONE)
+    scene.money.move("paypay", "ORD-1", "paid")
+    late = scene.payments.probe(payment.id)
+    assert (late.state, late.captured_minor) == ("completed", 3300)
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> None:
+    """FAILED at the provider after our success: reversed, with a case for a person; the order stays as it is."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    scene.money.move("paypay", "ORD-1", "reversed")
+    gone = scene.payments.probe(payment.id)
+    assert (gone.state, gone.certainty, gone.work.reason) == ("reversed", "known", "reversed")
+    assert scene.cases() == ["reversed"]
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_another_sum_is_never_booked_silently(scene: Scene) -> None:
+    """A success over another amount is unknown and for a person; two of them settle it by what was taken."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.control.fault("other_amount", call="paypay_payment")
+    assert refused(scene.payments.probe, payment.id).exit_status == 4
+    odd = scene.payment(payment.id)
+    assert (odd.certainty, odd.captured_minor, odd.work.reason) == (Certainty.UNKNOWN, 0, "amount_differs")
+    assert (odd.provider_minor, odd.error_code) == (3301, "other_amount")
+    right = scene.payments.probe(payment.id)
+    assert (right.certainty, right.captured_minor, right.state) == (Certainty.KNOWN, 3300, "completed")
+    assert scene.cases() == []
+
+
+def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: Scene) -> None:
+    """The payment is booked, the order stays, and a person is asked about both."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.cancel_order("ORD-1")
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    booked, order = scene.payment(payment.id), scene.order_now("ORD-1")
+    assert (booked.captured_minor, booked.work.reason) == (3300, "paid_after_cancel")
+    assert (order.state, order.work.reason) == ("cancelled", "paid_after_cancel")
+
+
+@pytest.mark.expects_log("what was tolerated is told")
+def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: Scene, clock: MovedClock) -> None:
+    """Trouble between the payment and its order: work is scheduled, and a due task or a person moves it."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.desk.failpoints = Broken("before_order_move")
+    scene.payments.probe(payment.id)
+    behind = scene.payment(payment.id)
+    assert (behind.state, behind.work.reason) == ("completed", "move_order")
+    assert scene.order_now("ORD-1").state == "pending"
+    scene.desk.failpoints = Broken("")
+    clock.offset += timedelta(minutes=5)
+    assert {run.task: run.count for run in scene.run_due()}["order_moves"] == 1
+    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.payment(payment.id).work.state is WorkState.NONE
+
+
+class Broken:
+    """Failpoints of which one always raises."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def reach(self, name: str) -> None:
+        if name == self._name:
+            raise RuntimeError(name)
+
+
+def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene, clock: MovedClock) -> None:
+    """One, five, thirty minutes and so on; then a person; time alone never fails it."""
+    scene.control.fault("status_after_charge:500", call="paypay_create")
+    refused(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
+    scene.control.fault("status:503", call="paypay_payment", times="always")
+    for _ in range(8):
+        clock.offset += timedelta(days=2)
+        scene.run_due()
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    assert (payment.certainty, payment.state) == (Certainty.UNKNOWN, "initializing")
+    assert (payment.work.state, payment.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
+
+
+@pytest.mark.expects_log("an outcome that could not be recorded is told")
+def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -> None:
+    """The answer waits in the desk's spool; delivered, the payer can go on."""
+    order = scene.order("ORD-1", 3300)
+    scene.desk.failpoints = Broken("before_tx2")
+    assert refused(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    entry = scene.desk.spool.undelivered(scene.desk.database_id)[0]
+    assert entry.answer is not None
+    assert scene.machinery.settler.deliver(entry.intent.operation_id, entry.answer)
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    assert (payment.state, payment.handle is not None) == ("token_generated", True)

@@ -1,0 +1,156 @@
+"""Desks that take payments: the real adapters before the sandbox, over real HTTP, on any engine.
+
+    with paying(place, sandbox, clock) as scene:
+        order = scene.order("ORD-1", 3300)
+        started = scene.payments.start(order, "paypay")
+        scene.money.move("paypay", "ORD-1", "paid")
+        assert scene.payments.probe(started.payment.id).state == "completed"
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from console.app import Console
+from console.domain.clock import SystemClock
+from console.domain.order_records import NoticePost, Order, Payment
+from console.domain.payment_results import NoticeResult
+from console.domain.results import TaskRun
+from console.machinery_payments import PaymentMachinery
+from console.payment_wiring import open_vendor
+from console.sandbox import SandboxControl, credentials
+from console.sandbox.server import Sandbox
+from console.services.desk import WORKER, Desk, acting
+from console.services.guarded import Guard
+from console.services.heartbeat import Heartbeat
+from console.services.payment_vendors import PaymentVendors
+from console.services.reads import ReadLog
+from console.store import orders, payments
+from tests.support.places import Place
+
+BANK_KEY = "a-bank's-own-key-for-notices"
+
+
+def told(url: str) -> dict[str, str]:
+    """What a desk has to be told about both providers of a sandbox, and one source of signed notices."""
+    names = ("API_KEY", "API_SECRET", "MERCHANT_ID")
+    atoms = (
+        "MERCH_ID", "PASSWORD", "REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY",
+        "RESPONSE_HASH_KEY",
+    )  # fmt: skip
+    return (
+        {"PAYPAY_URL": url, "ATOM_URL": url, "SECRET_NOTICE_BANK_KEY": BANK_KEY}
+        | {f"SECRET_PAYPAY_{name}": getattr(credentials, f"PAYPAY_{name}") for name in names}
+        | {f"SECRET_ATOM_{name}": getattr(credentials, f"ATOM_{name}") for name in atoms}
+    )
+
+
+class Scene:
+    """A desk with the machinery of payments, the sandbox's hands, and the shop."""
+
+    def __init__(self, place: Place, console: Console, sandbox: Sandbox) -> None:
+        self.place, self.console = place, console
+        self.desk: Desk = console._desk
+        self.control = SandboxControl(sandbox.url)
+        self.money = self.control.money
+        self.heartbeat = Heartbeat(self.desk.scale)
+        self.vendors = PaymentVendors(lambda name: open_vendor(self.desk, name))
+        self.reads = ReadLog(self.desk)
+        self.machinery = PaymentMachinery(self.desk, Guard(self.desk, self.heartbeat), self.vendors, self.reads)
+        self.payments = self.machinery.payments
+
+    # The shop
+
+    def order(self, number: str, minor: int, currency: str = "JPY", corporation: str | None = None) -> int:
+        """An order as the shop writes it."""
+        whose = "NULL" if corporation is None else f"'{corporation}'"
+        self.place.sql(
+            "INSERT INTO orders (merch_txn_id, total_amount, currency, corporation_number, created_at, updated_at)"
+            f" VALUES ('{number}', {minor}, '{currency}', {whose}, '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
+        )
+        return int(self.place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0])
+
+    def cancel_order(self, number: str) -> None:
+        self.place.sql(f"UPDATE orders SET status = 'cancelled' WHERE merch_txn_id = '{number}'")
+
+    def account(self, corporation: str, limit: int, currency: str = "JPY") -> None:
+        self.place.sql(
+            "INSERT INTO accounts (corporation_number, currency, limit_minor)"
+            f" VALUES ('{corporation}', '{currency}', {limit})"
+        )
+
+    # Reading
+
+    def payment(self, payment_id: int) -> Payment:
+        with self.desk.database.read() as conn:
+            found = payments.find(conn, payment_id)
+        assert found is not None
+        return found
+
+    def of_number(self, provider: str, number: str) -> Payment | None:
+        with self.desk.database.read() as conn:
+            return payments.by_merchant_id(conn, provider, number)
+
+    def order_now(self, number: str) -> Order:
+        with self.desk.database.read() as conn:
+            found = orders.by_number(conn, number)
+        assert found is not None
+        return found
+
+    def cases(self, kind: str = "payment") -> list[str]:
+        """Rules of the open cases."""
+        rows = self.place.sql(
+            f"SELECT rule_id FROM alerts WHERE subject_kind = '{kind}' AND resolved_at IS NULL ORDER BY id"
+        )
+        return [str(rule) for (rule,) in rows]
+
+    def audited(self, what: str) -> int:
+        return int(self.place.sql(f"SELECT COUNT(*) FROM audit_log WHERE what = '{what}'")[0][0])
+
+    # Acting
+
+    def run_due(self) -> tuple[TaskRun, ...]:
+        """The due tasks of payments, as the program."""
+        with acting(WORKER):
+            return tuple(TaskRun(name, task()) for name, task in self.machinery.tasks())
+
+    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: object) -> NoticePost:
+        """What the simulated provider would send about a payment as it stands."""
+        _, body = self.money.compose(provider, number, **more)
+        return NoticePost(provider, body, (), peer)
+
+    def deliver(self, provider: str, number: str, **more: object) -> NoticeResult:
+        return self.payments.notice(self.post(provider, number, **more))
+
+    def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> NoticePost:
+        """A signed notice of a bank."""
+        told = {
+            "event_id": event, "type": "payment.succeeded", "order_no": order, "amount": amount, "currency": "JPY",
+            "occurred_at": self.desk.now().isoformat(),
+        } | fields  # fmt: skip
+        return signed("bank", json.dumps(told).encode(), self.desk.now())
+
+    def close(self) -> None:
+        self.heartbeat.close()
+
+
+def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> NoticePost:
+    stamp = str(int(at.timestamp()))
+    made = hmac.new(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return NoticePost(source, body, (("x-notice-signature", f"t={stamp},v1={made}"),), "127.0.0.1")
+
+
+@contextmanager
+def paying(
+    place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str
+) -> Iterator[Scene]:
+    """A desk that takes payments, closed at the end."""
+    with place.opened(sandbox, clock, person=person, **{**told(sandbox.url), **extra}) as console:
+        scene = Scene(place, console, sandbox)
+        try:
+            yield scene
+        finally:
+            scene.close()
