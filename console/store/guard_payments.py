@@ -51,9 +51,9 @@ def _sum(states: Iterable[RefundState]) -> str:
 
 _WAS_TOLD = there_is(
     f"evidence e WHERE e.subject_kind = 'payment' AND e.subject_id = OLD.id AND {PROVIDERS}"
-    f" AND NOT ({said(*_TAUGHT_NOTHING)}) AND CAST(e.who AS BINARY) = me"
+    f" AND NOT ({said(*_TAUGHT_NOTHING)}) AND NOT e.summary LIKE '%resolved_by_people' AND CAST(e.who AS BINARY) = me"
 )
-_PEOPLE_SAY = two_people("OLD.id", "payment", "IF(NEW.status = 'reversed', 'reversed', 'completed')")
+_WAS_DECIDED = two_people("OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.value)
 _BEGUN = (
     Rule(
         f"{word('NEW.status', BEGINNING)} AND {word('NEW.certainty', (Certainty.KNOWN,))}"
@@ -99,9 +99,9 @@ _CHANGED = (
     Rule(
         unless(
             f"({_rise('captured_minor')} > 0 OR (NEW.status <> OLD.status AND NEW.status IN {among(CLAIMING)}))",
-            f"{_WAS_TOLD} OR {_PEOPLE_SAY}",
+            f"{_WAS_TOLD} OR {_WAS_DECIDED}",
         ),
-        "that money has moved only a provider's answer or notice says, or two people",
+        "that money has moved only a provider's answer says, or two people",
     ),
     Rule(
         unless(f"({_rise('reserved_minor')} < 0)", f"NEW.reserved_minor >= {_sum(HOLDING_REFUND)}"),

@@ -44,7 +44,7 @@ from console.store.guard_words import (
 
 _VOTE, _RESOLVE, _REFUND = "'refund.approve'", "'resolve'", "'refund'"
 LARGEST_LAG_SECONDS = 2
-"""How far a desk's clock may be ahead of the server's without being refused."""
+"""How far a desk's clock may be beside the server's without being refused."""
 SUBMIT_CALL = "refund"
 """The call that gives money back, as evidence names it: `paypay.refund`."""
 
@@ -68,6 +68,10 @@ _VOTES = counted(
 )
 
 
+def _late(instant: str) -> str:
+    return f"{instant} + INTERVAL {LARGEST_LAG_SECONDS} SECOND"
+
+
 def _still_here(maker: str) -> str:
     return there_is(f"operators p WHERE p.name = {maker} AND p.disabled_at IS NULL")
 
@@ -82,7 +86,7 @@ def _told(*kinds: OutcomeClass, more: str = "TRUE") -> str:
 
 
 def _two_people(proposed: RefundState) -> str:
-    return two_people("OLD.id", "refund", f"'{proposed.value}'")
+    return two_people("OLD.id", "refund", proposed.value)
 
 
 _OF_THIS_SENDING = "e.operation_id = OLD.operation_id"
@@ -162,7 +166,7 @@ _DECIDED = (
     ),
     Rule(unless(_APPROVING, f"{_VOTES} >= OLD.checkers_needed"), "as many approvers as needed, none the maker"),
     Rule(unless(_APPROVING, _still_here("OLD.maker")), "who asked for it may not act any more"),
-    Rule(unless(_APPROVING, f"{UTC_NOW} <= OLD.decide_by"), "the time to decide is over"),
+    Rule(unless(_APPROVING, f"{UTC_NOW} <= {_late('OLD.decide_by')}"), "the time to decide is over"),
     Rule(
         unless(
             comes(_R.REJECTED),
@@ -175,13 +179,13 @@ _DECIDED = (
         f"{same('declined_because')} OR {comes(_R.REJECTED)}", "an approver declines, never one's own, and says why"
     ),
     Rule(unless(comes(_R.WITHDRAWN), exactly("OLD.maker", "me")), "only who asked for it withdraws it"),
-    Rule(unless(comes(_R.EXPIRED), f"OLD.decide_by < {UTC_NOW}"), "it has not expired by the server's clock"),
+    Rule(unless(comes(_R.EXPIRED), f"OLD.decide_by < {_late(UTC_NOW)}"), "it has not expired by the server's clock"),
 )
 _SENT = (
     Rule(
         unless(
             _SENDING,
-            f"OLD.sends_after IS NULL OR OLD.sends_after <= {UTC_NOW} + INTERVAL {LARGEST_LAG_SECONDS} SECOND",
+            f"OLD.sends_after IS NULL OR OLD.sends_after <= {_late(UTC_NOW)}",
         ),
         "not before the cooling-off is over by the server's clock",
     ),
@@ -247,7 +251,7 @@ _IS_VOTE = f"(NEW.action = {_VOTE})"
 _MAY_VOTE = there_is(
     "refunds r JOIN operators p ON p.name = r.maker WHERE r.id = CAST(NEW.subject_id AS UNSIGNED)"
     " AND CAST(r.id AS CHAR) = NEW.subject_id AND r.status = 'requested' AND p.disabled_at IS NULL"
-    f" AND {other_than('me', 'r.maker')} AND {UTC_NOW} <= r.decide_by"
+    f" AND {other_than('me', 'r.maker')} AND {UTC_NOW} <= {_late('r.decide_by')}"
 )
 _DECIDED_ONCE = (
     Rule(has_role(OPERATOR, APPROVER), "this role decides nothing"),

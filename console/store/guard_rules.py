@@ -86,7 +86,7 @@ _ENDED = among(state for state, targets in OPERATION.items() if not targets)
 _NOT_REFUNDED = there_is(
     f"evidence e WHERE e.operation_id = OLD.id AND {PROVIDERS} AND {said(*REFUSALS, OutcomeClass.NOT_FOUND)}"
 )
-_GIVEN_UP = two_people("OLD.subject_id", "refund", f"'{RefundState.FAILED.value}'")
+_GIVEN_UP = two_people("OLD.subject_id", "refund", RefundState.FAILED.value)
 _BEGUN = (
     Rule(exactly("NEW.operator", "me"), "nobody begins an operation in the name of somebody else"),
     Rule("NEW.state = 'calling' AND NEW.fence = 1 AND NEW.ended_at IS NULL", "an operation begins as calling"),

@@ -139,13 +139,14 @@ def said_no(operation: str) -> str:
     )
 
 
-def two_people(subject: str, kind: str = "credit-check", proposed: str = "'error'") -> str:
-    """SQL: somebody else has proposed this end of a record whose outcome is unknown (`proposed` is SQL too), and I,
-    an approver, say so with evidence of my own.
+def two_people(subject: str, kind: str = "credit-check", *proposed: str) -> str:
+    """SQL: somebody else has proposed one of these ends of a record (`error` unless told), and I, an approver, say so
+    with evidence of my own.
     """
+    ends = ", ".join(f"'{end}'" for end in proposed or ("error",))
     other = there_is(
         f"approvals a JOIN evidence e ON e.id > a.evidence_id WHERE a.subject_kind = '{kind}'"
-        f" AND a.subject_id = CAST({subject} AS CHAR) AND a.closed_at IS NULL AND a.proposed = {proposed}"
+        f" AND a.subject_id = CAST({subject} AS CHAR) AND a.closed_at IS NULL AND a.proposed IN ({ends})"
         f" AND CAST(a.person AS BINARY) <> me AND e.subject_kind = '{kind}' AND e.subject_id = {subject}"
         " AND a.action = 'resolve' AND e.source = 'person' AND CAST(e.who AS BINARY) = me"
     )
