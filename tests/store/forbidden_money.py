@@ -74,15 +74,15 @@ def vote(of: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -
     )  # fmt: skip
 
 
-def proposal(of: int, proposed: str = "failed") -> str:
+def proposal(of: int, proposed: str = "failed", kind: str = "refund") -> str:
     return row(
-        "approvals", subject_kind="'refund'", subject_id=f"'{of}'", action="'resolve'", proposed=f"'{proposed}'",
+        "approvals", subject_kind=f"'{kind}'", subject_id=f"'{of}'", action="'resolve'", proposed=f"'{proposed}'",
         person="'{me}'", evidence_id="LAST_INSERT_ID()", at=UTC,
     )  # fmt: skip
 
 
-def proof(of: int, who: str = "{me}") -> str:
-    return evidence_row(who, of).replace("'credit-check'", "'refund'")
+def proof(of: int, who: str = "{me}", kind: str = "refund") -> str:
+    return evidence_row(who, of).replace("'credit-check'", f"'{kind}'")
 
 
 def answer(summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund") -> str:
@@ -259,6 +259,9 @@ MONEY_CASES: Sequence[Forbidden] = (
     _f("payment: refunded out of nothing", payment(FREE, refunded_minor="100"), words="only what was reserved"),
     _f("payment: free what was set aside", payment(ASIDE, set_aside_minor="0"), words="by a refund alone"),
     _f("payment: paid without an answer", payment(WAITING, status="'payment_success'"), words="money has moved only"),
+    _f("payment: paid on one person's word, told as an answer",
+       answer("SUCCEEDED resolved_by_people", WAITING, "paypay.payment", "payment"),
+       payment(WAITING, status="'payment_success'"), words="money has moved only"),
     _f("payment: reversed without an answer", payment(FREE, status="'reversed'"), words="money has moved only"),
     _f("payment: an invented state", payment(WAITING, status="'paid'"), words="no such step"),
     _f("payment: completed becomes unpaid", payment(FREE, status="'user_payment'"), words="no such step"),
@@ -356,7 +359,9 @@ def _refunds(other: str, lead: str) -> list[str]:
 
 def _decisions(other: str, lead: str) -> list[str]:
     votes = [vote(number, f"'{lead}'") for number in (APPROVED, COOLING, SENDING, SUBMITTED, COMPLETED, VOTED)]
-    return [*votes, proof(GIVEN_UP, other), proposal(GIVEN_UP).format(me=other)]
+    given_up = (proof(GIVEN_UP, other), proposal(GIVEN_UP).format(me=other))
+    reversed_ = (proof(BIG, other, "payment"), proposal(BIG, "reversed", "payment").format(me=other))
+    return [*votes, *given_up, *reversed_]
 
 
 def _rest() -> list[str]:

@@ -205,6 +205,15 @@ def test_a_payment_from_its_beginning(desk: Desk, who: str) -> None:
     assert "paid by a payment" in desk(who, begun, money.changed("orders", UNPAID, status="'paid'"))
 
 
+def test_two_people_decide_about_a_payment(desk: Desk) -> None:
+    """op-b said that it was taken back; nobody else's word makes it so, but an approver's with evidence."""
+    second = (proof(BIG, kind="payment"), payment(BIG, status="'reversed'"))
+    assert desk("lead-b", *second) == ""
+    assert "money has moved only" in desk("lead-b", second[1])
+    for who in ("op-a", "op-b", "worker"):
+        assert "money has moved only" in desk(who, *second)
+
+
 def test_an_account(desk: Desk) -> None:
     """Reserved, booked and given back, within its limit."""
     back = money.changed("accounts", 1, balance_minor="balance_minor - 100")
