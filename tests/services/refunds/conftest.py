@@ -1,0 +1,35 @@
+"""A desk for refunds on SQLite before the simulated providers, one sandbox for all tests of a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.sandbox import SandboxControl, start
+from tests.support.quick_desks import quick_folder
+from tests.support.refund_desks import RefundDesk, refund_desk
+
+
+@pytest.fixture(scope="module")
+def _running() -> Iterator[SandboxControl]:
+    with start() as sandbox:
+        yield sandbox.control
+
+
+@pytest.fixture
+def control(_running: SandboxControl) -> SandboxControl:
+    """The sandbox's control room, as at the start."""
+    _running.reset()
+    return _running
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with quick_folder() as folder:
+        yield folder / "home"
+
+
+@pytest.fixture
+def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
+    with refund_desk(home, control) as opened:
+        yield opened

@@ -1,0 +1,294 @@
+"""Asking for a refund: what is refused, what is reserved, and what a maker sees before."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from console.domain.order_records import Payment, RefundRequest
+from console.domain.payment_records import RefundState
+from console.sandbox import SandboxControl
+from console.store import payments, refunds, set_asides
+from console.store.spool import Intent
+from tests.support.refund_desks import RefundDesk, code_of, refund_desk, refusal_of
+
+
+def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
+    """The sum is held, the refund waits, the provider hears nothing; what the maker saw is kept."""
+    payment = desk.paid()
+    refund = desk.ask(payment, "1000", ticket="T-1")
+    ours = desk.agree(payment)
+    assert (refund.state, refund.maker, refund.amount_minor) == (RefundState.REQUESTED, "op-a", 1000)
+    assert (ours.reserved_minor, ours.left_minor) == (1000, 2300)
+    assert control.requests(call="paypay_refund") == []
+    with desk.desk.database.read() as conn:
+        kept = refunds.asked_with(conn, refund.id)
+    assert kept is not None
+    assert '"captured_minor": 3300' in kept[0]
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        "0",
+        "-1",
+        "+1",
+        "1.5",
+        "1.0",
+        "1e3",
+        "１０００",
+        " 1000",
+        "",
+        "1,000",
+        "0x10",
+        "1000000000000001",
+        "9" * 400,
+        "NaN",
+    ],
+)
+def test_an_amount_that_is_none_is_bad_input(desk: RefundDesk, amount: str) -> None:
+    """Zero, negative, too fine, other digits than ASCII's and beyond 10^15: bad input, nothing written."""
+    payment = desk.paid()
+    assert code_of(lambda: desk.ask(payment, amount)) == "invalid_amount"
+    assert desk.payment(payment.id) == payment
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"), [("150.505", "invalid_amount"), ("0.00", "invalid_amount"), ("150.50", "done")]
+)
+def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
+    """Two decimals in rupees, and no more."""
+    payment = desk.paid("ORD1", 50_000, "atom")
+    assert code_of(lambda: desk.ask(payment, amount)) == code
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"), [("3301", "exceeds_captured"), ("1000000000000000", "exceeds_captured"), ("3300", "done")]
+)
+def test_no_more_than_what_is_left(desk: RefundDesk, amount: str, code: str) -> None:
+    """Up to the last yen, and not one more; the refusal is in the audit trail."""
+    payment = desk.paid()
+    assert code_of(lambda: desk.ask(payment, amount)) == code
+    assert desk.refused() == ([] if code == "done" else [code])
+
+
+def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
+    """A refund above the limit, and the sum above the person's limit of the day; another person, another sum."""
+    big = desk.paid("BIG", 2_000_000)
+    assert refusal_of(lambda: desk.ask(big, "1000001")).detail["reason"] == "per_refund"
+    for n in range(3):
+        desk.ask(desk.paid(f"ORD-{n}", 1_000_000), "1000000")
+    refusal = refusal_of(lambda: desk.ask(big, "1"))
+    assert (refusal.code, refusal.detail["reason"], refusal.detail["today"]) == (
+        "over_limit",
+        "per_person_day",
+        3_000_000,
+    )
+    assert desk.ask(big, "1", by="op-e").maker == "op-e"
+    desk.later(hours=24 * 20)
+    assert desk.ask(desk.paid("NEXT", 1_000), "1").maker == "op-a", "another day in Japan"
+
+
+def test_the_same_again_is_refused_until_it_is_intended(desk: RefundDesk) -> None:
+    """Same payment, same sum, 24 hours: whoever asks; one that came to nothing doesn't count."""
+    payment = desk.paid()
+    first = desk.ask(payment, "1000")
+    refusal = refusal_of(lambda: desk.ask(payment, "1000", by="op-e"))
+    assert (refusal.code, refusal.detail["record"]) == ("possible_repeat", first)
+    assert code_of(lambda: desk.ask(payment, "1000", intended_repeat=True)) == "in_progress"
+    desk.withdraw(first)
+    again = desk.ask(payment, "1000")
+    desk.approve(again)
+    assert code_of(lambda: desk.ask(payment, "1000")) == "possible_repeat"
+    assert desk.ask(payment, "1000", intended_repeat=True).intended_repeat
+
+
+def test_after_a_day_the_same_sum_is_no_repeat(desk: RefundDesk) -> None:
+    """The look-alike is one of 24 hours of the calendar, however fast the desk's waiting runs."""
+    payment = desk.paid()
+    desk.approve(desk.ask(payment, "1000"))
+    desk.clock.offset += timedelta(hours=25)
+    assert desk.ask(payment, "1000").state is RefundState.REQUESTED
+
+
+def test_one_open_refund_of_a_payment(desk: RefundDesk) -> None:
+    """Requested, approved, sending or unknown: another one has to wait; accepted ones are on their way."""
+    payment = desk.paid()
+    first = desk.ask(payment, "1000")
+    refusal = refusal_of(lambda: desk.ask(payment, "500"))
+    assert (refusal.code, refusal.detail["record"]) == ("in_progress", first)
+    desk.control.fault("close_after_charge", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(first)) == "outcome_unknown"
+    assert code_of(lambda: desk.ask(payment, "500")) == "in_progress"
+    desk.probe(first)
+    assert desk.ask(payment, "500").state is RefundState.REQUESTED
+
+
+def test_at_once_one_wins(desk: RefundDesk) -> None:
+    """Eight who ask at the same moment: one refund, one reservation, seven refusals."""
+    payment, start, told = desk.paid(), Barrier(8), list[str]()
+
+    def ask(n: int) -> None:
+        start.wait()
+        told.append(code_of(lambda: desk.ask(payment, str(2000 + n), by=f"op-{n}")))
+
+    threads = [Thread(target=ask, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["done", *["in_progress"] * 7]
+    assert desk.agree(payment).reserved_minor in range(2000, 2008)
+
+
+def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
+    """After the last second of the 365th Japanese day PayPay takes none; neither do we."""
+    payment = desk.paid()
+    desk.clock.offset += timedelta(days=367)
+    assert refusal_of(lambda: desk.ask(payment)).detail["reason"] == "window"
+    assert desk.refunds.plan(payment.id).off == "refund_window_over"
+    assert control.requests(call="paypay_refund") == []
+
+
+def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) -> None:
+    """Without repeated refunds in the contract the second one is refused before anybody decides."""
+    from dataclasses import replace
+
+    with refund_desk(home, control) as desk:
+        payment = desk.paid()
+        line = desk.vendors.whole("paypay")._whole._line  # type: ignore[attr-defined]
+        line.config = replace(line.config, repeated_refunds=False)
+        desk.approve(desk.ask(payment, "1000"))
+        refusal = refusal_of(lambda: desk.ask(payment, "500"))
+        assert (refusal.code, refusal.detail["reason"]) == ("outside_window", "repeated")
+        assert desk.refunds.plan(payment.id).off == "refund_repeated"
+
+
+def test_what_changed_since_it_was_seen(desk: RefundDesk) -> None:
+    """A version that is no longer the payment's refuses, and says what it is now."""
+    payment = desk.paid()
+    refusal = refusal_of(lambda: desk.ask(payment, saw=payment.version - 1))
+    assert (refusal.code, refusal.detail["changed"]["version"]["now"]) == ("stale_view", payment.version)  # type: ignore[index]
+    assert desk.ask(payment, saw=payment.version).state is RefundState.REQUESTED
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 256])
+def test_a_reason_is_needed(desk: RefundDesk, reason: str) -> None:
+    """Words that a checker and PayPay can take."""
+    payment = desk.paid()
+    assert code_of(lambda: desk.ask(payment, reason=reason)) == "usage"
+
+
+def test_who_may_ask(desk: RefundDesk) -> None:
+    """Operators and approvers ask, an auditor doesn't."""
+    desk.team()
+    payment = desk.paid()
+    assert code_of(lambda: desk.ask(payment, by="aud-f")) == "not_allowed"
+    assert code_of(lambda: desk.ask(payment, by="nobody")) == "not_allowed"
+    assert desk.ask(payment, by="lead-b").maker == "lead-b"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "off"),
+    [
+        (lambda desk, payment: desk.sql("UPDATE payments SET certainty = 'unknown', version = version + 1"), "refund_not_paid"),
+        (lambda desk, payment: desk.sql("UPDATE payments SET status = 'reversed', version = version + 1"), "refund_not_paid"),
+        (lambda desk, payment: desk.approve(desk.ask(payment, "3300")), "refund_nothing_left"),
+        (lambda desk, payment: desk.ask(payment), "refund_open"),
+    ],
+    ids=["unknown", "reversed", "all of it", "open"],
+)  # fmt: skip
+def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str) -> None:
+    """Why no refund can be asked for now, in one word; a request says no too."""
+    payment = desk.paid()
+    spoil(desk, payment)
+    assert desk.refunds.plan(payment.id).off == off
+    assert code_of(lambda: desk.ask(payment, "700")) in ("exceeds_captured", "in_progress")
+
+
+def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
+    """Money, limits, who would be asked, whether a second checker and a cooling-off are needed."""
+    desk.team()
+    payment = desk.paid(minor=900_000)
+    with desk.console.acting("lead-d"):
+        plan = desk.refunds.plan(payment.id, "600000")
+    assert (plan.off, plan.money.refundable, plan.second_checker) == (None, 900_000, True)
+    assert plan.who_is_asked == ("lead-b", "lead-c"), "never the one who asks"
+    assert plan.cooling_off_until is not None
+    assert not [check for check in plan.checks if not check.holds]
+    assert code_of(lambda: desk.refunds.plan(payment.id, "many")) == "invalid_amount"
+
+
+def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
+    """On SQLite nothing enforces two people: refunds go to loopback providers only."""
+    with refund_desk(home, control) as desk:
+        payment = desk.paid()
+        object.__setattr__(desk.desk.settings, "paypay_url", "https://apigw.paypay.ne.jp")
+        refusal = refusal_of(lambda: desk.ask(payment))
+        assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "sqlite_refund")
+        assert desk.refunds.plan(payment.id).off == "refund_sqlite"
+
+
+def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> None:
+    """A refund that this desk has sent and the database has forgotten: nothing else of the payment goes out."""
+    payment = desk.paid()
+    sent = ("refund.submit", None, None, 77, "lead-b", "desk", desk.desk.now(), "f")
+    lost = Intent(
+        "op-lost", desk.desk.database_id, *sent, payment_id=payment.id, provider_key="RFD-LOST", amount_minor=500
+    )
+    desk.desk.spool.intent(lost)
+    refusal = refusal_of(lambda: desk.ask(payment))
+    assert (refusal.code, refusal.detail["source"], refusal.detail["operation_id"]) == (
+        "in_progress",
+        "desk",
+        "op-lost",
+    )
+    assert desk.refunds.plan(payment.id).off == "refund_only_desk_knows"
+    desk.desk.spool.ended("op-lost", holds_claim=False)
+    assert desk.ask(payment).state is RefundState.REQUESTED
+
+
+def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
+    """The whole of a set-aside, out of what was set aside; rejected it is there again, refunded it is gone."""
+    payment = desk.paid()
+    now = desk.desk.now()
+    assert desk.desk.database.write(lambda tx: payments.set_aside(tx.conn, payment.id, 300, now))
+    desk.sql(
+        "INSERT INTO accounts(id, corporation_number, currency, limit_minor) VALUES (1, '1180301018771', 'JPY', 3000)"
+    )
+    item = desk.desk.database.write(lambda tx: set_asides.insert(tx.conn, desk.payment(payment.id), 1, 300, now))
+    assert code_of(lambda: desk.ask(payment, "200", set_aside_id=item)) == "exceeds_captured"
+    assert code_of(lambda: desk.ask(payment, "300", set_aside_id=99)) == "not_found"
+    first = desk.ask(payment, "300", set_aside_id=item)
+    assert (desk.payment(payment.id).set_aside_minor, desk.payment(payment.id).reserved_minor) == (0, 300)
+    assert code_of(lambda: desk.ask(payment, "300", set_aside_id=item, intended_repeat=True)) in (
+        "in_progress",
+        "already_decided",
+    )
+    desk.reject(first)
+    assert (desk.payment(payment.id).set_aside_minor, desk.payment(payment.id).reserved_minor) == (300, 0)
+    second = desk.ask(payment, "300", set_aside_id=item)
+    desk.approve(second)
+    desk.later(seconds=31)
+    desk.due()
+    with desk.desk.database.read() as conn:
+        gone = set_asides.find(conn, item)
+    assert gone is not None
+    assert (gone.state, gone.refund_id, desk.agree(payment).refunded_minor) == ("refunded", second.id, 300)
+
+
+def test_the_radar_is_kept_with_the_makers_words(desk: RefundDesk) -> None:
+    """Other payments of the same sum for the order, and earlier refunds of it: each hit with an answer."""
+    payment = desk.paid(payer="payer-1")
+    twin = desk.paid("ORD-1b", order=False)
+    desk.sql("UPDATE payments SET order_id = :o, version = version + 1 WHERE id = :i", o=payment.order_id, i=twin.id)
+    desk.approve(desk.ask(payment, "1000"))
+    hits = {hit.rule: hit for hit in desk.refunds.plan(payment.id, "1005").radar}
+    assert {"double_charge", "similar_amount"} <= set(hits)
+    assert (hits["double_charge"].kind, hits["double_charge"].id) == ("payment", twin.id)
+    request = RefundRequest(payment.id, "1005", "paid twice", answers=(("double_charge", "the shop confirms it"),))
+    refund = desk.refunds.request(request)
+    shown = {hit.rule: hit.answer for hit in desk.refunds.show(refund.id).against}
+    assert shown["double_charge"] == "the shop confirms it"

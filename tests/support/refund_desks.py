@@ -1,0 +1,240 @@
+"""A desk for refunds before the simulated providers: payments in a line, people who decide, a clock that is moved.
+
+The desk's own clock can be moved; the providers are signed for by the machine's.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.order_records import OrderState, Payment, Refund, RefundRequest
+from console.domain.payment_records import PaymentState
+from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
+from console.domain.records import Person
+from console.machinery_refunds import RefundMachinery
+from console.providers.payment_protocol import PaymentVendor
+from console.sandbox import SandboxControl
+from console.services import refund_reading
+from console.services.desk import WORKER, acting
+from console.services.guarded import Guard
+from console.services.heartbeat import Heartbeat
+from console.services.payment_vendors import PaymentVendors
+from console.services.reads import ReadLog
+from console.store import journal, orders, payments, people
+from tests.providers.meeting import atom, paypay
+from tests.support.desks import MovedClock
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
+from tests.support.quick_desks import quick_desk
+
+SCALE = 20
+TEAM = (
+    Person("op-a", frozenset({OPERATOR}), may_buy=True),
+    Person("op-e", frozenset({OPERATOR}), may_buy=True),
+    Person("lead-b", frozenset({APPROVER}), may_buy=True),
+    Person("lead-c", frozenset({APPROVER}), may_buy=True),
+    Person("lead-d", frozenset({APPROVER, OPERATOR}), may_buy=True),
+    Person("aud-f", frozenset({AUDITOR}), may_buy=False),
+)
+PAID = (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED)
+_CURRENCY = {"paypay": "JPY", "atom": "INR"}
+
+
+class Outsider:
+    """A provider's methods, each of which fails when it is called inside a transaction."""
+
+    def __init__(self, whole: Any, watch: OpenTransactions) -> None:
+        self._whole, self._watch = whole, watch
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._whole, name)
+        if name == "reader":
+            return lambda: Outsider(found(), self._watch)
+        if name not in ("payment", "refund", "refund_status", "start", "cancel"):
+            return found
+
+        def called(*given: Any) -> Any:
+            assert self._watch.count == 0, f"{name} inside a transaction"
+            return found(*given)
+
+        return called
+
+
+class RefundDesk:
+    """One desk. `refunds` is what `console.refunds` is; acts are done by name."""
+
+    def __init__(self, home: Path, control: SandboxControl, *, scale: int = SCALE, **extra: str) -> None:
+        self.control, self.clock = control, MovedClock()
+        urls = {"PAYPAY_URL": control.url, "ATOM_URL": control.url, "TIME_SCALE": str(scale)}
+        self.console: Console = quick_desk(home, LedgerVendor(), self.clock, **{**urls, **extra})  # type: ignore[arg-type]
+        self.desk = self.console._desk
+        self._heartbeat = Heartbeat(self.desk.scale)
+        self.reads = ReadLog(self.desk)
+        self._watch = OpenTransactions(self.desk.database)
+        self._made: dict[str, PaymentVendor] = {
+            "paypay": Outsider(paypay(control.url, scale=scale), self._watch),  # type: ignore[dict-item]
+            "atom": Outsider(atom(control.url, scale=scale), self._watch),  # type: ignore[dict-item]
+        }
+        self.vendors = PaymentVendors(lambda name: self._made[name])
+        self.guard = Guard(self.desk, self._heartbeat)
+        self.machinery = RefundMachinery(self.desk, self.guard, self.vendors, self.reads)
+        self.refunds = self.machinery.refunds
+
+    def close(self) -> None:
+        self._heartbeat.close()
+        self.reads.flush()
+        self.console.close()
+
+    # The world before a refund
+
+    def team(self) -> None:
+        """From now on only these persons may act."""
+        self.desk.database.write(lambda tx: [people.add(tx.conn, person) for person in TEAM])
+
+    def paid(
+        self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
+    ) -> Payment:
+        """A payment that was taken, there and here, with its order."""
+        there = self.control.money.know(provider, number, minor)
+        now, currency = self.desk.now(), _CURRENCY[provider]
+
+        def write(tx: Any) -> int:
+            order_id = None
+            if order:
+                order_id = orders.insert(tx.conn, orders.NewOrder(number, minor, currency), now)
+                made = orders.find(tx.conn, order_id)
+                assert made is not None
+                orders.change(tx.conn, made, now, status=OrderState.PAID)
+            new = payments.NewPayment(provider, number, currency, minor, order_id=order_id, begun_at=now, **facts)
+            payment = payments.find(tx.conn, payments.insert(tx.conn, new, now))
+            assert payment is not None
+            payments.follow(tx.conn, payment, PAID, now, provider_payment_id=there["id"], paid_at=now)
+            assert payments.capture(tx.conn, payment.id, minor, now)
+            return payment.id
+
+        return self.payment(self.desk.database.write(write))
+
+    def payment(self, payment_id: int) -> Payment:
+        with self.desk.database.read() as conn:
+            found = payments.find(conn, payment_id)
+        assert found is not None
+        return found
+
+    def disable(self, name: str) -> None:
+        self.sql("UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name = :name", name=name)
+
+    def sql(self, statement: str, **values: object) -> list[Any]:
+        """Plain SQL, as somebody else would run it."""
+        def run(tx: Any) -> list[Any]:
+            result = tx.conn.execute(text(statement), values)
+            return list(result) if result.returns_rows else []
+
+        return self.desk.database.write(run)
+
+    # What people do
+
+    def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
+        with self.console.acting(by):
+            return self.refunds.request(RefundRequest(payment.id, amount, more.pop("reason", "sent back"), **more))
+
+    def approve(self, refund: Refund, by: str = "lead-b", saw: int | None = None) -> Refund:
+        with self.console.acting(by):
+            return self.refunds.approve(refund.id, saw)
+
+    def reject(self, refund: Refund, by: str = "lead-b", reason: str = "paid out in cash") -> Refund:
+        with self.console.acting(by):
+            return self.refunds.reject(refund.id, reason)
+
+    def withdraw(self, refund: Refund, by: str = "op-a") -> Refund:
+        with self.console.acting(by):
+            return self.refunds.withdraw(refund.id)
+
+    def probe(self, refund: Refund, by: str = "op-a") -> Refund:
+        with self.console.acting(by):
+            return self.refunds.probe(refund.id)
+
+    def resolve(self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen") -> Any:
+        with self.console.acting(by):
+            return self.refunds.resolve(refund.id, as_state, proof, number)
+
+    def due(self) -> dict[str, int]:
+        """Every due task of refunds, in its order, and those that settle what was left behind."""
+        tasks = dict(self.machinery.tasks())
+        with acting(WORKER):
+            with self.desk.database.read() as conn:
+                lapsed = [one for one in journal.lapsed(conn) if one.subject_kind == "refund"]
+            done = {"lapsed": sum(self.machinery.settler.lapse(one.id) for one in lapsed)}
+            done["delivered"] = self._deliver()
+            return done | {name: task() for name, task in tasks.items()}
+
+    def _deliver(self) -> int:
+        spool, count = self.desk.spool, 0
+        spool.unlock(self.desk.cipher)
+        for entry in spool.undelivered(self.desk.database_id):
+            assert entry.answer is not None
+            if self.machinery.settler.deliver(entry.intent.operation_id, entry.answer):
+                spool.delivered(entry.intent.operation_id)
+                count += 1
+        return count
+
+    def later(self, **span: float) -> None:
+        """Time passes here, in the console's own time: a minute of it takes three seconds at scale 20."""
+        self.clock.offset += timedelta(**span) / self.desk.scale.factor
+
+    def now(self, refund: Refund) -> Refund:
+        """The refund as everybody sees it."""
+        return refund_reading.current(self.desk, refund.id)
+
+    # What must be true
+
+    def agree(self, payment: Payment) -> Payment:
+        """Our sums add up, and give back no more than the provider's ledger knows to have been taken."""
+        ours = self.payment(payment.id)
+        there = self.control.money.payment(ours.provider, ours.merchant_payment_id)
+        assert ours.left_minor >= 0
+        assert there["accepted_minor"] <= ours.captured_minor
+        assert ours.refunded_minor <= there["accepted_minor"]
+        assert there["accepted_minor"] <= ours.refunded_minor + ours.reserved_minor
+        return ours
+
+    def keys_at(self, payment: Payment) -> list[str]:
+        """The keys of the refunds that the provider accepted, in order."""
+        there = self.control.money.payment(payment.provider, payment.merchant_payment_id)
+        return [refund["key"] for refund in there["refunds"]]
+
+    def refused(self, code: str | None = None) -> list[str]:
+        """Refusals in the audit trail, by their reason."""
+        rows = self.sql("SELECT reason FROM audit_log WHERE result = 'refused' ORDER BY id")
+        return [row[0] for row in rows if code in (None, row[0])]
+
+
+@contextmanager
+def refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Iterator[RefundDesk]:
+    desk = RefundDesk(home, control, **extra)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def code_of(call: Any) -> str:
+    """The code of the refusal or failure that a call ends with, `done` without one."""
+    try:
+        call()
+    except ConsoleError as refusal:
+        return refusal.code
+    return "done"
+
+
+def refusal_of(call: Any) -> ConsoleError:
+    """The refusal or failure that a call ends with."""
+    try:
+        found = call()
+    except ConsoleError as refusal:
+        return refusal
+    raise AssertionError(f"not refused: {found}")
