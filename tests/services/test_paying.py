@@ -8,6 +8,7 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
+from console.services.failpoints import Failpoints
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -186,10 +187,11 @@ def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: Scene, clock
     assert scene.payment(payment.id).work.state is WorkState.NONE
 
 
-class Broken:
+class Broken(Failpoints):
     """Failpoints of which one always raises."""
 
     def __init__(self, name: str) -> None:
+        super().__init__(None)
         self._name = name
 
     def reach(self, name: str) -> None:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 from console.app import Console
 from console.domain.clock import SystemClock
@@ -117,12 +118,12 @@ class Scene:
         with acting(WORKER):
             return tuple(TaskRun(name, task()) for name, task in self.machinery.tasks())
 
-    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: object) -> NoticePost:
+    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> NoticePost:
         """What the simulated provider would send about a payment as it stands."""
         _, body = self.money.compose(provider, number, **more)
         return NoticePost(provider, body, (), peer)
 
-    def deliver(self, provider: str, number: str, **more: object) -> NoticeResult:
+    def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
         return self.payments.notice(self.post(provider, number, **more))
 
     def bank(self, event: str, order: str, amount: str = "3300", **fields: object) -> NoticePost:
@@ -148,7 +149,8 @@ def paying(
     place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str
 ) -> Iterator[Scene]:
     """A desk that takes payments, closed at the end."""
-    with place.opened(sandbox, clock, person=person, **{**told(sandbox.url), **extra}) as console:
+    known: dict[str, Any] = {**told(sandbox.url), **extra}
+    with place.opened(sandbox, clock, person=person, **known) as console:
         scene = Scene(place, console, sandbox)
         try:
             yield scene
