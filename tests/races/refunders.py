@@ -1,0 +1,157 @@
+"""A crowd that asks for, approves, rejects, withdraws, sends and probes the same refunds at the same moments."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing.synchronize import Barrier
+
+from console.app import Console, open_console
+from console.domain.payment_records import RefundState
+from console.sandbox.server import Sandbox
+from console.settings import Settings
+from tests.support import money_truth
+from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.desks import MovedClock
+from tests.support.money_desks import ask, ending, later, newest, paid, providers
+from tests.support.money_truth import RefundRow
+from tests.support.places import Place
+from tests.support.pooled_databases import PEOPLE
+
+DESKS = 3
+VISITS = 6
+"""How often everybody comes by at each payment."""
+SENDING = (
+    *("result_after:SERVICE_ERROR", "result:SERVICE_ERROR", "status:500", "status_after_charge:500", "reset"),
+    *("reset_after_charge", "close_after_charge", "hang", "hang_after_charge", "late_charge", "refuse", "truncate"),
+    *("result:THROTTLED_MULTIPLE_REFUND_REJECTED", "result:RATE_LIMIT", "result:RESOURCE_NOT_FOUND", "html"),
+    *("other_amount", "other_refund", "odd_status", "malformed", "garbage", "redirect_after_charge"),
+)
+READING = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "hang", "odd_status", "result:UNAUTHORIZED")
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """So many processes at so many payments; `seed` draws acts and faults, `rate` says how many calls fail."""
+
+    processes: int
+    payments: int
+    seed: int
+    rate: float = 0.6
+    visits: int = VISITS
+    leases: bool = True
+
+
+def run(place: Place, wanted: Crowd) -> Counter[str]:
+    """Run it, let due tasks settle what is left, and compare with the ledger; what happened, counted."""
+    clock = MovedClock()
+    with Sandbox() as sandbox, place.opened(sandbox, clock, **providers(sandbox.url)) as console:
+        ids = [paid(console, sandbox, f"ORD-{wanted.seed}-{i}").id for i in range(wanted.payments)]
+        _let_fail(sandbox, wanted)
+        endings = _race(place, sandbox, wanted, ids)
+        odd = [code for code in endings if "unhandled" in code]
+        assert not odd, odd
+        met = sum(entry["fault"] is not None for entry in sandbox.control.requests("paypay_refund"))
+        money_truth.check(console, sandbox)
+        sandbox.control.clear_faults()
+        sandbox.control.release()
+        tally = _settle(console, sandbox, clock)
+        console.audit.verify()
+        return tally + Counter(acts=endings.total(), faults=met, done=_done(endings))
+
+
+def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
+    how = {"seed": wanted.seed, "seconds": 1.7}
+    sandbox.control.random_faults(*SENDING, rate=wanted.rate, call="paypay_refund", **how)
+    sandbox.control.random_faults(*READING, rate=wanted.rate / 2, call="paypay_refund_details", **how)
+    sandbox.control.random_faults("reset", "status:500", rate=wanted.rate / 8, call="paypay_payment", **how)
+
+
+def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Sequence[int]) -> Counter[str]:
+    barrier = context().Barrier(wanted.processes)
+    extra = providers(sandbox.url) | ({} if wanted.leases else {"LEASES": "off"})
+    each = [
+        (place.told(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra), i, wanted, ids, barrier)
+        for i in range(wanted.processes)
+    ]
+    with crowd(meddle, each) as children:
+        return sum((child.report(10 * PATIENCE_SECONDS) for child in children), Counter[str]())
+
+
+def meddle(
+    pipe: Pipe, told: dict[str, str], number: int, wanted: Crowd, ids: Sequence[int], barrier: Barrier
+) -> None:  # fmt: skip
+    """One process: at each visit all come to the same payment at the same moment, and each does what it likes."""
+    chance = random.Random(f"{wanted.seed} {number}")
+    which = random.Random(wanted.seed)
+    rounds = [payment for _ in range(wanted.visits) for payment in which.sample(ids, len(ids))]
+    endings: Counter[str] = Counter()
+    with open_console(Settings.load(told)) as console:
+        acts = _acts(console, number % len(PEOPLE) >= len(PEOPLE) // 2)
+        for payment in rounds:
+            barrier.wait(PATIENCE_SECONDS)
+            name = _chosen(console, payment, chance)
+            endings[f"{name} {ending(lambda n=name, p=payment: acts[n](p))}"] += 1  # type: ignore[misc]  # bound here
+    pipe.send(endings)
+
+
+def _acts(console: Console, checks: bool) -> dict[str, Callable[[int], object]]:
+    """What a person may do; who is no checker probes where others approve."""
+    refunds = console.refunds
+
+    def current(payment: int) -> int:
+        found = newest(console, payment)
+        return found.id if found else 0
+
+    decide = {
+        "approve": lambda payment: refunds.approve(current(payment)),
+        "reject": lambda payment: refunds.reject(current(payment), "not ours"),
+    }
+    everybody: dict[str, Callable[[int], object]] = {
+        "ask": lambda payment: ask(console, payment),
+        "submit": lambda payment: refunds.submit(current(payment)),
+        "probe": lambda payment: refunds.probe(current(payment)),
+        "withdraw": lambda payment: refunds.withdraw(current(payment)),
+        "look": lambda payment: refunds.show(current(payment)),
+        "due": lambda _payment: console.recovery.run_due(),
+    }
+    return everybody | (decide if checks else dict.fromkeys(decide, everybody["look"]))
+
+
+_LIKELY: dict[RefundState | None, tuple[str, ...]] = {
+    None: ("ask",),
+    RefundState.REQUESTED: ("approve", "approve", "approve", "approve", "approve", "reject", "withdraw"),
+    RefundState.APPROVED: ("submit", "submit", "approve", "due", "withdraw", "probe"),
+    RefundState.SUBMITTING: ("submit", "probe", "probe", "withdraw", "ask", "due"),
+    RefundState.SUBMITTED: ("probe", "probe", "ask", "submit", "withdraw"),
+}
+
+
+def _chosen(console: Console, payment: int, chance: random.Random) -> str:
+    """What suits the refund as it just was; it need not be so any more when it is done."""
+    found = newest(console, payment)
+    return chance.choice(_LIKELY.get(found.state if found else None, ("ask", "ask", "probe", "submit")))
+
+
+def _waits_for_person(row: RefundRow) -> bool:
+    """For its decision, which a server lets no desk's clock call over, or for a look."""
+    return row.state is RefundState.REQUESTED or row.work_state == "needs_review"
+
+
+def _done(endings: Counter[str]) -> int:
+    return sum(count for code, count in endings.items() if code.endswith(" done"))
+
+
+def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
+    """Due tasks alone, for as long as something is due: what is left then waits for a person and says for what."""
+    for _ in range(8):
+        later(clock, sandbox, timedelta(minutes=10))
+        console.recovery.run_due()
+        rows = money_truth.check(console, sandbox)
+        left = [row for row in rows if row.open and not _waits_for_person(row)]
+        if not left:
+            break
+    assert not left, f"neither ended nor before a person: {left}"
+    states = Counter("before a person" if row.open else str(row.state) for row in rows)
+    return states + Counter(refunds=len(rows))

@@ -1,0 +1,67 @@
+"""Desks before the sandbox's PayPay and Atom: what they are told, payments to refund there, and time for both sides."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Payment, PaymentImport, Refund, RefundRequest
+from console.sandbox import credentials
+from console.sandbox.server import Sandbox
+from console.store import refunds
+from tests.support.desks import MovedClock
+
+SCALE = "20"
+"""How much faster than in life a desk of these tests waits."""
+CAPTURED = 3_000
+_ATOM = (
+    "MERCH_ID", "PASSWORD", "REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY",
+    "RESPONSE_HASH_KEY",
+)  # fmt: skip
+_SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATOM_{name}" for name in _ATOM))
+
+
+def providers(url: str) -> dict[str, str]:
+    """What a desk is told of both; names without their `CONSOLE_`."""
+    secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRETS}
+    return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": SCALE, **secrets}
+
+
+def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED, provider: str = "paypay") -> Payment:
+    """A payment that somebody has made, booked here."""
+    sandbox.control.money.know(provider, number, minor)
+    more: dict[str, str] = {} if provider == "paypay" else {"amount": f"{minor / 100:.2f}"}
+    asked = PaymentImport(provider, number, **more)  # type: ignore[arg-type]  # text alone
+    for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
+        with suppress(ConsoleError):
+            return console.payments.import_(asked)
+    return console.payments.import_(asked)
+
+
+def ask(console: Console, payment_id: int, amount: int | str = 1_000) -> Refund:
+    """A request for so much of a payment, whatever was asked for before."""
+    return console.refunds.request(RefundRequest(payment_id, str(amount), "sent back", intended_repeat=True))
+
+
+def newest(console: Console, payment_id: int) -> Refund | None:
+    """The refund of a payment that was asked for last."""
+    with console.database.read() as conn:
+        return next(iter(refunds.of_payment(conn, payment_id)), None)
+
+
+def later(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
+    """Time goes on for a desk and for the providers."""
+    clock.offset += step
+    sandbox.control.config(advance_seconds=step.total_seconds())
+
+
+def ending(act: Callable[[], object]) -> str:
+    """How it ended: done, the code of the refusal, or a bug."""
+    try:
+        act()
+    except ConsoleError as refusal:
+        return refusal.code
+    except Exception as bug:
+        return f"unhandled {bug!r}"
+    return "done"

@@ -1,0 +1,190 @@
+"""What must be true of payments and refunds whatever happened: the providers' ledgers against our rows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+
+from console.app import Console
+from console.domain.payment_records import RefundState
+from console.domain.permissions import same_person
+from console.domain.states import ENDED_REFUND, HOLDING_REFUND
+from console.sandbox.server import Sandbox
+from console.store.engine import Database
+
+_REFUNDS = text(
+    "SELECT id, payment_id, refund_amount, status, certainty, work_state, work_at, work_reason, maker,"
+    " provider_refund_key, refund_txn_id, sent_count, checkers_needed, set_aside_id FROM refunds ORDER BY id"
+)
+_PAYMENTS = text(
+    "SELECT id, provider, merchant_payment_id, captured_minor, reserved_minor, refunded_minor, set_aside_minor"
+    " FROM payments ORDER BY id"
+)
+_VOTES = text("SELECT subject_id, person FROM approvals WHERE subject_kind = 'refund' AND action = 'refund.approve'")
+_ASIDE = text("SELECT payment_id, sum(amount_minor) FROM set_asides WHERE status = 'open' GROUP BY payment_id")
+QUEUES = ("pending", "unknown", "error", "review", "refunds")
+_VOID = ("REFUND_FAILED", "REFUND FAILED", "REFUND REJECTED")
+_R = RefundState
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRow:
+    """A refund as stored, nothing derived."""
+
+    id: int
+    payment_id: int
+    minor: int
+    status: str
+    certainty: str
+    work_state: str
+    work_at: object
+    work_reason: str | None
+    maker: str
+    key: str | None
+    provider_id: str | None
+    sent_count: int
+    needed: int
+    set_aside_id: int | None
+
+    @property
+    def state(self) -> RefundState:
+        return RefundState(self.status)
+
+    @property
+    def open(self) -> bool:
+        return self.state not in ENDED_REFUND or self.certainty == "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRow:
+    """A payment's sums as stored."""
+
+    id: int
+    provider: str
+    number: str
+    captured: int
+    reserved: int
+    refunded: int
+    aside: int
+
+
+def refund_rows(database: Database) -> tuple[RefundRow, ...]:
+    with database.read() as conn:
+        return tuple(RefundRow(*row) for row in conn.execute(_REFUNDS))
+
+
+def payment_rows(database: Database) -> tuple[PaymentRow, ...]:
+    with database.read() as conn:
+        return tuple(PaymentRow(*row) for row in conn.execute(_PAYMENTS))
+
+
+def check(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
+    """Everything below; the refunds."""
+    rows = refund_rows(console.database)
+    check_sums(console.database, rows)
+    check_ledger(console.database, rows, sandbox)
+    check_votes(console.database, rows)
+    check_queues(console, rows)
+    return rows
+
+
+def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
+    """Captured is what is left, reserved, refunded and set aside; and each part is what its refunds say."""
+    held, gone = Counter[int](), Counter[int]()
+    opened = Counter(row.payment_id for row in rows if row.state in _OPEN)
+    for row in rows:
+        held[row.payment_id] += row.minor if row.state in HOLDING_REFUND else 0
+        gone[row.payment_id] += row.minor if row.state is _R.COMPLETED else 0
+    with database.read() as conn:
+        aside = {int(of): int(minor) for of, minor in conn.execute(_ASIDE)}
+    for payment in payment_rows(database):
+        left = payment.captured - payment.reserved - payment.refunded - payment.aside
+        assert min(left, payment.reserved, payment.refunded, payment.aside) >= 0, f"below zero: {payment}"
+        wanted = (held[payment.id], gone[payment.id], aside.get(payment.id, 0))
+        assert (payment.reserved, payment.refunded, payment.aside) == wanted, f"{payment}, its refunds say {wanted}"
+        assert opened[payment.id] <= 1, f"{opened[payment.id]} open refunds of {payment}"
+
+
+_OPEN = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})
+
+
+def ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
+    """What providers took on, by our key."""
+    found: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for entry in sandbox.control.money.refunds():
+        found[entry["key"]].append(entry)
+    return found
+
+
+def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox) -> None:
+    """One refund at the provider per approval at most, none that we don't know of, none completed without one, and
+    never more than was captured.
+    """
+    theirs, by_key = ledger(sandbox), {row.key: row for row in rows if row.key is not None}
+    doubles = {key: entries for key, entries in theirs.items() if len(entries) > 1}
+    assert not doubles, f"refunded twice: {doubles}"
+    assert theirs.keys() <= by_key.keys(), f"refunds that nobody knows: {theirs.keys() - by_key.keys()}"
+    for key, row in by_key.items():
+        _check_pair(row, [entry for entry in theirs.get(key or "", ()) if entry["state"] not in _VOID])
+    for payment in sandbox.control.money.ledger()["payments"]:
+        assert payment["accepted_minor"] <= payment["captured_minor"], f"more than was captured: {payment}"
+    unsent = [row for row in rows if row.key is None and row.state in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)]
+    assert not unsent, f"sent without a key: {unsent}"
+
+
+def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
+    """What we say of a refund, and what became of it at the provider."""
+    if row.state in (_R.COMPLETED, _R.SUBMITTED):
+        assert len(live) == 1, f"{row.state} here, and not there: {row}"
+        assert row.state is not _R.COMPLETED or row.provider_id, f"completed without a number: {row}"
+    if live:
+        assert live[0]["amount_minor"] == row.minor, f"another sum there: {row}, {live}"
+        known = row.state in (_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED)
+        waits = row.state is _R.APPROVED or row.work_state == "needs_review"
+        assert known or waits, f"refunded there, and nobody looks at it here: {row}, {live}"
+
+
+def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
+    """Nothing was sent that not enough others had approved, each of them once."""
+    votes: defaultdict[str, list[str]] = defaultdict(list)
+    with database.read() as conn:
+        for subject, person in conn.execute(_VOTES):
+            votes[str(subject)].append(person.casefold())
+    for row in rows:
+        given = votes[str(row.id)]
+        assert len(set(given)) == len(given), f"voted twice: {row}, {given}"
+        assert not any(same_person(one, row.maker) for one in given), f"approved by its maker: {row}"
+        assert not row.sent_count or len(given) >= row.needed, f"sent with {len(given)} approvals: {row}"
+
+
+def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
+    """Whatever has not ended, or is not known, is found in a queue, with a next step; and so is what needs review."""
+    queued = {name: _items(console, name) for name in QUEUES}
+    for row in rows:
+        where = [name for name, items in queued.items() if row.id in items]
+        if row.certainty == "unknown":
+            assert "unknown" in where, f"unknown, but in {where}: {row}"
+        elif row.open:
+            assert where, f"open and in no queue: {row}"
+            driven = row.work_state in ("needs_review", "scheduled") or row.state in (_R.REQUESTED, _R.SUBMITTING)
+            assert driven, f"nobody and nothing moves it on: {row}"
+        if row.work_state == "needs_review":
+            assert "review" in where, f"needs review, but in {where}: {row}"
+        for name in where:
+            assert queued[name][row.id], f"no next step in {name}: {row}"
+
+
+def _items(console: Console, name: str) -> dict[int, str]:
+    """Refunds in a queue, each with its next step's code."""
+    found: dict[int, str] = {}
+    cursor = None
+    while True:
+        page = console.recovery.queue(name, 1_000, cursor)
+        for item in page.items:
+            if type(item.record).__name__ == "Refund":
+                found[item.record.id] = item.explanation.next_step.code
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
