@@ -11,6 +11,13 @@ NAMES = (
     "before_probe", "after_probe", "before_resolve", "after_resolve", "before_delivery", "after_delivery",
 )  # fmt: skip
 
+MONEY = (
+    "before_request", "after_request", "before_vote", "after_vote",
+    "before_notice_tx", "after_notice_tx", "before_confirm", "after_confirm", "before_notice_end",
+    "before_order_move", "after_order_move",
+)  # fmt: skip
+"""Those of refunds and notices beside the pipeline's."""
+
 ADOPTING = (
     "after_adopt_columns", "after_adopt_numbers", "after_adopt_duplicates", "after_adopt_rows", "after_adopt_index",
     "before_adopt_end",

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
-from console.services.failpoints import ADOPTING, NAMES
+from console.services.failpoints import ADOPTING, MONEY, NAMES
 from console.setting_urls import masked
 from console.settings import Settings
 from console.store import boot_clock, fitness, migrate
@@ -118,7 +118,7 @@ class Health:
     def _switches(self) -> dict[str, object]:
         """Switches that only tests use; they name the points at which a process may be stopped."""
         on = self._settings.switches
-        return {"ok": not on, "on": ", ".join(on) or "-", "failpoints": ", ".join((*NAMES, *ADOPTING))}
+        return {"ok": not on, "on": ", ".join(on) or "-", "failpoints": ", ".join((*NAMES, *MONEY, *ADOPTING))}
 
 
 def _told(finding: fitness.Finding) -> HealthCheck:

@@ -84,7 +84,7 @@ def keep(desk: Desk, source: str, event_id: str, work: Callable[[Transaction], P
     """
     desk.failpoints.reach("before_notice_tx")
     try:
-        kept = desk.database.write(lambda tx: _keep(desk, tx, work(tx)))
+        kept = desk.write(lambda tx: _keep(desk, tx, work(tx)))
     except ToldBefore:
         return None
     desk.failpoints.reach("after_notice_tx")
@@ -114,4 +114,5 @@ def settle(desk: Desk, source: str, event_id: str, done: str, payment_id: int | 
             if event.done == UNMATCHED:
                 cases.close_cases(tx.conn, EVENT, event.id, desk.now())
 
-    desk.database.write(mark)
+    desk.failpoints.reach("before_notice_end")
+    desk.write(mark)

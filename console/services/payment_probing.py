@@ -62,7 +62,7 @@ class PaymentProbing:
             return self._nobody_to_ask(payment)
         self._desk.failpoints.reach("after_probe")
         self.learn(payment, outcome, asked_at)
-        self._desk.database.write(lambda tx: self._plan(tx, payment, automatic=automatic, by_person=not automatic))
+        self._desk.write(lambda tx: self._plan(tx, payment, automatic=automatic, by_person=not automatic))
         after = self.current(payment.id)
         self._require_known(after, outcome)
         return after
@@ -93,7 +93,7 @@ class PaymentProbing:
         desk, name = self._desk, lease_name(payment_id)
         self._refuse_running(self.current(payment_id))
         seconds = desk.scale.lease_seconds(LEASE_SECONDS)
-        lease = desk.database.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
+        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
         if lease is None:
             with desk.database.read() as conn:
                 holder = leases.holder_of(conn, name)
@@ -102,7 +102,7 @@ class PaymentProbing:
             yield self._written_down(payment_id)
         finally:
             with tolerated("giving a lease up"):
-                desk.database.write(lambda tx: leases.release(tx.conn, lease))
+                desk.write(lambda tx: leases.release(tx.conn, lease))
 
     def _refuse_running(self, payment: Payment) -> None:
         with self._desk.database.read() as conn:
@@ -137,8 +137,10 @@ class PaymentProbing:
         """Ask because something was heard: what the answer did, None when it taught nothing. For whoever takes
         notices: without the lease, as news is written in any order.
         """
+        self._desk.failpoints.reach("before_confirm")
         payment, asked_at = self.current(payment_id), self._desk.now()
         outcome = self.ask(payment)
+        self._desk.failpoints.reach("after_confirm")
         return None if outcome is None else self.learn(payment, outcome, asked_at, event_id=event_id)
 
     def learn(
@@ -151,10 +153,10 @@ class PaymentProbing:
         """
         report = told(outcome)
         if report is None:
-            self._desk.database.write(lambda tx: self._keep(tx, payment, outcome, call))
+            self._desk.write(lambda tx: self._keep(tx, payment, outcome, call))
             return None
         fact = PaymentFact(report, asked_at, Way.READ, call, outcome, event_id)
-        return self._desk.database.write(lambda tx: self._take(tx, payment, fact))
+        return self._desk.write(lambda tx: self._take(tx, payment, fact))
 
     @payments.runs_again()
     def _take(self, tx: Transaction, payment: Payment, fact: PaymentFact) -> Done:
