@@ -1,10 +1,11 @@
 """The composition root: settings in, a Console with all services out. The only place that wires things."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
+from console import payment_wiring
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.records import Person
@@ -17,7 +18,11 @@ from console.store.engine import Database
 from console.store.spool import Spool
 
 if TYPE_CHECKING:
-    from console.machinery import CreditCheckDesk, Machinery, RecoveryDesk
+    from console.machinery import CreditCheckDesk, Machinery
+    from console.machinery_payments import PaymentDesk
+    from console.machinery_recovery import RecoveryDesk
+    from console.machinery_refunds import RefundDesk
+    from console.providers.payment_protocol import PaymentVendor
     from console.providers.protocol import CreditVendor
     from console.services.accounts import Accounts
     from console.services.adoption import Adoption
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from console.services.lookup import Lookup
     from console.services.pdfs import Pdfs
     from console.services.people import People
-    from console.services.samples import Render, Sample
+    from console.services.samples import PaymentSample, Render, Sample
     from console.services.sessions import Sessions
     from console.store.cache import NoCache
 
@@ -39,9 +44,13 @@ class Console:
     machinery of buying.
     """
 
-    def __init__(self, desk: Desk, vendor: "CreditVendor | None" = None) -> None:
+    def __init__(
+        self, desk: Desk, vendor: "CreditVendor | None" = None,
+        payment_vendor: "Callable[[str], PaymentVendor] | None" = None,
+    ) -> None:  # fmt: skip
         self._desk = desk
         self._vendor = vendor
+        self._payment_vendor = payment_vendor
         self.settings = desk.settings
 
     @cached_property
@@ -53,6 +62,19 @@ class Console:
     @cached_property
     def credit_checks(self) -> "CreditCheckDesk":
         return self._machinery.credit_check_desk(self.lookup)
+
+    @cached_property
+    def payments(self) -> "PaymentDesk":
+        return self._machinery.payment_desk()
+
+    @cached_property
+    def refunds(self) -> "RefundDesk":
+        return self._machinery.refund_desk()
+
+    @property
+    def payment_providers(self) -> tuple[str, ...]:
+        """The payment providers that are set up on this desk. May ask the keyring."""
+        return payment_wiring.configured(self.settings)
 
     @cached_property
     def recovery(self) -> "RecoveryDesk":
@@ -102,7 +124,9 @@ class Console:
     def _machinery(self) -> "Machinery":
         from console.machinery import Machinery
 
-        return Machinery(self._desk, lambda: self._vendor or _alarmbox(self._desk))
+        desk = self._desk
+        make_payment_vendor = self._payment_vendor or partial(payment_wiring.open_vendor, desk)
+        return Machinery(desk, lambda: self._vendor or _alarmbox(desk), make_payment_vendor)
 
     @contextmanager
     def acting(self, name: str | None) -> Iterator[None]:
@@ -110,11 +134,14 @@ class Console:
         with acting(name):
             yield
 
-    def add_samples(self, samples: "Sequence[Sample]", team: Sequence[Person], render: "Render") -> None:
+    def add_samples(
+        self, samples: "Sequence[Sample]", team: Sequence[Person], render: "Render",
+        payments: "Sequence[PaymentSample]" = (),
+    ) -> None:  # fmt: skip
         """Fill an empty database with invented records and the people of `team`: for the demo and benchmarks."""
         from console.services.samples import fill
 
-        fill(self._desk, samples, team, render)
+        fill(self._desk, samples, team, render, payments)
 
     @property
     def database(self) -> Database:
@@ -141,10 +168,12 @@ def open_console(
     clock: Clock | None = None,
     vendor: "CreditVendor | None" = None,
     program: str = "terminal",
+    payment_vendor: "Callable[[str], PaymentVendor] | None" = None,
 ) -> Console:
     """Open the desk: a missing embedded database is made, an unfit one refused. Nothing is sent.
 
-    `vendor` stands in for the configured one; `program` names this process run in the database.
+    `vendor` and `payment_vendor` (by the provider's name) stand in for the configured ones; `program` names this
+    process run in the database.
 
     Raises ConsoleError bad_profile, schema_mismatch, not_our_database, database_unreachable and its like.
     """
@@ -164,7 +193,7 @@ def open_console(
         failpoints=Failpoints(settings.failpoint),
         program=program,
     )
-    return Console(desk, vendor)
+    return Console(desk, vendor, payment_vendor)
 
 
 def _entered(settings: Settings, database: Database) -> dict[str, str]:

@@ -54,6 +54,7 @@ def _word(side: Side, voice: Voice) -> str:
 def against(hits: Iterable[RadarHit], voice: Voice) -> Iterator[str]:
     """What speaks against a refund, and what its maker answered."""
     for hit in hits:
-        yield voice(f"radar.{hit.rule}", **hit.facts)
+        key = f"radar.{hit.rule}"
+        yield voice(key, **hit.facts) if wording.has(key) else voice("radar.other", rule=hit.rule)
         if hit.answer:
             yield voice("cli.refund.answer", answer=hit.answer)

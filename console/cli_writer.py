@@ -43,7 +43,7 @@ class Voice:
         given = os.environ.get("CONSOLE_LANGUAGE")
         self.language = given if given in ("ja", "en") else system_language(os.environ)
 
-    def __call__(self, key: str, **facts: object) -> str:
+    def __call__(self, key: str, /, **facts: object) -> str:
         from console import wording
 
         return wording.say(key, self.language, **facts)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console import demo_payments
 from console.cli_servers import until_told
 from console.cli_window import has_display, show_open_desk
 from console.cli_writer import Voice, Writer
@@ -18,11 +19,12 @@ from console.domain.clock import SystemClock
 from console.domain.corporation_number import check_digit
 from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import CheckReport, Person
+from console.settings import PROVIDERS
 
 if TYPE_CHECKING:
     from console.app import Console
     from console.sandbox import Sandbox
-    from console.services.samples import Sample
+    from console.services.samples import PaymentSample, Sample
 
 SEED = 20261120
 FAST = 20
@@ -67,10 +69,11 @@ def run_demo(writer: Writer, *, fast: bool) -> None:
         from console.cli_service import opened
 
         with opened(writer) as console:
-            samples = _furnish(console, sandbox)
-            ready = _ready(Path(folder), sandbox, samples)
+            samples, payments = _furnish(console, sandbox)
+            ready = _ready(Path(folder), sandbox, samples, payments)
             writer.ready(lambda: ready, lambda: _lines(ready, writer.voice))
-            _stay(console, writer)
+            with demo_payments.payer(sandbox, payments, fast=fast):
+                _stay(console, writer)
 
 
 # ---- the desk and its provider
@@ -78,22 +81,23 @@ def run_demo(writer: Writer, *, fast: bool) -> None:
 
 def _variables(home: Path, sandbox: "Sandbox", fast: bool) -> dict[str, str]:
     """What the desk is told; its secrets are made up now and live in this process's environment alone."""
-    client, secret, refresh = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
-    sandbox.control.accept(client, secret, refresh)
-    (home / "profile.toml").write_text(
-        f'environment = "training"\noperator = "{TEAM[0].name}"\nalarmbox.url = "{sandbox.url}"\n', encoding="utf-8"
-    )
     from console.services.samples import CLIENTS
 
+    client, secret, refresh = (f"demo-{secrets.token_urlsafe(16)}" for _ in range(3))
+    sandbox.control.accept(client, secret, refresh)
+    urls = "".join(f'{name}.url = "{sandbox.url}"\n' for name in PROVIDERS)
+    profile = f'environment = "training"\noperator = "{TEAM[0].name}"\n{urls}'
+    (home / "profile.toml").write_text(profile, encoding="utf-8")
     return {
         "CONSOLE_HOME": str(home),
-        "CONSOLE_ALARMBOX_URL": sandbox.url,
+        **{f"CONSOLE_{name.upper()}_URL": sandbox.url for name in PROVIDERS},
         "CONSOLE_CLIENTS": ",".join(CLIENTS),
         "CONSOLE_OPERATOR": TEAM[0].name,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": client,
         "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": secret,
         "CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN": refresh,
         "CONSOLE_SECRET_STORE_KEY": secrets.token_urlsafe(32),
+        **demo_payments.merchant(sandbox),
         **({"CONSOLE_TIME_SCALE": str(FAST)} if fast else {}),
     }
 
@@ -113,20 +117,21 @@ def _environment(variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(before)
 
 
-def _furnish(console: "Console", sandbox: "Sandbox") -> "Sequence[Sample]":
+def _furnish(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Sample], Sequence[PaymentSample]]":
     """Records here, and what the provider has of them there."""
     from console.sandbox import content
-    from console.services.samples import generate
+    from console.services.samples import generate, generate_payments
 
-    samples = generate(
-        SEED, SystemClock().now(), lambda number: (content.company_name(number), content.verdict(number))
-    )
-    console.add_samples(samples, TEAM, render)
+    now = SystemClock().now()
+    samples = generate(SEED, now, lambda number: (content.company_name(number), content.verdict(number)))
+    payments = generate_payments(SEED, now, samples)
+    console.add_samples(samples, TEAM, render, payments)
     control = sandbox.control
+    demo_payments.tell(sandbox, payments)
     control.know(*(known(s, s.report) for s in samples if s.report and not s.forgotten))
     control.config(expired_is_forbidden=True)
     control.faults(*({**trial.rule, "number": trial.number} for trial in TRIALS if trial.rule))
-    return samples
+    return samples, payments
 
 
 def render(report: CheckReport, revision: int) -> bytes:
@@ -153,7 +158,9 @@ def known(sample: "Sample", report: CheckReport) -> dict[str, Any]:
 # ---- what is told, and what happens then
 
 
-def _ready(home: Path, sandbox: "Sandbox", samples: "Sequence[Sample]") -> dict[str, Any]:
+def _ready(
+    home: Path, sandbox: "Sandbox", samples: "Sequence[Sample]", payments: "Sequence[PaymentSample]"
+) -> dict[str, Any]:
     """`provider_screen`: what a person would find on AlarmBox's own screen about purchases unknown here."""
     unknown = (s for s in samples if s.status == "pending" and s.report and s.journal)
     screen = [
@@ -167,6 +174,8 @@ def _ready(home: Path, sandbox: "Sandbox", samples: "Sequence[Sample]") -> dict[
         "home": str(home),
         "operators": [person.name for person in TEAM],
         "records": len(samples),
+        "payments": len(payments),
+        "try_payments": demo_payments.shown(payments),
         "try": [{"corporation_number": trial.number, "what": trial.key} for trial in TRIALS],
         "provider_screen": screen,
     }
@@ -178,6 +187,8 @@ def _lines(ready: dict[str, Any], voice: Voice) -> Iterator[str]:
     yield voice("cli.demo.people", names=ready["operators"])
     for trial in TRIALS:
         yield voice("cli.demo.try", number=trial.number, what=voice(f"cli.demo.fault.{trial.key}"))
+    for shown in ready["try_payments"]:
+        yield voice("cli.demo.payment", **shown, words=voice(f"cli.demo.payment.{shown['what']}"))
     for there in ready["provider_screen"][:_SHOWN]:
         facts = {**there, "number": there["corporation_number"]}
         yield voice("cli.demo.screen", **facts)

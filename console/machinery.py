@@ -1,22 +1,14 @@
 """The machinery of buying and settling, wired once per process: the second half of the composition root."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import cached_property
 
-from console.domain.errors import ConsoleError
-from console.domain.records import CreditCheck, LeaseHolder, Operation, PurchaseRequest
-from console.domain.results import (
-    CreditCheckView,
-    FeedMark,
-    OperationView,
-    PurchasePlan,
-    QueueCount,
-    QueuePage,
-    RefetchResult,
-    ResolveResult,
-    TaskRun,
-    UnfinishedWork,
-)
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.results import CreditCheckView, PurchasePlan, RefetchResult
+from console.machinery_payments import PaymentDesk, PaymentMachinery
+from console.machinery_recovery import CheckMatters, RecoveryDesk
+from console.machinery_refunds import RefundDesk, RefundMachinery
+from console.providers.payment_protocol import PaymentVendor
 from console.providers.protocol import CreditVendor
 from console.services import credit_checks as purchasing
 from console.services.completion import Completion
@@ -28,6 +20,7 @@ from console.services.heartbeat import Heartbeat
 from console.services.lookup import Lookup
 from console.services.operations import Operations
 from console.services.parts import Parts
+from console.services.payment_vendors import PaymentVendors
 from console.services.pdfs import Pdfs
 from console.services.probing import Probing
 from console.services.queues import Queues
@@ -35,6 +28,8 @@ from console.services.reads import ReadLog
 from console.services.recovery import Recovery
 from console.services.vendors import Vendors
 from console.services.views import Views
+from console.store import payments as payment_rows
+from console.store import refunds as refund_rows
 
 
 class CreditCheckDesk:
@@ -65,69 +60,15 @@ class CreditCheckDesk:
         return self._views.pdf(id, sha256)
 
 
-class RecoveryDesk:
-    """`console.recovery`: what waits, and how it is settled. Kinds: credit-check, operation."""
-
-    def __init__(
-        self,
-        queues: Queues,
-        recovery: Recovery,
-        probing: Probing,
-        operations: Operations,
-        views: Views,
-        due: DueTasks,
-    ) -> None:
-        self._queues, self._recovery, self._probing = queues, recovery, probing
-        self._operations, self._views, self._due = operations, views, due
-
-    def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
-        return self._queues.queue(name, limit, after)
-
-    def counts(self) -> tuple[QueueCount, ...]:
-        return self._queues.counts()
-
-    def unfinished(self) -> tuple[UnfinishedWork, ...]:
-        return self._queues.unfinished()
-
-    def holders(self) -> tuple[LeaseHolder, ...]:
-        return self._queues.holders()
-
-    def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
-        return self._queues.changes(after)
-
-    def run_due(self) -> tuple[TaskRun, ...]:
-        return self._due.run()
-
-    def show(self, kind: str, id: int | str) -> CreditCheckView | OperationView:
-        if kind == "operation":
-            return self._operations.show(str(id))
-        return self._views.credit_check(_record_id(kind, id))
-
-    def probe(self, kind: str, id: int | str) -> CreditCheck | Operation:
-        if kind == "operation":
-            return self._operations.probe(str(id))
-        return self._probing.probe(_record_id(kind, id))
-
-    def resolve(
-        self, kind: str, id: int | str, as_state: str, evidence: str | Path, provider_id: int | None = None,
-        saw: int | None = None,
-    ) -> ResolveResult:  # fmt: skip
-        if kind == "operation":
-            return self._operations.resolve(str(id), as_state, evidence, provider_id)
-        return self._recovery.resolve(_record_id(kind, id), as_state, evidence, provider_id, saw)
-
-
-def _record_id(kind: str, id: int | str) -> int:
-    text = str(id)
-    if kind != "credit-check" or not (text.isascii() and text.isdecimal()) or len(text) > 18:
-        raise ConsoleError("not_found", {"kind": kind, "id": text[:40]})
-    return int(text)
-
-
 class Machinery:
     """The pipeline and what hangs on it. Everything but the purchase gets only the vendor's reading half."""
 
-    def __init__(self, desk: Desk, make_vendor: Callable[[], CreditVendor]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        make_vendor: Callable[[], CreditVendor],
+        make_payment_vendor: Callable[[str], PaymentVendor],
+    ) -> None:
         self._desk = desk
         self.reads = ReadLog(desk)
         self._vendors = Vendors(make_vendor)
@@ -138,6 +79,21 @@ class Machinery:
         self._recovery = Recovery(desk, reader, self._vendors.capabilities)
         self._probing = Probing(desk, self._recovery, reader)
         self._views = Views(desk, self.reads)
+        self._payment_vendors = PaymentVendors(make_payment_vendor)
+
+    @cached_property
+    def _payments(self) -> PaymentMachinery:
+        return PaymentMachinery(self._desk, self._guard, self._payment_vendors, self.reads)
+
+    @cached_property
+    def _refunds(self) -> RefundMachinery:
+        return RefundMachinery(self._desk, self._guard, self._payment_vendors, self.reads)
+
+    def payment_desk(self) -> PaymentDesk:
+        return self._payments.payments
+
+    def refund_desk(self) -> RefundDesk:
+        return self._refunds.refunds
 
     def credit_check_desk(self, lookup: Lookup) -> CreditCheckDesk:
         checks = purchasing.CreditChecks(self._desk, self._guard, self._vendors, self._completion, lookup)
@@ -146,8 +102,17 @@ class Machinery:
     def recovery_desk(self) -> RecoveryDesk:
         reader = self._vendors.reader
         operations = Operations(self._desk, self._recovery, self._probing, reader)
-        due = DueTasks(self._desk, self._completion, self._probing, self._vendors.capabilities)
-        return RecoveryDesk(Queues(self._desk), self._recovery, self._probing, operations, self._views, due)
+        payments, refunds = self._payments, self._refunds
+        due = DueTasks(
+            self._desk,
+            self._completion,
+            self._probing,
+            self._vendors.capabilities,
+            settlers={payment_rows.KIND: payments.settler, refund_rows.KIND: refunds.settler},
+            further=(*payments.tasks(), *refunds.tasks()),
+        )
+        checks = CheckMatters(self._recovery, self._probing, self._views)
+        return RecoveryDesk(Queues(self._desk), checks, operations, payments.payments, refunds.refunds, due)
 
     def pdfs(self) -> Pdfs:
         return Pdfs(self._views)

@@ -13,7 +13,9 @@ from sqlalchemy import Table, insert
 from console.domain.dates import day_begins, day_ended
 from console.domain.records import CheckReport, Person
 from console.services.desk import Desk
+from console.services.samples import money_writer
 from console.services.samples.maker import Event, Sample
+from console.services.samples.money_maker import PaymentSample
 from console.store import boot_clock, people, schema
 from console.store.audit_chain import CONTENT, START, digest, instant_form
 from console.store.credit_checks import KIND
@@ -23,6 +25,8 @@ from console.store.leases import aware, naive
 from console.store.spool import Head
 
 Row = dict[str, Any]
+Told = tuple[Event, str, int]
+"""An event with the kind and id of its record."""
 Render = Callable[[CheckReport, int], bytes]
 """A report and its revision (from 1) → the PDF that the provider would hand out."""
 
@@ -36,14 +40,24 @@ _OWN = {
 }  # fmt: skip
 
 
-def fill(desk: Desk, samples: Sequence[Sample], team: Iterable[Person], render: Render) -> None:
-    """Write `team` and `samples` into an empty database; documents first, so that no row points to nothing."""
-    reports = _store_all(desk, [sample for sample in samples if sample.has_pdf], render)
-    desk.database.write(lambda tx: _fill(desk, tx, samples, tuple(team), reports))
+def fill(
+    desk: Desk, samples: Sequence[Sample], team: Iterable[Person], render: Render,
+    payments: Sequence[PaymentSample] = (),
+) -> None:  # fmt: skip
+    """Write `team` and all samples into an empty database; documents first, so that no row points to nothing."""
+    reports, people_of = _store_all(desk, [sample for sample in samples if sample.has_pdf], render), tuple(team)
+
+    def write(tx: Transaction) -> None:
+        _fill(tx, desk, samples, people_of, reports)
+        money_writer.add(desk, tx, payments)
+        checks = ((event, KIND, sample.id) for sample in samples for event in sample.events)
+        _add_trail(desk, tx, [*checks, *money_writer.trail(payments)])
+
+    desk.database.write(write)
 
 
 def _fill(
-    desk: Desk, tx: Transaction, samples: Sequence[Sample], team: Sequence[Person], reports: dict[int, list[Stored]]
+    tx: Transaction, desk: Desk, samples: Sequence[Sample], team: Sequence[Person], reports: dict[int, list[Stored]]
 ) -> None:
     for person in team:
         people.add(tx.conn, person)
@@ -56,7 +70,6 @@ def _fill(
     _add(tx, schema.documents, [row for sample in samples for row in _documents(sample, reports)])
     _add(tx, schema.approvals, [_proposal(sample) for sample in samples if sample.proposed_by])
     _add(tx, schema.alerts, [_case(sample) for sample in samples if sample.kind == "contradicted"])
-    _add_trail(desk, tx, samples)
 
 
 def _add(tx: Transaction, table: Table, rows: list[Row]) -> None:
@@ -199,9 +212,9 @@ def _case(sample: Sample) -> Row:
 # ---- the audit trail
 
 
-def _add_trail(desk: Desk, tx: Transaction, samples: Sequence[Sample]) -> None:
+def _add_trail(desk: Desk, tx: Transaction, told: Sequence[Told]) -> None:
     """All events in the order in which they happened, as one chain, anchored like every other."""
-    events = sorted(((event, sample.id) for sample in samples for event in sample.events), key=lambda one: one[0].at)
+    events = sorted(told, key=lambda one: one[0].at)
     chain = str(uuid.uuid4())
     rows = list(_chained(events, chain, desk.spool.desk_id))
     _add(tx, schema.audit_log, rows)
@@ -211,16 +224,16 @@ def _add_trail(desk: Desk, tx: Transaction, samples: Sequence[Sample]) -> None:
     people.begin_session(tx.conn, chain, None, desk.spool.desk_id, desk.host, 0, "samples", aware(naive(began)))
 
 
-def _chained(events: Iterable[tuple[Event, int]], chain: str, desk_id: str) -> Iterator[Row]:
+def _chained(events: Iterable[Told], chain: str, desk_id: str) -> Iterator[Row]:
     before = START
-    for seq, (event, record_id) in enumerate(events, 1):
-        row = _trail_row(event, record_id, chain, seq, desk_id)
+    for seq, (event, kind, record_id) in enumerate(events, 1):
+        row = _trail_row(event, (kind, record_id), chain, seq, desk_id)
         hashed = digest(before, [row[name] for name in CONTENT])
         yield row | {"id": seq, "at": naive(event.at), "prev_hash": before, "hash": hashed}
         before = hashed
 
 
-def _trail_row(event: Event, record_id: int, chain: str, seq: int, desk_id: str) -> Row:
+def _trail_row(event: Event, subject: tuple[str, int], chain: str, seq: int, desk_id: str) -> Row:
     return {
         "session": chain,
         "seq": seq,
@@ -228,8 +241,8 @@ def _trail_row(event: Event, record_id: int, chain: str, seq: int, desk_id: str)
         "who": event.who,
         "desk": desk_id,
         "what": event.what,
-        "subject_kind": KIND,
-        "subject_id": str(record_id),
+        "subject_kind": subject[0],
+        "subject_id": str(subject[1]),
         "result": event.result,
         "reason": event.reason,
         "detail": json.dumps(event.detail, sort_keys=True, ensure_ascii=False, separators=(",", ":")),

@@ -1,0 +1,153 @@
+"""`console.recovery`: what waits, of every kind of record, and how each is looked at, asked about and settled."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Order, Payment, Refund
+from console.domain.payment_results import OrderView, PaymentView, RefundView
+from console.domain.records import CreditCheck, LeaseHolder, Operation
+from console.domain.results import (
+    CreditCheckView,
+    FeedMark,
+    OperationView,
+    QueueCount,
+    QueuePage,
+    ResolveResult,
+    TaskRun,
+    UnfinishedWork,
+)
+from console.machinery_payments import PaymentDesk
+from console.machinery_refunds import RefundDesk
+from console.services.due import DueTasks
+from console.services.operations import Operations
+from console.services.probing import Probing
+from console.services.queues import Queues
+from console.services.recovery import Recovery
+from console.services.views import Views
+
+AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
+AnyView: TypeAlias = CreditCheckView | OperationView | OrderView | PaymentView | RefundView
+_LONGEST_ID = 18  # digits
+
+
+@dataclass(frozen=True, slots=True)
+class CheckMatters:
+    """What can be done about a credit check that waits."""
+
+    recovery: Recovery
+    probing: Probing
+    views: Views
+
+
+class RecoveryDesk:
+    """Kinds: credit-check, payment, order, refund, operation."""
+
+    def __init__(
+        self,
+        queues: Queues,
+        checks: CheckMatters,
+        operations: Operations,
+        payments: PaymentDesk,
+        refunds: RefundDesk,
+        due: DueTasks,
+    ) -> None:
+        self._queues, self._checks, self._operations = queues, checks, operations
+        self._payments, self._refunds, self._due = payments, refunds, due
+
+    def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
+        return self._queues.queue(name, limit, after)
+
+    def counts(self) -> tuple[QueueCount, ...]:
+        return self._queues.counts()
+
+    def unfinished(self) -> tuple[UnfinishedWork, ...]:
+        return self._queues.unfinished()
+
+    def holders(self) -> tuple[LeaseHolder, ...]:
+        return self._queues.holders()
+
+    def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
+        return self._queues.changes(after)
+
+    def run_due(self) -> tuple[TaskRun, ...]:
+        return self._due.run()
+
+    def show(self, kind: str, id: int | str) -> AnyView:
+        """One record with its history. Raises not_found."""
+        match kind:
+            case "operation":
+                return self._operations.show(str(id))
+            case "payment":
+                return self._payments.show(_record_id(kind, id))
+            case "order":
+                return self._payments.order(_record_id(kind, id))
+            case "refund":
+                return self._refunds.show(_record_id(kind, id))
+        return self._checks.views.credit_check(_check_id(kind, id))
+
+    def probe(self, kind: str, id: int | str) -> AnyRecord:
+        """Ask the provider what happened. An order is asked about by its newest payment. Raises not_found, and
+        nothing_to_resolve for an order without a payment.
+        """
+        match kind:
+            case "operation":
+                return self._operations.probe(str(id))
+            case "payment":
+                return self._payments.probe(_record_id(kind, id))
+            case "order":
+                return self._probe_order(_record_id(kind, id))
+            case "refund":
+                return self._refunds.probe(_record_id(kind, id))
+        return self._checks.probing.probe(_check_id(kind, id))
+
+    def _probe_order(self, order_id: int) -> Order:
+        order = self._payments.order(order_id).record
+        if not order.payment_ids:
+            raise ConsoleError("nothing_to_resolve", {"record": order, "reason": "no_payment"})
+        self._payments.probe(max(order.payment_ids))
+        return self._payments.order(order_id).record
+
+    def resolve(
+        self, kind: str, id: int | str, as_state: str, evidence: str | Path, provider_id: int | str | None = None,
+        saw: int | None = None,
+    ) -> ResolveResult:  # fmt: skip
+        """Decide with evidence what became of something unknown. `provider_id` is a number for credit checks, a text
+        for payments and refunds. Orders follow their payments: nothing_to_resolve.
+        """
+        theirs = None if provider_id is None else str(provider_id)
+        match kind:
+            case "operation":
+                return self._operations.resolve(str(id), as_state, evidence, _number(provider_id))
+            case "payment":
+                return self._payments.resolve(_record_id(kind, id), as_state, evidence, theirs, saw)
+            case "refund":
+                return self._refunds.resolve(_record_id(kind, id), as_state, evidence, theirs, saw)
+            case "order":
+                order = self._payments.order(_record_id(kind, id)).record
+                raise ConsoleError("nothing_to_resolve", {"record": order, "reason": "order"})
+        number = _number(provider_id)
+        return self._checks.recovery.resolve(_check_id(kind, id), as_state, evidence, number, saw)
+
+
+def _record_id(kind: str, id: int | str) -> int:
+    text = str(id)
+    if not (text.isascii() and text.isdecimal()) or len(text) > _LONGEST_ID:
+        raise ConsoleError("not_found", {"kind": kind, "id": text[:40]})
+    return int(text)
+
+
+def _check_id(kind: str, id: int | str) -> int:
+    if kind != "credit-check":
+        raise ConsoleError("not_found", {"kind": kind, "id": str(id)[:40]})
+    return _record_id(kind, id)
+
+
+def _number(provider_id: int | str | None) -> int | None:
+    """AlarmBox numbers its credit checks. Raises usage for what is no number."""
+    if provider_id is None or isinstance(provider_id, int):
+        return provider_id
+    if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= _LONGEST_ID):
+        raise ConsoleError("usage", {"problem": "provider_id"})
+    return int(provider_id)
