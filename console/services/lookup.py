@@ -1,11 +1,17 @@
 """Finding records by corporation number, by the beginning of a number or name, or by id."""
 
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from sqlalchemy import Connection
+
 from console.domain.corporation_number import InvalidCorporationNumber, one_slip, parse
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
 from console.domain.results import LookupResult
 from console.services.desk import Desk, admitted
-from console.store import credit_checks, journal, looks, money_looks
+from console.store import beginnings, credit_checks, journal, looks, money_looks
+from console.store.queue_parts import Queued
 
 _LONGEST_QUERY = 200
 _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -61,19 +67,31 @@ class Lookup:
             self._desk.reader(conn)
             return credit_checks.known_numbers(conn, slips, 3)
 
-    def suggest(self, text: str, limit: int = 20) -> tuple[CreditCheck, ...]:
-        """Records whose number or name begins with `text`, or whose id or provider's id it is, newest first."""
+    def suggest(self, text: str, limit: int = 20) -> tuple[Queued, ...]:
+        """Credit checks whose number or name begins with `text`, or whose id or provider's id it is; orders, payments
+        and refunds whose number, merchant's or provider's id, key or payer begins so. What is called exactly so comes
+        first, then the kinds take turns, each newest first.
+        """
         query = text.strip()[:_LONGEST_QUERY]
-        digits = query.translate(_WIDE_TO_ASCII).removeprefix("T")
-        digits = digits if digits.isascii() and digits.isdecimal() else ""
         if not query:
             return ()
         with self._desk.database.read() as conn:
             self._desk.reader(conn)
-            lapsed = journal.lapsed_subjects(conn)
-            found = credit_checks.starting_with(conn, digits, "" if digits else query, limit, lapsed)
-            if digits and len(digits) < 10:
-                one = credit_checks.find(conn, int(digits), lapsed)
-                by_provider = credit_checks.with_provider_id(conn, int(digits))
-                found = tuple(dict.fromkeys([*([one] if one else []), *by_provider, *found]))
-        return found[:limit]
+            lapsed = journal.lapsed_by_kind(conn)
+            checks = _checks(conn, query, limit, lapsed.get(credit_checks.KIND, frozenset()))
+            money = beginnings.of(conn, query, limit, lapsed)
+        kinds: tuple[Sequence[Queued], ...] = (checks, money.orders, money.payments, money.refunds)
+        in_turn = [record for turn in zip_longest(*kinds) for record in turn if record is not None]
+        exact = [record for record in in_turn if beginnings.is_called(record, query)]
+        return tuple(dict.fromkeys([*exact, *in_turn]))[:limit]
+
+
+def _checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:
+    digits = query.translate(_WIDE_TO_ASCII).removeprefix("T")
+    digits = digits if digits.isascii() and digits.isdecimal() else ""
+    found = credit_checks.starting_with(conn, digits, "" if digits else query, limit, lapsed)
+    if digits and len(digits) < 10:
+        one = credit_checks.find(conn, int(digits), lapsed)
+        by_provider = credit_checks.with_provider_id(conn, int(digits))
+        found = tuple(dict.fromkeys([*([one] if one else []), *by_provider, *found]))
+    return found

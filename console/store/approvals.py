@@ -17,9 +17,7 @@ _OPEN = (_t.action == RESOLVE, _t.closed_at.is_(None))
 _AWAITED = select(_t.subject_id).where(
     _t.subject_kind == bindparam("kind"), _t.subject_id.in_(bindparam("ids", expanding=True)), *_OPEN
 )
-_VOTES = (
-    select(_t.vote_of, _t.person).where(_t.vote_of.in_(bindparam("ids", expanding=True))).order_by(_t.vote_of, _t.id)
-)
+_VOTES = select(_t.id, _t.vote_of, _t.person).where(_t.vote_of.in_(bindparam("ids", expanding=True)))
 _VOTE = insert(approvals)
 
 
@@ -96,6 +94,7 @@ def votes_of(conn: Connection, refund_ids: Sequence[int]) -> Mapping[int, tuple[
     """Who approved each of these refunds, in their order; those that nobody approved are missing."""
     found: dict[int, tuple[str, ...]] = {}
     if refund_ids:
-        for refund, person in conn.execute(_VOTES, {"ids": [str(refund_id) for refund_id in refund_ids]}):
+        cast = conn.execute(_VOTES, {"ids": [str(refund_id) for refund_id in refund_ids]})
+        for _, refund, person in sorted(cast.all()):
             found[int(refund)] = (*found.get(int(refund), ()), person)
     return found

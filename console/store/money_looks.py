@@ -47,6 +47,7 @@ class Money:
 
 NOTHING = Money()
 
+
 def _hit(found: Column[Any]) -> Select[Any]:
     """The id of a row that was found, in the column of its table."""
     ids = (column if column is found else cast(null(), BigInteger) for column in (_o.id, _p.id, _r.id))

@@ -5,13 +5,17 @@ from typing import Any
 
 from console.domain.corporation_number import check_digit
 from console.store import migrate
+from tests.bench import filling_money
 
-FORM = 3
+FORM = 4
 """Raised whenever what is written here changes: kept tables of another form are made anew."""
 
 OPERATOR = "op-a"
 PAST = 100_000
 TABLE = "hansha_alarmbox_credit_checks"
+MONEY = 10
+"""A payment for every so many credit checks."""
+
 _STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
 _COUNTED = {
     "sqlite": "WITH RECURSIVE counted(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM counted WHERE i < {rows}),",
@@ -69,15 +73,25 @@ def fill(dialect: str, rows: int) -> str:
     return _INTO + _COUNTED[dialect].format(rows=rows) + _ROWS
 
 
+def counted(dialect: str, count: int) -> str:
+    """The beginning of a statement that selects from as many numbers, `counted.i`."""
+    return _COUNTED[dialect].format(rows=count).rstrip(",")
+
+
+def money(dialect: str, payments: int) -> tuple[str, ...]:
+    """The statements for so many orders and payments, and a refund of every second one. On a server as above."""
+    return filling_money.fill(counted(dialect, payments), counted(dialect, payments // 2))
+
+
 def past(dialect: str, count: int) -> tuple[str, str]:
     """Statements for so many purchases that have ended, and leases given back: what every journal is full of."""
-    counted = _COUNTED[dialect].format(rows=count).rstrip(",")
+    numbers = counted(dialect, count)
     operations = f"""INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key,
         fingerprint, operator, desk, host, process, session, started_at, ended_at, lease_clock, lease_expires)
-      {counted} SELECT 'past-' || i, 'credit-check.purchase', 'credit-check', i, 'done', 'past-' || i, '',
+      {numbers} SELECT 'past-' || i, 'credit-check.purchase', 'credit-check', i, 'done', 'past-' || i, '',
         '{OPERATOR}', '', '', 0, '', '2026-04-01 03:00:00', '2026-04-01 03:00:02', 'past', 0 FROM counted"""
     leases = f"""INSERT INTO leases (name, slot, lease_clock, lease_expires, fence)
-      {counted} SELECT 'credit_check_' || i, 0, 'past', 0, 1 FROM counted"""
+      {numbers} SELECT 'credit_check_' || i, 0, 'past', 0, 1 FROM counted"""
     return operations, leases
 
 
@@ -90,8 +104,11 @@ def calling(clock: str) -> str:
     )
 
 
-def fill_server(cursor: Any, rows: int) -> None:
-    """All rows in one statement, indexes afterwards. No trigger: it would refuse purchases that nobody made."""
+def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
+    """All rows in one statement, indexes afterwards. No trigger: it would refuse purchases that nobody made.
+
+    `payments`: how many of them, if not a `MONEY`th of the credit checks.
+    """
     cursor.execute(_TRIGGERS)
     for (trigger,) in cursor.fetchall():
         cursor.execute(f"DROP TRIGGER {trigger}")
@@ -102,9 +119,14 @@ def fill_server(cursor: Any, rows: int) -> None:
     cursor.execute(fill("mysql", rows))
     cursor.execute("SET unique_checks = 1, foreign_key_checks = 1")
     cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(_index(*index) for index in indexes))
-    for statement in (*past("mysql", min(rows, PAST)), person(), calling("server")):
+    for statement in (
+        *past("mysql", min(rows, PAST)),
+        *money("mysql", rows // MONEY if payments is None else payments),
+        person(),
+        calling("server"),
+    ):
         cursor.execute(statement)
-    cursor.execute(f"ANALYZE TABLE {TABLE}, operations, leases")
+    cursor.execute(f"ANALYZE TABLE {TABLE}, operations, leases, {', '.join(filling_money.TABLES)}")
 
 
 def _index(name: str, repeats: int, columns: str) -> str:

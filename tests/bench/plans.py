@@ -7,42 +7,60 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from console.store import credit_checks, feed, idempotency, journal, leases, looks, queues
+from console.store import (
+    accounts,
+    approvals,
+    beginnings,
+    credit_checks,
+    feed,
+    idempotency,
+    journal,
+    leases,
+    looks,
+    money_looks,
+    orders,
+    payment_events,
+    payments,
+    queue_tables,
+    queues,
+    refunds,
+    set_asides,
+)  # fmt: skip
 from console.store.engine import Database
-from console.store.queues import Place
+from console.store.queue_parts import Key, Part
 from tests.bench.figures import Row
 
 NUMBER = "7123456789012"
+NUMBER_WITH_MONEY = "9000000000300"
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-_NONE = frozenset[int]()
-_LAPSED = {kind: frozenset({3, 5}) for kind in ("credit-check", "payment", "refund")}
+_LAPSED, _NONE = frozenset({3, 5}), frozenset[int]()
 
 Ask = Callable[[Connection], object]
 
 
-def _page_of(name: str, after: Place | None, lapsed: queues.Lapsed) -> Ask:
-    return lambda conn: queues.page(conn, name, after, 50, lapsed)
+def _page_of(part: Part, name: str, after: Key | None, lapsed: frozenset[int]) -> Ask:
+    return lambda conn: part.page(conn, name, after, 50, lapsed)
 
 
 def _count_of(name: str, lapsed: queues.Lapsed) -> Ask:
     return lambda conn: queues.count(conn, name, lapsed)
 
 
-_KINDS_BEFORE = len(queues.KINDS) - 1
-PAGES: dict[str, Ask] = {
-    f"{name} {where}{' beside lapsed calls' if lapsed else ''}": _page_of(name, after, lapsed)
-    for name in queues.NAMES
-    for where, after in (
-        ("first page", None),
-        ("later page", Place("needs_review", _KINDS_BEFORE, 7)),
-        ("last page", Place("scheduled", _KINDS_BEFORE, 7)),
-    )
-    for lapsed in ({}, _LAPSED)
+PLACES = {"first page": None, "later page": ("needs_review", 7), "last page": ("scheduled", 7)}
+PARTS = {f"{part.kind} {name}": (part, name) for part in queue_tables.PARTS for name in part.queues}
+_ASKED = {
+    f"{queue} {place}{' beside lapsed calls' if lapsed else ''}": (part, name, _page_of(part, name, after, lapsed))
+    for queue, (part, name) in PARTS.items()
+    for place, after in PLACES.items()
+    for lapsed in (_NONE, _LAPSED)
 }
+PAGES: dict[str, Ask] = {name: ask for name, (part, queue, ask) in _ASKED.items() if len(part.queues[queue]) == 1}
+MERGED: dict[str, Ask] = {name: ask for name, (_, _, ask) in _ASKED.items() if name not in PAGES}
+"""Pages of several states: the first few of each are put in order afterwards."""
 COUNTS: dict[str, Ask] = {
     f"count of {name}{' beside lapsed calls' if lapsed else ''}": _count_of(name, lapsed)
     for name in queues.NAMES
-    for lapsed in ({}, _LAPSED)
+    for lapsed in ({}, dict.fromkeys(queues.KINDS, _LAPSED))
 }
 BY_KEY: dict[str, Ask] = {
     "record": lambda conn: credit_checks.find(conn, 1),
@@ -61,19 +79,47 @@ BY_KEY: dict[str, Ask] = {
     "idempotency key": lambda conn: idempotency.seen(conn, "key"),
     "holder of a lease": lambda conn: leases.holder_of(conn, "name"),
     "changes": lambda conn: feed.since(conn, None),
+    "order": lambda conn: orders.find(conn, 1),
+    "order by its number": lambda conn: orders.by_number(conn, "ORD-7"),
+    "orders of a corporation": lambda conn: orders.of_corporation(conn, NUMBER),
+    "payment": lambda conn: payments.find(conn, 1),
+    "payment by our id": lambda conn: payments.by_merchant_id(conn, "paypay", "ORD-7"),
+    "payment by the provider's id": lambda conn: payments.by_provider_id(conn, "paypay", "04217"),
+    "payments of a corporation": lambda conn: payments.of_corporation(conn, NUMBER),
+    "payments of an order": lambda conn: payments.of_order(conn, 7),
+    "event of a payment": lambda conn: payment_events.seen(conn, "paypay", "N-1"),
+    "events of a payment": lambda conn: payment_events.of_payment(conn, 7),
+    "events that wait": lambda conn: payment_events.with_done(conn, "queued", 10),
+    "open refund of a payment": lambda conn: refunds.open_of(conn, 70),
+    "refund by its key": lambda conn: refunds.by_key(conn, "RFD-7"),
+    "refunds of a payment": lambda conn: refunds.of_payment(conn, 70),
+    "look-alike of a refund": lambda conn: refunds.lookalike(conn, 70, 1_000, _NOW),
+    "refunds of a maker": lambda conn: refunds.made_by_since(conn, "op-7", "JPY", _NOW),
+    "account": lambda conn: accounts.of(conn, NUMBER, "JPY"),
+    "set aside of a payment": lambda conn: set_asides.of_payment(conn, 7),
+    "set aside and open": lambda conn: set_asides.open_ones(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Ask] = {
     "lapsed calls": journal.lapsed,
     "unfinished work": journal.unfinished,
     "operations of a record": lambda conn: journal.of_subject(conn, credit_checks.KIND, 1),
     "holders": leases.holders,
+    "money of a number": lambda conn: money_looks.of_number(conn, NUMBER_WITH_MONEY),
+    "beginning of a name": lambda conn: beginnings.of(conn, "ORD-7", 20, {}),
+    "refunds of an order": lambda conn: refunds.of_order(conn, 70),
+    "refunds of a payer": lambda conn: refunds.by_payer_since(conn, "架空7", _NOW),
+    "refunds that wait for a decision": lambda conn: refunds.waiting(conn, 10),
+    "payments due": lambda conn: payments.due(conn, ["unknown"], _NOW, 10),
+    "refunds due": lambda conn: refunds.due(conn, ["poll", "unknown"], _NOW, 10),
+    "votes": lambda conn: approvals.votes_of(conn, [1, 2, 3]),
+    "decisions that wait": lambda conn: approvals.awaited(conn, "refund", ["1", "2"]),
 }
 """Few rows, whatever the table's size: sorting them is cheap."""
 BEGINNINGS: dict[str, Ask] = {
     "numbers that begin so": lambda conn: credit_checks.starting_with(conn, "7", "", 20, _NONE),
     "names that begin so": lambda conn: credit_checks.starting_with(conn, "", "架空商事9", 20, _NONE),
 }
-ALL: dict[str, Ask] = {**PAGES, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
+ALL: dict[str, Ask] = {**PAGES, **MERGED, **COUNTS, **BY_KEY, **SORTED_IN_MEMORY, **BEGINNINGS}
 
 
 Asked = list[tuple[str, Any]]

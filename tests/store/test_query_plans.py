@@ -13,11 +13,12 @@ import pytest
 
 from console.store import migrate
 from console.store.engine import Database
+from console.store.queues import NAMES
 from tests.bench import filling, plans
-from tests.bench.plans import BEGINNINGS, BY_KEY, COUNTS, PAGES, QUEUES, SORTED_IN_MEMORY, Ask
+from tests.bench.plans import BEGINNINGS, BY_KEY, COUNTS, MERGED, PAGES, PARTS, SORTED_IN_MEMORY, Ask
 from tests.support.servers import Server
 
-_ROWS = 5_000
+_ROWS, _PAYMENTS = 5_000, 10_000
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
         opened = Database(url, unhurried=True)
         migrate.upgrade(opened)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
-            filling.fill_server(cursor, _ROWS)
+            filling.fill_server(cursor, _ROWS, _PAYMENTS)
         yield opened
         opened.close()
 
@@ -72,7 +73,17 @@ def test_suggestions_follow_the_index(database: Database, ask: Ask) -> None:
     assert [step for step in steps if step.startswith(("SEARCH", "range ")) and "ix_" in step], steps
 
 
-@pytest.mark.parametrize("name", QUEUES)
+@pytest.mark.parametrize("ask", MERGED.values(), ids=MERGED)
+def test_several_states_are_merged_from_the_first_of_each(database: Database, ask: Ask) -> None:
+    """A page of several states sorts no more than a page of each: each is read in the order of its index."""
+    steps = plans.steps(database, ask)
+    assert not plans.whole_tables(steps), steps
+    read = [step for step in steps if step.startswith(("SEARCH", "range ", "ref "))]
+    assert not [step for step in plans.sorts(steps) if step in read], steps
+    assert len(plans.sorts(steps)) <= len(read), steps
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
     """No row is read but the oldest one; of errors each, to see whether a success followed. (SQLite does the same,
     but its words don't tell when a column is derived.)
@@ -83,15 +94,24 @@ def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
     assert all("Using index" in step for step in reads) == (name != "error"), steps
 
 
-@pytest.mark.parametrize("name", QUEUES)
-def test_a_later_page_begins_where_it_begins(on_sqlite: Database, name: str) -> None:
+@pytest.mark.parametrize("queue", PARTS)
+def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) -> None:
     """The index is entered at the last row seen, by work state and id, not at the queue's beginning."""
-    steps = plans.steps(on_sqlite, PAGES[f"{name} later page"])
-    assert any("seen_work=? AND id>?" in step for step in steps), steps
+    steps = plans.steps(on_sqlite, _later(queue))
+    part, name = PARTS[queue]
+    entered = [step for step in steps if f"{part.work.name}=? AND id>?" in step]
+    assert len(entered) == len(part.queues[name]), steps
 
 
-@pytest.mark.parametrize("name", QUEUES)
-def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, name: str) -> None:
+@pytest.mark.parametrize("queue", PARTS)
+def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -> None:
     """There too; a mere `ref` would begin at the queue's beginning."""
-    first, *_ = plans.steps(on_mariadb, PAGES[f"{name} later page"])
-    assert first.startswith("range "), first
+    steps = plans.steps(on_mariadb, _later(queue))
+    part, name = PARTS[queue]
+    stretches = len(part.queues[name])
+    ranges = [step for step in steps if step.startswith("range ")]
+    assert len(ranges) >= stretches if stretches > 1 else steps[0].startswith("range "), steps
+
+
+def _later(queue: str) -> Ask:
+    return (PAGES | MERGED)[f"{queue} later page"]

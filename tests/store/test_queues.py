@@ -22,8 +22,10 @@ from tests.support.places import Engine, fresh_anywhere
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NONE: queues.Lapsed = {}
 LAPSED: queues.Lapsed = {
-    "credit-check": frozenset({2, 7, 8, 30, 31, 55}), "payment": frozenset({1, 2, 3, 40}), "refund": frozenset({10, 13, 14, 15}),
-}  # fmt: skip
+    "credit-check": frozenset({2, 7, 8, 30, 31, 55}),
+    "payment": frozenset({1, 2, 3, 40}),
+    "refund": frozenset({10, 13, 14, 15}),
+}
 EITHER = pytest.mark.parametrize("lapsed", [NONE, LAPSED], ids=["", "with lapsed calls"])
 EACH = pytest.mark.parametrize("name", queues.NAMES)
 WORKS = ("none", "scheduled", "needs_review")

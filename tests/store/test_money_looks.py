@@ -1,0 +1,137 @@
+"""Orders, payments and refunds found by a corporation number or by how their names begin, as the plain reads say."""
+
+import pytest
+from sqlalchemy import Connection, event, insert, text
+
+from console.domain.order_records import Order
+from console.domain.payment_records import RefundState
+from console.store import beginnings, looks, money_looks, orders, payments, refunds
+from console.store.money_looks import NOTHING
+from console.store.schema import operations
+from tests.store.money_rows import NOW, anew, asked, begun, moved, paid
+from tests.store.test_looks import call
+
+NUMBER, OTHER = "7123456789012", "2000000000000"
+
+
+def ordered(conn: Connection, number: str, corporation: str | None = None) -> int:
+    return orders.insert(conn, orders.NewOrder(number, 3_300, corporation_number=corporation), NOW)
+
+
+def the_order(conn: Connection, order_id: int) -> Order:
+    order = orders.find(conn, order_id)
+    assert order is not None
+    return order
+
+
+def test_all_that_belongs_to_a_number(rows: Connection) -> None:
+    """Orders of the number; payments of its own or of these orders; refunds of all these: each once, newest first,
+    as the plain reads have them.
+    """
+    one, empty = ordered(rows, "ORD-1", NUMBER), ordered(rows, "ORD-2", "７123-456789012")
+    foreign = ordered(rows, "ORD-3")
+    through_order = paid(rows, "P-1", order_id=one)
+    both = paid(rows, "P-2", order_id=one, corporation_number=NUMBER)
+    own = paid(rows, "P-3", corporation_number=NUMBER)
+    of_foreign_order = paid(rows, "P-4", order_id=foreign, corporation_number=NUMBER)
+    paid(rows, "P-5", order_id=foreign)
+    paid(rows, "P-6", corporation_number=OTHER)
+    given_back = [asked(rows, payment) for payment in (through_order, both, of_foreign_order)]
+    refunds.vote(rows, given_back[1].id, "lead-c", NOW)
+    refunds.vote(rows, given_back[1].id, "lead-b", NOW)
+    asked(rows, paid(rows, "P-7"))
+    found = money_looks.of_number(rows, NUMBER)
+    assert found.orders == (the_order(rows, empty), the_order(rows, one))
+    assert found.orders[1].payment_ids == (through_order.id, both.id)
+    assert found.payments == (of_foreign_order, own, both, through_order)
+    assert found.refunds == tuple(anew(rows, refund.id) for refund in reversed(given_back))
+    assert found.refunds[1].checkers == ("lead-c", "lead-b")
+    assert money_looks.of_number(rows, "5000000000000") == NOTHING
+
+
+def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
+    """Only those that move money, and only their own record."""
+    payment = begun(rows, "P-1", corporation_number=NUMBER)
+    sound = begun(rows, "P-2", corporation_number=NUMBER)
+    refund = moved(rows, asked(rows, paid(rows, "P-3", corporation_number=NUMBER)), RefundState.SUBMITTING)
+    calls = [
+        call(payment.id, "payment.start", "calling") | {"subject_kind": "payment", "id": "a", "idempotency_key": "a"},
+        call(sound.id, "payment.start", "done") | {"subject_kind": "payment", "id": "b", "idempotency_key": "b"},
+        call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund", "id": "c", "idempotency_key": "c"},
+    ]
+    rows.execute(insert(operations), calls)
+    found = money_looks.of_number(rows, NUMBER)
+    assert [(one.merchant_payment_id, one.certainty.value) for one in found.payments] == [
+        ("P-3", "known"), ("P-2", "known"), ("P-1", "unknown"),
+    ]  # fmt: skip
+    assert found.payments[2] == payments.find(rows, payment.id, frozenset({payment.id}))
+    assert found.refunds == (refunds.find(rows, refund.id, frozenset({refund.id})),)
+
+
+@pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
+def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> None:
+    """Who has credit checks alone is asked nothing else; whoever has anything else is told so at once."""
+    assert looks.look(rows, NUMBER, None, anybody=False).money is False
+    if kind == "payment":
+        paid(rows, corporation_number=NUMBER)
+    else:
+        order_id = ordered(rows, "ORD-1", NUMBER)
+        if kind != "order":
+            paid(rows, order_id=order_id)
+    assert looks.look(rows, NUMBER, None, anybody=False).money is True
+    assert looks.look(rows, OTHER, None, anybody=False).money is False
+    assert money_looks.of_number(rows, NUMBER) != NOTHING
+
+
+def test_it_is_one_statement(rows: Connection) -> None:
+    """One more round trip to a server, however much there is."""
+    payment = paid(rows, order_id=ordered(rows, "ORD-1", NUMBER))
+    refunds.vote(rows, asked(rows, payment).id, "lead-b", NOW)
+    heard: list[str] = []
+    event.listen(rows, "before_cursor_execute", lambda _conn, _cursor, sql, *_: heard.append(sql))
+    found = money_looks.of_number(rows, NUMBER)
+    assert (len(found.orders), len(found.payments), len(found.refunds), len(heard)) == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kinds"),
+    [
+        ("ORD-1", ["order"]), ("ORD-", ["order", "order"]), ("ＯＲＤ-1", ["order"]), ("110", ["order"]),
+        ("P-1", ["payment"]), ("0421", ["payment"]), ("架空", ["payment"]), ("架空太", ["payment"]),
+        ("RFD-", ["refund"]), ("ord", []), ("RD-1", []), ("ORD-11", []), ("%", []), ("P_1", []), ("架空花", []),
+    ],
+)  # fmt: skip
+def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[str]) -> None:
+    """By order number, merchant's and provider's payment id, payer, refund key: letter by letter, in full width too,
+    without jokers.
+    """
+    ordered(rows, "ORD-1")
+    other = ordered(rows, "ORD-2")
+    rows.execute(text("UPDATE orders SET atom_txn_id = '11000000417303' WHERE id = :id"), {"id": other})
+    payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
+    refund = moved(rows, asked(rows, payment), RefundState.APPROVED)
+    refunds.change(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    found = beginnings.of(rows, typed, 10, {})
+    counted = {"order": len(found.orders), "payment": len(found.payments), "refund": len(found.refunds)}
+    assert [kind for kind, count in counted.items() for _ in range(count)] == kinds
+
+
+def test_newest_first_and_no_more_than_asked_for(rows: Connection) -> None:
+    """The first few by name, then by age; each as everybody sees it."""
+    ids = [ordered(rows, f"ORD-{i}") for i in range(5)]
+    paid(rows, "ORD-0", order_id=ids[0])
+    broken = begun(rows, "ORD-1", provider="atom")
+    found = beginnings.of(rows, "ORD-", 3, {"payment": frozenset({broken.id})})
+    assert [one.id for one in found.orders] == [ids[2], ids[1], ids[0]]
+    assert found.orders[2] == the_order(rows, ids[0])
+    assert [one.certainty.value for one in found.payments] == ["unknown", "known"]
+
+
+def test_called_just_so(rows: Connection) -> None:
+    """By any of its names, not by their beginnings."""
+    payment = paid(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
+    order = the_order(rows, ordered(rows, "ORD-1"))
+    assert all(beginnings.is_called(payment, name) for name in ("P-1", "Ｐ-１", "04217", "架空太郎"))
+    assert not any(beginnings.is_called(payment, name) for name in ("P-", "0421", "架空", ""))
+    assert beginnings.is_called(order, "ORD-1")
+    assert not beginnings.is_called(asked(rows, payment), "P-1")
