@@ -14,7 +14,8 @@ from enum import Enum
 from functools import cache
 
 from console.domain.errors import ConsoleError
-from console.domain.money import Money
+from console.domain.money import LARGEST_MINOR, MINOR_DIGITS, Money
+from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, TimelineEntry
 from console.paths import resources_dir
 from console.word_formats import (
@@ -32,7 +33,8 @@ from console.word_formats import (
 )
 
 __all__ = [
-    "LANGUAGES", "say", "has", "message", "state_word", "badge", "timeline_line", "format_age", "names",
+    "LANGUAGES", "say", "has", "message", "with_amounts", "state_word", "badge", "timeline_line", "format_age",
+    "names",
     "NOTHING", "Style", "age_parts", "age_since", "format_amount", "format_bytes", "format_count",
     "format_day", "format_instant", "format_number", "short_id",
 ]  # fmt: skip
@@ -40,6 +42,7 @@ __all__ = [
 LANGUAGES = ("ja", "en")
 
 _LONGEST_FACT = 300
+_SUMS = frozenset({"minor", "left", "limit", "today"})
 _VARIANTS = ("source", "reason", "problem", "state")
 _STYLES: tuple[Style, ...] = ("full", "short", "clock", "day", "until")
 _log = logging.getLogger("console.wording")
@@ -71,7 +74,7 @@ def say(key: str, language: str, /, **facts: object) -> str:
 def message(error: ConsoleError, language: str) -> str:
     """What happened, what it means for the money, what to do next: the most particular sentence we have."""
     key = next(filter(has, _message_keys(error)), f"error.{error.code}")
-    return say(key, language, **error.detail)
+    return say(key, language, **with_amounts(error.detail))
 
 
 def _message_keys(error: ConsoleError) -> Iterator[str]:
@@ -86,7 +89,22 @@ def _message_keys(error: ConsoleError) -> Iterator[str]:
         if isinstance(variant := detail.get(fact), str):
             yield f"{key}.{variant}.{detail.get('hint')}"
             yield f"{key}.{variant}"
+    if isinstance(record, Payment | Refund):  # money that goes in or back is not a purchase
+        yield f"{key}.{'payment' if isinstance(record, Payment) else 'refund'}"
     yield key
+
+
+def with_amounts(facts: Mapping[str, object]) -> Mapping[str, object]:
+    """The same facts with sums in minor units as money, where they name their currency; `minor` is the `amount`."""
+    currency = facts.get("currency")
+    if currency not in MINOR_DIGITS:
+        return facts
+    sums = {
+        "amount" if name == "minor" else name: Money(value, str(currency))
+        for name, value in facts.items()
+        if name in _SUMS and type(value) is int and 0 <= value <= LARGEST_MINOR
+    }
+    return {**facts, **sums}
 
 
 def state_word(kind: str, state: str, language: str) -> str:
@@ -105,7 +123,7 @@ def timeline_line(entry: TimelineEntry, language: str) -> str:
     known = next(filter(has, keys), None)
     if known is None:
         return say("timeline.other", language, what=entry.what)
-    return say(known, language, **entry.detail)
+    return say(known, language, **with_amounts(entry.detail))
 
 
 def format_age(age: timedelta, language: str) -> str:
@@ -199,7 +217,7 @@ def _plain(value: object) -> object:
     match value:
         case LeaseHolder():
             return value.operator
-        case CreditCheck() | Operation():
+        case CreditCheck() | Operation() | Order() | Payment() | Refund():
             return value.id
         case Mapping():
             return value.get("operator", NOTHING)

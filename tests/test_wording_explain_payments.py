@@ -43,8 +43,8 @@ APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 BEHIND = replace(ORDER, state=OrderState.PENDING)
 
 REASONS = (
-    "paid_after_cancel", "paid_twice", "set_aside", "no_order", "other_amount", "contradicted", "reversed",
-    "not_moved", "probes_ended",
+    "paid_after_cancel", "paid_twice", "set_aside", "no_order", "amount_differs", "contradicted", "reversed",
+    "not_moved", "other_payment", "unknown_refund", "probes_ended",
 )  # fmt: skip
 SITUATIONS: dict[str, Explanation] = {
     **{f"payment {one}": explain_payment(replace(PAYMENT, state=one), NOW, order=ORDER) for one in PaymentState},
@@ -135,7 +135,7 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
         ("refund unknown", 2, "10回中4回目", "attempt 4 of 10"),
         ("payment unknown", 2, "8回中3回目", "attempt 3 of 8"),
         ("payment order behind", 0, "注文は未入金のまま", "the order is still unpaid"),
-        ("payment for a person: other_amount", 0, "決済会社 ¥11,500", "the gateway's ¥11,500"),
+        ("payment for a person: amount_differs", 0, "決済会社 ¥11,500", "the gateway's ¥11,500"),
         ("payment reversible", 0, "2026-11-22", "2026-11-22"),
         ("payment partly refunded", 1, "¥10,000", "¥10,000"),
         ("refund requested", 1, "op-a", "op-a"),

@@ -34,7 +34,9 @@ _PERSONS_NEXT: Mapping[str, str] = {
     "paid_twice": "next.payment_refund_second",
     "set_aside": "next.payment_refund_set_aside",
     "no_order": "next.payment_find_order",
-    "other_amount": "next.payment_compare_amounts",
+    "amount_differs": "next.payment_compare_amounts",
+    "other_payment": "next.payment_compare",
+    "unknown_refund": "next.payment_compare",
     "contradicted": "next.payment_compare",
     "reversed": "next.payment_tell_order",
     "not_moved": "next.payment_move_order",
@@ -68,7 +70,8 @@ def explain_payment(
         return Explanation("verdict.payment_reversal_asked", "why.payment_reversal_asked", step, facts, (APPROVER,))
     if record.work.state is WorkState.NEEDS_REVIEW:
         return _payment_for_a_person(record, facts)
-    if record.state in PAID and order is not None and order.state is OrderState.PENDING:
+    behind = order.state is OrderState.PENDING if order is not None else record.work.reason == "move_order"
+    if record.state in PAID and behind:
         return _order_behind(record, facts)
     if record.state in WAITING:
         return _waiting_payment(record, facts)
@@ -171,7 +174,8 @@ def _command_for(record: Payment, reason: str) -> str:
         return f"support-console refund request {record.id} --amount N --reason TEXT"
     if reason == "reversed":
         return _resolve(record, "reversed")
-    return _probe(record) if reason in ("other_amount", "contradicted", "not_moved") else _show(record)
+    asks = ("amount_differs", "contradicted", "not_moved", "other_payment", "unknown_refund")
+    return _probe(record) if reason in asks else _show(record)
 
 
 def _order_behind(record: Payment, facts: Facts) -> Explanation:

@@ -24,7 +24,13 @@ from console.views.seat import Seat
 
 Case: TypeAlias = CreditCheck | Order | Payment | Refund
 
-DISAGREEING = frozenset({"paid_after_cancel", "other_amount", "contradicted", "reversed", "not_moved"})
+AWAITING = "waiting_for_approval"
+DISAGREEING = frozenset(
+    {
+        "paid_after_cancel", "amount_differs", "contradicted", "reversed", "not_moved", "move_order", "other_payment",
+        "unknown_refund",
+    }
+)  # fmt: skip
 """Reasons on the work axis that say that the sides disagree."""
 _VERDICTS: Mapping[str, tuple[str, Tone]] = {
     "payment_complete": ("check", "good"),
@@ -54,8 +60,8 @@ _VERDICTS: Mapping[str, tuple[str, Tone]] = {
     "order_refunded": ("arrow_back", "text"),
     "order_paid_late": ("not_equal", "bad"),
 }
-_DISAGREE = ("payment_not_moved", "payment_paid_after_cancel", "payment_other_amount", "payment_contradicted",
-             "payment_reversed_there")  # fmt: skip
+_DISAGREE = ("payment_not_moved", "payment_paid_after_cancel", "payment_amount_differs", "payment_contradicted",
+             "payment_reversed_there", "payment_other_payment", "payment_unknown_refund")  # fmt: skip
 
 
 def kind_of(record: Case) -> str:
@@ -131,7 +137,7 @@ def certainty_key(record: Case, now: datetime) -> str:
 def work_key(record: Case) -> str:
     undecided = isinstance(record, Refund) and record.state is RefundState.REQUESTED
     if undecided and record.work.state is not WorkState.NEEDS_REVIEW:
-        return "work.waiting_for_approval"
+        return f"work.{AWAITING}"
     return f"work.{record.work.state.value}"
 
 

@@ -96,10 +96,11 @@ class Pulse(QObject):
         """Counts of the queues, and unfinished work."""
         if not self._may("standing"):
             return
-        now = self._seat.now()
+        now, decides = self._seat.now(), not self._seat.lacks("refund_approve")
 
         def read(desk: Desk) -> Standing:
-            return Standing(desk.recovery.counts(), desk.recovery.unfinished(), now)
+            mine = len(desk.refunds.inbox().mine_to_decide) if decides else 0
+            return Standing(desk.recovery.counts(), desk.recovery.unfinished(), now, mine)
 
         self._seat.read(read, self._take_standing, self._no_standing, owner=self)
 

@@ -21,11 +21,14 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stand, read together: counts per queue, and everything begun and not ended."""
+    """How things stand, read together: counts per queue, everything begun and not ended, and how many refunds the
+    reader may decide.
+    """
 
     counts: tuple[QueueCount, ...] = ()
     unfinished: tuple[UnfinishedWork, ...] = ()
     read_at: datetime | None = None
+    decisions: int = 0
 
     def count(self, queue: str) -> QueueCount | None:
         return next((one for one in self.counts if one.queue == queue), None)

@@ -35,6 +35,7 @@ class RefundDialog(DialogFrame):
         )
         self._seat, self.plan = seat, plan
         self._reading = False
+        self.form_set_aside = set_aside
         self._refund: Refund | None = None
         self.review: RefundReview | None = None
         self.form = RefundForm(seat, plan, set_aside)
@@ -58,7 +59,8 @@ class RefundDialog(DialogFrame):
     def _why_off(self) -> str:
         """Why no refund of this payment can be asked for now; "" when one can."""
         plan = self.plan
-        return self._seat.say(plan.off, **plan.off_facts) if plan.off else ""
+        set_aside = self.form_set_aside is not None and plan.off == "refund_nothing_left"
+        return self._seat.say(f"reason.{plan.off}", **plan.off_facts) if plan.off and not set_aside else ""
 
     @property
     def provider(self) -> str:

@@ -1,6 +1,6 @@
 """The form of a refund request: amount, reason, ticket, what speaks against it with an answer each, the rules."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 from console import wording
 from console.domain.money import Money, NotAnAmount, decimal_text, money_from_text
 from console.domain.order_records import RefundRequest, SetAside
-from console.domain.payment_results import RadarHit, RefundPlan
+from console.domain.payment_results import Check, RadarHit, RefundPlan
 from console.views.dialogs import refund_words
 from console.views.dialogs.purchase_form import labelled
 from console.views.look.theme import look
@@ -18,7 +18,9 @@ from console.views.widgets.flow import flowing
 from console.views.widgets.inputs import CheckBox, Choice, Edit, Field, RadioButton
 
 REASONS = ("ordered_twice", "returned", "not_delivered", "wrong_amount", "paid_after_cancel", "set_aside", "other")
-LOOK_ALIKE = "look_alike"
+LOOK_ALIKE = "exact_lookalike"
+_TOLD = frozenset({"per_refund", "per_person_day", "window", "partial", "repeated", "count"})
+"""Rules that are shown also while they hold; the others go without saying."""
 _ASK_AFTER_MS = 350
 _LONGEST = 300
 
@@ -102,6 +104,8 @@ class RefundForm(QWidget):
         """Hits and rules anew; what was answered to a hit that is still there stays."""
         self.plan = plan
         kept = {rule: field.text() for rule, field in self._answers.items()}
+        self.intended.setParent(self)  # its place may go with the hits
+        self.intended.hide()
         self._replace("_radar", self._radar_box(kept))
         self._replace("_rules", self._rule_lines())
         self._show_after()
@@ -131,20 +135,19 @@ class RefundForm(QWidget):
         box = Surface(edge="all")
         box.setProperty("tone", "care")
         lines = column(gap=0, margins=(1, 1, 1, 1))
-        for place, hit in enumerate(hits):
-            lines.addWidget(self._hit(hit, kept.get(hit.rule, ""), last=place == len(hits) - 1))
+        rules = list(dict.fromkeys(hit.rule for hit in hits))
+        for rule in rules:
+            of_rule = [hit for hit in hits if hit.rule == rule]
+            lines.addWidget(self._hits(of_rule, kept.get(rule, ""), last=rule == rules[-1]))
         box.setLayout(lines)
         holder.setLayout(column(head, box, gap=6))
         return holder
 
-    def _hit(self, hit: RadarHit, answer: str, *, last: bool) -> QWidget:
+    def _hits(self, hits: Sequence[RadarHit], answer: str, *, last: bool) -> QWidget:
+        """All hits of one rule, with one answer."""
         line = Surface(edge="none" if last else "bottom")
-        words = refund_words.hit(hit, self._seat)
-        head = row(Sign("look_alike", "care", 14), Words(words, wrap=True), gap=8)
-        link = refund_words.hit_link(hit, self._seat)
-        if link is not None:
-            link.clicked.connect(self._open_hit)
-            head.addWidget(link)
+        heads = [self._hit(hit) for hit in hits]
+        rule, words = hits[0].rule, refund_words.hit(hits[0], self._seat)
         field = Field(self._seat.say("dialog.refund.answer"))
         field.label.hide()
         edit = _line(field)
@@ -153,14 +156,27 @@ class RefundForm(QWidget):
         edit.setMaxLength(_LONGEST)
         edit.setText(answer)
         edit.textChanged.connect(self.changed)
-        self._answers[hit.rule] = field
-        more = [self.intended] if hit.rule == LOOK_ALIKE else []
-        self.intended.setVisible(bool(more))
-        line.setLayout(column(head, field, *more, gap=4, margins=(12, 8, 12, 8)))
+        self._answers[rule] = field
+        more = [self.intended] if rule == LOOK_ALIKE else []
+        for box in more:
+            box.show()
+        line.setLayout(column(*heads, field, *more, gap=4, margins=(12, 8, 12, 8)))
         return line
 
+    def _hit(self, hit: RadarHit) -> QWidget:
+        head = row(Sign("look_alike", "care", 14), Words(refund_words.hit(hit, self._seat), wrap=True), gap=8)
+        link = refund_words.hit_link(hit, self._seat)
+        if link is not None:
+            link.clicked.connect(self._open_hit)
+            head.addWidget(link)
+        holder = QWidget()
+        holder.setLayout(head)
+        return holder
+
     def _rule_lines(self) -> QWidget:
-        lines = [refund_words.check_line(check, self._seat) for check in self.plan.checks]
+        currency = self.plan.payment.currency
+        told = [check for check in self._checks() if check.rule in _TOLD or not check.holds]
+        lines = [refund_words.check_line(check, self._seat, currency) for check in told]
         lines.append(refund_words.sign_line("clock", "muted", refund_words.cooling_off(self.plan, self._seat)))
         lines.append(refund_words.sign_line("person", "muted", refund_words.who_is_asked(self.plan, self._seat)))
         return flowing(*lines, gap=20, line_gap=6)
@@ -221,8 +237,12 @@ class RefundForm(QWidget):
             return say("dialog.refund.needs_answers")
         if LOOK_ALIKE in self._answers and not self.intended.isChecked():
             return say("dialog.refund.needs_intent")
-        broken = next((check for check in self.plan.checks if not check.holds), None)
-        return refund_words.check(broken, self._seat) if broken else ""
+        broken = next((check for check in self._checks() if not check.holds), None)
+        return refund_words.check(broken, self._seat, self.plan.payment.currency) if broken else ""
+
+    def _checks(self) -> list[Check]:
+        """What was looked at; what is left says nothing about money set aside."""
+        return [check for check in self.plan.checks if self._set_aside is None or check.rule != "left"]
 
     def _wrong_amount(self) -> str:
         """What is wrong with the amount, in words that say how to write it."""

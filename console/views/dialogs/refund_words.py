@@ -1,5 +1,8 @@
 """What a refund's dialogs and the approval view say alike: hits of the radar, rules, cooling-off, who is asked."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from PySide6.QtWidgets import QWidget
 
 from console import wording
@@ -13,7 +16,21 @@ from console.views.widgets.buttons import LinkButton
 def hit(hit: RadarHit, seat: Seat) -> str:
     """One reason to say no, as a sentence."""
     key = f"radar.{hit.rule}"
-    return seat.say(key, **hit.facts) if wording.has(key) else seat.say("radar.other", rule=hit.rule)
+    if not wording.has(key):
+        return seat.say("radar.other", rule=hit.rule)
+    return seat.say(key, **wording.with_amounts(_with_times(hit.facts)))
+
+
+def _with_times(facts: Mapping[str, object]) -> dict[str, object]:
+    """Kept facts come back as text: instants are read again."""
+    return {name: _time(value) if name in ("at", "until") else value for name, value in facts.items()}
+
+
+def _time(value: object) -> object:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def hit_link(hit: RadarHit, seat: Seat) -> LinkButton | None:
@@ -26,15 +43,16 @@ def hit_link(hit: RadarHit, seat: Seat) -> LinkButton | None:
     return link
 
 
-def check(check: Check, seat: Seat) -> str:
+def check(check: Check, seat: Seat, currency: str) -> str:
     """One rule that was looked at: that it holds, or how it is broken."""
     key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
-    return seat.say(key, **check.facts) if wording.has(key) else seat.say("check.other", rule=check.rule)
+    facts = wording.with_amounts({**check.facts, "currency": currency})
+    return seat.say(key, **facts) if wording.has(key) else seat.say("check.other", rule=check.rule)
 
 
-def check_line(found: Check, seat: Seat) -> QWidget:
+def check_line(found: Check, seat: Seat, currency: str) -> QWidget:
     shape, tone = ("check", "good") if found.holds else ("cross", "bad")
-    return sign_line(shape, tone, check(found, seat))  # type: ignore[arg-type]  # a tone
+    return sign_line(shape, tone, check(found, seat, currency))  # type: ignore[arg-type]  # a tone
 
 
 def sign_line(shape: str, tone: Tone, words: str) -> QWidget:

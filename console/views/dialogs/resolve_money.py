@@ -143,8 +143,9 @@ class ResolveMoneyForm(QWidget):
             widget.setVisible(name == self.kind)
         second = self._why_not_second()
         for name, radio in self.outcomes.items():
-            unproven = say("dialog.resolve_money.number_proves") if self.kind == NUMBER and name != "completed" else ""
-            self._allow(radio, name, "" if has else say("dialog.resolve.needs_evidence"), unproven or second)
+            needs = "" if has else say("dialog.resolve.needs_evidence")
+            carried = self.kind != NUMBER or name == "completed"
+            self._allow(radio, name, needs, "" if carried else say("dialog.resolve_money.number_proves"), second)
         self._show_effect()
         self.changed.emit()
 

@@ -24,7 +24,7 @@ from console.views.widgets.record import Strip, panel
 FRESH_SECONDS = 900.0
 """How old the provider's answer may be when somebody approves."""
 _LEAST = 50  # px: less than that is no content that was laid out
-_COMPARED = ("state", "captured_minor", "left_minor", "payer")
+_COMPARED = ("state", "captured_minor", "refunded_minor", "payer")
 
 
 class ApprovalView(QScrollArea):
@@ -102,7 +102,7 @@ class ApprovalView(QScrollArea):
             told.append(("look_alike", refund_words.hit(hit, seat), answer, hit))
         for check in view.checks:
             if not check.holds:
-                told.append(("cross", refund_words.check(check, seat), "", None))
+                told.append(("cross", refund_words.check(check, seat, view.record.currency), "", None))
         return told
 
     def stale_fact(self, view: RefundView) -> str:
@@ -250,7 +250,8 @@ class ApprovalView(QScrollArea):
         return panel(seat.say("approvals.money"), strip)
 
     def _checked(self, view: RefundView) -> QWidget:
-        good = [refund_words.check_line(check, self._seat) for check in view.checks if check.holds]
+        currency = view.record.currency
+        good = [refund_words.check_line(check, self._seat, currency) for check in view.checks if check.holds]
         holder = QWidget()
         title_ = Words(self._seat.say("approvals.checked"), "panel_title", "muted")
         lines = flowing(*good, gap=20, line_gap=6) if good else Words(wording.NOTHING)

@@ -193,7 +193,7 @@ class MoneyPage(Page):
             elif any(side.old for side in view.sides):
                 certainty = "certainty.old"
         awaiting = not isinstance(view, OrderView) and view.awaiting
-        work = "work.waiting_for_approval" if awaiting else case_words.work_key(record)
+        work = f"work.{case_words.AWAITING}" if awaiting else case_words.work_key(record)
         return case_words.state_key(record), certainty, work
 
     def show_aside(self, *blocks: tuple[str, FactList]) -> None:

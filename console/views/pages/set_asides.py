@@ -1,5 +1,7 @@
 """Money that was booked beyond an account's limit, and the refund that is proposed for each."""
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Qt, Slot
 
 from console import wording
@@ -77,8 +79,9 @@ class SetAsidesPage(Page):
 
     def read(self, reason: str) -> None:
         self.seat.read(
-            lambda desk: desk.payments.set_asides(_MOST), self._take, self.reading_failed, owner=self, key="set-asides"
-        )
+            lambda desk: desk.payments.set_asides(_MOST), self._take, self.reading_failed, owner=self,
+            key="set-asides",
+        )  # fmt: skip
 
     def _take(self, items: tuple[SetAsideItem, ...]) -> None:
         self.reading_done()
@@ -130,10 +133,12 @@ def _columns(seat: Seat) -> list[Column]:
     def state(item: SetAsideItem) -> StateCell:
         return StateCell(say(f"state.set_aside.{item.record.state}"), *_LOOKS[item.record.state])
 
-    def money(minor: int, item: SetAsideItem) -> str:
-        return wording.format_amount(minor, item.record.currency)
+    def money(name: str, title: str, minor: Callable[[SetAsideItem], int]) -> Column:
+        def shown(item: SetAsideItem) -> str:
+            return wording.format_amount(minor(item), item.record.currency)
 
-    amount = wide("¥12,345,678", 16)
+        return Column(name, title, wide("¥12,345,678", 16), shown, "amount")
+
     return [
         Column(
             "age", say("column.age"), 84, lambda item: words.age_cell(item.record.created_at, seat), "age",
@@ -143,9 +148,8 @@ def _columns(seat: Seat) -> list[Column]:
                lambda item: wording.format_number(item.account.corporation_number), "data"),
         Column("payment", say("kind.payment"), 140, lambda item: case_words.short(item.payment, seat)),
         Column("provider", say("column.provider"), 96, lambda item: case_words.provider(item.payment, seat)),
-        Column("paid", say("money.part.paid"), amount, lambda item: money(item.payment.captured_minor, item), "amount"),
-        Column("aside", say("money.part.set_aside"), amount, lambda item: money(item.record.amount_minor, item),
-               "amount"),
-        Column("limit", say("set_asides.limit"), amount, lambda item: money(item.account.limit_minor, item), "amount"),
+        money("paid", say("money.part.paid"), lambda item: item.payment.captured_minor),
+        money("aside", say("money.part.set_aside"), lambda item: item.record.amount_minor),
+        money("limit", say("set_asides.limit"), lambda item: item.account.limit_minor),
         Column("state", say("column.state"), 160, state, "state", stretches=True),
     ]  # fmt: skip
