@@ -1,0 +1,321 @@
+"""Asking what became of a refund: what settles it, what never does, and what is done then."""
+
+from datetime import timedelta
+
+import pytest
+
+from console.domain.order_records import Payment, Refund
+from console.domain.payment_records import RefundReport, RefundState
+from console.domain.records import Certainty, WorkState
+from console.sandbox import SandboxControl
+from console.services.refund_settling import refund_seen
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+
+_R = RefundState
+
+
+def unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
+    """A refund of 1000 yen (100 rupees) whose sending got no answer."""
+    payment = desk.paid("ORD1", 50_000, provider)
+    refund = desk.ask(payment, "100")
+    desk.control.fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    return payment, desk.now(refund)
+
+
+def sent(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
+    """A refund that was accepted."""
+    payment = desk.paid("ORD1", 50_000, provider)
+    return payment, desk.approve(desk.ask(payment, "100"))
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_what_did_happen_is_settled_by_one_probe(desk: RefundDesk, provider: str) -> None:
+    """A positive answer counts at once, also right after the sending; nothing is sent again."""
+    payment, refund = unknown(desk, provider, happened=True)
+    found = desk.probe(refund)
+    assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
+    assert found.state in (_R.SUBMITTED, _R.COMPLETED)
+    assert desk.keys_at(payment) == [refund.provider_refund_key]
+    operation = desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0]
+    assert operation.state == "done"
+    desk.agree(payment)
+
+
+def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> None:
+    """PayPay: the first after 60 s, the last after 180 s; then it is approved again, and sent under its key."""
+    payment, refund = unknown(desk)
+    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert desk.now(refund).not_found == 0, "too early to count"
+    desk.later(seconds=61)
+    assert refusal_of(lambda: desk.probe(refund)).detail["reason"] == "not_found"
+    assert desk.now(refund).not_found == 1
+    desk.later(seconds=100)
+    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
+    counted = desk.now(refund)
+    assert (counted.not_found, counted.state, counted.certainty) == (2, _R.SUBMITTING, Certainty.UNKNOWN)
+    desk.later(seconds=20)
+    back = desk.probe(refund)
+    assert (back.state, back.certainty, back.work.reason) == (_R.APPROVED, Certainty.KNOWN, "submission")
+    assert desk.due()["refund_submissions"] == 1
+    again = desk.now(refund)
+    assert (again.state, again.sent_count, again.not_found) == (_R.SUBMITTED, 2, 0)
+    assert desk.keys_at(payment) == [refund.provider_refund_key]
+    desk.agree(payment)
+
+
+def test_one_late_not_found_is_not_enough(desk: RefundDesk) -> None:
+    """Two answers are needed, however late the first one comes; by itself at the times of the schedule."""
+    payment, refund = unknown(desk)
+    desk.later(hours=1)
+    desk.due()
+    assert (desk.now(refund).certainty, desk.now(refund).not_found) == (Certainty.UNKNOWN, 1)
+    desk.due()
+    assert desk.now(refund).not_found == 1, "not before its time"
+    desk.later(minutes=6)
+    assert desk.due()["refund_submissions"] == 1, "settled, and sent in the same run"
+    assert desk.keys_at(payment) == [refund.provider_refund_key]
+
+
+def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: SandboxControl) -> None:
+    """What arrives late at the provider is found there: nothing is sent twice."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.fault("late_charge", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    desk.later(seconds=61)
+    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
+    control.release()
+    assert control.wait(refunds=1)
+    desk.later(seconds=200)
+    assert desk.probe(refund).state in (_R.SUBMITTED, _R.COMPLETED)
+    assert len(desk.keys_at(payment)) == 1
+    assert len(control.requests(call="paypay_refund")) == 1
+
+
+def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
+    """However often and late; after the schedule a person is needed, and nothing was ever sent again."""
+    payment, refund = unknown(desk, "atom")
+    for _ in range(12):
+        desk.later(hours=25)
+        desk.due()
+    found = desk.now(refund)
+    assert (found.state, found.certainty) == (_R.SUBMITTING, Certainty.UNKNOWN)
+    assert (found.work.state, found.work.reason, found.work.attempt) == (WorkState.NEEDS_REVIEW, "probes_ended", 10)
+    assert len(control.requests(call="atom_refund")) == 1
+    assert desk.agree(payment).reserved_minor == refund.amount_minor
+
+
+@pytest.mark.parametrize("fault", ["status:503", "html", "hang", "result:RATE_LIMIT", "result:UNAUTHORIZED", "reset"])
+def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxControl, fault: str) -> None:
+    """The state of the money stays; a person hears why, the schedule goes on by itself."""
+    _, refund = unknown(desk)
+    desk.later(minutes=10)
+    control.fault(fault, call="paypay_refund_details", times=2)
+    code = code_of(lambda: desk.probe(refund))
+    assert code in ("outcome_unknown", "provider_auth", "rate_limited", "provider_unreachable")
+    after = desk.now(refund)
+    assert (after.state, after.certainty, after.not_found, after.work) == (
+        refund.state,
+        refund.certainty,
+        0,
+        refund.work,
+    )
+    assert desk.due()["refund_probes"] == 1
+    assert (desk.now(refund).work.attempt, desk.now(refund).not_found) == (1, 0)
+
+
+def test_nobody_is_asked_before_the_calls_own_time(desk: RefundDesk, control: SandboxControl) -> None:
+    """The first automatic question comes no sooner than the call's own time-out after the sending."""
+    _, refund = unknown(desk)
+    desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
+    desk.due()
+    assert control.requests(call="paypay_refund_details") == []
+    found = desk.now(refund)
+    assert found.work.at is not None
+    assert found.last_sent_at is not None
+    assert found.work.at - found.last_sent_at == timedelta(seconds=30) / 20
+    desk.later(seconds=31)
+    desk.due()
+    assert len(control.requests(call="paypay_refund_details")) == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "fault"),
+    [
+        ("paypay", "other_refund"), ("paypay", "other_payment"), ("paypay", "other_amount"),
+        ("paypay", "other_currency"), ("atom", "other_payment"), ("atom", "other_amount"),
+    ],
+)  # fmt: skip
+def test_an_answer_that_does_not_fit_settles_nothing(
+    desk: RefundDesk, control: SandboxControl, provider: str, fault: str
+) -> None:
+    """Another id, payment, sum or currency: a case, and a person; the outcome stays unknown until one fits."""
+    payment, refund = unknown(desk, provider, happened=True)
+    control.fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
+    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
+    found = desk.now(refund)
+    assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
+    assert found.work.reason == "answer_does_not_fit"
+    cases = "SELECT rule_id FROM alerts WHERE subject_kind = 'refund' AND resolved_at IS NULL"
+    assert [row[0] for row in desk.sql(cases)] == ["answer_does_not_fit"]
+    assert desk.agree(payment).reserved_minor == refund.amount_minor
+    assert desk.probe(refund).certainty is Certainty.KNOWN
+    assert desk.sql(cases) == []
+
+
+def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
+    """ORDER_NO_LONGER_AVAILABLE settles nothing: unknown stays unknown, and nobody goes on asking."""
+    _, refund = unknown(desk, happened=True)
+    control.fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
+    assert code_of(lambda: desk.probe(refund)) == "outcome_unknown"
+    found = desk.now(refund)
+    assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
+    assert found.work.reason == "order_no_longer_kept"
+
+
+def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: SandboxControl) -> None:
+    """After 30 s, 2 min, 10 min, hourly, daily, without an end; after a day somebody is told, once."""
+    control.config(settle_by_hand=True)
+    payment, refund = sent(desk)
+    for span in (31, 121, 601, *[3601] * 24, 86_401, 86_401):
+        desk.later(seconds=span)
+        assert desk.due()["refund_polls"] == 1
+    found = desk.now(refund)
+    assert (found.state, found.work.state, found.work.reason) == (_R.SUBMITTED, WorkState.SCHEDULED, "poll")
+    assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["refund_slow"]
+    control.money.move_refund(refund.provider_refund_key or "", "completed")
+    assert desk.probe(refund).state is _R.COMPLETED
+    assert desk.sql("SELECT 1 FROM alerts WHERE resolved_at IS NULL") == []
+    assert desk.agree(payment).refunded_minor == 100
+
+
+def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: SandboxControl) -> None:
+    """They take hours: not sooner."""
+    control.config(settle_by_hand=True)
+    _, refund = sent(desk, "atom")
+    desk.later(minutes=50)
+    assert desk.due()["refund_polls"] == 0
+    desk.later(minutes=11)
+    assert desk.due()["refund_polls"] == 1
+    assert desk.now(refund).state is _R.SUBMITTED
+
+
+def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
+    """REFUND_FAILED is tried again by PayPay itself: never failed here, and never sent again."""
+    control.config(settle_by_hand=True)
+    _, refund = sent(desk)
+    control.money.move_refund(refund.provider_refund_key or "", "failed")
+    found = desk.probe(refund)
+    assert (found.state, found.provider_state) == (_R.SUBMITTED, "REFUND_FAILED")
+
+
+@pytest.mark.parametrize("word", ["failed", "rejected"])
+def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: str) -> None:
+    """What was accepted and then refused there: failed, and the amount is free."""
+    control.config(settle_by_hand=True)
+    payment, refund = sent(desk, "atom")
+    control.money.move_refund(refund.provider_refund_key or "", word)
+    assert desk.probe(refund).state is _R.FAILED
+    assert desk.agree(payment).left_minor == 50_000
+
+
+def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: SandboxControl) -> None:
+    """Somebody is told instead; what it turns into later is taken in."""
+    payment, refund = sent(desk)
+    control.fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
+    found = desk.probe(refund)
+    assert (found.state, found.certainty, found.work.reason) == (_R.SUBMITTED, Certainty.KNOWN, "contradicted")
+    assert desk.agree(payment).reserved_minor == 100
+    assert code_of(lambda: desk.ask(payment, "50")) == "in_progress"
+    assert desk.probe(refund).state is _R.COMPLETED
+
+
+def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: SandboxControl) -> None:
+    """It stays failed, a person is called, and until then no other refund of the payment goes out."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
+    found = desk.probe(refund)
+    assert (found.state, found.work.reason) == (_R.FAILED, "contradicted")
+    assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
+    refusal = refusal_of(lambda: desk.ask(payment, "500"))
+    assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
+    assert desk.refunds.plan(payment.id).off == "refund_contradicted"
+    assert len(desk.keys_at(payment)) == 1
+
+
+def test_what_was_never_sent_asks_nobody(desk: RefundDesk, control: SandboxControl) -> None:
+    """A request is known: probing it is free and asks for nothing."""
+    refund = desk.ask(desk.paid())
+    assert desk.probe(refund) == refund
+    assert control.requests(call="paypay_refund_details") == []
+
+
+def test_while_it_is_sent_nobody_asks(desk: RefundDesk) -> None:
+    """The payment's lease and the running call keep others away."""
+    _, refund = unknown(desk)
+    desk.sql(
+        "UPDATE operations SET state = 'calling', lease_expires = 9000000000000000 WHERE action = 'refund.submit'"
+    )
+    refusal = refusal_of(lambda: desk.probe(refund))
+    assert (refusal.code, refusal.detail["holder"]["operator"]) == ("in_progress", "lead-b")  # type: ignore[index]
+
+
+# Refunds as a payment's details tell them
+
+
+def seen(desk: RefundDesk, report: RefundReport) -> bool:
+    return desk.desk.database.write(lambda tx: refund_seen(desk.desk, tx, report))
+
+
+def report_of(refund: Refund, payment: Payment, state: RefundState, **other: object) -> RefundReport:
+    from dataclasses import replace
+
+    from console.domain.money import Money
+
+    key = refund.provider_refund_key or ""
+    amount = Money(refund.amount_minor, refund.currency)
+    return replace(RefundReport(key, key, "REFUNDED", state, amount, payment.provider_payment_id), **other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("state", "ends"), [(_R.COMPLETED, _R.COMPLETED), (_R.SUBMITTED, _R.SUBMITTED)])
+def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundState, ends: RefundState) -> None:
+    """Our key in the payment's refunds is an answer as good as any; twice is as good as once."""
+    payment, refund = unknown(desk, happened=True)
+    assert seen(desk, report_of(refund, payment, state))
+    found = desk.now(refund)
+    assert (found.state, found.certainty) == (ends, Certainty.KNOWN)
+    assert seen(desk, report_of(refund, payment, state))
+    assert desk.now(refund) == found
+    desk.agree(payment)
+
+
+def test_a_strangers_refund_is_not_ours(desk: RefundDesk) -> None:
+    """A key that no refund of ours has: the caller hears it, nothing changes."""
+    payment, refund = unknown(desk)
+    assert not seen(desk, report_of(refund, payment, _R.COMPLETED, key="BY-HAND"))
+    assert desk.now(refund) == refund
+
+
+def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
+    """Our key with another payment: a case, and nothing is settled."""
+    payment, refund = unknown(desk)
+    assert seen(desk, report_of(refund, payment, _R.COMPLETED, provider_payment_id="0499"))
+    found = desk.now(refund)
+    assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
+
+
+def test_news_of_what_failed_is_a_case_once(desk: RefundDesk, control: SandboxControl) -> None:
+    """Told again and again by the payment's details, it is one case."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.fault("result:CANCELED_USER", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "provider_refused"
+    failed = desk.now(refund)
+    for _ in range(3):
+        assert seen(desk, report_of(failed, payment, _R.COMPLETED))
+    assert (desk.now(refund).state, desk.now(refund).work.reason) == (_R.FAILED, "contradicted")
+    assert len(desk.sql("SELECT 1 FROM alerts")) == 1
+    assert len(desk.sql("SELECT 1 FROM evidence WHERE source = 'paypay.payment' AND subject_kind = 'refund'")) == 1

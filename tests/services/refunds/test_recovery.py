@@ -1,0 +1,140 @@
+"""Deciding about refunds whose outcome nobody knows: the provider's word first, then two people with evidence."""
+
+import pytest
+
+from console.domain.order_records import Payment, Refund
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty
+from console.sandbox import SandboxControl
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+
+_R = RefundState
+ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
+
+
+def unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False) -> tuple[Payment, Refund]:
+    """A refund of 100 whose sending got no answer."""
+    payment = desk.paid("ORD1", 50_000, provider)
+    refund = desk.ask(payment, "100")
+    desk.control.fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    return payment, desk.now(refund)
+
+
+def mute(desk: RefundDesk, provider: str = "atom") -> None:
+    """From now on the provider can't be asked."""
+    desk.control.fault("status:503", call=ANSWERS[provider], times="always")
+
+
+def test_failed_takes_two_people(desk: RefundDesk) -> None:
+    """The first is awaited upon, the same again counts for nothing, the second, an approver, settles it."""
+    desk.team()
+    payment, refund = unknown(desk)
+    first = desk.resolve(refund, "failed", "op-e", proof="not on their list")
+    assert (first.awaiting, first.record.certainty, first.record.version) == (
+        "second_person",
+        "unknown",
+        refund.version + 1,
+    )
+    assert desk.refunds.show(refund.id).awaiting == "second_person"
+    assert code_of(lambda: desk.resolve(refund, "failed", "op-e")) == "same_person"
+    assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "not_allowed", "the second is an approver"
+    second = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
+    assert (second.awaiting, second.record.state, second.record.certainty) == (None, _R.FAILED, "known")
+    assert desk.agree(payment).left_minor == 50_000
+    assert desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0].state == "failed"
+    assert desk.desk.spool.standing_refunds(desk.desk.database_id, payment.id) == ()
+    assert code_of(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
+
+
+def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> None:
+    """Both name the provider's number; another one doesn't fit."""
+    payment, refund = unknown(desk, happened=True)
+    mute(desk)
+    assert code_of(lambda: desk.resolve(refund, "completed", "op-a")) == "usage", "the number is missing"
+    assert desk.resolve(refund, "completed", "op-a", "1519").awaiting == "second_person"
+    assert refusal_of(lambda: desk.resolve(refund, "completed", "lead-b", "1520")).detail["reason"] == "other_id"
+    settled = desk.resolve(refund, "completed", "lead-b", "1519")
+    assert (settled.record.state, settled.record.provider_refund_id) == (_R.COMPLETED, "1519")
+    assert desk.agree(payment).refunded_minor == refund.amount_minor
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
+    """The provider says that it is done, under that number: settled, with the person's evidence beside."""
+    payment, refund = unknown(desk, provider, happened=True)
+    there = control.money.refunds(key=refund.provider_refund_key)[0]
+    number = there["id"] if provider == "atom" else refund.provider_refund_key
+    assert refusal_of(lambda: desk.resolve(refund, "completed", "op-a", "99")).detail["reason"] == "other_id"
+    settled = desk.resolve(refund, "completed", "op-a", str(number))
+    assert (settled.awaiting, settled.record.state) == (None, _R.COMPLETED)
+    assert desk.agree(payment).refunded_minor == refund.amount_minor
+    assert "person" in [item.source for item in desk.refunds.show(refund.id).evidence]
+
+
+def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
+    """Who says "failed" of what the provider has done is told so, and the truth is written."""
+    payment, refund = unknown(desk, happened=True)
+    refusal = refusal_of(lambda: desk.resolve(refund, "failed", "op-a"))
+    assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
+    assert desk.now(refund).state in (_R.COMPLETED, _R.SUBMITTED)
+    desk.agree(payment)
+
+
+def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
+    """A second person who says something else isn't a second half: theirs is a first one."""
+    _, refund = unknown(desk)
+    mute(desk)
+    desk.resolve(refund, "failed", "op-a")
+    assert desk.resolve(refund, "completed", "lead-b", "1519").awaiting == "second_person"
+    assert desk.resolve(refund, "failed", "lead-c").awaiting == "second_person"
+    assert desk.now(refund).certainty is Certainty.UNKNOWN
+    assert desk.resolve(refund, "failed", "lead-b").record.state is _R.FAILED
+
+
+def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxControl) -> None:
+    """Settled by the provider meanwhile: nobody is awaited any more."""
+    _, refund = unknown(desk, "paypay", happened=True)
+    mute(desk, "paypay")
+    desk.resolve(refund, "failed", "op-a")
+    control.clear_faults()
+    desk.probe(refund)
+    assert desk.refunds.show(refund.id).awaiting is None
+    assert code_of(lambda: desk.resolve(refund, "failed", "lead-b")) == "nothing_to_resolve"
+
+
+@pytest.mark.parametrize(
+    ("as_state", "proof", "code"), [("success", "seen", "usage"), ("failed", "  ", "no_evidence")]
+)
+def test_bad_input(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
+    """Another word than completed or failed, and evidence that says nothing."""
+    _, refund = unknown(desk)
+    assert code_of(lambda: desk.resolve(refund, as_state, "op-a", proof=proof)) == code
+
+
+def test_known_ones_are_not_resolved(desk: RefundDesk) -> None:
+    """Neither a request nor what was accepted and is followed by itself."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
+    desk.approve(refund)
+    assert code_of(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
+
+
+def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk, control: SandboxControl) -> None:
+    """Acceptance is known, its end can't be asked for any more: two people say it."""
+    payment = desk.paid()
+    refund = desk.approve(desk.ask(payment))
+    control.fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details", times="always")
+    assert desk.probe(refund).work.reason == "order_no_longer_kept"
+    key = refund.provider_refund_key
+    assert desk.resolve(refund, "completed", "op-a", key).awaiting == "second_person"
+    assert desk.resolve(refund, "completed", "lead-b", key).record.state is _R.COMPLETED
+    assert desk.agree(payment).refunded_minor == 1000
+
+
+def test_an_old_view_resolves_nothing(desk: RefundDesk) -> None:
+    """The version that was seen has to be the one that is decided."""
+    _, refund = unknown(desk)
+    with desk.console.acting("op-a"):
+        assert code_of(lambda: desk.refunds.resolve(refund.id, "failed", "seen", saw=1)) == "stale_view"

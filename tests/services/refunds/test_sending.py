@@ -1,0 +1,299 @@
+"""Sending refunds: one key for life, and every way in which the call or what follows can end."""
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import OrderState, Refund
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty, WorkState
+from console.sandbox import SandboxControl
+from console.store import journal, orders
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+
+_R = RefundState
+
+
+def failed_to_send(desk: RefundDesk, refund: Refund, code: str) -> Refund:
+    """Approve, which ends with that code; the refund as it is then, the same in the failure's facts."""
+    refusal = refusal_of(lambda: desk.approve(refund))
+    assert refusal.code == code, refusal.detail
+    found = desk.now(refund)
+    assert refusal.detail["record"] == found
+    return found
+
+
+def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, control: SandboxControl) -> None:
+    """While the provider is at it, the row already has the key, the time and a calling journal row."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    seen = []
+    vendor = desk.vendors.whole("paypay")
+    refund_there = vendor.refund
+
+    def look(order: object) -> object:
+        now = desk.sql("SELECT status, provider_refund_key, sent_count, last_sent_at FROM refunds")[0]
+        running = desk.sql("SELECT state, idempotency_key FROM operations WHERE action = 'refund.submit'")[0]
+        seen.append((now, running, desk.desk.spool.standing_refunds(desk.desk.database_id, payment.id)))
+        return refund_there(order)  # type: ignore[arg-type]
+
+    vendor.refund = look  # type: ignore[method-assign, assignment]
+    sent = desk.approve(refund)
+    ((row, operation, standing),) = seen
+    assert (row.status, row.provider_refund_key, row.sent_count) == ("submitting", sent.provider_refund_key, 1)
+    assert (operation.state, operation.idempotency_key) == ("calling", f"idempotent:refund:{payment.id}:op-a:1000")
+    assert [(one.provider_key, one.amount_minor) for one in standing] == [(sent.provider_refund_key, 1000)]
+    key = sent.provider_refund_key or ""
+    assert len(key) <= 64
+    assert key.replace("-", "").isalnum()
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+@pytest.mark.parametrize(
+    "fault", ["refuse", "reset", "hang", "status:503", "html", "status:418", "redirect", "garbage"]
+)
+def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
+    desk: RefundDesk, control: SandboxControl, provider: str, fault: str
+) -> None:
+    """Its sum stays reserved, it is asked about by itself, and no due task, approval or time sends it again."""
+    payment = desk.paid("ORD1", 50_000, provider)
+    refund = desk.ask(payment, "100")
+    control.fault(fault, call=f"{provider}_refund", times=1)
+    unknown = failed_to_send(desk, refund, "outcome_unknown")
+    assert (unknown.state, unknown.certainty) == (_R.SUBMITTING, Certainty.UNKNOWN)
+    assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
+    asked = len(control.requests(call=f"{provider}_refund"))
+    assert code_of(lambda: desk.approve(refund)) in ("in_progress", "already_decided")
+    assert code_of(lambda: desk.withdraw(refund)) == "already_decided"
+    desk.due()
+    assert len(control.requests(call=f"{provider}_refund")) == asked == 1
+    assert desk.agree(payment).reserved_minor == refund.amount_minor
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("result:UNAUTHORIZED", "provider_auth"), ("result:RATE_LIMIT", "rate_limited")],
+)
+def test_refused_before_execution_keeps_approval_and_key(
+    desk: RefundDesk, control: SandboxControl, fault: str, code: str
+) -> None:
+    """Approved and known, scheduled; later it goes out by itself under the same key."""
+    payment = desk.paid()
+    control.fault(fault, call="paypay_refund", times=1)
+    kept = failed_to_send(desk, desk.ask(payment), code)
+    assert (kept.state, kept.certainty, kept.work.state) == (_R.APPROVED, Certainty.KNOWN, WorkState.SCHEDULED)
+    assert kept.provider_refund_key
+    desk.due()
+    assert desk.now(kept).sent_count == 1, "not before its time"
+    desk.later(seconds=61)
+    assert desk.due()["refund_submissions"] == 1
+    sent = desk.now(kept)
+    assert (sent.state, sent.sent_count) == (_R.SUBMITTED, 2)
+    assert desk.keys_at(payment) == [kept.provider_refund_key] == [sent.provider_refund_key]
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
+    """Nobody listens: nothing was sent; the checker sends it again, under the same key."""
+    payment = desk.paid("ORD1", 50_000, provider)
+    refund = desk.ask(payment, "100")
+    with control.down():
+        kept = failed_to_send(desk, refund, "provider_unreachable")
+    assert (kept.state, kept.certainty, kept.work.reason) == (_R.APPROVED, Certainty.KNOWN, "submission")
+    assert desk.desk.spool.standing_refunds(desk.desk.database_id, payment.id) == ()
+    sent = desk.approve(refund)
+    assert (sent.state, sent.provider_refund_key) == (_R.SUBMITTED, kept.provider_refund_key)
+    assert desk.keys_at(payment) == [kept.provider_refund_key]
+
+
+def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: SandboxControl) -> None:
+    """Refused for credentials again and again: by itself eight times, then a person is needed; never failed."""
+    refund = desk.ask(desk.paid())
+    control.fault("result:UNAUTHORIZED", call="paypay_refund", times="always")
+    failed_to_send(desk, refund, "provider_auth")
+    for _ in range(12):
+        desk.later(hours=25)
+        desk.due()
+    found = desk.now(refund)
+    assert (found.state, found.work.state, found.work.reason) == (_R.APPROVED, WorkState.NEEDS_REVIEW, "not_sent")
+    assert found.sent_count == 9
+    control.clear_faults()
+    assert desk.approve(refund).state is _R.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["UNACCEPTABLE_OP", "CANCELED_USER", "REFUND_WINDOW_EXCEED", "USER_STATE_IS_NOT_ACTIVE", "TRANSACTION_FAILED",
+     "MERCHANT_MULTIPLE_REFUND_REJECTED", "ORDER_NO_LONGER_AVAILABLE", "REFUND_LIMIT_EXCEEDED"],
+)  # fmt: skip
+def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) -> None:
+    """Failed with the provider's reason; the amount is free and another refund, of another key, may be asked for."""
+    payment = desk.paid()
+    control.fault(f"result:{code}", call="paypay_refund", times=1)
+    failed = failed_to_send(desk, desk.ask(payment), "provider_refused")
+    assert (failed.state, failed.certainty, failed.work.state) == (_R.FAILED, Certainty.KNOWN, WorkState.NONE)
+    assert failed.error_code
+    assert desk.agree(payment).left_minor == 3300
+    again = desk.approve(desk.ask(payment))
+    assert again.state is _R.SUBMITTED
+    assert again.provider_refund_key != failed.provider_refund_key
+    keys = [row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")]
+    assert f"idempotent:refund:{payment.id}:op-a:1000" in keys
+
+
+def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxControl) -> None:
+    """Throttled because our own earlier attempt runs: its key is asked about first, and nothing is sent again."""
+    payment = desk.paid()
+    control.fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
+    kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
+    assert (kept.state, kept.error_code) == (_R.APPROVED, "similar_refund_running")
+    desk.later(seconds=61)
+    desk.due()
+    assert desk.now(kept).state in (_R.SUBMITTED, _R.COMPLETED)
+    assert len(control.requests(call="paypay_refund")) == 1
+    desk.agree(payment)
+
+
+def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: SandboxControl) -> None:
+    """Throttled, and our key is not known there: then it is sent, under the same key."""
+    payment = desk.paid()
+    control.fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
+    kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
+    control.fault("status:503", call="paypay_refund_details", times=1)
+    desk.later(seconds=61)
+    desk.due()
+    assert desk.now(kept).state is _R.APPROVED, "a question without an answer sends nothing"
+    assert len(control.requests(call="paypay_refund")) == 1
+    desk.later(minutes=6)
+    desk.due()
+    assert desk.now(kept).state is _R.SUBMITTED
+    assert desk.keys_at(payment) == [kept.provider_refund_key]
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+@pytest.mark.parametrize("fault", ["other_refund", "other_payment", "other_amount"])
+def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxControl, provider: str, fault: str) -> None:
+    """Unknown, and a person is called: a case, whoever the answer belongs to."""
+    payment = desk.paid("ORD1", 50_000, provider)
+    control.fault(fault, call=f"{provider}_refund", times=1)
+    refund = failed_to_send(desk, desk.ask(payment, "100"), "outcome_unknown")
+    assert refund.certainty is Certainty.UNKNOWN
+    fits_nothing = refund.error_code in ("other_id", "other_payment", "other_amount")
+    assert (refund.work.state is WorkState.NEEDS_REVIEW) == fits_nothing, refund
+    desk.probe(refund)
+    assert desk.now(refund).state in (_R.SUBMITTED, _R.COMPLETED)
+
+
+def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
+    """Each with a key of its own; with the last one the order is refunded too."""
+    payment = desk.paid()
+    for amount in ("1000", "1300", "1000"):
+        desk.approve(desk.ask(payment, amount, intended_repeat=True))
+        desk.later(seconds=31)
+        desk.due()
+    ours = desk.agree(payment)
+    assert (ours.refunded_minor, ours.left_minor, len(set(desk.keys_at(payment)))) == (3300, 0, 3)
+    keys = {row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")}
+    assert f"idempotent:refund:{payment.id}:op-a:1000:2" in keys
+    assert code_of(lambda: desk.ask(payment, "1")) == "exceeds_captured"
+    with desk.desk.database.read() as conn:
+        order = orders.find(conn, payment.order_id or 0)
+    assert order is not None
+    assert order.state is OrderState.REFUNDED
+
+
+def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer lies sealed on the desk, the outcome is unknown, and the next due task delivers it."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    with monkeypatch.context() as patch:
+        _break_after_the_call(desk, patch)
+        refusal = refusal_of(lambda: desk.approve(refund))
+    assert (refusal.code, refusal.detail["reason"]) == ("outcome_unknown", "not_recorded")
+    assert isinstance(refusal.detail["record"], Refund)
+    assert refusal.detail["record"].certainty is Certainty.UNKNOWN
+    assert desk.due()["delivered"] == 1
+    assert desk.now(refund).state is _R.SUBMITTED
+    assert desk.due()["delivered"] == 0
+    assert len(desk.keys_at(payment)) == 1
+    desk.agree(payment)
+
+
+test_the_database_goes_after_the_answer = pytest.mark.expects_log("what the database could not take is told")(
+    test_the_database_goes_after_the_answer
+)
+
+
+def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
+    """From the answer on, nothing can be written."""
+    vendor, database = desk.vendors.whole("paypay"), desk.desk.database
+    send = vendor.refund
+
+    def refund(order: object) -> object:
+        outcome = send(order)  # type: ignore[arg-type]
+
+        def broken(_work: object) -> None:
+            raise ConsoleError("database_locked")
+
+        patch.setattr(database, "write", broken)
+        return outcome
+
+    patch.setattr(vendor, "refund", refund, raising=False)
+
+
+def test_a_row_that_vanished_is_still_refused(desk: RefundDesk) -> None:
+    """The database lost the refund and everything about it: this desk refuses another one for the payment."""
+    payment = desk.paid()
+    sent = desk.approve(desk.ask(payment))
+    for table in ("refunds", "approvals"):
+        desk.sql(f"DROP TRIGGER guard_{table}_delete")
+        desk.sql(f"DELETE FROM {table}")
+    desk.sql("DROP TRIGGER guard_payments_update")
+    desk.sql("UPDATE payments SET reserved_minor = 0, version = version + 1")
+    refusal = refusal_of(lambda: desk.ask(payment, "500"))
+    assert (refusal.code, refusal.detail["source"]) == ("in_progress", "desk")
+    assert desk.keys_at(payment) == [sent.provider_refund_key]
+
+
+def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: RefundDesk) -> None:
+    """The row fell back to approved, as a cluster may lose its last commits: PayPay gets the same key again."""
+    payment = desk.paid()
+    sent = desk.approve(desk.ask(payment))
+    for guard in ("refunds_update", "refunds_delete"):
+        desk.sql(f"DROP TRIGGER guard_{guard}")
+    desk.sql(
+        "UPDATE refunds SET status = 'approved', provider_refund_key = NULL, refund_txn_id = NULL, sent_count = 0,"
+        " first_sent_at = NULL, last_sent_at = NULL, operation_id = NULL, work_reason = 'submission', version = 2"
+    )
+    desk.sql("DELETE FROM operations")
+    again = desk.approve(sent)
+    assert (again.state, again.provider_refund_key) == (_R.COMPLETED, sent.provider_refund_key)
+    assert len(desk.keys_at(payment)) == 1
+
+
+def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: SandboxControl) -> None:
+    """Seen at once by everybody when its lease is over, written down by the next due task, never failed."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    vendor = desk.vendors.whole("paypay")
+
+    class Gone(BaseException):
+        pass
+
+    def die(_order: object) -> object:
+        raise Gone
+
+    vendor.refund = die  # type: ignore[method-assign, assignment]
+    with pytest.raises(Gone):
+        desk.approve(refund)
+    running = desk.now(refund)
+    assert (running.state, running.certainty) == (_R.SUBMITTING, Certainty.KNOWN)
+    assert code_of(lambda: desk.probe(refund)) == "in_progress"
+    desk.sql("UPDATE operations SET lease_expires = 0")
+    seen = desk.now(refund)
+    assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")
+    assert desk.due()["lapsed"] == 1
+    with desk.desk.database.read() as conn:
+        assert journal.lapsed_subjects(conn, "refund") == journal.lapsed_subjects(conn) == frozenset()
+    written = desk.now(refund)
+    assert (written.certainty, written.error_code, written.work.reason) == (Certainty.UNKNOWN, "lapsed", "unknown")
+    assert desk.agree(payment).reserved_minor == 1000

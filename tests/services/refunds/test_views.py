@@ -1,0 +1,96 @@
+"""The approval view: what speaks against a refund, what changed since it was asked for, and who may do what."""
+
+from console.domain.payment_records import RefundState
+from console.domain.results import AllowedAction
+from tests.support.refund_desks import RefundDesk, code_of
+
+_R = RefundState
+
+
+def actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, AllowedAction]:
+    with desk.console.acting(who):
+        return {action.action: action for action in desk.refunds.show(refund_id).actions}
+
+
+def test_what_a_checker_sees(desk: RefundDesk) -> None:
+    """Money, sides, rules, history; reasons against it first, and its own request is none of them."""
+    payment = desk.paid(payer="payer-1")
+    desk.approve(desk.ask(payment, "1000"))
+    refund = desk.ask(payment, "1005")
+    view = desk.refunds.show(refund.id)
+    assert [hit.rule for hit in view.against] == ["similar_amount"]
+    assert view.against[0].id != refund.id
+    assert (view.money.waiting, view.money.on_its_way, view.money.refundable) == (1005, 1000, 1295)
+    assert [side.name for side in view.sides] == ["ours", "provider", "order"]
+    assert all(check.holds for check in view.checks)
+    assert [one.amount_minor for one in view.earlier] == [1000]
+    assert [entry.what for entry in view.timeline] == ["refund.requested"]
+    assert view.changed == {}
+
+
+def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
+    """Fields of the payment and of its order, then and now."""
+    payment = desk.paid(minor=900_000)
+    refund = desk.ask(payment, "1000")
+    desk.sql("UPDATE orders SET status = 'shipped', version = version + 1")
+    desk.sql("UPDATE payments SET provider_state = 'REFUNDED', version = version + 1")
+    changed = desk.refunds.show(refund.id).changed
+    assert changed == {"order_state": ("paid", "shipped"), "provider_state": (None, "REFUNDED")}
+
+
+def test_who_may_do_what(desk: RefundDesk) -> None:
+    """Never one's own, never without the role; after the decision nobody."""
+    desk.team()
+    refund = desk.ask(desk.paid(), by="lead-d")
+    for who, approve, withdraw in (
+        ("lead-b", None, "reason.refund_not_maker"),
+        ("lead-d", "reason.refund_own", None),
+        ("op-a", "reason.role", "reason.refund_not_maker"),
+        ("aud-f", "reason.role", "reason.refund_not_maker"),
+    ):
+        seen = actions(desk, refund.id, who)
+        assert (seen["approve"].reason, seen["withdraw"].reason) == (approve, withdraw), who
+        assert seen["reject"].allowed == seen["approve"].allowed
+        assert not seen["submit"].allowed
+    desk.withdraw(refund, by="lead-d")
+    assert actions(desk, refund.id, "lead-b")["approve"].reason == "reason.refund_decided"
+
+
+def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
+    """One's own, and what one has approved already, stand with the others."""
+    desk.team()
+    mine = desk.ask(desk.paid("ORD-1"), by="lead-d")
+    half = desk.ask(desk.paid("ORD-2", 900_000), "600000")
+    desk.approve(half, by="lead-d")
+    third = desk.ask(desk.paid("ORD-3"))
+    with desk.console.acting("lead-d"):
+        inbox = desk.refunds.inbox()
+    assert [one.id for one in inbox.mine_to_decide] == [third.id]
+    assert [one.id for one in inbox.others] == [mine.id, half.id]
+    with desk.console.acting("op-a"):
+        assert desk.refunds.inbox().mine_to_decide == ()
+
+
+def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
+    """Who opened which refund, and who was refused what."""
+    refund = desk.ask(desk.paid())
+    with desk.console.acting("lead-b"):
+        desk.refunds.show(refund.id)
+    assert code_of(lambda: desk.approve(refund, by="op-a")) == "same_person"
+    desk.reads.flush()
+    rows = desk.sql("SELECT who, what, subject_kind, subject_id, result FROM audit_log WHERE subject_kind = 'refund'")
+    told = [tuple(row) for row in rows]
+    assert ("lead-b", "refund.opened", "refund", str(refund.id), "done") in told
+    assert ("op-a", "refund.approve", "refund", str(refund.id), "refused") in told
+
+
+def test_who_may_not_look(desk: RefundDesk) -> None:
+    """A name that this database doesn't know sees nothing."""
+    desk.team()
+    refund = desk.ask(desk.paid())
+    with desk.console.acting("stranger"):
+        assert code_of(lambda: desk.refunds.show(refund.id)) == "not_allowed"
+        assert code_of(desk.refunds.inbox) == "not_allowed"
+        assert code_of(lambda: desk.refunds.plan(refund.payment_id)) == "not_allowed"
+    with desk.console.acting("op-a"):
+        assert code_of(lambda: desk.refunds.show(99)) == "not_found"

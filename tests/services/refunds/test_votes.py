@@ -1,0 +1,221 @@
+"""Deciding about refunds: two people, whatever roles they hold, and everything that can happen in between."""
+
+from threading import Barrier, Thread
+
+import pytest
+
+from console.domain.payment_records import RefundState
+from console.domain.records import WorkState
+from console.sandbox import SandboxControl
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+
+_R = RefundState
+
+
+def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
+    """Approved, sent under a key that was stored before, accepted; completed by asking whether it is done."""
+    payment = desk.paid()
+    refund = desk.approve(desk.ask(payment))
+    assert (refund.state, refund.checkers, refund.sent_count) == (_R.SUBMITTED, ("lead-b",), 1)
+    assert desk.keys_at(payment) == [refund.provider_refund_key]
+    desk.later(seconds=31)
+    assert desk.due()["refund_polls"] == 1
+    ours = desk.agree(payment)
+    assert (desk.now(refund).state, ours.refunded_minor, ours.reserved_minor) == (_R.COMPLETED, 1000, 0)
+
+
+@pytest.mark.parametrize("name", ["op-a", "OP-A", "Op-a"])
+def test_nobody_approves_their_own(desk: RefundDesk, name: str) -> None:
+    """By no spelling of one's own name; nothing is sent, and the refusal is in the trail."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    assert code_of(lambda: desk.approve(refund, by=name)) == "same_person"
+    assert code_of(lambda: desk.reject(refund, by=name)) == "same_person"
+    assert (desk.now(refund).state, desk.keys_at(payment), desk.refused()) == (_R.REQUESTED, [], ["same_person"] * 2)
+
+
+def test_only_approvers_decide(desk: RefundDesk) -> None:
+    """An operator and an auditor do not."""
+    desk.team()
+    refund = desk.ask(desk.paid())
+    for name in ("op-e", "aud-f", "nobody"):
+        assert code_of(lambda name=name: desk.approve(refund, by=name)) == "not_allowed"
+        assert code_of(lambda name=name: desk.reject(refund, by=name)) == "not_allowed"
+    assert desk.approve(refund).state is _R.SUBMITTED
+
+
+def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
+    """The first leaves it requested; the same again counts once; the second sends it, after the cooling-off."""
+    payment = desk.paid(minor=900_000)
+    refund = desk.ask(payment, "600000")
+    half = desk.approve(refund)
+    assert (half.state, half.checkers, half.checkers_needed, half.version) == (_R.REQUESTED, ("lead-b",), 2, 2)
+    assert code_of(lambda: desk.approve(refund)) == "same_person"
+    assert code_of(lambda: desk.approve(refund, by="LEAD-B")) == "same_person"
+    assert code_of(lambda: desk.approve(refund, by="op-a")) == "same_person"
+    whole = desk.approve(refund, by="lead-c")
+    assert (whole.state, whole.work.state, whole.work.reason) == (_R.APPROVED, WorkState.SCHEDULED, "cooling_off")
+    assert desk.keys_at(payment) == []
+    desk.due()
+    assert desk.now(refund).state is _R.APPROVED, "not before its time"
+    desk.later(minutes=15, seconds=1)
+    assert desk.due()["refund_submissions"] == 1
+    assert (desk.now(refund).state, desk.keys_at(payment)) == (_R.SUBMITTED, [desk.now(refund).provider_refund_key])
+
+
+def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
+    """Also what is approved and cools off; nobody else's, and not what was sent. The sum is free again."""
+    payment = desk.paid(minor=900_000)
+    refund = desk.approve(desk.ask(payment, "200000"))
+    assert refund.state is _R.APPROVED
+    assert refusal_of(lambda: desk.withdraw(refund, by="op-e")).detail["reason"] == "not_maker"
+    assert desk.withdraw(refund).state is _R.WITHDRAWN
+    assert desk.agree(payment).left_minor == 900_000
+    sent = desk.approve(desk.ask(payment, "1000"))
+    assert code_of(lambda: desk.withdraw(sent)) == "already_decided"
+    desk.later(minutes=20)
+    desk.due()
+    assert desk.keys_at(payment) == [sent.provider_refund_key]
+
+
+def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
+    """Approving again, by the same checker: nothing during the cooling-off, afterwards it is sent at once."""
+    payment = desk.paid(minor=900_000)
+    refund = desk.approve(desk.ask(payment, "200000"))
+    assert desk.approve(refund).state is _R.APPROVED
+    assert code_of(lambda: desk.approve(refund, by="lead-c")) == "already_decided"
+    with desk.console.acting("lead-b"):
+        assert refusal_of(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
+    desk.later(minutes=15, seconds=1)
+    assert desk.approve(refund).state is _R.SUBMITTED
+
+
+def test_rejected_with_words(desk: RefundDesk) -> None:
+    """The words stay with it, the sum is free, and it is decided for good."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    assert code_of(lambda: desk.reject(refund, reason=" ")) == "usage"
+    ended = desk.reject(refund)
+    assert (ended.state, ended.declined_because) == (_R.REJECTED, "paid out in cash")
+    assert desk.agree(payment).left_minor == 3300
+    for again in (lambda: desk.reject(refund), lambda: desk.approve(refund), lambda: desk.withdraw(refund)):
+        assert code_of(again) == "already_decided"
+    assert desk.ask(payment).state is _R.REQUESTED, "a rejected one is nobody's look-alike"
+
+
+def test_withdrawn_meanwhile(desk: RefundDesk) -> None:
+    """Who approves too late hears that it was decided, not that their view is old."""
+    refund = desk.ask(desk.paid())
+    desk.withdraw(refund)
+    refusal = refusal_of(lambda: desk.approve(refund, saw=refund.version))
+    assert (refusal.code, refusal.detail["state"]) == ("already_decided", "withdrawn")
+
+
+def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
+    """The version that was seen has to be the one that is decided."""
+    payment = desk.paid(minor=900_000)
+    refund = desk.ask(payment, "600000")
+    desk.approve(refund, by="lead-c")
+    refusal = refusal_of(lambda: desk.approve(refund, saw=refund.version))
+    assert (refusal.code, refusal.detail["changed"]["version"]) == ("stale_view", {"saw": 1, "now": 2})  # type: ignore[index]
+    with desk.console.acting("lead-b"):
+        assert code_of(lambda: desk.refunds.reject(refund.id, "no", saw=1)) == "stale_view"
+    assert desk.approve(refund, saw=2).state is _R.APPROVED
+
+
+def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
+    """Disabled after asking: nobody approves it; disabled after the approval: nobody sends it."""
+    desk.team()
+    payment = desk.paid(minor=900_000)
+    cooling = desk.approve(desk.ask(payment, "200000"))
+    other = desk.ask(desk.paid("ORD-2"), by="op-e")
+    desk.disable("op-e")
+    refusal = refusal_of(lambda: desk.approve(other))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "maker_active")
+    desk.disable("op-a")
+    desk.later(minutes=16)
+    desk.due()
+    stuck = desk.now(cooling)
+    assert (stuck.state, stuck.work.state, stuck.work.reason) == (_R.APPROVED, WorkState.NEEDS_REVIEW, "not_sent")
+    assert desk.keys_at(payment) == []
+    desk.later(hours=72)
+    assert desk.due()["refund_expiry"] == 2
+    assert (desk.now(cooling).state, desk.agree(payment).left_minor) == (_R.EXPIRED, 900_000)
+
+
+def test_nobody_decided_in_time(desk: RefundDesk) -> None:
+    """After 72 hours it can't be approved; whoever tries or the next due task ends it."""
+    payment, second = desk.paid(), desk.paid("ORD-2")
+    refund, other = desk.ask(payment), desk.ask(second)
+    desk.later(hours=72, seconds=1)
+    refusal = refusal_of(lambda: desk.approve(refund))
+    assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
+    assert desk.due()["refund_expiry"] == 1
+    assert (desk.now(refund).state, desk.now(other).state) == (_R.EXPIRED, _R.EXPIRED)
+    assert (desk.agree(payment).left_minor, desk.agree(second).left_minor) == (3300, 3300)
+
+
+def test_limits_are_looked_at_again(desk: RefundDesk) -> None:
+    """A limit that was lowered after asking holds for what is approved and sent now."""
+    refund = desk.ask(desk.paid(), "3000")
+    desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
+    assert refusal_of(lambda: desk.approve(refund)).detail["reason"] == "per_refund"
+    assert desk.now(refund).state is _R.REQUESTED
+
+
+@pytest.mark.parametrize(("state", "told"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
+def test_what_the_provider_says_of_the_payment(
+    desk: RefundDesk, control: SandboxControl, state: str, told: str
+) -> None:
+    """Taken back at PayPay meanwhile: it can't be approved; the answer is kept as evidence of the payment."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.money.move("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
+    refusal = refusal_of(lambda: desk.approve(refund))
+    assert (refusal.code, refusal.detail["reason"]) == (told, "provider_state")
+    assert desk.now(refund).state is _R.REQUESTED
+    kept = desk.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment'")
+    assert [row.source for row in kept] == ["paypay.payment"]
+
+
+def test_more_was_refunded_there(desk: RefundDesk) -> None:
+    """Somebody has refunded at the provider's own screen: together it would be more than was captured."""
+    payment = desk.paid()
+    refund = desk.ask(payment, "3000")
+    from console.domain.money import Money
+    from console.domain.payment_records import RefundOrder
+    from tests.providers.meeting import YEN, paypay
+
+    assert YEN.minor == payment.captured_minor
+    theirs = RefundOrder("BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.desk.now())
+    paypay(desk.control.url).refund(theirs)
+    refusal = refusal_of(lambda: desk.approve(refund))
+    assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
+
+
+def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control: SandboxControl) -> None:
+    """Details that can't be read keep nobody from approving: the sending has its own rules."""
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    control.fault("status:503", call="paypay_payment", times="always")
+    assert desk.approve(refund).state is _R.SUBMITTED
+
+
+def test_many_who_approve_at_once(desk: RefundDesk) -> None:
+    """Six checkers at the same moment: one refund is sent, once."""
+    payment = desk.paid()
+    refund, start, told = desk.ask(payment), Barrier(6), list[str]()
+
+    def approve(n: int) -> None:
+        start.wait()
+        told.append(code_of(lambda: desk.approve(refund, by=f"lead-{n}")))
+
+    threads = [Thread(target=approve, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told.count("done") >= 1
+    assert set(told) <= {"done", "already_decided", "in_progress"}
+    assert (len(desk.keys_at(payment)), desk.now(refund).sent_count) == (1, 1)
+    desk.agree(payment)
