@@ -27,6 +27,7 @@ from console.services.heartbeat import Heartbeat
 from console.services.payment_vendors import PaymentVendors
 from console.services.reads import ReadLog
 from console.store import journal, orders, payments, people
+from console.store.engine import Transaction
 from tests.providers.meeting import atom, paypay
 from tests.support.desks import MovedClock
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions
@@ -77,8 +78,8 @@ class RefundDesk:
         self.reads = ReadLog(self.desk)
         self._watch = OpenTransactions(self.desk.database)
         self._made: dict[str, PaymentVendor] = {
-            "paypay": Outsider(paypay(control.url, scale=scale), self._watch),  # type: ignore[dict-item]
-            "atom": Outsider(atom(control.url, scale=scale), self._watch),  # type: ignore[dict-item]
+            "paypay": Outsider(paypay(control.url, scale=scale), self._watch),
+            "atom": Outsider(atom(control.url, scale=scale), self._watch),
         }
         self.vendors = PaymentVendors(lambda name: self._made[name])
         self.guard = Guard(self.desk, self._heartbeat)
@@ -94,7 +95,12 @@ class RefundDesk:
 
     def team(self) -> None:
         """From now on only these persons may act."""
-        self.desk.database.write(lambda tx: [people.add(tx.conn, person) for person in TEAM])
+
+        def add(tx: Transaction) -> None:
+            for person in TEAM:
+                people.add(tx.conn, person)
+
+        self.desk.database.write(add)
 
     def paid(
         self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
