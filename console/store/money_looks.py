@@ -82,7 +82,7 @@ def of_number(conn: Connection, number: str) -> Money:
     """Everything of a number that is no credit check: its orders, payments of its own or of these, their refunds;
     as everybody sees it, with a lapsed call unknown.
     """
-    rows: Sequence[Row[Any]] = conn.execute(_OF_NUMBER, {"number": number}).all()
+    rows = list[Row[Any]](conn.execute(_OF_NUMBER, {"number": number}))
     paid = _payments([row for row in rows if row[_AT_PAYMENT] is not None])
     return Money(
         _orders([row for row in rows if row[_AT_ORDER] is not None], paid),

@@ -85,6 +85,7 @@ def _settle(place: Place, console: Console, sandbox: Sandbox, clock: MovedClock,
         page = console.recovery.queue("unknown", 200, cursor)
         for item in page.items:
             assert item.explanation.next_step.code, f"unknown and unexplained: {item.record}"
+            assert isinstance(item.record, CreditCheck)
             _decide(place, console, sandbox, item.record)
             tally["by people"] += 1
         cursor = page.next_cursor

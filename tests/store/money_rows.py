@@ -52,7 +52,7 @@ def asked(conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "
         "maker": maker, "reason": "sent back", "saw": '{"version": 3}', "radar": "[]", "checkers_needed": 1,
         "decide_by": NOW + timedelta(hours=72),
     }  # fmt: skip
-    return anew(conn, refunds.insert(conn, refunds.NewRefund(**{**known, **facts}), facts.get("at", NOW)))
+    return anew(conn, refunds.insert(conn, refunds.NewRefund(**{**known, **facts}), NOW))
 
 
 def anew(conn: Connection, refund_id: int) -> Refund:

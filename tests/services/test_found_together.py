@@ -1,0 +1,162 @@
+"""Credit checks, orders, payments and refunds found together: by number, by what people type, and in the queues."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from sqlalchemy import Connection, insert
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Order, Payment, Refund
+from console.domain.payment_records import RefundState
+from console.domain.records import CreditCheck, PurchaseRequest, Work, WorkState
+from console.domain.results import QueueItem
+from console.store import approvals, orders, payments, refunds
+from console.store.engine import Database
+from console.store.schema import operations
+from tests.store.money_rows import NOW, asked, begun, moved, paid
+from tests.store.test_looks import call
+from tests.support.desks import NUMBERS
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+
+NUMBER, OTHER = NUMBERS[:2]
+REVIEW = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
+_MONEY = ("approvals", "operations", "orders", "payments", "refunds")
+
+
+@pytest.fixture
+def books(place: Place) -> Iterator[Connection]:
+    """What stands in the tables, whoever wrote it; each statement is there at once."""
+    for table in _MONEY:
+        place.unguard(table)
+    with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
+        yield conn.execution_options(isolation_level="AUTOCOMMIT")
+
+
+@pytest.fixture
+def console(place: Place, books: Connection) -> Iterator[Console]:
+    with place.desk(LedgerVendor()) as desk:
+        yield desk
+
+
+def ordered(books: Connection, number: str = "ORD-1") -> int:
+    return orders.insert(books, orders.NewOrder(number, 3_300, corporation_number=NUMBER), NOW)
+
+
+def names(items: tuple[QueueItem, ...]) -> list[tuple[str, int]]:
+    return [(type(item.record).__name__, item.record.id) for item in items]
+
+
+def walked(console: Console, queue: str, limit: int) -> list[tuple[str, int]]:
+    """Page after page."""
+    found, cursor = [], None
+    while True:
+        page = console.recovery.queue(queue, limit, cursor)
+        found += names(page.items)
+        cursor = page.next_cursor
+        if cursor is None:
+            return found
+
+
+def test_all_that_there_is_of_a_number(console: Console, books: Connection) -> None:
+    """One lookup: the credit check, the order, its payment and the refund; of another number nothing."""
+    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    payment = paid(books, order_id=ordered(books))
+    refund = asked(books, payment)
+    found = console.lookup.find(NUMBER)
+    assert [one.id for one in found.credit_checks] == [check.id]
+    assert [one.payment_ids for one in found.orders] == [(payment.id,)]
+    assert (found.payments, found.refunds) == ((payment,), (refund,))
+    nothing = console.lookup.find(OTHER)
+    assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
+
+
+def test_suggestions_take_turns(console: Console, books: Connection) -> None:
+    """What is called exactly so comes first; then one of each kind after the other, newest first, each once."""
+    check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
+    first = NUMBER[:3]
+    order = orders.find(books, ordered(books, f"{first}-1"))
+    payment, exact = begun(books, f"{first}-2"), begun(books, first, provider_payment_id=f"{first}-9")
+    assert console.lookup.suggest(first) == (exact, check, order, payment)
+    assert console.lookup.suggest(first, 2) == (exact, check)
+    assert console.lookup.suggest(" ") == console.lookup.suggest("nobody") == ()
+
+
+def test_suggested_by_payer_and_key(console: Console, books: Connection) -> None:
+    """By the payer as written, by the beginning of a refund's key."""
+    payment = paid(books, payer="架空太郎")
+    refund = moved(books, asked(books, payment), RefundState.APPROVED)
+    refunds.change(books, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-ABC")
+    assert console.lookup.suggest("架空") == (payment,)
+    assert [one.id for one in console.lookup.suggest("RFD-A")] == [refund.id]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 50])
+def test_queues_lead_from_kind_to_kind(console: Console, books: Connection, limit: int) -> None:
+    """What needs a person first, of whatever kind; within that refunds, payments, orders, credit checks."""
+    ordered(books, "ORD-1")
+    waiting = begun(books, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
+    looked_at = begun(books, "P-2", work=REVIEW)
+    pending = [("Payment", looked_at.id), ("Order", 1), ("Payment", waiting.id)]
+    assert walked(console, "pending", limit) == pending
+    refund = asked(books, paid(books, "P-3"), work=REVIEW)
+    assert walked(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
+    assert walked(console, "refunds", limit) == [("Refund", refund.id)]
+    counted = {one.queue: one.count for one in console.recovery.counts()}
+    assert counted == {"pending": 3, "unknown": 0, "error": 0, "incomplete": 0, "review": 2, "refunds": 1}
+
+
+def test_everything_in_a_queue_is_explained(console: Console, books: Connection) -> None:
+    """Each item says why it is there and what comes next; one that waits for a second person says so."""
+    order = orders.find(books, ordered(books))
+    assert order is not None
+    orders.change(books, order, NOW, **orders.work_values(REVIEW))
+    payment = begun(books, "P-1", work=REVIEW)
+    payments.change(books, payment, NOW, certainty="unknown")
+    refund = moved(books, asked(books, paid(books, "P-2")), RefundState.SUBMITTING)
+    refunds.change(books, refund, NOW, certainty="unknown", **refunds.work_values(REVIEW))
+    approvals.propose(books, "refund", str(refund.id), "failed", "op-b", 1, NOW)
+    items = console.recovery.queue("review").items
+    assert names(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]
+    assert all(item.explanation.why and item.explanation.next_step.code and item.since for item in items)
+    waiting = {type(item.record): "second_person" in item.explanation.next_step.code for item in items}
+    assert waiting == {Refund: True, Payment: False, Order: False}
+
+
+def test_a_call_that_broke_off_is_unknown_at_once(console: Console, books: Connection) -> None:
+    """A refund whose process went away is no longer merely being sent, before any task has run; the same id of
+    another kind is as it was.
+    """
+    refund = moved(books, asked(books, paid(books, "P-1")), RefundState.SUBMITTING)
+    begun(books, "P-2")
+    lost = call(refund.id, "refund.submit", "calling") | {"subject_kind": "refund"}
+    books.execute(insert(operations), lost)
+    assert walked(console, "unknown", 50) == walked(console, "review", 50) == [("Refund", refund.id)]
+    assert [item.record.work.reason for item in console.recovery.queue("refunds").items] == ["lapsed"]
+    (work,) = console.recovery.unfinished()
+    assert isinstance(work.record, Refund)
+    assert (work.record.id, work.next_step.code != "next.resolve_operation") == (refund.id, True)
+
+
+def test_a_cursor_of_somebody_elses(console: Console) -> None:
+    """Refused as usage, whatever it is."""
+    for cursor in (
+        "", "none", "none.5", "none.refund", "none.refund.x", "none.refund.5.6", "over.refund.5", "none.nobody.5",
+        "none.refund.-1", "none.refund.９", "none.refund.1234567890123456789",
+    ):  # fmt: skip
+        with pytest.raises(ConsoleError) as refused:
+            console.recovery.queue("review", 50, cursor)
+        assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "cursor"), cursor
+
+
+def test_an_error_until_it_was_made_good(console: Console, books: Connection) -> None:
+    """A failed refund waits in the queue until a later one of its payment is completed."""
+    payment = paid(books)
+    failed = moved(books, asked(books, payment), RefundState.FAILED)
+    assert walked(console, "error", 50) == [("Refund", failed.id)]
+    moved(books, asked(books, payment), RefundState.COMPLETED)
+    assert walked(console, "error", 50) == []
+    assert isinstance(console.lookup.suggest("ORD-1")[0], Payment)
+    assert not [one for one in console.lookup.suggest("ORD-1") if isinstance(one, CreditCheck)]
