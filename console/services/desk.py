@@ -3,13 +3,14 @@
 import os
 import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 WORKER = "worker"
 KEY_FINGERPRINT = "store_key_fingerprint"
+TURN_SECONDS = 1.0
+T = TypeVar("T")
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
 
@@ -60,6 +63,19 @@ class Desk:
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
     program: str = "terminal"
+    _turn: RLock = field(default_factory=RLock, repr=False)
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """`database.write` for whoever writes from many threads at once: on a server the threads of a process all
+        continue one chain of the trail, so they take turns instead of losing races. A courtesy, given up after a
+        second: the database decides.
+        """
+        mine = self.database.is_server and self._turn.acquire(timeout=TURN_SECONDS)
+        try:
+            return self.database.write(work)
+        finally:
+            if mine:
+                self._turn.release()
 
     @cached_property
     def audit(self) -> "AuditTrail":

@@ -11,7 +11,6 @@ from typing import Literal
 
 from sqlalchemy.exc import IntegrityError
 
-from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.order_records import Payment
 from console.domain.outcomes import Outcome
@@ -46,19 +45,21 @@ class PaymentFact:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """The payment as it is now, and what the news did to it."""
+    """What the news did to the payment."""
 
-    payment: Payment
+    payment_id: int
     done: Done
 
 
 @payments.runs_again()
-def what_happened(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact) -> Happened:
-    """Write what a report means for a payment, read afresh here; `payment` only says which one.
+def what_happened(
+    desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, *, read: bool = False
+) -> Happened:  # fmt: skip
+    """Write what a report means for a payment, which is read afresh here, unless it was `read` in this transaction.
 
     Raises not_found for a payment that is gone.
     """
-    before = required(tx, payment.id)
+    before = payment if read else payment_work.required(tx, payment.id)
     news = _possible(tx, before, fact, judge(before, fact.report, fact.at, fact.way))
     if fact.way is not Way.PEOPLE:  # whose evidence is their own
         keep_answer(desk, tx, before, fact.call, fact.answer)
@@ -67,15 +68,7 @@ def what_happened(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFa
     except IntegrityError:  # another payment was given the provider's id at this very moment
         raise RunAgain from None
     _pass_on_refunds(desk, tx, before, fact.report)
-    return Happened(required(tx, before.id), _done(news))
-
-
-def required(tx: Transaction, payment_id: int) -> Payment:
-    """The payment as it is in this transaction. Raises not_found."""
-    record = payments.find(tx.conn, payment_id)
-    if record is None:
-        raise ConsoleError("not_found", {"kind": KIND, "id": str(payment_id)})
-    return record
+    return Happened(before.id, _done(news))
 
 
 def keep_answer(desk: Desk, tx: Transaction, payment: Payment, call: str, answer: Outcome[object]) -> int:
@@ -107,7 +100,7 @@ def _write(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, new
     if news.booked is not None:
         _book(desk, tx, payment, news.booked)
     if ended is PaymentState.REVERSED and news.path:
-        account_money.take_back(tx, required(tx, payment.id))
+        account_money.take_back(tx, payment_work.required(tx, payment.id))
     if settles(news, payment):
         _settle_operation(desk, tx, payment, fact)
     _note(desk, tx, payment, fact, news, ended)

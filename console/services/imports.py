@@ -11,11 +11,11 @@ from console.domain.dates import IST
 from console.domain.errors import ConsoleError
 from console.domain.money import Money, NotAnAmount, money_from_text
 from console.domain.order_records import Payment, PaymentImport
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.payment_news import Way
 from console.domain.payment_records import PaymentQuestion, PaymentReport
 from console.providers.payment_protocol import PaymentReader
-from console.services import happened, refusals
+from console.services import payment_work, refusals
 from console.services.desk import Desk
 from console.services.happened import PaymentFact, what_happened
 from console.services.notice_signed import corporation_of
@@ -44,7 +44,7 @@ class Imports:
 
         Raises usage, invalid_amount, invalid_corporation_number, not_found (no such provider) and bad_profile (2),
         provider_refused where the provider has no such payment, provider_auth, rate_limited (5), outcome_unknown
-        where no usable answer came (4).
+        where no usable answer came (4), provider_unreachable where the question never left (6).
         """
         facts = {"provider": asked.provider[:40], "number": asked.merchant_payment_id[:64]}
         with refusals.audited(self._desk, ACTION, None, facts, kind=KIND):
@@ -106,6 +106,8 @@ class Imports:
             raise ConsoleError("provider_auth", detail)
         if outcome.kind is OutcomeClass.RATE_LIMITED:
             raise ConsoleError("rate_limited", detail)
+        if outcome.sent is Sent.NO:
+            raise ConsoleError("provider_unreachable", detail)
         report = outcome.found
         if report is None or report.amount is None or outcome.kind is OutcomeClass.UNKNOWN:
             raise ConsoleError("outcome_unknown", detail)
@@ -122,8 +124,8 @@ class Imports:
             new = self._new(tx, asked, report.amount or Money(0, "JPY"), number)
             payment_id = self._insert(tx, replace(new, begun_at=_begun(asked, fact), by_code=by_code))
             desk.note(tx, "payment.imported", payment_id, {"provider": asked.provider}, kind=KIND)
-            known = happened.required(tx, payment_id)
-        return what_happened(desk, tx, known, fact).payment
+            known = payment_work.required(tx, payment_id)
+        return payment_work.required(tx, what_happened(desk, tx, known, fact, read=True).payment_id)
 
     def _new(self, tx: Transaction, asked: PaymentImport, amount: Money, number: str | None) -> NewPayment:
         order = orders.by_number(tx.conn, asked.merchant_payment_id)

@@ -77,7 +77,7 @@ class AtomNotices:
             told = (callback.kind, callback.reason, Sent.YES, report, None, callback.evidence, callback.sha256)
             at = min(report.paid_at, now) if report.paid_at else now
             fact = PaymentFact(report, at, Way.CALLBACK, "callback", Outcome(*told), callback.event_id)
-            what_happened(self._desk, tx, payment, fact)
+            what_happened(self._desk, tx, payment, fact, read=True)
         return event
 
     def ask(self, event: PaymentEvent) -> str:

@@ -72,7 +72,7 @@ class SignedNotices:
             told = read(event.source, event.body.encode())
         except NoticeRefused:
             return event.done
-        booked = self._desk.database.write(lambda tx: self._book(tx, told))
+        booked = self._desk.write(lambda tx: self._book(tx, told))
         if booked.payment_id is not None:
             parts.settle(self._desk, event.source, event.event_id, booked.done, booked.payment_id)
         return booked.done
@@ -116,7 +116,7 @@ class SignedNotices:
         digest = hashlib.sha256(told.body.encode()).hexdigest()
         answer = Outcome(kind, told.type.replace(".", "_")[:64], Sent.YES, report, None, told.body, digest)
         fact = PaymentFact(report, told.occurred_at, Way.NOTICE, "notice", answer, told.event_id)
-        done = what_happened(self._desk, tx, payment, fact).done
+        done = what_happened(self._desk, tx, payment, fact, read=True).done
         return _event(told, parts.word_of(done), payment.id)
 
     def _payment(self, tx: Transaction, told: Told) -> Payment | None:
@@ -127,13 +127,13 @@ class SignedNotices:
             return found
         new = NewPayment(
             told.source, told.order_no, order.currency, order.total_minor, order_id=order.id,
-            corporation_number=corporation_of(order), by_code=False, begun_at=told.occurred_at,
+            corporation_number=corporation_of(order), state=PaymentState.USER_PAYMENT, by_code=False,
+            begun_at=told.occurred_at,
         )  # fmt: skip
         try:
             payment_id = payments.insert(tx.conn, new, self._desk.now())
         except IntegrityError:  # begun by another notice at this very moment
             raise RunAgain from None
-        self._desk.note(tx, "payment.noticed", payment_id, {"source": told.source}, kind=payments.KIND)
         return payments.find(tx.conn, payment_id)
 
 

@@ -50,7 +50,7 @@ class Notices:
                 return self._sources.get(post.source, self._signed).take(post).result
             except NoticeRefused as refusal:
                 why = refusal
-            self._desk.database.write(lambda tx: self._refuse(tx, post, why))
+            self._desk.write(lambda tx: self._refuse(tx, post, why))
             return NoticeResult(refused=True)
 
     def _refuse(self, tx: Transaction, post: NoticePost, refusal: NoticeRefused) -> None:

@@ -19,7 +19,7 @@ ACTION = "payment.move_order"
 def follow(desk: Desk, payment_id: int) -> None:
     """Right after a payment was booked. Whatever goes wrong, a due task tries again."""
     with tolerated(f"the order of payment {payment_id}"):
-        move(desk, payment_id)
+        _write(desk, payment_id)
 
 
 def move(desk: Desk, payment_id: int) -> Order:
@@ -27,14 +27,19 @@ def move(desk: Desk, payment_id: int) -> Order:
 
     Raises not_found where there is no payment or it has no order.
     """
-    desk.failpoints.reach("before_order_move")
-    order_id = desk.database.write(lambda tx: _move(desk, tx, payment_id))
-    desk.failpoints.reach("after_order_move")
+    order_id = _write(desk, payment_id)
     with desk.database.read() as conn:
         moved = orders.find(conn, order_id)
     if moved is None:
         raise ConsoleError("not_found", {"kind": KIND, "id": str(order_id)})
     return moved
+
+
+def _write(desk: Desk, payment_id: int) -> int:
+    desk.failpoints.reach("before_order_move")
+    order_id = desk.write(lambda tx: _move(desk, tx, payment_id))
+    desk.failpoints.reach("after_order_move")
+    return order_id
 
 
 def by_hand(desk: Desk, payment_id: int) -> Order:
@@ -50,29 +55,32 @@ def _move(desk: Desk, tx: Transaction, payment_id: int) -> int:
     order = orders.find(tx.conn, payment.order_id) if payment and payment.order_id else None
     if payment is None or order is None:
         raise ConsoleError("not_found", {"kind": KIND, "payment": str(payment_id)})
-    if payment.state in PAID:
-        _apply(desk, tx, payment, order)
+    opened = payment.state in PAID and _apply(desk, tx, payment, order)
     if payment.work.reason == payment_work.MOVE_ORDER:
-        _put_to_rest(desk, tx, payment.id)
+        _put_to_rest(desk, tx, payment_work.required(tx, payment.id) if opened else payment)
     return order.id
 
 
-def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> None:
-    """Pending becomes paid by all that was paid for it; what was cancelled stays so, and a person looks."""
+def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> bool:
+    """Pending becomes paid by all that was paid for it; cancelled stays so. True where a person has to look."""
     paid = [one for one in payments.of_order(tx.conn, order.id) if one.state in PAID]
     if order.state is OrderState.CANCELLED:
         _paid_too_late(desk, tx, payment, order)
-    elif order.state is not OrderState.PENDING:
-        if any(one.id != payment.id for one in paid):
+        return True
+    if order.state is not OrderState.PENDING:
+        twice = any(one.id != payment.id for one in paid)
+        if twice:
             expected = f"{order.merch_txn_id} is {order.state}"
             payment_work.open_case(desk, tx, payment.id, "paid_twice", f"{len(paid)} payments", expected)
-    elif _covers(paid, order):
-        orders.change(tx.conn, order, desk.now(), status=OrderState.PAID, **orders.work_values(Work()))
-        desk.note(tx, "order.paid", order.id, {"payment": payment.id}, kind=KIND)
-    else:
+        return twice
+    if not _covers(paid, order):
         observed = f"{payment.captured_minor} {payment.currency}"
         expected = f"{order.total_minor} {order.currency}"
         payment_work.open_case(desk, tx, payment.id, "not_moved", observed, expected)
+        return True
+    orders.change(tx.conn, order, desk.now(), status=OrderState.PAID, **orders.work_values(Work()))
+    desk.note(tx, "order.paid", order.id, {"payment": payment.id}, kind=KIND)
+    return False
 
 
 def _covers(paid: list[Payment], order: Order) -> bool:
@@ -89,12 +97,10 @@ def _paid_too_late(desk: Desk, tx: Transaction, payment: Payment, order: Order) 
         desk.note(tx, f"order.{LATE}", order.id, {"payment": payment.id}, kind=KIND, reason=LATE)
 
 
-def _put_to_rest(desk: Desk, tx: Transaction, payment_id: int) -> None:
+def _put_to_rest(desk: Desk, tx: Transaction, payment: Payment) -> None:
     """The order has been dealt with: what is left to do is what the cases say."""
-    fresh = payments.find(tx.conn, payment_id)
-    if fresh is not None:
-        work = payment_work.resting(desk, tx, fresh, fresh.state)
-        payments.change(tx.conn, fresh, desk.now(), **payments.work_values(work))
+    work = payment_work.resting(desk, tx, payment, payment.state)
+    payments.change(tx.conn, payment, desk.now(), **payments.work_values(work))
 
 
 def try_again(desk: Desk, payment: Payment) -> bool:
@@ -102,7 +108,7 @@ def try_again(desk: Desk, payment: Payment) -> bool:
     try:
         move(desk, payment.id)
     except Exception:
-        desk.database.write(lambda tx: _plan_next(desk, tx, payment.id))
+        desk.write(lambda tx: _plan_next(desk, tx, payment.id))
         raise
     return True
 

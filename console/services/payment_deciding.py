@@ -106,7 +106,7 @@ class PaymentDeciding:
         desk, now = self._desk, self._desk.now()
         cases.close_cases(tx.conn, KIND, payment_id, now)
         approvals.close(tx.conn, KIND, str(payment_id), now)
-        fresh = happened.required(tx, payment_id)
+        fresh = payment_work.required(tx, payment_id)
         if fresh.work.reason != payment_work.MOVE_ORDER:
             work = payment_work.resting(desk, tx, fresh, fresh.state)
             payments.change(tx.conn, fresh, now, **payments.work_values(work))
@@ -119,7 +119,7 @@ class PaymentDeciding:
     ) -> bool:  # fmt: skip
         """Propose, or settle on the second person's word. True while a second one is needed. Raises Stale."""
         desk, now = self._desk, self._desk.now()
-        fresh = happened.required(tx, payment.id)
+        fresh = payment_work.required(tx, payment.id)
         if fresh.version != payment.version:
             raise payments.Stale(payment.id)
         if answer is not None:
@@ -183,7 +183,7 @@ class PaymentDeciding:
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
         payments.follow(tx.conn, payment, path, now, **values)
         if target is _P.REVERSED and path:
-            account_money.take_back(tx, happened.required(tx, payment.id))
+            account_money.take_back(tx, payment_work.required(tx, payment.id))
 
 
 def _decided(report: PaymentReport | None = None) -> Outcome[PaymentReport]:

@@ -160,17 +160,18 @@ class PaymentProbing:
 
     @payments.runs_again()
     def _take(self, tx: Transaction, payment: Payment, fact: PaymentFact) -> Done:
-        happened_now = what_happened(self._desk, tx, payment, fact)
-        unpaid = fact.report.provider_payment_id is None and not fact.report.final
-        if unpaid and _is_over(happened_now.payment, fact.at):
-            self._expire(tx, happened_now.payment)
-            return "changed"
-        return happened_now.done
+        done = what_happened(self._desk, tx, payment, fact).done
+        if fact.report.provider_payment_id is None and not fact.report.final:
+            after = payment_work.required(tx, payment.id)
+            if _is_over(after, fact.at):
+                self._expire(tx, after)
+                return "changed"
+        return done
 
     @payments.runs_again()
     def _keep(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
         """An answer that says nothing about money changes no state; not to be found may say that time is over."""
-        desk, fresh = self._desk, happened.required(tx, payment.id)
+        desk, fresh = self._desk, payment_work.required(tx, payment.id)
         happened.keep_answer(desk, tx, fresh, call, outcome)
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             return
@@ -196,7 +197,7 @@ class PaymentProbing:
     @payments.runs_again()
     def _plan(self, tx: Transaction, payment: Payment, *, automatic: bool, by_person: bool) -> None:
         """Note a person's probe; plan the next automatic one, or call a person when the schedule has ended."""
-        desk, fresh = self._desk, happened.required(tx, payment.id)
+        desk, fresh = self._desk, payment_work.required(tx, payment.id)
         if by_person:
             desk.note(tx, "payment.probed", payment.id, {"state": fresh.state.value}, kind=KIND)
         if not automatic or fresh.work.state is not WorkState.SCHEDULED or fresh.work != payment.work:

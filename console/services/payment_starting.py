@@ -25,7 +25,7 @@ LONGEST_WAIT = timedelta(days=1)
 @payments.runs_again()
 def record_start(desk: Desk, tx: Transaction, payment_id: int, outcome: Outcome[StartedPayment]) -> None:
     """Write the outcome in the transaction that ends its journal row."""
-    payment = happened.required(tx, payment_id)
+    payment = payment_work.required(tx, payment_id)
     happened.keep_answer(desk, tx, payment, "start", outcome)
     write_outcome(desk, tx, payment, outcome)
 

@@ -1,5 +1,6 @@
 """Who does what next about a payment: its work axis between two pieces of news."""
 
+from console.domain.errors import ConsoleError
 from console.domain.order_records import Payment
 from console.domain.payment_records import PaymentState
 from console.domain.records import Work, WorkState
@@ -12,6 +13,14 @@ from console.store.engine import Transaction
 KIND = payments.KIND
 UNKNOWN, POLL, CONFIRM, MOVE_ORDER = "unknown", "waiting", "confirm", "move_order"
 """Reasons of scheduled work: ask what happened, whether it was paid, whether a notice is true; move the order."""
+
+
+def required(tx: Transaction, payment_id: int) -> Payment:
+    """The payment as it is in this transaction. Raises not_found."""
+    record = payments.find(tx.conn, payment_id)
+    if record is None:
+        raise ConsoleError("not_found", {"kind": KIND, "id": str(payment_id)})
+    return record
 
 
 def unknown(desk: Desk, payment: Payment) -> Work:

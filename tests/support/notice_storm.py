@@ -1,0 +1,132 @@
+"""Thousands of notices of three kinds, each delivered several times, shuffled, by several senders at once."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from threading import Lock
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import NoticePost
+from console.store import payments
+from console.store.payments import NewPayment
+from tests.support.payment_desks import Scene
+
+SENDERS = 8
+YEN, RUPEES = 3300, 50_000
+_NEWEST_FIRST = 500
+
+
+@dataclass
+class Storm:
+    """What was sent, what was answered, and how long each answer took (seconds)."""
+
+    done: Counter[str] = field(default_factory=Counter)
+    took: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    again: int = 0
+
+    def told(self) -> str:
+        took = sorted(self.took)
+        p50, p99 = took[len(took) // 2] * 1000, took[len(took) * 99 // 100] * 1000
+        rate = len(took) / self.seconds
+        return f"{len(took)} deliveries in {self.seconds:.1f} s: {rate:.0f}/s, p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
+def prepare(scene: Scene, banks: int, paypays: int, atoms: int) -> list[NoticePost]:
+    """Orders, payments that were begun, and one notice of each; their payers have paid."""
+    names = [f"B-{n}" for n in range(banks)] + [f"P-{n}" for n in range(paypays)] + [f"A-{n}" for n in range(atoms)]
+    for start in range(0, len(names), 500):
+        rows = ", ".join(_row(name) for name in names[start : start + 500])
+        scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {rows}")
+    ids = {str(name): int(i) for i, name in scene.place.sql("SELECT id, merch_txn_id FROM orders")}
+    posts = [scene.bank(f"event-{n}", f"B-{n}", str(YEN)) for n in range(banks)]
+    for provider, letter, count in (("paypay", "P", paypays), ("atom", "A", atoms)):
+        for n in range(count):
+            posts.append(_begun(scene, provider, f"{letter}-{n}", ids[f"{letter}-{n}"]))
+    return posts
+
+
+def _row(name: str) -> str:
+    minor, currency = (RUPEES, "INR") if name.startswith("A") else (YEN, "JPY")
+    return f"('{name}', {minor}, '{currency}')"
+
+
+def _begun(scene: Scene, provider: str, name: str, order_id: int) -> NoticePost:
+    minor, currency = (RUPEES, "INR") if provider == "atom" else (YEN, "JPY")
+    now = scene.desk.now()
+    new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)
+    scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, now))
+    scene.money.know(provider, name, minor)
+    return scene.post(provider, name)
+
+
+def rage(scene: Scene, posts: Sequence[NoticePost], seed: int) -> Storm:
+    """Deliver each one to five times, in any order, from eight senders; what the database couldn't take comes again,
+    as its sender would send it.
+    """
+    chance = random.Random(seed)
+    deliveries = [post for post in posts for _ in range(chance.randint(1, 5))]
+    chance.shuffle(deliveries)
+    storm, lock = Storm(), Lock()
+
+    def deliver(post: NoticePost) -> None:
+        began, again = time.perf_counter(), 0
+        while True:
+            try:
+                result = scene.payments.notice(post)
+                break
+            except ConsoleError as trouble:
+                assert trouble.exit_status == 6, trouble.code
+                again += 1
+        with lock:
+            storm.done[result.done or "refused"] += 1
+            storm.took.append(time.perf_counter() - began)
+            storm.again += again
+
+    began = time.perf_counter()
+    with ThreadPoolExecutor(SENDERS) as pool:
+        list(pool.map(deliver, deliveries))
+    storm.seconds = time.perf_counter() - began
+    return storm
+
+
+def settle(scene: Scene) -> None:
+    """What is left to the due tasks, done: nothing may stay queued, and every order follows."""
+    clock = scene.desk.clock
+    for _ in range(20):
+        waiting = scene.place.sql(
+            "SELECT COUNT(*) FROM payments WHERE work_state = 'scheduled' UNION ALL"
+            " SELECT COUNT(*) FROM payment_events WHERE done = 'queued'"
+        )
+        if not any(count for (count,) in waiting):
+            return
+        if hasattr(clock, "offset"):
+            clock.offset += timedelta(minutes=2)
+        scene.run_due()
+
+
+def check(scene: Scene, posts: Sequence[NoticePost]) -> None:
+    """Each is booked once, with its money, its evidence and its order; no case, no refusal."""
+    rows = scene.place.sql(
+        "SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id"
+    )
+    wrong = [row for row in rows if tuple(row[1:]) not in _RIGHT[str(row[0])]]
+    assert wrong[:3] == []
+    assert len(rows) == len(posts)
+    assert scene.place.sql("SELECT COUNT(*) FROM orders WHERE status <> 'paid'") == [(0,)]
+    assert scene.place.sql("SELECT COUNT(*) FROM payment_events") == [(len(posts),)]
+    booked = "SELECT COUNT(*), COUNT(DISTINCT subject_id) FROM audit_log WHERE what = 'payment.booked'"
+    assert scene.place.sql(booked) == [(len(posts), len(posts))]
+    assert scene.cases() == []
+    assert scene.payments.refused_notices() == 0
+
+
+_RIGHT = {
+    "bank": [("payment_success", YEN, "known", "none")],
+    "paypay": [("completed", YEN, "known", "none")],
+    "atom": [("completed", RUPEES, "known", "none")],
+}
