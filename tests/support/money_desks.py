@@ -1,4 +1,4 @@
-"""Desks before the sandbox's PayPay and Atom: what they are told, payments to refund there, and time for both sides."""
+"""Desks before the sandbox's PayPay and Atom: what they are told, payments to refund, and time for both sides."""
 
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,0 +1,39 @@
+"""What a child process does about refunds and notices until it is killed at a failpoint."""
+
+from collections.abc import Callable, Mapping
+
+from console.app import Console, open_console
+from console.domain.order_records import NoticePost
+from console.settings import Settings
+from tests.support.children import Pipe
+from tests.support.money_desks import ask, ending
+
+
+def act(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None:
+    """Open the desk, do one thing, say how it ended."""
+    with open_console(Settings.load(dict(told))) as console:
+        pipe.send("open")
+        pipe.send(ending(lambda: _ACTS[what](console, subject)))
+
+
+def _resolve(console: Console, refund: int) -> object:
+    key = console.refunds.show(refund).record.provider_refund_key
+    return console.refunds.resolve(refund, "completed", "seen on their screen", key)
+
+
+_ACTS: Mapping[str, Callable[..., object]] = {
+    "ask": ask,
+    "approve": lambda console, refund: console.refunds.approve(refund),
+    "reject": lambda console, refund: console.refunds.reject(refund, "not ours"),
+    "withdraw": lambda console, refund: console.refunds.withdraw(refund),
+    "submit": lambda console, refund: console.refunds.submit(refund),
+    "probe": lambda console, refund: console.refunds.probe(refund),
+    "resolve": _resolve,
+    "due": lambda console, _subject: console.recovery.run_due(),
+    "notice": lambda console, post: console.payments.notice(_post(post)),
+}
+
+
+def _post(given: tuple[str, bytes, tuple[tuple[str, str], ...]]) -> NoticePost:
+    source, body, headers = given
+    return NoticePost(source, body, headers, "127.0.0.1")

@@ -1,0 +1,244 @@
+"""kill -9 at every named step of asking, deciding, sending, probing and resolving a refund, and what comes after."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from console.app import Console
+from console.domain.payment_records import RefundState
+from console.domain.states import ENDED_REFUND
+from console.sandbox.server import Sandbox
+from console.store import journal
+from tests.crash.money_actors import act
+from tests.support import money_truth, truth
+from tests.support.children import Child, crowd
+from tests.support.desks import MovedClock
+from tests.support.money_desks import ask, ending, later, newest, paid, providers
+from tests.support.places import Place
+from tests.support.waiting import until
+
+KILLED = -9
+RECOVERY_SECONDS = 5.0
+MAKER, CHECKER = "op-a", "lead-b"
+_SENDING = (
+    "before_tx1", "after_tx1", "after_intent", "before_send", "after_send", "before_tx2", "after_tx2",
+)  # fmt: skip
+STEPS: dict[str, tuple[str, ...]] = {
+    "ask": ("before_request", "after_request"),
+    "approve": ("before_vote", "after_vote", *_SENDING),
+    "reject": ("before_vote", "after_vote"),
+    "withdraw": ("before_vote", "after_vote"),
+    "send again": _SENDING,
+    "probe": ("before_probe", "after_probe"),
+    "poll": ("before_probe", "after_probe"),
+    "resolve": ("before_resolve", "after_resolve"),
+    "delivery": ("before_delivery", "after_delivery"),
+}
+AROUND_THE_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2")
+_UNSENT = ("before_vote", "after_vote", "before_tx1", "after_tx1", "after_intent", "before_send")
+_R = RefundState
+
+
+@dataclass
+class Case:
+    """A desk and a payment of its own, about whose refund one action is killed at one step."""
+
+    action: str
+    step: str
+    place: Place
+    url: str
+    desk: int
+    payment: int = 0
+    refund: int = 0
+    before: int = 0  # refunds at the provider before the kill
+
+    @property
+    def number(self) -> str:
+        return f"ORD-{self.desk}"
+
+    @property
+    def person(self) -> str:
+        return MAKER if self.action in ("ask", "withdraw", "resolve") else CHECKER
+
+    @property
+    def word(self) -> str:
+        return {"send again": "submit", "poll": "probe", "delivery": "due"}.get(self.action, self.action)
+
+    @property
+    def sends(self) -> bool:
+        return self.action in ("approve", "send again")
+
+    @property
+    def left_something(self) -> bool:
+        """Whether its desk may know what others don't."""
+        return self.sends or self.action == "delivery"
+
+    def told(self, failpoint: str) -> dict[str, str]:
+        return self.place.told(self.url, self.person, self.desk, FAILPOINT=failpoint, **providers(self.url))
+
+
+@dataclass
+class Team:
+    """Two people at a desk of theirs, where nothing is killed, and the clock that all of them look at."""
+
+    maker: Console
+    checker: Console
+    sandbox: Sandbox
+    clock: MovedClock
+
+    def there(self, case: Case) -> int:
+        """How many refunds of its payment the provider has taken on."""
+        return len(self.sandbox.control.money.refunds(payment=case.number))
+
+    def due(self, case: Case | None = None) -> float:
+        """Due tasks, at the desk of a case if one is named; how many seconds they took."""
+        if case is None:
+            self.checker.recovery.run_due()
+            return 0.0
+        extra = providers(case.url)
+        with case.place.opened(self.sandbox, self.clock, person=CHECKER, desk=case.desk, **extra) as console:
+            begun = time.monotonic()
+            console.recovery.run_due()
+            return time.monotonic() - begun
+
+
+def run(place: Place, actions: Sequence[str], only: Sequence[str] = ()) -> Counter[str]:
+    """Kill each action at each of its steps (of `only`), recover, and let each refund come to its end."""
+    with Sandbox() as sandbox, _team(place, sandbox) as team:
+        wanted = [(action, step) for action in actions for step in STEPS[action] if not only or step in only]
+        cases = [Case(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
+        sandbox.control.config(settle_by_hand=True)
+        for case in cases:
+            _prepare(case, team)
+        _kill_all(cases)
+        for case in cases:
+            _look_at_once(case, team)
+        until(lambda: _all_over(team.maker), "the leases of the dead", 15)
+        sandbox.control.config(settle_by_hand=False)
+        slowest = max(team.due(case) for case in cases if case.left_something)
+        assert slowest <= RECOVERY_SECONDS, f"recovery took {slowest:.1f} s"
+        assert truth.still_calling(team.checker.database) == 0
+        money_truth.check(team.checker, sandbox)
+        for case in cases:
+            _ask_or_decide(case, team)
+        _let_end(cases, team)
+        rows = money_truth.check(team.checker, sandbox)
+        team.checker.audit.verify()
+        return Counter(kills=len(cases), refunds=len(rows), slowest_ms=int(1000 * slowest))
+
+
+@contextmanager
+def _team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
+    clock, extra = MovedClock(), providers(sandbox.url)
+    with (
+        place.opened(sandbox, clock, person=MAKER, **extra) as maker,
+        place.opened(sandbox, clock, person=CHECKER, **extra) as checker,
+    ):
+        yield Team(maker, checker, sandbox, clock)
+
+
+# Before
+
+
+def _prepare(case: Case, team: Team) -> None:
+    """What must be there before the action can be killed in the middle."""
+    case.payment = paid(team.maker, team.sandbox, case.number).id
+    if case.action != "ask":
+        case.refund = ask(team.maker, case.payment).id
+    if case.action in ("probe", "resolve", "poll", "send again"):
+        _approve(case, team, {"poll": "", "send again": "result:RATE_LIMIT"}.get(case.action, "close_after_charge"))
+    if case.action == "resolve":
+        (there,) = team.sandbox.control.money.refunds(payment=case.number)
+        team.sandbox.control.money.move_refund(there["key"], "completed")
+    if case.action == "delivery":
+        with crowd(act, [(case.told("before_tx2:1:raise"), "approve", case.refund)]) as (child,):
+            assert (child.report(), child.report()) == ("open", "outcome_unknown")
+    case.before = team.there(case)
+
+
+def _approve(case: Case, team: Team, fault: str) -> None:
+    if fault:
+        team.sandbox.control.fault(fault, call="paypay_refund", payment=case.number)
+    code = ending(lambda: team.checker.refunds.approve(case.refund))
+    wanted = {"": "done", "close_after_charge": "outcome_unknown", "result:RATE_LIMIT": "rate_limited"}
+    assert code == wanted[fault], f"{code}: {case}"
+
+
+# The kill
+
+
+def _kill_all(cases: Sequence[Case]) -> None:
+    """A few at a time: the machine has few cores. Due tasks are everybody's, so they are killed one by one."""
+    alone = [[case] for case in cases if case.word == "due"]
+    others = [case for case in cases if case.word != "due"]
+    for some in (*(others[i : i + 4] for i in range(0, len(others), 4)), *alone):
+        subjects = [case.payment if case.action == "ask" else case.refund for case in some]
+        each = [(case.told(f"{case.step}:1:kill"), case.word, of) for case, of in zip(some, subjects, strict=True)]
+        with crowd(act, each) as children:
+            for case, child in zip(some, children, strict=True):
+                _died(case, child)
+
+
+def _died(case: Case, child: Child) -> None:
+    assert child.report() == "open"
+    assert child.ended() == KILLED, f"{case.action} passed {case.step} unharmed"
+
+
+# After
+
+
+def _look_at_once(case: Case, team: Team) -> None:
+    """What was not sent isn't there, and as long as nobody knows what became of it nobody can send it."""
+    sent = case.before + (case.sends and case.step not in _UNSENT)
+    assert team.there(case) == sent, f"{case.action} at {case.step}"
+    if not case.sends or case.step not in ("after_tx1", "after_send", "before_tx2"):
+        return
+    for send in (team.checker.refunds.submit, team.checker.refunds.approve):
+        code = ending(lambda send=send: send(case.refund))  # type: ignore[misc]  # bound here
+        assert code in ("in_progress", "already_decided"), f"{code}: {case}"
+    assert team.there(case) == sent, f"sent again: {case}"
+    assert team.checker.refunds.show(case.refund).explanation.next_step.code
+
+
+def _all_over(console: Console) -> bool:
+    """No lease is held, and every call of a dead process counts as lapsed."""
+    with console.database.read() as conn:
+        lapsed = len(journal.lapsed(conn))
+    return not console.recovery.holders() and lapsed == truth.still_calling(console.database)
+
+
+def _ask_or_decide(case: Case, team: Team) -> None:
+    """What a person would do next, where the kill has left it undone."""
+    found = newest(team.maker, case.payment)
+    if found is None:
+        assert case.step == "before_request", f"the request is gone: {case}"
+        found = ask(team.maker, case.payment)
+    case.refund = found.id
+    if found.state is not _R.REQUESTED:
+        return
+    assert case.step == "before_vote" or case.action == "ask", f"the decision is gone: {case}"
+    if case.action == "withdraw":
+        team.maker.refunds.withdraw(found.id)
+    elif case.action == "reject":
+        team.checker.refunds.reject(found.id, "not ours")
+    else:
+        team.checker.refunds.approve(found.id)
+
+
+def _let_end(cases: Sequence[Case], team: Team) -> None:
+    """Due tasks alone bring what was approved to its end, and nothing else is sent."""
+    ends = {"withdraw": _R.WITHDRAWN, "reject": _R.REJECTED}
+    for _ in range(4):
+        later(team.clock, team.sandbox, timedelta(minutes=5))
+        team.due()
+        found = {case.refund: newest(team.maker, case.payment) for case in cases}
+        if all(refund is None or refund.state in ENDED_REFUND for refund in found.values()):
+            break
+    for case in cases:
+        refund, wanted = found[case.refund], ends.get(case.action, _R.COMPLETED)
+        assert refund is not None
+        assert refund.state is wanted, f"it did not come to its end: {case}, {refund}"
+        assert team.there(case) == (wanted is _R.COMPLETED), f"{team.there(case)} refunds: {case}"
