@@ -1,6 +1,7 @@
 """A statement that takes long: waited for while its server serves, given up when that serves no more."""
 
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
@@ -9,7 +10,7 @@ from console.domain.errors import ConsoleError
 from console.store.engine import Database
 from tests.faults.verdicts import Note, tries_kept
 from tests.support.places import ServerPlace
-from tests.support.servers import Server
+from tests.support.servers import Server, mariadb
 from tests.support.sql_proxy import Break, SqlProxy
 
 LOOK = "DO 1"
@@ -17,11 +18,11 @@ LOOK = "DO 1"
 
 @pytest.fixture(autouse=True)
 def looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server is looked at soon; the limit of an answer would be met after minutes, and never is."""
+    """The server is looked at soon; the limit of an answer would be met much later, and is told in other words."""
     monkeypatch.setattr("console.store.listening.FIRST_LOOK_SECONDS", 0.1)
     monkeypatch.setattr("console.store.listening.NEXT_LOOK_SECONDS", 0.05)
     monkeypatch.setattr("console.store.server_engine.CONNECT_SECONDS", 1)
-    monkeypatch.setattr("console.store.server_engine.ANSWER_SECONDS", 600)
+    monkeypatch.setattr("console.store.server_engine.ANSWER_SECONDS", 30)
 
 
 @pytest.fixture
@@ -57,6 +58,17 @@ def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> 
         looks = proxy.commands.count(LOOK)
         assert slept(database, 0) == 0
         assert proxy.commands.count(LOOK) == looks
+
+
+@pytest.mark.usefixtures("mariadb_server")
+def test_a_long_answer_through_tls() -> None:
+    """Encrypted, slow and of many records: looked at meanwhile, and complete."""
+    with mariadb(tls=True) as server:
+        database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(server.authority))}")
+        with database.read() as conn:
+            slow = text("SELECT SLEEP(0.5), REPEAT('x', 3000000) UNION ALL SELECT SLEEP(0.5), REPEAT('y', 3000000)")
+            assert [words for _, words in conn.execute(slow)] == ["x" * 3_000_000, "y" * 3_000_000]
+        database.close()
 
 
 def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace) -> None:

@@ -107,16 +107,16 @@ class Cluster:
         return all(node.ready() and _has_size(node, len(self.nodes)) for node in self.nodes)
 
     def heal(self) -> None:
-        """Bring back what was killed, stopped or paused. Without a quorum, begin anew with the best node's data."""
-        for node in self.nodes:
-            if node.paused:
-                node.kill()
+        """Bring back what was killed, stopped or paused. Without a quorum, begin anew with the best node's data.
+
+        A node that returns before the others know that it had gone takes the quorum from all of them, for good.
+        """
+        _kill([node for node in self.nodes if node.paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
             until(self._agreed, "an agreement on who is left", PATIENCE_SECONDS)
-        lost = [node for node in self.nodes if not node.ready()]
-        for node in lost:
-            if node.alive:
-                node.kill()
+        _kill([node for node in self.nodes if node.alive and not node.ready()])
+        until(self._agreed, "an agreement on who was killed", PATIENCE_SECONDS)
+        lost = [node for node in self.nodes if not node.alive]
         if len(lost) == len(self.nodes):
             self._begin_anew()
         for node in lost:
@@ -136,6 +136,11 @@ class Cluster:
         state = best.run.folder / best.name / "grastate.dat"
         best.run.write(f"{best.name}/{state.name}", state.read_text().replace("bootstrap: 0", "bootstrap: 1"))
         self.begin(best)
+
+
+def _kill(nodes: Sequence[Node]) -> None:
+    for node in nodes:
+        node.kill()
 
 
 def _has_size(node: Node, size: int) -> bool:
