@@ -162,7 +162,7 @@ class Seat(QObject):
 
     # -- words
 
-    def say(self, key: str, **facts: object) -> str:
+    def say(self, key: str, /, **facts: object) -> str:
         return wording.say(key, self.language, **facts)
 
     def message(self, failure: Failure) -> str:

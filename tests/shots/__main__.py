@@ -14,6 +14,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from tests.shots.money_scenes import MONEY
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, staged
 
@@ -45,7 +46,7 @@ def main() -> int:
 
 def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     """All scenes in one sight; the dialogs at the smaller sizes alone."""
-    scenes = {**MAIN, **({} if sight.width > 1600 else REST)}
+    scenes = {**MAIN, **MONEY, **({} if sight.width > 1600 else REST)}
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,

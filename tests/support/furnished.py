@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from console import demo_payments
 from console.app import Console, open_console
 from console.demo import SEED, known, render
 from console.domain.clock import SystemClock
@@ -13,7 +14,7 @@ from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
 from console.domain.records import Person
 from console.sandbox import content
 from console.sandbox.server import Sandbox
-from console.services.samples import CLIENTS, Sample, generate
+from console.services.samples import CLIENTS, PaymentSample, Sample, generate, generate_payments
 from console.settings import Settings
 from tests.support.desks import environment
 
@@ -32,6 +33,11 @@ class Furnished:
     console: Console
     sandbox: Sandbox
     samples: tuple[Sample, ...]
+    payments: tuple[PaymentSample, ...] = ()
+
+    def paid(self, kind: str) -> list[PaymentSample]:
+        """The invented payments of one kind, oldest first."""
+        return [payment for payment in self.payments if payment.kind == kind]
 
     def of(self, kind: str) -> list[Sample]:
         """The samples of one kind, oldest first."""
@@ -42,15 +48,21 @@ class Furnished:
 def furnished(home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str) -> Iterator[Furnished]:
     """A desk on `home`, closed at the end; `extra` are settings without their `CONSOLE_`."""
     with Sandbox() as sandbox:
-        told = environment(home, sandbox.url, CLIENTS=",".join(CLIENTS), **extra)
+        urls = {"PAYPAY_URL": sandbox.url, "ATOM_URL": sandbox.url}
+        merchant = {name.removeprefix("CONSOLE_"): value for name, value in demo_payments.merchant(sandbox).items()}
+        told = environment(home, sandbox.url, **{"CLIENTS": ",".join(CLIENTS), **urls, **merchant, **extra})
         used = clock or SystemClock()
         with open_console(Settings.load(told), used) as console:
-            samples = _furnish(console, sandbox, used.now(), count)
-            yield Furnished(console, sandbox, samples)
+            samples, payments = _furnish(console, sandbox, used.now(), count)
+            yield Furnished(console, sandbox, samples, payments)
 
 
-def _furnish(console: Console, sandbox: Sandbox, now: datetime, count: int) -> tuple[Sample, ...]:
+def _furnish(
+    console: Console, sandbox: Sandbox, now: datetime, count: int
+) -> tuple[tuple[Sample, ...], tuple[PaymentSample, ...]]:
     samples = generate(SEED, now, lambda number: (content.company_name(number), content.verdict(number)), count)
-    console.add_samples(samples, TEAM, render)
+    payments = tuple(generate_payments(SEED, now, samples))
+    console.add_samples(samples, TEAM, render, payments)
+    demo_payments.tell(sandbox, payments)
     sandbox.control.know(*(known(sample, sample.report) for sample in samples if sample.report))
-    return samples
+    return samples, payments

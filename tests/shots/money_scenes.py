@@ -1,0 +1,148 @@
+"""What is photographed of payments, orders, refunds, approvals and set-asides."""
+
+from collections.abc import Mapping
+
+from PySide6.QtTest import QTest
+
+from console.domain.payment_results import RefundView
+from console.views.dialogs.decide import ApproveDialog, DeclineDialog
+from console.views.dialogs.refund import RefundDialog
+from console.views.dialogs.resolve_money import ResolveMoneyDialog
+from console.views.pages.approvals import ApprovalsPage
+from console.views.pages.order import OrderPage
+from console.views.pages.payment import PaymentPage
+from console.views.pages.refund import RefundPage
+from console.views.routes import (
+    ApprovalsRoute,
+    LookupRoute,
+    OrderRoute,
+    PaymentRoute,
+    QueuesRoute,
+    RefundRoute,
+    SetAsidesRoute,
+)
+from tests.shots.scenes import Scene
+from tests.shots.stage import Stage
+
+
+def payments(stage: Stage) -> None:
+    """One of each kind."""
+    newest = {payment.kind: payment for payment in stage.desk.payments}
+    trail = tuple(("payment", payment.id) for payment in newest.values())
+    for kind, payment in newest.items():
+        stage.go(PaymentRoute(payment.id, trail, "queues"))
+        page = stage.find(PaymentPage)
+        stage.until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]  # of this turn
+        stage.shoot(f"payment-{kind}")
+
+
+def payment_tabs(stage: Stage) -> None:
+    payment = stage.desk.paid("refund_unknown")[-1]
+    stage.go(PaymentRoute(payment.id))
+    page = stage.find(PaymentPage)
+    for name in ("attempts", "refunds", "evidence", "audit"):
+        page.tabs.show_tab(name)
+        stage.shoot(f"payment-tab-{name}")
+    page.tabs.show_tab("timeline")
+
+
+def orders(stage: Stage) -> None:
+    payment = stage.desk.paid("complete")[-1]
+    view = stage.desk.console.payments.show(payment.id)
+    assert view.order is not None
+    stage.go(OrderRoute(view.order.id))
+    stage.find(OrderPage).tabs.show_tab("payments")
+    stage.shoot("order")
+
+
+def refunds(stage: Stage) -> None:
+    for kind in ("refund_asked", "refund_unknown", "refund_accepted", "refund_failed", "refunded", "partly_refunded"):
+        for payment in stage.desk.paid(kind)[-1:]:
+            stage.go(RefundRoute(stage.desk.console.payments.show(payment.id).refunds[0].id))
+            stage.find(RefundPage)
+            stage.shoot(f"refund-{kind}")
+
+
+def money_lists(stage: Stage) -> None:
+    for queue in ("review", "unknown", "refunds", "pending", "error"):
+        stage.go(QueuesRoute(queue))
+        stage.shoot(f"queue-money-{queue}")
+    stage.go(SetAsidesRoute())
+    stage.shoot("set-asides")
+    stage.go(LookupRoute(stage.desk.paid("complete")[-1].corporation))
+    stage.shoot("company-payments")
+
+
+def refund_dialog(stage: Stage) -> None:
+    payment = stage.desk.paid("complete")[-1]
+    stage.go(PaymentRoute(payment.id))
+    page = stage.find(PaymentPage)
+    page.act("refund")
+    dialog = stage.find(RefundDialog)
+    stage.shoot("dialog-refund-begin")
+    dialog.form.amount_edit.setText("999999999")
+    stage.shoot("dialog-refund-too-much")
+    dialog.form.amount_edit.setText(str(max(1, payment.minor // 2)) if payment.currency == "JPY" else "1.00")
+    dialog.form.reason.setCurrentIndex(0)
+    dialog.form.words_edit.setText("同じ品を 2 回注文。1 点分のみ返金")
+    dialog.form.ticket_edit.setText("T-88213")
+    QTest.qWait(500)
+    stage.settle()
+    for field in dialog.form._answers.values():
+        field.edit.setText("別の注文の二重購入分")  # type: ignore[union-attr]  # a line
+    stage.until(dialog.act_button.isEnabled)
+    stage.shoot("dialog-refund")
+    dialog.act_button.click()
+    stage.shoot("dialog-refund-review")
+    dialog.act_button.click()
+    stage.until(lambda: not dialog.busy)
+    stage.shoot("dialog-refund-asked")
+    dialog.cancel_button.click()
+    stage.settle()
+    page.act("refund")
+    stage.shoot("dialog-refund-off")
+    stage.find(RefundDialog).reject()
+
+
+def approvals(stage: Stage) -> None:
+    seat = stage.opening.seat
+    seat.become("lead-b")
+    stage.go(ApprovalsRoute())
+    page = stage.find(ApprovalsPage)
+    stage.shoot("approvals")
+    page.probe()
+    stage.settle()
+    bar = page.view.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    stage.shoot("approvals-end")
+    for kind, act in (("approve", page.acts.approve), ("decline", page.acts.reject)):
+        view = page.view.view
+        assert isinstance(view, RefundView)
+        act(view)
+        dialog = stage.find(ApproveDialog if kind == "approve" else DeclineDialog)
+        stage.shoot(f"dialog-{kind}")
+        dialog.reject()
+        stage.settle()
+    seat.become("op-a")
+    stage.settle()
+    stage.shoot("approvals-own")
+
+
+def resolve_money(stage: Stage) -> None:
+    payment = stage.desk.paid("refund_unknown")[-1]
+    stage.go(RefundRoute(stage.desk.console.payments.show(payment.id).refunds[0].id))
+    page = stage.find(RefundPage)
+    page.act("resolve")
+    dialog = stage.find(ResolveMoneyDialog)
+    dialog.form.kinds["file"].setChecked(True)
+    dialog.form.file.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line
+    dialog.form.outcomes["completed"].setChecked(True)
+    stage.until(dialog.act_button.isEnabled)
+    stage.shoot("dialog-resolve-refund")
+    dialog.reject()
+
+
+MONEY: Mapping[str, Scene] = {
+    "payments": payments, "payment_tabs": payment_tabs, "orders": orders, "refunds": refunds,
+    "money_lists": money_lists, "refund_dialog": refund_dialog, "approvals": approvals, "resolve_money": resolve_money,
+}  # fmt: skip
