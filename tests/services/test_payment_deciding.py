@@ -1,0 +1,220 @@
+"""What became of a payment: the provider's word and one person, or two with evidence; and what a screen shows."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Payment
+from console.domain.records import Certainty, WorkState
+from console.sandbox.server import Sandbox
+from tests.support.desks import NUMBERS, MovedClock
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+
+
+@pytest.fixture
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    with paying(place, sandbox, clock) as made:
+        yield made
+
+
+@pytest.fixture
+def other(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "Other"]:
+    return lambda person: Other(place, sandbox, clock, person)
+
+
+class Other:
+    """Another person at a desk of their own."""
+
+    def __init__(self, place: Place, sandbox: Sandbox, clock: MovedClock, person: str) -> None:
+        self._made = paying(place, sandbox, clock, person=person)
+
+    def __enter__(self) -> Scene:
+        return self._made.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self._made.__exit__(None, None, None)
+
+
+@contextmanager
+def refused(code: str) -> Iterator[None]:
+    with pytest.raises(ConsoleError) as caught:
+        yield
+    assert caught.value.code == code
+
+
+def unknown(scene: Scene, number: str = "ORD-1") -> Payment:
+    """A payment whose beginning was not answered, and whose provider answers nothing that helps."""
+    scene.control.fault("status_after_charge:500", call="paypay_create")
+    with pytest.raises(ConsoleError):
+        scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay")
+    payment = scene.of_number("paypay", number)
+    assert payment is not None
+    return payment
+
+
+def test_one_person_and_the_providers_word(scene: Scene) -> None:
+    """Completed is confirmed by a read: done by one; the order follows."""
+    payment = unknown(scene)
+    scene.money.move("paypay", "ORD-1", "paid")
+    assert scene.payments.resolve(payment.id, "completed", "the panel says so").awaiting is None
+    done = scene.payment(payment.id)
+    assert (done.state, done.certainty) == ("completed", Certainty.KNOWN)
+    assert scene.order_now("ORD-1").state == "paid"
+    with refused("nothing_to_resolve"):
+        scene.payments.resolve(payment.id, "completed", "again")
+
+
+def test_what_the_provider_denies_is_not_decided(scene: Scene) -> None:
+    """One person says paid, the provider says failed: a mismatch, nothing moves."""
+    payment = unknown(scene)
+    scene.money.move("paypay", "ORD-1", "failed")
+    with refused("evidence_mismatch"):
+        scene.payments.resolve(payment.id, "completed", "the payer says so")
+    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    assert scene.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting is None
+    assert scene.payment(payment.id).state == "payment_failed"
+
+
+@pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])
+def test_on_paper_it_takes_two(
+    scene: Scene, other: Callable[[str], Other], end: str, captured: int
+) -> None:
+    """No read helps: the first proposes, the same one can't second it, an operator can't, an approver can."""
+    scene.account(NUMBERS[0], 5000)
+    payment = unknown(scene)
+    scene.control.fault("status:503", call="paypay_payment", times="always")
+    first = scene.payments.resolve(payment.id, end, "settlement of the 20th, row 14", "0421-from-paper")
+    assert (first.awaiting, scene.payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
+    assert scene.payments.show(payment.id).awaiting == "second_person"
+    with refused("same_person"):
+        scene.payments.resolve(payment.id, end, "I say so again")
+    with other("op-b") as colleague, refused("not_allowed"):
+        if not scene.place.is_server:
+            raise ConsoleError("not_allowed")  # without accounts everybody holds every role
+        colleague.payments.resolve(payment.id, end, "me too")
+    with other("lead-b") as lead:
+        done = lead.payments.resolve(payment.id, end, "seen on the bank's own statement", "0421-from-paper")
+    assert done.awaiting is None
+    after = scene.payment(payment.id)
+    assert (after.state, after.certainty, after.captured_minor) == (end, Certainty.KNOWN, captured)
+    assert after.account_minor == 0
+    assert scene.order_now("ORD-1").state == ("paid" if captured else "pending")
+    if captured:
+        assert after.provider_payment_id == "0421-from-paper"
+
+
+def test_another_sum_takes_two_and_books_what_was_taken(scene: Scene, other: Callable[[str], Other]) -> None:
+    """The provider's own sum is the one that was taken."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.control.fault("other_amount", call="paypay_payment", times="always")
+    with refused("outcome_unknown"):
+        scene.payments.probe(payment.id)
+    assert scene.payments.resolve(payment.id, "completed", "settlement").awaiting == "second_person"
+    with other("lead-b") as lead:
+        assert lead.payments.resolve(payment.id, "completed", "settlement, seen").awaiting is None
+    after = scene.payment(payment.id)
+    assert (after.state, after.captured_minor, after.asked_minor) == ("completed", 3301, 3300)
+    assert scene.cases() == []
+
+
+def test_a_reversal_on_paper_takes_two(scene: Scene, other: Callable[[str], Other]) -> None:
+    """A completed payment that a statement says was taken back, while the provider can't be asked."""
+    payment = paid(scene)
+    scene.control.fault("status:503", call="paypay_payment", times="always")
+    scene.payments.resolve(payment.id, "reversed", "the bank's letter")
+    with other("lead-b") as lead:
+        lead.payments.resolve(payment.id, "reversed", "the bank's letter, seen")
+    assert scene.payment(payment.id).state == "reversed"
+
+
+def test_an_accepted_reversal_waits_for_nobody(scene: Scene) -> None:
+    """Reversed by the provider's word: one person accepts it, the case is closed."""
+    payment = paid(scene)
+    scene.money.move("paypay", "ORD-1", "reversed")
+    scene.payments.probe(payment.id)
+    assert scene.cases() == ["reversed"]
+    scene.payments.resolve(payment.id, "reversed", "told the shop")
+    done = scene.payment(payment.id)
+    assert (done.state, done.work.state) == ("reversed", WorkState.NONE)
+    assert scene.cases() == []
+
+
+def test_bad_decisions_are_refused(scene: Scene) -> None:
+    """No evidence, another word, an odd id, an old view: nothing is written."""
+    payment = unknown(scene)
+    with refused("no_evidence"):
+        scene.payments.resolve(payment.id, "completed", "  ")
+    with refused("usage"):
+        scene.payments.resolve(payment.id, "success", "x")
+    with refused("usage"):
+        scene.payments.resolve(payment.id, "completed", "x", "注文")
+    with refused("stale_view"):
+        scene.payments.resolve(payment.id, "completed", "x", saw=payment.version - 1)
+    with refused("not_found"):
+        scene.payments.resolve(999, "completed", "x")
+    assert scene.payment(payment.id) == payment
+
+
+def paid(scene: Scene, number: str = "ORD-1") -> Payment:
+    payment = scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
+    scene.money.move("paypay", number, "paid")
+    return scene.payments.probe(payment.id)
+
+
+# What a screen shows
+
+
+def test_the_three_sides_of_a_healthy_payment(scene: Scene, clock: MovedClock) -> None:
+    """All agree; an answer is old after a day."""
+    payment = paid(scene)
+    view = scene.payments.show(payment.id)
+    ours, provider, order = view.sides
+    assert (ours.state, ours.minor, ours.currency) == ("completed", 3300, "JPY")
+    assert (provider.word, provider.minor, provider.differs, provider.old) == ("COMPLETED", 3300, (), False)
+    assert (order.state, order.minor, order.differs) == ("paid", 3300, ())
+    assert (view.money.captured, view.money.refundable) == (3300, 3300)
+    assert {action.action: action.allowed for action in view.actions} == {
+        "probe": True, "refund": True, "resolve": True, "move_order": False,
+    }  # fmt: skip
+    assert [entry.what for entry in view.timeline][-2:] == ["payment.booked", "payment.probed"]
+    assert {item.source for item in view.evidence} == {"paypay.start", "paypay.payment"}
+    clock.offset += timedelta(hours=25)
+    assert scene.payments.show(payment.id).sides[1].old
+
+
+def test_sides_that_disagree_are_marked(scene: Scene) -> None:
+    """A cancelled order beside a payment; a provider that was never asked; an order that is none."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    assert scene.payments.show(payment.id).sides[1].asked is None
+    scene.cancel_order("ORD-1")
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    view = scene.payments.show(payment.id)
+    assert view.sides[2].differs == ("state",)
+    assert view.explanation.verdict == "verdict.payment_paid_after_cancel"
+    assert scene.payments.order(view.record.order_id or 0).explanation.verdict == "verdict.order_paid_late"
+
+
+def test_an_order_shows_its_payments(scene: Scene) -> None:
+    """All of them, newest first, with its own history."""
+    payment = paid(scene)
+    view = scene.payments.order(payment.order_id or 0)
+    assert [one.id for one in view.payments] == [payment.id]
+    assert (view.record.state, [entry.what for entry in view.timeline]) == ("paid", ["order.paid"])
+    with refused("not_found"):
+        scene.payments.order(999)
+    with refused("not_found"):
+        scene.payments.show(999)
+
+
+def test_the_order_is_moved_by_hand(scene: Scene) -> None:
+    """Who doesn't want to wait applies the missing step; again it changes nothing."""
+    payment = paid(scene)
+    assert scene.payments.move_order(payment.id).state == "paid"
+    with refused("not_found"):
+        scene.payments.move_order(999)
