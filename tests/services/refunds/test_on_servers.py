@@ -1,0 +1,234 @@
+"""Refunds by people with accounts of their own: what services write is what the database lets pass."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from console.domain.order_records import Payment, Refund, RefundRequest, SetAsideState
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty
+from console.sandbox import SandboxControl
+from console.store import accounts, payments, set_asides
+from console.store.engine import Transaction
+from tests.support.quick_desks import quick_folder
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+from tests.support.servers import Server
+from tests.support.teams import Team, team
+
+_R = RefundState
+_numbers = count(1)
+
+
+class Desks:
+    """One desk per person, on one database. The schema account's is what the shop and the past have written."""
+
+    def __init__(self, folder: Path, control: SandboxControl, people: Team) -> None:
+        self._folder, self._control, self._people = folder, control, people
+        self._open: dict[str, RefundDesk] = {}
+
+    def of(self, who: str) -> RefundDesk:
+        if who not in self._open:
+            url = self._people.owner if who == "owner" else self._people.urls[who]
+            made = RefundDesk(self._folder / who, self._control, DATABASE_URL=url, OPERATOR="")
+            made.clock.offset = next(iter(self._open.values()), made).clock.offset
+            self._open[who] = made
+        return self._open[who]
+
+    def paid(self, minor: int = 3_300) -> Payment:
+        return self.of("owner").paid(f"ORD-{next(_numbers)}", minor)
+
+    def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
+        return self.of(by).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
+
+    def approve(self, refund: Refund, by: str = "lead-b") -> Refund:
+        return self.of(by).refunds.approve(refund.id)
+
+    def unknown(self, payment: Payment, *, happened: bool = False) -> Refund:
+        """A refund whose sending got no answer."""
+        refund = self.ask(payment)
+        self._control.fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
+        assert code_of(lambda: self.approve(refund)) == "outcome_unknown"
+        return self.now(refund)
+
+    def now(self, refund: Refund) -> Refund:
+        return self.of("owner").now(refund)
+
+    def agree(self, payment: Payment) -> Payment:
+        return self.of("owner").agree(payment)
+
+    def later(self, **span: float) -> None:
+        for desk in self._open.values():
+            desk.later(**span)
+
+    def as_owner(self, work: Callable[[Transaction], Any]) -> Any:
+        return self.of("owner").desk.database.write(work)
+
+    def close(self) -> None:
+        for desk in self._open.values():
+            desk.close()
+
+
+@pytest.fixture(scope="module")
+def people(mariadb_server: Server) -> Iterator[Team]:
+    with team(mariadb_server) as made:
+        yield made
+
+
+@pytest.fixture
+def control(_running: SandboxControl) -> SandboxControl:
+    """One provider for one database: it doesn't begin to count anew."""
+    _running.clear_faults()
+    return _running
+
+
+@pytest.fixture
+def desks(people: Team, control: SandboxControl) -> Iterator[Desks]:
+    with quick_folder() as folder:
+        folder.mkdir(exist_ok=True)
+        made = Desks(folder, control, people)
+        yield made
+        made.close()
+
+
+def test_asked_approved_sent_and_followed_to_its_end(desks: Desks, control: SandboxControl) -> None:
+    """A maker, a checker, and the worker that asks whether it is done: each as the account that they are."""
+    payment = desks.paid()
+    refund = desks.ask(payment)
+    sent = desks.approve(refund)
+    assert (sent.state, sent.sent_count) == (_R.SUBMITTED, 1)
+    control.money.move_refund(sent.provider_refund_key or "", "completed")
+    done = desks.of("worker").refunds.probe(refund.id)
+    assert (done.state, done.maker, done.provider_refund_id is not None) == (_R.COMPLETED, refund.maker, True)
+    assert desks.agree(payment).refunded_minor == 1_000
+    rest = desks.ask(payment, "2300", by="lead-c")
+    assert desks.approve(rest).state is _R.SUBMITTED
+    assert desks.agree(payment).left_minor == 0
+
+
+def test_two_checkers_for_a_large_one(desks: Desks) -> None:
+    """The first approval leaves it requested; the second sends it, after the cooling-off by the server's clock."""
+    payment = desks.paid(900_000)
+    refund = desks.ask(payment, "600000")
+    half = desks.approve(refund)
+    assert (half.state, len(half.checkers)) == (_R.REQUESTED, 1)
+    both = desks.approve(refund, by="lead-c")
+    assert (both.state, len(both.checkers)) == (_R.APPROVED, 2)
+    early = desks.of("lead-c").refunds.submit
+    desks.later(hours=1)
+    refusal = refusal_of(lambda: early(refund.id))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
+    desks.of("owner").sql(f"UPDATE refunds SET sends_after = created_at WHERE id = {refund.id}")
+    assert desks.of("lead-c").refunds.submit(refund.id).state is _R.SUBMITTED
+
+
+def test_declined_withdrawn_and_expired(desks: Desks) -> None:
+    """Each frees the sum; time is over by the server's clock alone."""
+    payment = desks.paid()
+    assert desks.of("lead-b").refunds.reject(desks.ask(payment).id, "paid in cash").state is _R.REJECTED
+    assert desks.of("op-a").refunds.withdraw(desks.ask(payment).id).state is _R.WITHDRAWN
+    late = desks.ask(payment)
+    assert code_of(lambda: desks.of("op-b").refunds.withdraw(late.id)) == "not_allowed"
+    desks.of("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
+    assert code_of(lambda: desks.approve(late)) == "already_decided"
+    assert desks.now(late).state is _R.EXPIRED
+    assert desks.agree(payment).left_minor == 3_300
+
+
+def test_never_sent_and_not_there(desks: Desks, control: SandboxControl) -> None:
+    """Back to approved on the answer, or on two that know nothing of it; then out under its one key."""
+    payment = desks.paid()
+    refund = desks.ask(payment)
+    with control.down():
+        assert code_of(lambda: desks.approve(refund)) == "provider_unreachable"
+    assert desks.approve(refund).state is _R.SUBMITTED
+    lost = desks.unknown(other := desks.paid())
+    desks.later(seconds=61)
+    assert code_of(lambda: desks.of("op-b").refunds.probe(lost.id)) == "outcome_unknown"
+    desks.later(seconds=140)
+    assert desks.of("worker").refunds.probe(lost.id).state is _R.APPROVED
+    again = desks.approve(lost)
+    assert (again.state, again.provider_refund_key, again.sent_count) == (_R.SUBMITTED, lost.provider_refund_key, 2)
+    desks.agree(other)
+
+
+def test_refused_by_the_provider(desks: Desks, control: SandboxControl) -> None:
+    """Failed with its answer as evidence; the sum is free, and another one may be asked for."""
+    payment = desks.paid()
+    control.fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
+    refund = desks.ask(payment)
+    assert code_of(lambda: desks.approve(refund)) == "provider_refused"
+    assert desks.now(refund).state is _R.FAILED
+    assert desks.approve(desks.ask(payment)).state is _R.SUBMITTED
+
+
+@pytest.mark.parametrize(("end", "number"), [("failed", None), ("completed", "T-4711")])
+def test_two_people_decide_what_nobody_can_tell(
+    desks: Desks, control: SandboxControl, end: str, number: str | None
+) -> None:
+    """An operator proposes, an approver says so too, each with evidence; neither alone, nor the same one twice."""
+    payment = desks.paid()
+    refund = desks.unknown(payment)
+    control.fault("status:503", call="paypay_refund_details", times="always")
+
+    def resolve(by: str) -> Any:
+        return desks.of(by).refunds.resolve(refund.id, end, f"a letter to {by}", number)
+
+    assert resolve("op-a").awaiting == "second_person"
+    assert code_of(lambda: resolve("op-a")) == "same_person"
+    assert code_of(lambda: resolve("op-b")) == "not_allowed"
+    assert resolve("lead-c").awaiting is None
+    found = desks.now(refund)
+    assert (found.state.value, found.certainty, found.provider_refund_id) == (end, Certainty.KNOWN, number)
+    ours = desks.of("owner").payment(payment.id)
+    assert (ours.reserved_minor, ours.refunded_minor) == (0, 1_000 if end == "completed" else 0)
+
+
+def test_what_was_set_aside(desks: Desks) -> None:
+    """Withdrawn, it is set aside again; sent and done, it is refunded."""
+    payment = desks.paid()
+    now = desks.of("owner").desk.now()
+
+    def put_aside(tx: Transaction) -> int:
+        account = accounts.open_account(tx.conn, f"118030101{payment.id:04}", "JPY", 2_000)
+        assert payments.set_aside(tx.conn, payment.id, 1_300, now)
+        return set_asides.insert(tx.conn, payment, account, 1_300, now)
+
+    item = desks.as_owner(put_aside)
+
+    def state() -> str:
+        return str(desks.of("owner").sql(f"SELECT status FROM set_asides WHERE id = {item}")[0][0])
+
+    first = desks.ask(payment, "1300", set_aside_id=item)
+    assert state() == SetAsideState.REFUNDING
+    desks.of("op-a").refunds.withdraw(first.id)
+    assert (state(), desks.of("owner").payment(payment.id).set_aside_minor) == (SetAsideState.OPEN, 1_300)
+    sent = desks.approve(desks.ask(payment, "1300", set_aside_id=item))
+    desks._control.money.move_refund(sent.provider_refund_key or "", "completed")
+    desks.of("op-b").refunds.probe(sent.id)
+    assert (state(), desks.of("owner").payment(payment.id).refunded_minor) == (SetAsideState.REFUNDED, 1_300)
+
+
+def test_a_program_that_forgets_to_look_is_stopped(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is maker and checker in one: with the services' own look gone, the database still refuses."""
+    payment = desks.paid()
+    refund = desks.ask(payment, by="lead-b")
+    assert code_of(lambda: desks.approve(refund)) == "same_person"
+    monkeypatch.setattr("console.services.voting.same_person", lambda one, other: False)
+    refusal = refusal_of(lambda: desks.approve(refund))
+    assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
+    assert (desks.now(refund).state, desks.now(refund).checkers) == (_R.REQUESTED, ())
+
+
+def test_a_vote_that_lost_its_race_leaves_nothing(desks: Desks) -> None:
+    """Two checkers at once where one is needed: whoever comes second is told, and no vote of theirs is left."""
+    refund = desks.ask(desks.paid())
+    assert desks.approve(refund, by="lead-c").state is _R.SUBMITTED
+    assert code_of(lambda: desks.approve(refund)) == "already_decided"
+    votes = desks.as_owner(
+        lambda tx: tx.conn.scalar(text(f"SELECT COUNT(*) FROM approvals WHERE vote_of = '{refund.id}'"))
+    )
+    assert votes == 1
