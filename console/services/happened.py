@@ -180,6 +180,8 @@ def _work(
     now = desk.now()
     if news.unknown is not None and news.case is None:
         return payment_work.unknown(desk, payment)
+    if payment.work.reason == payment_work.MOVE_ORDER and ended in PAID:
+        return payment.work  # its order comes first, whatever else is told meanwhile: then open cases have their turn
     if news.booked is not None and payment.order_id is not None and ended in PAID:
         return Work(WorkState.SCHEDULED, next_at(PAYMENT_PROBES, 0, now, desk.scale), payment_work.MOVE_ORDER)
     if new_case or news.unknown is not None:

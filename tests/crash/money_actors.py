@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 
 from console.app import Console, open_console
-from console.domain.order_records import NoticePost
 from console.settings import Settings
 from tests.support.children import Pipe
 from tests.support.money_desks import ask, ending
@@ -30,10 +29,5 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "probe": lambda console, refund: console.refunds.probe(refund),
     "resolve": _resolve,
     "due": lambda console, _subject: console.recovery.run_due(),
-    "notice": lambda console, post: console.payments.notice(_post(post)),
+    "notice": lambda console, post: console.payments.notice(post),
 }
-
-
-def _post(given: tuple[str, bytes, tuple[tuple[str, str], ...]]) -> NoticePost:
-    source, body, headers = given
-    return NoticePost(source, body, headers, "127.0.0.1")

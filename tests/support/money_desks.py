@@ -11,6 +11,7 @@ from console.sandbox import credentials
 from console.sandbox.server import Sandbox
 from console.store import refunds
 from tests.support.desks import MovedClock
+from tests.support.places import Place
 
 SCALE = "20"
 """How much faster than in life a desk of these tests waits."""
@@ -37,6 +38,15 @@ def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED,
         with suppress(ConsoleError):
             return console.payments.import_(asked)
     return console.payments.import_(asked)
+
+
+def order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
+    """An order as the shop writes it; its id."""
+    place.sql(
+        "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
+        f" VALUES ('{number}', {minor}, '{currency}', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
+    )
+    return int(place.sql(f"SELECT id FROM orders WHERE merch_txn_id = '{number}'")[0][0])
 
 
 def ask(console: Console, payment_id: int, amount: int | str = 1_000) -> Refund:

@@ -1,0 +1,124 @@
+"""kill -9 at every named step of taking a notice, from each kind of source, and what the next process makes of it."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from console.app import Console
+from console.domain.order_records import NoticePost, OrderState, Payment
+from console.domain.truth import PAID
+from console.sandbox.server import Sandbox
+from console.store import orders, payments
+from tests.crash.money_actors import act
+from tests.support import money_truth
+from tests.support.children import crowd
+from tests.support.desks import MovedClock
+from tests.support.money_desks import later, order, providers
+from tests.support.payment_desks import BANK_KEY, signed
+from tests.support.places import Place
+
+KILLED = -9
+TOTAL = 3_000
+_CURRENCY = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
+_ASKED = (
+    "before_notice_tx", "after_notice_tx", "before_confirm", "after_confirm", "before_notice_end",
+    "before_order_move", "after_order_move",
+)  # fmt: skip
+STEPS: dict[str, tuple[str, ...]] = {
+    "paypay": _ASKED,
+    "atom": _ASKED,
+    "bank": ("before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"),
+}
+
+
+@dataclass
+class Case:
+    """A payment of an order of its own, told of by one source; whoever takes the notice is killed at one step."""
+
+    source: str
+    step: str
+    number: str
+    post: NoticePost
+
+
+def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
+    """Kill at each step, have senders send again (every second one also what was kept), then due tasks alone."""
+    clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS[source]]
+    with Sandbox() as sandbox:
+        extra = providers(sandbox.url) | {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
+        with place.opened(sandbox, clock, **extra) as console:
+            cases = [_prepared(place, console, sandbox, *one, i) for i, one in enumerate(steps)]
+            told = [place.told(sandbox.url, FAILPOINT=f"{case.step}:1:kill", **extra) for case in cases]
+            for i in range(0, len(cases), 4):
+                _kill(cases[i : i + 4], told[i : i + 4])
+            for i, case in enumerate(cases, seed):
+                _send_again(console, case, repeats=i % 2 == 0)
+            for _ in range(3):
+                later(clock, sandbox, timedelta(minutes=5))
+                console.recovery.run_due()
+            for case in cases:
+                _check(place, console, case)
+            money_truth.check(console, sandbox)
+            console.audit.verify()
+    return Counter(kills=len(cases))
+
+
+def _prepared(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> Case:
+    """An order whose payer has just paid, and the notice that says so."""
+    number = f"ORD-{source}-{i}"
+    order_id = order(place, number, TOTAL, _CURRENCY[source])
+    if source == "bank":
+        return Case(source, step, number, _of_bank(number))
+    ours = console.payments.start(order_id, source).payment.merchant_payment_id
+    sandbox.control.money.move(source, ours, "paid", notify=False)
+    _, body = sandbox.control.money.compose(source, ours)
+    return Case(source, step, number, NoticePost(source, body, (), "127.0.0.1"))
+
+
+def _of_bank(number: str) -> NoticePost:
+    now = datetime.now(UTC)
+    told = {
+        "event_id": f"EV-{number}", "type": "payment.succeeded", "order_no": number, "amount": str(TOTAL),
+        "currency": "JPY", "occurred_at": now.isoformat(),
+    }  # fmt: skip
+    return signed("bank", json.dumps(told).encode(), now)
+
+
+def _kill(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
+    each = [(where, "notice", case.post) for case, where in zip(cases, told, strict=True)]
+    with crowd(act, each) as children:
+        for case, child in zip(cases, children, strict=True):
+            assert child.report() == "open"
+            assert child.ended() == KILLED, f"{case.source} passed {case.step} unharmed"
+
+
+def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
+    """Who got no answer sends again. Whether it was kept before the kill shows: then it is a repetition."""
+    kept = case.step != "before_notice_tx"
+    if kept and not repeats:
+        return
+    result = console.payments.notice(case.post)
+    assert not result.refused, f"{case}: {result}"
+    assert (result.done == "repeated") is kept, f"{case}: {result}"
+
+
+def _check(place: Place, console: Console, case: Case) -> None:
+    """Booked once, with its order; the event kept once, and nobody has anything left to do about it."""
+    with console.database.read() as conn:
+        found = orders.by_number(conn, case.number)
+        mine: tuple[Payment, ...] = payments.of_order(conn, found.id) if found else ()
+    assert found is not None
+    assert len(mine) == 1, f"{len(mine)} payments: {case}"
+    payment = mine[0]
+    assert payment.state in PAID, f"not booked: {case}: {payment}"
+    assert payment.captured_minor == TOTAL, f"{payment.captured_minor} booked: {case}"
+    assert found.state is OrderState.PAID, f"its order is {found.state}: {case}: {payment}"
+    events = place.sql(f"SELECT done FROM payment_events WHERE payment_id = {payment.id}")
+    assert len(events) == 1, f"kept {len(events)} times: {case}"
+    assert events[0][0] in ("booked", "unchanged"), f"{events}: {case}"
+    booked = place.sql(
+        f"SELECT count(*) FROM audit_log WHERE what = 'payment.booked' AND subject_id = '{payment.id}'"
+    )
+    assert booked[0][0] == 1, f"booked {booked[0][0]} times: {case}"
