@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from console import cli_json, cli_text
 from console.cli_accounts import ApplyAccounts
 from console.cli_adoption import Adopt
-from console.cli_json import AnyView, Exported
+from console.cli_json import Exported
 from console.cli_json_records import AnyRecord
 from console.cli_payments import PAYMENT_COMMANDS
 from console.cli_servers import Demo, SandboxAlone
@@ -22,6 +22,7 @@ from console.domain.results import HealthCheck, LookupResult, QueuePage, Refetch
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.domain.views import AnyView
     from console.services.health import Health
 
 WITH_EFFECTS = frozenset({"purchase", "refetch", "probe", "resolve", "refund", "payment", "worker"})
@@ -47,7 +48,7 @@ def _queue(console: "Console", args: Namespace, _: Writer) -> QueuePage:
     return console.recovery.queue(args.name, args.limit, args.after)
 
 
-def _show(console: "Console", args: Namespace, _: Writer) -> AnyView:
+def _show(console: "Console", args: Namespace, _: Writer) -> "AnyView":
     return console.recovery.show(args.kind, args.id)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from console.cli_json_records import (
     Object,
@@ -22,15 +22,12 @@ from console.cli_json_records import (
 )
 from console.domain.dates import instant_text
 from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_results import OrderView, PaymentView, RefundView
 from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, Operation, TimelineEntry
 from console.domain.results import (
-    CreditCheckView,
     Explanation,
     HealthCheck,
     LookupResult,
     NextStep,
-    OperationView,
     QueueItem,
     QueuePage,
     RefetchResult,
@@ -38,12 +35,13 @@ from console.domain.results import (
     TaskRun,
 )
 
+if TYPE_CHECKING:
+    from console.domain.views import AnyView
+
 __all__ = [
     "Object", "Say", "credit_check", "instant", "masked_payer", "operation", "order", "payment", "record", "refund",
     "work",
 ]  # fmt: skip
-
-AnyView: TypeAlias = CreditCheckView | OperationView | OrderView | PaymentView | RefundView
 
 _LONGEST_FACT = 2_000
 
@@ -100,47 +98,11 @@ def evidence_item(item: EvidenceItem) -> Object:
     }
 
 
-def view(seen: AnyView, say: Say) -> Object:
+def view(seen: "AnyView", say: Say) -> Object:
     """`show`: the record with its history and what happens next."""
-    return {
-        **record(seen.record, say),
-        **explained(seen.explanation, say),
-        "timeline": [timeline_entry(entry, say) for entry in seen.timeline],
-        "evidence": [evidence_item(item) for item in seen.evidence],
-        "awaiting": None if isinstance(seen, OrderView) else seen.awaiting,
-        **_own(seen, say),
-    }
+    from console.cli_json_views import shown  # knows the views of every kind: other commands start without
 
-
-def _own(seen: AnyView, say: Say) -> Object:
-    """What only one kind of record has."""
-    match seen:
-        case CreditCheckView():
-            return _of_a_check(seen, say)
-        case OrderView():
-            return _listed(seen, say, "payments", "refunds", "actions")
-        case PaymentView():
-            return _listed(seen, say, "sides", "money", "order", "refunds", "set_asides", "actions", "holder")
-        case RefundView():
-            return _listed(
-                seen, say, "payment", "order", "sides", "money", "against", "checks", "changed", "earlier", "actions",
-                "holder",
-            )  # fmt: skip
-    return {}
-
-
-def _of_a_check(seen: CreditCheckView, say: Say) -> Object:
-    return {
-        "documents": [stored(item) for item in seen.documents],
-        "asked_at": instant(seen.asked_at),
-        "history": [credit_check(older, say) for older in seen.history],
-        **_listed(seen, say, "actions", "holder"),
-    }
-
-
-def _listed(seen: AnyView, say: Say, *names: str) -> Object:
-    """Parts of a view as they are; records in them as everywhere."""
-    return {name: fact(getattr(seen, name), say) for name in names}
+    return shown(seen, say)
 
 
 def lookup(found: LookupResult, say: Say) -> Object:

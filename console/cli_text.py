@@ -1,17 +1,15 @@
 """What people read in a terminal: aligned lines, one sentence per fact, and what to do next."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from console import cli_text_money, wording
-from console.cli_json import AnyView, Exported
+from console import wording
+from console.cli_json import Exported
 from console.cli_json_records import AnyRecord
 from console.cli_text_records import GAP, Row, mixed, of_a_kind, one, table
 from console.cli_writer import Lines, Voice
-from console.domain.payment_results import OrderView, PaymentView, RefundView
-from console.domain.records import AuditEntry, CreditCheck, Document, EvidenceItem, TimelineEntry
+from console.domain.records import AuditEntry, CreditCheck, Document
 from console.domain.results import (
-    CreditCheckView,
-    Explanation,
     HealthCheck,
     LookupResult,
     QueueItem,
@@ -20,6 +18,9 @@ from console.domain.results import (
     ResolveResult,
     TaskRun,
 )
+
+if TYPE_CHECKING:
+    from console.domain.views import AnyView
 
 __all__ = ["one", "table"]
 
@@ -36,7 +37,7 @@ def bought(record: CreditCheck, voice: Voice) -> Iterator[str]:
 def refetched(result: RefetchResult, voice: Voice) -> Iterator[str]:
     yield voice("cli.refetched" if result.changed else "cli.refetched.same", changed=result.changed)
     yield from one(result.record, voice)
-    yield from _section("record.tab.documents", _documents(result.documents, voice), voice)
+    yield from section("record.tab.documents", documents(result.documents, voice), voice)
 
 
 def probed(record: AnyRecord, voice: Voice) -> Iterator[str]:
@@ -49,44 +50,14 @@ def resolved(result: ResolveResult, voice: Voice) -> Iterator[str]:
     yield from one(result.record, voice)
 
 
-def view(seen: AnyView, voice: Voice) -> Iterator[str]:
+def view(seen: "AnyView", voice: Voice) -> Lines:
     """One record whole: what it is, why, what next, and how it came about."""
-    yield from one(seen.record, voice)
-    yield ""
-    yield from _explained(seen.explanation, voice)
-    yield from _own(seen, voice)
-    yield from _section("record.tab.timeline", _timeline(seen.timeline, voice), voice)
-    yield from _section("record.tab.evidence", _evidence(seen.evidence), voice)
+    from console.cli_text_views import shown  # knows the views of every kind: other commands start without
+
+    return shown(seen, voice)
 
 
-def _own(seen: AnyView, voice: Voice) -> Iterator[str]:
-    """What only one kind of record has."""
-    match seen:
-        case CreditCheckView():
-            yield from _section("record.tab.documents", _documents(seen.documents, voice), voice)
-        case OrderView():
-            yield from _section("cli.payments", of_a_kind(seen.payments, voice), voice)
-            yield from _section("cli.refunds", of_a_kind(seen.refunds, voice), voice)
-        case PaymentView():
-            yield from _section("money.strip", cli_text_money.strip(seen.money, voice), voice)
-            yield from _section("cli.sides", cli_text_money.sides(seen.sides, seen.record.provider, voice), voice)
-            yield from _section("cli.refunds", of_a_kind(seen.refunds, voice), voice)
-        case RefundView():
-            yield from _section("money.strip", cli_text_money.strip(seen.money, voice), voice)
-            yield from _section("cli.payments", one(seen.payment, voice), voice)
-            yield from _section("cli.refund.against", cli_text_money.against(seen.against, voice), voice)
-
-
-def _explained(explanation: Explanation, voice: Voice) -> Iterator[str]:
-    step = explanation.next_step
-    yield voice(explanation.verdict, **explanation.facts)
-    yield voice(explanation.why, **explanation.facts)
-    yield voice(step.code, **step.facts)
-    if step.command:
-        yield voice("cli.run", command=step.command)
-
-
-def _documents(kept: Iterable[Document], voice: Voice) -> Iterator[str]:
+def documents(kept: Iterable[Document], voice: Voice) -> Iterator[str]:
     return table(
         (
             voice(f"record.document.{'current' if item.current else 'older'}"),
@@ -96,21 +67,13 @@ def _documents(kept: Iterable[Document], voice: Voice) -> Iterator[str]:
     )
 
 
-def _timeline(entries: Iterable[TimelineEntry], voice: Voice) -> Iterator[str]:
-    return table((wording.format_instant(entry.at), entry.who, voice.timeline(entry)) for entry in entries)
-
-
-def _evidence(items: Iterable[EvidenceItem]) -> Iterator[str]:
-    return table((wording.format_instant(item.at), item.who, item.source, item.summary) for item in items)
-
-
-def _section(key: str, lines: Lines, voice: Voice) -> Iterator[str]:
+def section(key: str, lines: Lines, voice: Voice) -> Iterator[str]:
     """A heading and its lines, indented; nothing at all where there are none."""
-    shown = list(lines)
-    if shown:
+    there = list(lines)
+    if there:
         yield ""
         yield voice(key)
-        yield from (f"{GAP}{line}" for line in shown)
+        yield from (f"{GAP}{line}" for line in there)
 
 
 # ---- lists
@@ -119,7 +82,7 @@ def _section(key: str, lines: Lines, voice: Voice) -> Iterator[str]:
 def lookup(found: LookupResult, voice: Voice) -> Iterator[str]:
     if found.stripped_prefix:
         yield voice("lookup.prefix_stripped")
-    lists = (found.credit_checks, found.orders, found.payments, found.refunds)
+    lists: tuple[Sequence[AnyRecord], ...] = (found.credit_checks, found.orders, found.payments, found.refunds)
     if not any(lists):
         yield voice("lookup.none")
         return

@@ -6,18 +6,16 @@ from typing import TypeAlias
 
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Order, Payment, Refund
-from console.domain.payment_results import OrderView, PaymentView, RefundView
 from console.domain.records import CreditCheck, LeaseHolder, Operation
 from console.domain.results import (
-    CreditCheckView,
     FeedMark,
-    OperationView,
     QueueCount,
     QueuePage,
     ResolveResult,
     TaskRun,
     UnfinishedWork,
 )
+from console.domain.views import AnyView
 from console.machinery_payments import PaymentDesk
 from console.machinery_refunds import RefundDesk
 from console.services.due import DueTasks
@@ -28,7 +26,6 @@ from console.services.recovery import Recovery
 from console.services.views import Views
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
-AnyView: TypeAlias = CreditCheckView | OperationView | OrderView | PaymentView | RefundView
 _LONGEST_ID = 18  # digits
 
 
