@@ -1,0 +1,287 @@
+"""Random interleavings of everything people, processes and providers do with refunds, the truth checked each time."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import ClassVar
+
+import hypothesis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Refund, RefundRequest
+from console.domain.permissions import same_person
+from console.services.failpoints import MONEY, NAMES
+from console.services.refund_settling import refund_seen
+from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
+from tests.support import money_truth, truth
+from tests.support.ledger_refunds import Behaviour, Entry, report_of
+from tests.support.money_truth import RefundRow
+
+STEPS = 50
+BEHAVIOURS: tuple[Behaviour, ...] = (
+    *(("accepts",) * 3), "completes", "silent_after", "silent_after", "silent_before", "other_amount", "refuses",
+    "unauthorised", "too_fast", "throttled", "unreachable",
+)  # fmt: skip
+SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 10, 60, 600, 4_000, 15_000))
+AMOUNTS = ("100", "500", "1000", "2000", "3001", "0")
+desks = st.integers(0, 1)
+refunds = st.integers(0, 20)
+crashes = st.none() | st.none() | st.sampled_from((*NAMES, *MONEY))
+
+
+class Refunds(RuleBasedStateMachine):
+    """What may happen at two desks; how often it did is counted in `counts`."""
+
+    counts: ClassVar[Counter[str]] = Counter()
+
+    @initialize()
+    def open(self) -> None:
+        self.world = RefundWorld()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        world = self.world
+        try:
+            self._settle()
+        finally:
+            self.counts.update(world.tally)
+            self.counts.update(refunds=len(world.ledger.entries), sendings=world.ledger.sendings)
+            world.close()
+
+    def _settle(self) -> None:
+        """At the end nothing hangs: every refund has ended, or is in a queue with its next step."""
+        world = self.world
+        world.ledger.readable, world.ledger.behaviour = True, "accepts"
+        for _ in range(3):
+            world.clock.at += timedelta(minutes=10)
+            for which in (0, 1):
+                world.do(which, "op-a", lambda console: console.recovery.run_due())
+        world.check()
+        console = world.seats[0].console
+        assert truth.still_calling(console.database) == 0
+        money_truth.check_queues(console, world.rows())
+        for seat in world.seats:
+            seat.console.audit.verify()
+
+    # Asking
+
+    @rule(
+        desk=desks, which=st.integers(0, 5), amount=st.sampled_from(AMOUNTS), person=st.sampled_from(MAKERS),
+        repeat=st.booleans(), crash=crashes,
+    )  # fmt: skip
+    def ask(self, desk: int, which: int, amount: str, person: str, repeat: bool, crash: str | None) -> None:
+        request = RefundRequest(self.world.payments[which], amount, "sent back", repeat)
+        self._note("asked", self.world.do(desk, person, lambda console: console.refunds.request(request), crash))
+
+    @rule(desk=desks, person=st.sampled_from(MAKERS), crash=crashes)
+    def ask_for_what_is_set_aside(self, desk: int, person: str, crash: str | None) -> None:
+        payment, item = self.world.asides[0]
+        request = RefundRequest(payment, "700", "beyond the limit", intended_repeat=True, set_aside_id=item)
+        self._note("asked", self.world.do(desk, person, lambda console: console.refunds.request(request), crash))
+
+    def _note(self, what: str, told: object) -> None:
+        if isinstance(told, Refund):
+            self.world.tally[what] += 1
+
+    def _pick(self, n: int) -> RefundRow | None:
+        """Any refund, those that have not ended more often."""
+        rows = self.world.rows()
+        rows += tuple(row for row in rows if row.open) * 4
+        return rows[-1 - n % len(rows)] if rows else None
+
+    # Deciding and sending
+
+    @rule(
+        desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *CHECKERS, *MAKERS)),
+        behaviour=st.sampled_from(BEHAVIOURS), crash=crashes,
+    )  # fmt: skip
+    def approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+        self._approve(desk, n, person, behaviour, crash)
+
+    @rule(
+        desk=desks, which=st.integers(0, 5), amount=st.sampled_from(AMOUNTS[:4]), wait=st.booleans(),
+        behaviour=st.sampled_from(BEHAVIOURS), crash=crashes,
+    )  # fmt: skip
+    def ask_and_approve(
+        self, desk: int, which: int, amount: str, behaviour: Behaviour, wait: bool, crash: str | None
+    ) -> None:
+        """One refund on its way, by as many people as it takes; perhaps after its cooling-off."""
+        world, request = self.world, RefundRequest(self.world.payments[which], amount, "sent back", True)
+        refund = world.do(desk, MAKERS[0], lambda console: console.refunds.request(request))
+        if not isinstance(refund, Refund):
+            return
+        self._note("asked", refund)
+        for person in CHECKERS:
+            self._approve_one(desk, refund.id, person, behaviour, crash)
+        if wait:
+            world.clock.at += timedelta(seconds=60)
+            self._approve_one(desk, refund.id, CHECKERS[0], behaviour, crash)
+
+    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), after=st.booleans())
+    def die_in_the_call(self, desk: int, n: int, behaviour: Behaviour, after: bool) -> None:
+        seat, ledger = self.world.seats[desk], self.world.ledger
+        setattr(ledger, "during" if after else "before", lambda: self.world.kill(seat))
+        self._approve(desk, n, CHECKERS[0], behaviour, None)
+
+    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS))
+    def lose_the_database_in_the_call(self, desk: int, n: int, behaviour: Behaviour) -> None:
+        database = self.world.seats[desk].console.database
+
+        def broken(_work: object) -> None:
+            raise ConsoleError("database_locked")
+
+        def lose() -> None:
+            database.write = broken  # type: ignore[method-assign, assignment]  # until the call is over
+
+        self.world.ledger.during = lose
+        self._approve(desk, n, CHECKERS[0], behaviour, None)
+        database.__dict__.pop("write", None)
+
+    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(SPANS))
+    def sleep_in_the_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:
+        """The process is stopped; at the other desk time passes and due tasks run."""
+        world, other = self.world, 1 - desk
+
+        def meanwhile() -> None:
+            world.ledger.during = lambda: None
+            world.clock.at += span
+            world.do(other, "op-a", lambda console: console.recovery.run_due())
+
+        world.ledger.during = meanwhile
+        self._approve(desk, n, CHECKERS[0], behaviour, None)
+
+    def _approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+        row = self._pick(n)
+        if row is not None:
+            self._approve_one(desk, row.id, person, behaviour, crash)
+
+    def _approve_one(self, desk: int, refund_id: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
+        world = self.world
+        world.ledger.behaviour = behaviour
+        told = world.do(desk, person, lambda console: console.refunds.approve(refund_id), crash)
+        self._note("approved", told)
+        assert not isinstance(told, Refund) or not same_person(person, told.maker), f"approved their own: {told}"
+        world.ledger.before = world.ledger.during = lambda: None
+        world.ledger.behaviour = "accepts"
+
+    @rule(desk=desks, n=refunds)
+    def approve_without_an_answer(self, desk: int, n: int) -> None:
+        """Nothing comes back, and the refund may still come about some time afterwards."""
+        world, sent = self.world, self.world.ledger.sendings
+        self._approve(desk, n, CHECKERS[1], "silent_before", None)
+        if world.ledger.sendings > sent and world.last is not None:
+            world.late.append(world.last)
+
+    @precondition(lambda self: bool(self.world.late))
+    @rule()
+    def late_effect(self) -> None:
+        self.world.take_effect(self.world.late.pop(0))
+
+    @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
+    def reject(self, desk: int, n: int, person: str, crash: str | None) -> None:
+        row = self._pick(n)
+        if row is not None:
+            self.world.do(desk, person, lambda console: console.refunds.reject(row.id, "no"), crash)
+
+    @rule(desk=desks, n=refunds, person=st.sampled_from(MAKERS), crash=crashes)
+    def withdraw(self, desk: int, n: int, person: str, crash: str | None) -> None:
+        row = self._pick(n)
+        if row is not None:
+            self.world.do(desk, person, lambda console: console.refunds.withdraw(row.id), crash)
+
+    # Asking what happened
+
+    @rule(desk=desks, n=refunds, crash=crashes)
+    def probe(self, desk: int, n: int, crash: str | None) -> None:
+        row, sent = self._pick(n), self.world.ledger.sendings
+        if row is not None:
+            self.world.do(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
+        assert self.world.ledger.sendings == sent, "a probe sent something"
+
+    @rule(desk=desks, behaviour=st.sampled_from(BEHAVIOURS), crash=crashes)
+    def due(self, desk: int, behaviour: Behaviour, crash: str | None) -> None:
+        self.world.ledger.behaviour = behaviour
+        self.world.do(desk, "op-a", lambda console: console.recovery.run_due(), crash)
+        self.world.ledger.behaviour = "accepts"
+
+    @rule(desk=desks, n=refunds)
+    def hear_of_it_in_the_payments_details(self, desk: int, n: int) -> None:
+        entries = self.world.ledger.entries
+        if not entries:
+            return
+        report = report_of(entries[n % len(entries)])
+
+        def hear(console: Console) -> bool:
+            return console.database.write(lambda tx: refund_seen(console._desk, tx, report))
+
+        assert self.world.do(desk, "op-a", hear) is True
+
+    @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
+    def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:
+        """People who have looked at the provider's screen: they say what is there, and wait for what may come."""
+        row = self._pick(n)
+        if row is None or self.world.is_late(row.key):
+            return
+        entry: Entry | None = next(iter(self.world.ledger.of(row.key)), None)
+        done = entry is not None and entry.standing == "done"
+        if entry is not None and entry.standing == "accepted":
+            return
+        as_state, number = ("completed", entry.number) if done and entry else ("failed", None)
+        self.world.do(
+            desk, person, lambda console: console.refunds.resolve(row.id, as_state, "their screen", number), crash
+        )
+
+    # The world around
+
+    @precondition(lambda self: bool(self.world.ledger.entries))
+    @rule(n=refunds, done=st.booleans())
+    def the_provider_goes_on(self, n: int, done: bool) -> None:
+        entries = [one for one in self.world.ledger.entries if one.standing == "accepted"]
+        if entries:
+            entry = entries[n % len(entries)]
+            entry.standing = "done" if done or entry.payment not in ("T-ORD2", "T-ORD5") else "void"
+
+    @rule(span=st.sampled_from(SPANS))
+    def time_passes(self, span: timedelta) -> None:
+        self.world.clock.at += span
+
+    @rule(readable=st.booleans())
+    def reading_works(self, readable: bool) -> None:
+        self.world.ledger.readable = readable
+
+    @invariant()
+    def holds(self) -> None:
+        if hasattr(self, "world"):
+            self.counts["steps"] += 1
+            self.world.check()
+
+
+def run(seed: int, examples: int) -> Counter[str]:
+    """So many runs of so many steps; the same seed finds the same failure again."""
+
+    class Seeded(Refunds):
+        counts: ClassVar[Counter[str]] = Counter()
+
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(Seeded),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    return Seeded.counts

@@ -1,0 +1,210 @@
+"""Two desks on one database before two providers that keep the truth about refunds; processes die, time passes."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.payment_records import PaymentState, RefundOrder, RefundState
+from console.domain.states import ENDED_REFUND, HOLDING_REFUND
+from console.services.payment_vendors import PaymentVendors
+from console.store import payments, set_asides
+from console.store.engine import Transaction
+from tests.stateful.world import Crash, CrashPoints, Seat
+from tests.support import money_truth
+from tests.support.ledger_refunds import LedgerProvider, RefundLedger
+from tests.support.ledger_vendor import LedgerVendor, OpenTransactions, demand
+from tests.support.money_truth import RefundRow
+from tests.support.places import fresh_anywhere
+from tests.support.quick_desks import NOWHERE, HandClock, lease_clock
+
+T = TypeVar("T")
+MAKERS, CHECKERS = ("op-a", "op-e"), ("lead-b", "lead-c")
+PAYMENTS = (
+    ("paypay", "ORD-1", 3_000, 0), ("atom", "ORD2", 900_000, 0), ("paypay", "ORD-3", 2_000, 700),
+    ("paypay", "ORD-4", 1_100, 0), ("atom", "ORD5", 70_000, 0), ("paypay", "ORD-6", 9_000, 0),
+)  # fmt: skip
+"""Provider, number, captured, set aside."""
+LIMITS = {"second_checker_above": 1_500, "cooling_off_above": 800, "cooling_off_seconds": 900}
+NAMED = frozenset((
+    "exceeds_captured", "over_limit", "possible_repeat", "in_progress", "already_decided", "same_person",
+    "not_allowed", "stale_view", "outcome_unknown", "provider_refused", "provider_auth", "rate_limited",
+    "provider_unreachable", "nothing_to_resolve", "evidence_mismatch", "database_locked", "invalid_amount",
+))  # fmt: skip
+_STEPS = (
+    PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT, PaymentState.PAYMENT_SUCCESS, PaymentState.COMPLETED,
+)  # fmt: skip
+_R = RefundState
+
+
+@dataclass
+class RefundWorld:
+    """Everything, and what must be true of it after each step."""
+
+    ledger: RefundLedger = field(default_factory=RefundLedger)
+    clock: HandClock = field(default_factory=HandClock)
+    tally: Counter[str] = field(default_factory=Counter)
+    late: list[RefundOrder] = field(default_factory=list)  # refunds that may still take effect
+    last: RefundOrder | None = None
+    asides: list[tuple[int, int]] = field(default_factory=list)  # payment, set-aside
+
+    def __post_init__(self) -> None:
+        self._open = ExitStack()
+        self.place = self._open.enter_context(fresh_anywhere("sqlite"))
+        self._open.enter_context(lease_clock(self.clock))
+        self.ledger.witness = self._witness
+        self.seats = [self._seat(number) for number in range(2)]
+        self.payments = [self._paid(*facts) for facts in PAYMENTS]
+        self.place.sql(*(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMITS.items()))
+
+    def close(self) -> None:
+        for seat in self.seats:
+            self._leave(seat)
+        self._open.close()
+
+    # Desks
+
+    def _seat(self, number: int) -> Seat:
+        urls = {"PAYPAY_URL": NOWHERE, "ATOM_URL": NOWHERE}
+        console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
+        made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
+        console._machinery._payment_vendors = PaymentVendors(lambda name: made[name])
+        self.ledger.watched.append(OpenTransactions(console.database))
+        points = CrashPoints()
+        console._desk.failpoints = points
+        seat = Seat(number, console, points)
+        points.die = lambda: self.kill(seat)
+        return seat
+
+    def kill(self, seat: Seat) -> NoReturn:
+        """As kill -9: from here on this process writes nothing, whatever its code tries on the way out."""
+
+        def gone(*_: object, **__: object) -> NoReturn:
+            raise Crash
+
+        seat.dead = True
+        seat.console.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
+        for name in ("intent", "answered", "ended", "delivered", "anchor"):
+            setattr(seat.console._desk.spool, name, gone)
+        raise Crash
+
+    def _leave(self, seat: Seat) -> None:
+        seat.console._machinery._heartbeat.close()
+        if not seat.dead:
+            seat.console._machinery.reads.flush()
+        seat.console._desk.spool.close()
+        seat.console.database.close()
+        self.ledger.watched = [one for one in self.ledger.watched if not one.of(seat.console.database)]
+
+    def do(self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
+        """Let somebody act at a desk: the value, the code of a refusal, or None when the process died."""
+        seat = self.seats[which]
+        seat.points.at = crash_at
+        try:
+            with seat.console.acting(who):
+                return act(seat.console)
+        except ConsoleError as refusal:
+            if refusal.code not in NAMED:
+                raise
+            self.tally[refusal.code] += 1
+            return refusal.code
+        except Crash:
+            self.tally["crashes"] += 1
+            return None
+        finally:
+            seat.points.at = None
+            if seat.dead:
+                self._leave(seat)
+                self.seats[which] = self._seat(seat.number)
+
+    def _paid(self, provider: str, number: str, minor: int, aside: int) -> int:
+        """A payment that was taken; of the third a part is set aside."""
+        now, currency = self.clock.now(), "JPY" if provider == "paypay" else "INR"
+
+        def write(tx: Transaction) -> int:
+            new = payments.NewPayment(provider, number, currency, minor, begun_at=now, payer="payer-1")
+            payment = payments.find(tx.conn, payments.insert(tx.conn, new, now))
+            assert payment is not None
+            payments.follow(tx.conn, payment, _STEPS, now, provider_payment_id=f"T-{number}", paid_at=now)
+            assert payments.capture(tx.conn, payment.id, minor, now)
+            if aside:
+                assert payments.set_aside(tx.conn, payment.id, aside, now)
+                fresh = payments.find(tx.conn, payment.id)
+                assert fresh is not None
+                self.asides.append((payment.id, set_asides.insert(tx.conn, fresh, 1, aside, now)))
+            return payment.id
+
+        return self.seats[0].console.database.write(write)
+
+    # The truth
+
+    def rows(self) -> tuple[RefundRow, ...]:
+        return money_truth.refund_rows(self.seats[0].console.database)
+
+    def row(self, refund_id: int) -> RefundRow:
+        return next(row for row in self.rows() if row.id == refund_id)
+
+    def is_late(self, key: str | None) -> bool:
+        """Whether an effect may still come at the provider."""
+        return any(order.key == key for order in self.late)
+
+    def take_effect(self, order: RefundOrder) -> None:
+        """What was on its way arrives at the provider, as long as nobody has proved that it never will."""
+        row = next(row for row in self.rows() if row.key == order.key)
+        if row.state is _R.SUBMITTING and row.certainty == "unknown":
+            self.ledger.take(order, keeps_keys=_provider_of(order) == "paypay")
+
+    def _witness(self, order: RefundOrder) -> None:
+        """What another process sees at the moment of the call: one committed sending, its journal row, its key."""
+        sending = [row for row in self.rows() if row.key == order.key]
+        demand(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
+        (row,) = sending
+        demand((row.status, row.certainty) == ("submitting", "known"), f"sent while {row}")
+        demand(row.minor == order.amount.minor, f"another sum is sent: {row}, {order}")
+        sql = f"SELECT state FROM operations WHERE subject_kind = 'refund' AND subject_id = {row.id} ORDER BY rowid"
+        states = self.place.sql(sql)
+        demand(states[-1:] == [("calling",)], f"journal says {states} while the provider is asked")
+        demand(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
+        happened = bool(self.ledger.of(order.key)) or self.is_late(order.key)
+        demand(_provider_of(order) == "paypay" or not happened, f"Atom is asked a second time: {row}")
+        self.last = order
+
+    def check(self) -> None:
+        """What must hold whatever happened."""
+        database, rows = self.seats[0].console.database, self.rows()
+        money_truth.check_sums(database, rows)
+        money_truth.check_votes(database, rows)
+        by_key = {row.key: row for row in rows if row.key}
+        keys = Counter(entry.key for entry in self.ledger.entries)
+        assert max(keys.values(), default=0) <= 1, f"refunded twice: {keys}"
+        for payment in money_truth.payment_rows(database):
+            theirs = [one for one in self.ledger.entries if one.payment == f"T-{payment.number}"]
+            taken = sum(one.amount.minor for one in theirs if one.standing != "void")
+            assert taken <= payment.captured, f"more than was captured: {payment}"
+            assert taken <= payment.refunded + payment.reserved, f"refunded there, and free here: {payment}, {theirs}"
+            opened = [row for row in rows if row.payment_id == payment.id and row.state in _OPEN]
+            assert len(opened) <= 1, f"two open refunds: {opened}"
+        for entry in self.ledger.entries:
+            self._check_pair(entry.standing, by_key[entry.key])
+        for row in rows:
+            happened = row.state in (_R.SUBMITTED, _R.COMPLETED)
+            assert not happened or len(self.ledger.of(row.key)) == 1, f"{row.state} here, and not there: {row}"
+            ended = row.state in ENDED_REFUND
+            assert not ended or row.certainty == "known", f"ended and unknown: {row}"
+
+    def _check_pair(self, standing: str, row: RefundRow) -> None:
+        if standing == "void":
+            assert row.state is not _R.COMPLETED, f"refused there, refunded here: {row}"
+        else:
+            assert row.state in HOLDING_REFUND | {_R.COMPLETED}, f"refunded there, and ended here: {row}"
+            assert row.state is not _R.COMPLETED or standing == "done", f"not done there: {row}"
+
+
+def _provider_of(order: RefundOrder) -> str:
+    return next(facts[0] for facts in PAYMENTS if f"T-{facts[1]}" == order.provider_payment_id)
+
+
+_OPEN = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})

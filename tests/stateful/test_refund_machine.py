@@ -1,0 +1,23 @@
+"""Demands 5 and 24, for refunds: whatever happens in whatever order, money and records agree after each step."""
+
+import logging
+import random
+
+import pytest
+
+from tests.stateful import refund_machine
+
+EXAMPLES = 12
+
+
+@pytest.mark.timeout(240)  # a failure is made small before it is told
+@pytest.mark.expects_log("every kind of failure is provoked")
+def test_random_interleavings_of_refunds(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
+    """Captured is what is left, reserved, refunded and set aside; one approval is one refund; nothing is guessed."""
+    caplog.set_level(logging.CRITICAL)
+    seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
+    print(f"demand 5: seed {seed}")
+    counts = refund_machine.run(seed, EXAMPLES)
+    told = {name: counts[name] for name in ("steps", "asked", "approved", "sendings", "refunds", "crashes")}
+    print(f"demand 5: {EXAMPLES} runs of up to {refund_machine.STEPS} steps, {told}, 0 violations")
+    assert counts["refunds"]

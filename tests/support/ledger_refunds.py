@@ -1,0 +1,182 @@
+"""Payment providers in memory that keep the truth about refunds, behind the protocol of the real ones.
+
+`paypay` knows a refund by our key, whatever comes twice; `atom` takes each accepted call for another refund.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from console.domain.money import Money
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_records import (
+    PaymentQuestion,
+    PaymentReport,
+    PaymentState,
+    RefundOrder,
+    RefundReport,
+    RefundState,
+)
+from console.providers.payment_protocol import NotFoundRule, PaymentCapabilities
+from tests.support.ledger_vendor import OpenTransactions, demand
+
+Behaviour = Literal[
+    "accepts", "completes", "refuses", "unauthorised", "too_fast", "throttled", "unreachable", "other_amount",
+    "silent_after", "silent_before",
+]  # fmt: skip
+HAPPENS: frozenset[Behaviour] = frozenset(("accepts", "completes", "other_amount", "silent_after"))
+Standing = Literal["accepted", "done", "void"]
+_O, _R = OutcomeClass, RefundState
+_WITHOUT_REPORT: dict[Behaviour, tuple[OutcomeClass, str, Sent]] = {
+    "refuses": (_O.FAILED_DEFINITE, "not_refundable", Sent.YES),
+    "unauthorised": (_O.AUTH, "credentials_refused", Sent.YES),
+    "too_fast": (_O.RATE_LIMITED, "rate_limited", Sent.YES),
+    "throttled": (_O.RATE_LIMITED, "similar_refund_running", Sent.YES),
+    "unreachable": (_O.FAILED_DEFINITE, "not_connected", Sent.NO),
+    "other_amount": (_O.UNKNOWN, "other_amount", Sent.YES),
+    "silent_after": (_O.UNKNOWN, "read_timeout", Sent.MAYBE),
+    "silent_before": (_O.UNKNOWN, "connection_broken", Sent.MAYBE),
+}
+_SAID: dict[Standing, tuple[OutcomeClass, RefundState]] = {
+    "accepted": (_O.PENDING, _R.SUBMITTED),
+    "done": (_O.SUCCEEDED, _R.COMPLETED),
+    "void": (_O.FAILED_DEFINITE, _R.FAILED),
+}
+UNREADABLE: Outcome[Any] = Outcome(_O.UNKNOWN, "read_timeout", Sent.YES)
+
+
+@dataclass
+class Entry:
+    """One refund that the provider took on."""
+
+    number: str
+    key: str
+    payment: str
+    amount: Money
+    standing: Standing
+
+
+@dataclass
+class RefundLedger:
+    """Both providers' truth. `witness` hears of each refund before anything happens; `before` and `during` run around
+    what happens; `behaviour` is how the next sendings end.
+    """
+
+    behaviour: Behaviour = "accepts"
+    readable: bool = True
+    witness: Callable[[RefundOrder], None] = lambda _order: None
+    before: Callable[[], None] = lambda: None
+    during: Callable[[], None] = lambda: None
+    entries: list[Entry] = field(default_factory=list)
+    sendings: int = 0
+    watched: list[OpenTransactions] = field(default_factory=list)
+
+    def take(self, order: RefundOrder, *, keeps_keys: bool) -> Entry:
+        """Take a refund on; where keys are kept, what is known already is what it was."""
+        known = self.of(order.key)
+        if known and keeps_keys:
+            return known[0]
+        number = order.key if keeps_keys else str(1_519 + len(self.entries))
+        self.entries.append(Entry(number, order.key, order.provider_payment_id, order.amount, "accepted"))
+        return self.entries[-1]
+
+    def of(self, key: str | None) -> list[Entry]:
+        return [entry for entry in self.entries if entry.key == key]
+
+    def outside(self) -> None:
+        """Whoever asks a provider must have no transaction open."""
+        demand(not any(one.count for one in self.watched), "a provider was asked inside a transaction")
+
+
+@dataclass(frozen=True)
+class LedgerReader:
+    """The half that can't move money."""
+
+    name: str
+    ledger: RefundLedger
+
+    @property
+    def keeps_keys(self) -> bool:
+        return self.name == "paypay"
+
+    @property
+    def capabilities(self) -> PaymentCapabilities:
+        return PaymentCapabilities(
+            currency="JPY" if self.keeps_keys else "INR",
+            partial_refunds=True,
+            repeated_refunds=True,
+            most_refunds=50 if self.keeps_keys else None,
+            refund_window_days=365 if self.keeps_keys else None,
+            cancels=False,
+            keeps_keys=self.keeps_keys,
+            not_found=NotFoundRule() if self.keeps_keys else None,
+            asks_by_amount_and_day=not self.keeps_keys,
+            refund_timeout=30.0,
+            spacing=0.0,
+            slow_refunds=not self.keeps_keys,
+        )
+
+    def refund_status(self, order: RefundOrder) -> Outcome[RefundReport]:
+        self.ledger.outside()
+        if not self.ledger.readable:
+            return UNREADABLE
+        found = self.ledger.of(order.key)
+        if not found:
+            return Outcome(_O.NOT_FOUND, "not_found", Sent.YES)
+        return _answer(found[0])
+
+    def payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
+        self.ledger.outside()
+        if not self.ledger.readable:
+            return UNREADABLE
+        mine = [one for one in self.ledger.entries if one.payment == question.provider_payment_id]
+        refunds = tuple(report_of(one) for one in mine) if self.keeps_keys else ()
+        report = PaymentReport(
+            question.merchant_payment_id, question.provider_payment_id, "COMPLETED", PaymentState.PAYMENT_SUCCESS,
+            final=True, amount=question.amount, refunds=refunds,
+        )  # fmt: skip
+        return Outcome(_O.SUCCEEDED, "answered", Sent.YES, report)
+
+    def refund_until(self, _paid_at: object) -> None:
+        return None
+
+    def cancel_until(self, _paid_at: object) -> None:
+        return None
+
+
+class LedgerProvider(LedgerReader):
+    """A whole provider."""
+
+    def reader(self) -> LedgerReader:
+        return LedgerReader(self.name, self.ledger)
+
+    def refund(self, order: RefundOrder) -> Outcome[RefundReport]:
+        ledger = self.ledger
+        ledger.outside()
+        ledger.sendings += 1
+        ledger.witness(order)
+        ledger.before()
+        entry = ledger.take(order, keeps_keys=self.keeps_keys) if ledger.behaviour in HAPPENS else None
+        ledger.during()
+        if ledger.behaviour in _WITHOUT_REPORT:
+            return Outcome(*_WITHOUT_REPORT[ledger.behaviour])
+        assert entry is not None
+        if ledger.behaviour == "completes" and entry.standing == "accepted":
+            entry.standing = "done"
+        return _answer(entry)
+
+    def start(self, _request: object) -> Outcome[Any]:
+        return UNREADABLE
+
+    def cancel(self, _question: object) -> Outcome[None]:
+        return UNREADABLE
+
+
+def report_of(entry: Entry) -> RefundReport:
+    """What the provider says of it, also among a payment's details."""
+    state = _SAID[entry.standing][1]
+    return RefundReport(entry.key, entry.number, entry.standing.upper(), state, entry.amount, entry.payment)
+
+
+def _answer(entry: Entry) -> Outcome[RefundReport]:
+    return replace(Outcome(_SAID[entry.standing][0], "answered", Sent.YES, report_of(entry)), evidence="{}")
