@@ -59,33 +59,32 @@ class Part:
 
     def page(
         self, conn: Connection, name: str, after: Key | None, limit: int, lapsed: AbstractSet[int]
-    ) -> list[tuple[Key, Queued]]:
-        """At most `limit` rows behind `after` with their keys, in order."""
+    ) -> list[tuple[Key, Row[Any]]]:
+        """At most `limit` rows behind `after` with their keys, in order; `read` makes records of them."""
         found = self._walk(conn, name, after or _BEGINNING.get(name), limit, lapsed)
         if name in JOINED_BY_LAPSE and lapsed and self.lapses is not None:
-            joined = dict([*found, *self._records(conn, self._lapsed_rows, lapsed)])
+            joined = dict([*found, *self._rows(conn, self._lapsed_rows, lapsed)])
             found = [(key, joined[key]) for key in sorted(joined) if after is None or key > after][:limit]
         return found
 
     def _walk(
         self, conn: Connection, name: str, after: Key | None, limit: int, lapsed: AbstractSet[int]
-    ) -> list[tuple[Key, Queued]]:
+    ) -> list[tuple[Key, Row[Any]]]:
         """Rows behind `after`: first the rest of its work state, then the later ones."""
         asked = _asked(self, name, beside_lapsed=bool(lapsed))
         if after is None:
-            return self._records(conn, asked.first, lapsed, most=limit)
+            return self._rows(conn, asked.first, lapsed, most=limit)
         work, last = after
-        found = self._records(conn, asked.rest, lapsed, most=limit, work=work, last=last)
+        found = self._rows(conn, asked.rest, lapsed, most=limit, work=work, last=last)
         if len(found) < limit:
-            found += self._records(conn, asked.later, lapsed, most=limit - len(found), work=work)
+            found += self._rows(conn, asked.later, lapsed, most=limit - len(found), work=work)
         return found
 
-    def _records(
+    def _rows(
         self, conn: Connection, asked: Select[Any], lapsed: AbstractSet[int], **values: object
-    ) -> list[tuple[Key, Queued]]:
-        rows = conn.execute(asked, {**self.told(lapsed), **values}).all()
-        keys = [(str(row._mapping[self.work]), int(row.id)) for row in rows]
-        return list(zip(keys, self.read(conn, rows, lapsed), strict=True))
+    ) -> list[tuple[Key, Row[Any]]]:
+        rows = conn.execute(asked, {**self.told(lapsed), **values})
+        return [((getattr(row, self.work.name), row.id), row) for row in rows]
 
     def counts(self, name: str, *, beside_lapsed: bool) -> list[Select[Any]]:
         """Questions for the number of rows, at most so many each, and since when the oldest of these has been so."""

@@ -1,18 +1,17 @@
 """The queues over all kinds of records as index reads: pages by key, counts capped at 1,000; and what is due."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import CompoundSelect, Connection, and_, or_, select, union_all
+from sqlalchemy import CompoundSelect, Connection, Row, and_, or_, select, union_all
 
-from console.domain.records import CreditCheck
+from console.domain.records import CreditCheck, WorkState
 from console.store import credit_checks
 from console.store.leases import aware
-from console.store.queue_parts import Key, Queued
+from console.store.queue_parts import Key, Part, Queued
 from console.store.queue_tables import PARTS, PENDING_CHECK
 from console.store.schema import credit_checks as table
 
@@ -26,8 +25,7 @@ _LARGEST_ID = 2**63 - 1
 _t = table.c
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """Where a record stands in a queue: work state as the database sorts it, the kind's rank, id."""
 
     work: str
@@ -48,12 +46,37 @@ def page(
     conn: Connection, name: str, after: Place | None, limit: int, lapsed: Lapsed
 ) -> tuple[tuple[Place, Queued], ...]:
     """One page, what needs a person first, then by kind, then oldest first; `after`: the last place seen."""
-    found: list[tuple[Place, Queued]] = []
+    first = after.work if after else WorkState.NEEDS_REVIEW
+    found: list[tuple[Place, Row[Any]]] = []
     for rank, part in enumerate(PARTS):
         if name in part.queues:
-            rows = part.page(conn, name, _behind(after, rank), limit, lapsed.get(part.kind, frozenset()))
-            found += [(Place(work, rank, record_id), record) for (work, record_id), record in rows]
-    return tuple(sorted(found, key=lambda each: each[0])[:limit])
+            rows = part.page(conn, name, _behind(after, rank), limit, _of(part, lapsed))
+            found += [(Place(work, rank, row_id), row) for (work, row_id), row in rows]
+            found.sort(key=_place_of)
+            if found[limit - 1 : limit] and found[limit - 1][0].work == first:
+                break  # whatever the other kinds have comes later
+    return tuple(_read(conn, found[:limit], lapsed))
+
+
+def _place_of(found: tuple[Place, Row[Any]]) -> Place:
+    return found[0]
+
+
+def _read(
+    conn: Connection, found: Sequence[tuple[Place, Row[Any]]], lapsed: Lapsed
+) -> Iterator[tuple[Place, Queued]]:
+    """Records of the rows, those of each kind made together."""
+    made: dict[Place, Queued] = {}
+    for rank, part in enumerate(PARTS):
+        places = [place for place, _ in found if place.rank == rank]
+        rows = [row for place, row in found if place.rank == rank]
+        if rows:
+            made |= zip(places, part.read(conn, rows, _of(part, lapsed)), strict=True)
+    return ((place, made[place]) for place, _ in found)
+
+
+def _of(part: Part, lapsed: Lapsed) -> AbstractSet[int]:
+    return lapsed.get(part.kind, frozenset())
 
 
 def _behind(after: Place | None, rank: int) -> Key | None:
@@ -68,7 +91,7 @@ def count(conn: Connection, name: str, lapsed: Lapsed) -> tuple[int, datetime | 
     """How many rows, at most the cap + 1, and since when the oldest of these has been so."""
     told: dict[str, object] = {"most": COUNT_CAP + 1}
     for part in PARTS:
-        told |= part.told(lapsed.get(part.kind, frozenset()))
+        told |= part.told(_of(part, lapsed))
     asked = _counted(name, frozenset(kind for kind, ids in lapsed.items() if ids))
     rows = conn.execute(asked, told).all()
     oldest = min((row.oldest for row in rows if row.oldest is not None), default=None)

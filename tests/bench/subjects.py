@@ -129,7 +129,7 @@ class Subject:
     def cursor(self, queue: str, depth: float) -> str:
         """Where the page at that depth of the queue begins."""
         work = {"unknown": "needs_review", "review": "needs_review"}.get(queue, "none")
-        return f"{work}.{int(self.rows * depth)}"
+        return f"{work}.credit-check.{int(self.rows * depth)}"
 
 
 def _engine(console: Console) -> Engine:
