@@ -199,6 +199,11 @@ def provider(record: Case, seat: Seat) -> str:
     return ""
 
 
+def payer(text: str | None) -> str:
+    """A payer's reference with all but its end hidden; "" without one."""
+    return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"
+
+
 def number_of(record: Case) -> str:
     """Its corporation number; "" where it has none."""
     return "" if isinstance(record, Refund) else record.corporation_number or ""

@@ -17,7 +17,7 @@ from console.domain.records import CreditCheck, Person
 from console.views.desk_api import Desk, Settings
 from console.views.look.tokens import Language, ThemeName, Tone
 from console.views.routes import Route
-from console.views.standing import Note, Reach, Standing, Visit
+from console.views.standing import Gateway, Note, Reach, Standing, Visit
 from console.views.tables.book import Page
 from console.views.tables.paging import Fetch
 from console.views.tasks import Failure, Runner, TaskHandle
@@ -27,6 +27,7 @@ __all__ = ["Note", "Reach", "Seat", "Standing", "Visit"]
 T = TypeVar("T")
 Call = Callable[[Desk], T]
 _MOST_RECENT = 20
+ALARMBOX = "alarmbox"
 
 
 class Seat(QObject):
@@ -122,20 +123,23 @@ class Seat(QObject):
         label: str,
         told: Callable[[T], Note],
         key: Hashable | None = None,
+        asked: str = ALARMBOX,
     ) -> TaskHandle:
-        """A call that acts: it goes on when its page has gone, and then `told` words what it brought."""
+        """A call that acts: it goes on when its page has gone, and then `told` words what it brought. `asked` is the
+        provider whose answer it waits for, "" for none.
+        """
 
         began = self.monotonic()
 
         def done(value: T) -> None:
-            self._answered(self.monotonic() - began)
+            self._answered(asked, self.monotonic() - began)
             if shiboken6.isValid(owner):
                 on_done(value)
             else:
                 self.told.emit(told(value))
 
         def failed(failure: Failure) -> None:
-            self._answered(self.monotonic() - began, failure)
+            self._answered(asked, self.monotonic() - began, failure)
             if shiboken6.isValid(owner):
                 on_failed(failure)
             else:
@@ -271,12 +275,20 @@ class Seat(QObject):
         if before != self.reach:
             self.reach_changed.emit()
 
-    def _answered(self, seconds: float, failure: Failure | None = None) -> None:
+    def _answered(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
         """An acting call is over: how long the provider took, or that it kept silent."""
+        if not provider:
+            return
         code = failure.code if failure else ""
         silent = code in ("provider_unreachable", "outcome_unknown") and not _no_call(failure)
-        if not code or silent or code in ("provider_refused", "provider_auth", "rate_limited"):
+        if code and not silent and code not in ("provider_refused", "provider_auth", "rate_limited"):
+            return
+        if provider == ALARMBOX:
             self.reached(provider_seconds=seconds, provider_at=self.now(), provider_silent=silent)
+        else:
+            others = {one.name: one for one in self.reach.gateways}
+            others[provider] = Gateway(provider, seconds, self.now(), silent)
+            self.reached(gateways=tuple(others[name] for name in sorted(others)))
 
 
 def _no_call(failure: Failure | None) -> bool:

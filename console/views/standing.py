@@ -35,6 +35,16 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Gateway:
+    """How a payment provider answered last: seconds, when, or that it kept silent."""
+
+    name: str
+    seconds: float
+    at: datetime
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reach:
     """How the services and the provider answer: seconds of the last answer, None before one; since when silent."""
 
@@ -44,6 +54,7 @@ class Reach:
     provider_at: datetime | None = None
     provider_silent: bool = False
     provider_missing: bool = False
+    gateways: tuple[Gateway, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

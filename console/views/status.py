@@ -2,9 +2,11 @@
 
 from PySide6.QtCore import QObject, Slot
 
+from console.views.case_words import provider_word
 from console.views.look.theme import look
 from console.views.record_words import clock
 from console.views.seat import Seat
+from console.views.standing import Gateway
 from console.views.widgets.chrome import Status, StatusBar
 
 SLOW_SECONDS = 3.0
@@ -24,7 +26,8 @@ class StatusCells(QObject):
 
     @Slot()
     def show_cells(self) -> None:
-        self._bar.show_cells([service_cell(self._seat), provider_cell(self._seat)], self._right())
+        gateways = [gateway_cell(self._seat, one) for one in self._seat.reach.gateways]
+        self._bar.show_cells([service_cell(self._seat), *gateways, provider_cell(self._seat)], self._right())
 
     def _right(self) -> list[Status]:
         seat = self._seat
@@ -60,6 +63,14 @@ def provider_cell(seat: Seat) -> Status:
         at = clock(reach.provider_at)
         return Status(name, "warning", "care", seat.say("status.unreachable_since", at=at))
     return _by_seconds(seat, name, reach.provider_seconds)
+
+
+def gateway_cell(seat: Seat, gateway: Gateway) -> Status:
+    """How a payment provider answered last, once this window has asked it."""
+    name = provider_word(gateway.name, seat)
+    if gateway.silent:
+        return Status(name, "warning", "care", seat.say("status.unreachable_since", at=clock(gateway.at)))
+    return _by_seconds(seat, name, gateway.seconds)
 
 
 def _by_seconds(seat: Seat, name: str, seconds: float) -> Status:

@@ -88,6 +88,7 @@ class _DecisionDialog(DialogFrame):
                 case_words.title(refund, seat), record_words.cell(case_words.state_key(refund), seat.language).word
             ),
             key=("refund", id),
+            asked=self._view.payment.provider if self.name == "approve" else "",
         )
 
     @Slot()
@@ -132,7 +133,8 @@ class ApproveDialog(_DecisionDialog):
         self.asks = self._seat.settings.sign_in.is_server
         self.password = PasswordField(say("sign_in.field.password"), say("sign_in.show"), say("sign_in.hide"))
         self.password.line.textChanged.connect(self._look)
-        self.digits = LastDigits(self._seat, self._view.payment.merchant_payment_id)
+        order = self._view.order
+        self.digits = LastDigits(self._seat, order.merch_txn_id if order else self._view.payment.merchant_payment_id)
         self.digits.changed.connect(self._look)
         self.large = record.checkers_needed > 1
         final = Bar(say("dialog.approve.final_lead"), say(self._what_follows()), tone="care", shape="warning")
@@ -161,12 +163,16 @@ class ApproveDialog(_DecisionDialog):
         say, view = self._seat.say, self._view
         record, money = view.record, view.money
         facts = FactList()
-        last = len(record.checkers) + 1 >= record.checkers_needed
-        words = [say(f"state.refund.{one}") for one in ("requested", "approved" if last else "requested")]
-        facts.add(say("field.state"), Words(say("case.becomes", before=words[0], after=words[1])))
+        given, needed = len(record.checkers), record.checkers_needed
+        if given + 1 >= needed:
+            words = [say(f"state.refund.{one}") for one in ("requested", "approved")]
+            facts.add(say("field.state"), Words(say("case.becomes", before=words[0], after=words[1])))
+        else:
+            count = say("dialog.approve.count", before=given, after=given + 1, needed=needed)
+            facts.add(say("field.checkers"), Words(count))
         amount = wording.format_amount(money.refundable, money.currency)
         facts.add(say("money.part.refundable"), Words(say("case.stays", value=amount)))
-        if record.sends_after is not None:
+        if record.sends_after is not None and record.sends_after > self._seat.now():
             waits = say("dialog.refund.cooling_off", at=record.sends_after)
             facts.add(say("dialog.refund.cooling_off_label"), Words(waits))
         return facts

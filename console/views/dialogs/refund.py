@@ -145,6 +145,7 @@ class RefundDialog(DialogFrame):
                 seat.say("dialog.refund.asked_title"), case_words.title(refund, seat), "hourglass", "progress"
             ),
             key=("payment", request.payment_id),
+            asked="",
         )
 
     @Slot()
@@ -211,5 +212,5 @@ def _subtitle(seat: Seat, plan: RefundPlan) -> str:
         provider=case_words.provider_word(payment.provider, seat),
         amount=wording.format_amount(payment.captured_minor, payment.currency),
         at=payment.paid_at,
-        payer=payment.payer,
+        payer=case_words.payer(payment.payer),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
 from console import wording
@@ -13,13 +13,13 @@ from console.views.dialogs import refund_words
 from console.views.dialogs.purchase_form import labelled
 from console.views.look.theme import look
 from console.views.seat import Seat
-from console.views.widgets.base import Sign, Surface, Words, column, row
+from console.views.widgets.base import Sign, Surface, ToneBox, Words, column, row
 from console.views.widgets.flow import flowing
 from console.views.widgets.inputs import CheckBox, Choice, Edit, Field, RadioButton
 
 REASONS = ("ordered_twice", "returned", "not_delivered", "wrong_amount", "paid_after_cancel", "set_aside", "other")
 LOOK_ALIKE = "exact_lookalike"
-_TOLD = frozenset({"per_refund", "per_person_day", "window", "partial", "repeated", "count"})
+_TOLD = frozenset({"per_refund", "per_person_day", "window"})
 """Rules that are shown also while they hold; the others go without saying."""
 _ASK_AFTER_MS = 350
 _LONGEST = 300
@@ -84,7 +84,11 @@ class RefundForm(QWidget):
         self.amount.setFixedWidth(round(168 * look().scale))
         choice = flowing(self.all, self.part, gap=16)
         extent = labelled(say("dialog.refund.extent"), choice)
-        first = row(self.amount, extent, None, self.after, gap=16)
+        self.after.setMinimumHeight(look().control("input"))
+        after = labelled("", self.after)
+        first = row(gap=16)
+        for part in (self.amount, extent, after):
+            first.addWidget(part, 1 if part is extent else 0, Qt.AlignmentFlag.AlignTop)
         second = row(labelled(say("field.reason"), self.reason), self.words, self.ticket, gap=12)
         second.setStretch(1, 1)
         self.ticket.setFixedWidth(round(112 * look().scale))
@@ -132,8 +136,7 @@ class RefundForm(QWidget):
             Words(str(len(hits)), "small_data", "muted"), None,
             Words(say("dialog.refund.told"), "small", "muted"), gap=6,
         )  # fmt: skip
-        box = Surface(edge="all")
-        box.setProperty("tone", "care")
+        box = ToneBox("care")
         lines = column(gap=0, margins=(1, 1, 1, 1))
         rules = list(dict.fromkeys(hit.rule for hit in hits))
         for rule in rules:

@@ -31,7 +31,7 @@ class RefundReview(QWidget):
         self._seat, self._plan = seat, plan
         money = form.money
         self._minor = money.minor if money is not None else 0
-        self.digits = LastDigits(seat, plan.payment.merchant_payment_id)
+        self.digits = LastDigits(seat, plan.order.merch_txn_id if plan.order else plan.payment.merchant_payment_id)
         self.digits.changed.connect(self.changed)
         self.digits.setVisible(self.large)
         say, provider = seat.say, case_words.provider_word(plan.payment.provider, seat)
@@ -60,7 +60,7 @@ class RefundReview(QWidget):
         named = [
             (say("field.order_number"), order),
             (say("field.corporation_number"), wording.format_number(payment.corporation_number or "") or "–"),
-            (say("field.payer"), payment.payer or wording.NOTHING),
+            (say("field.payer"), case_words.payer(payment.payer) or wording.NOTHING),
             (say("field.reason"), form.reason_words()),
         ]
         answers = dict(form.answers())

@@ -242,6 +242,7 @@ class ResolveMoneyDialog(DialogFrame):
             label=seat.say("act.resolve_case", title=case_words.title(record, seat)),
             told=lambda result: _note(seat, result),
             key=(kind, id),
+            asked="",
         )
 
     def _resolved(self, result: ResolveResult) -> None:

@@ -23,6 +23,7 @@ Surface[edge="bottom"] { border-bottom-width: 1px; }
 Surface[edge="left"] { border-left-width: 1px; }
 Surface[edge="right"] { border-right-width: 1px; }
 Surface[edge="all"] { border-width: 1px; border-radius: ${panel}px; }
+ToneBox Surface { background: transparent; }
 Surface[differs="true"] { border: ${differs}px solid $bad; }
 
 Bar { border: 1px solid $border; border-radius: ${panel}px; background: $neutral_tint; }

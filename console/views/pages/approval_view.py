@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QScrollArea, QWidget
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
 
 from console import wording
 from console.domain.order_records import Refund
@@ -15,7 +15,7 @@ from console.views.pages import money_facts
 from console.views.pages.money_page import fact_list
 from console.views.seat import Seat
 from console.views.widgets.badge import Badge
-from console.views.widgets.base import Sign, Surface, Words, column, row
+from console.views.widgets.base import Sign, Surface, ToneBox, Words, column, row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.flow import flowing
 from console.views.widgets.money import MoneyPanel, MoneyPart
@@ -123,8 +123,7 @@ class ApprovalView(QScrollArea):
             Words(str(count) if count else "", "data", "muted"), None, gap=8,
         )  # fmt: skip
         holder = QWidget()
-        box = Surface(edge="all")
-        box.setProperty("tone", "care")
+        box = ToneBox("care")
         lines = column(gap=0, margins=(1, 1, 1, 1))
         for place, (shape, words, answer, hit) in enumerate(reasons):
             lines.addWidget(self._reason(shape, words, answer, hit, last=place == count - 1))
@@ -170,7 +169,7 @@ class ApprovalView(QScrollArea):
         asked = fact_list(
             (say("field.reason"), record.reason),
             (say("field.ticket"), record.ticket),
-            (say("field.payer"), view.payment.payer),
+            (say("field.payer"), case_words.payer(view.payment.payer)),
             (say("field.maker"), say("approvals.asked_by", maker=record.maker, at=record.created_at)),
         )
         holder = QWidget()
@@ -185,34 +184,24 @@ class ApprovalView(QScrollArea):
     def _compared(self, view: RefundView) -> QWidget:
         """What the maker saw, and how it is now, field by field; a difference has its sign."""
         say, payment = self._seat.say, view.payment
-        lines = [self._compared_line(say("approvals.then"), say("approvals.now"), "", "small", "muted")]
+        holder = QWidget()
+        grid = QGridLayout(holder)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(2)
+        grid.setColumnStretch(3, 1)
+        for place, word in ((1, "then"), (2, "now")):
+            grid.addWidget(Words(say(f"approvals.{word}"), "small", "muted"), 0, place)
         now: dict[str, object] = {name: getattr(payment, name) for name in _COMPARED}
-        for name in dict.fromkeys((*_COMPARED, *view.changed)):
+        for line, name in enumerate(dict.fromkeys((*_COMPARED, *view.changed)), 1):
             then, current = view.changed.get(name, (now.get(name), now.get(name)))
             differs = name in view.changed
-            line = self._compared_line(
-                self._shown(name, then, view), self._shown(name, current, view), say(f"approvals.field.{name}"),
-                "body", "bad" if differs else "text", differs=differs,
-            )  # fmt: skip
-            lines.append(line)
-        holder = QWidget()
-        holder.setLayout(column(*lines, gap=2))
+            grid.addWidget(Words(say(f"approvals.field.{name}"), "body", "muted"), line, 0)
+            grid.addWidget(Words(self._shown(name, then, view)), line, 1)
+            grid.addWidget(Words(self._shown(name, current, view), "body", "bad" if differs else "text"), line, 2)
+            same = say("approvals.differs" if differs else "approvals.same")
+            grid.addWidget(Words(same, "body", "bad" if differs else "muted"), line, 3)
         return holder
-
-    def _compared_line(
-        self, then: str, now: str, label: str, role: str, tone: str, *, differs: bool = False
-    ) -> QWidget:
-        texts = [Words(label, "body", "muted"), Words(then, role, "muted" if role == "small" else "text")]  # type: ignore[arg-type]  # roles
-        texts.append(Words(now, role, tone))  # type: ignore[arg-type]  # a role and a tone
-        same = self._seat.say("approvals.differs" if differs else "approvals.same") if label else ""
-        texts.append(Words(same, "body", "bad" if differs else "muted"))
-        line = QWidget()
-        box = row(*texts, gap=8)
-        for place, share in enumerate((3, 4, 4, 2)):
-            texts[place].setMinimumWidth(0)
-            box.setStretch(place, share)
-        line.setLayout(box)
-        return line
 
     def _shown(self, name: str, value: object, view: RefundView) -> str:
         if value is None:
@@ -221,12 +210,14 @@ class ApprovalView(QScrollArea):
             return self._seat.say(f"state.payment.{value}")
         if name.endswith("_minor") and isinstance(value, int):
             return wording.format_amount(value, view.record.currency)
-        return str(value)
+        if name == "order_state" and wording.has(f"state.order.{value}"):
+            return self._seat.say(f"state.order.{value}")
+        return case_words.payer(str(value)) if name == "payer" else str(value)
 
     def _facts(self, view: RefundView) -> QWidget:
         """Each side with the age of its fact."""
         strip = Strip(
-            money_facts.sides(view.sides, self._seat, kind="payment", provider=view.payment.provider),
+            money_facts.sides(view.sides, self._seat, provider=view.payment.provider),
             self._seat.say("approvals.facts"),
         )
         holder = QWidget()

@@ -39,7 +39,7 @@ class ApprovalsPage(Page):
 
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
-        self.acts = MoneyActs(seat, self)
+        self.acts = MoneyActs(seat, self, in_bar=True)
         self.inbox = ApprovalInbox((), ())
         self.id = 0
         self.list = ApprovalList(seat)

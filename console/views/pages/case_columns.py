@@ -54,8 +54,12 @@ def _corporation(seat: Seat, of: Of) -> Column:
 
 
 def _company(seat: Seat, of: Of) -> Column:
-    title = seat.say("column.corporation")
-    return Column("company", title, 150, lambda item: case_words.name_of(of(item), seat), stretches=True)
+    def shown(item: Any) -> str:
+        record = of(item)
+        named = isinstance(record, CreditCheck) or case_words.number_of(record)
+        return case_words.name_of(record, seat) if named else ""
+
+    return Column("company", seat.say("column.corporation"), 140, shown, stretches=True)
 
 
 def _number(seat: Seat, of: Of) -> Column:
@@ -73,7 +77,7 @@ def _name(seat: Seat, of: Of) -> Column:
     def shown(item: Any) -> str:
         return case_words.short(of(item), seat)
 
-    return Column("name", seat.say("column.record"), wide("ORD-88888-88", _PAD), shown)
+    return Column("name", seat.say("column.record"), wide("ORD-20261120-000123", _PAD), shown)
 
 
 def _kind(seat: Seat, of: Of) -> Column:
@@ -164,7 +168,7 @@ def _people(seat: Seat, of: Of) -> Column:
 def _payer(seat: Seat, of: Of) -> Column:
     def shown(item: Any) -> str:
         record = of(item)
-        return record.payer or "" if isinstance(record, Payment) else ""
+        return case_words.payer(record.payer) if isinstance(record, Payment) else ""
 
     return Column("payer", seat.say("field.payer"), 104, shown, "data")
 

@@ -4,12 +4,14 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console.domain.results import LookupResult
+from console.views import case_words
+from console.views.case_words import Case
 from console.views.look.tokens import tokens
-from console.views.pages.acts import Acts
 from console.views.pages.company import CompanyView
+from console.views.pages.money_acts import MoneyActs
 from console.views.pages.number_field import NumberField
 from console.views.pages.page import Page, PageHead
-from console.views.routes import LookupRoute, RecordRoute
+from console.views.routes import LookupRoute
 from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.base import Surface, column
@@ -26,6 +28,7 @@ class LookupPage(Page):
         (("B",), "key.purchase"),
         (("F",), "key.refetch"),
         (("P",), "key.probe"),
+        (("R",), "key.refund"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+F",), "key.number"),
         (("F1",), "key.help"),
@@ -33,7 +36,7 @@ class LookupPage(Page):
 
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
-        self.acts = Acts(seat, self)
+        self.acts = MoneyActs(seat, self)
         self.head = PageHead(seat.say("screen.lookup"), seat.say("lookup.sentence"))
         self.number = NumberField(seat)
         self.company = CompanyView(seat, self.acts)
@@ -54,7 +57,7 @@ class LookupPage(Page):
         self.number.edit.textEdited.connect(self._other_number)
         self.company.opened.connect(self._open)
         self.company.counted.connect(self.hint_bar.count.say)
-        acts = {"B": self.company.buy, "F": self.company.refetch, "P": self.company.probe}
+        acts = {"B": self.company.buy, "F": self.company.refetch, "P": self.company.probe, "R": self.company.refund}
         for key, act in acts.items():
             self.key(key, act)
         self.key("Ctrl+C", self.company.copy)
@@ -146,9 +149,9 @@ class LookupPage(Page):
             self.content.removeWidget(old)
             old.deleteLater()
 
-    @Slot(int)
-    def _open(self, id: int) -> None:
-        self.seat.go(RecordRoute(id, self.company.trail(), "lookup"))
+    @Slot(object)
+    def _open(self, record: Case) -> None:
+        self.seat.go(case_words.route_of(record, self.company.trail(), "lookup"))
 
     @Slot()
     def _go_to_field(self) -> None:

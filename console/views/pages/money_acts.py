@@ -19,14 +19,15 @@ Settled = CreditCheck | Operation | Payment | Refund | Order
 class MoneyActs(Acts):
     """Belongs to one page, like the acts on credit checks, which it knows too."""
 
-    def __init__(self, seat: Seat, page: Page) -> None:
+    def __init__(self, seat: Seat, page: Page, *, in_bar: bool = False) -> None:
+        """`in_bar`: what a probe brought stands in a bar of the page, where a toast would cover its buttons."""
         super().__init__(seat, page)
-        self._moving = False
+        self._moving, self._in_bar = False, in_bar
 
     # -- asking the provider
 
-    def probe_case(self, record: Case) -> None:
-        """Ask what happened; changes nothing there."""
+    def probe_case(self, record: Case, provider: str = "") -> None:
+        """Ask what happened; changes nothing there. `provider` is who is asked, where the record doesn't say."""
         kind, id = case_words.ref_of(record)
         mark = f"{kind} {id}"
         if mark in self._probing or self._off("probe"):
@@ -43,12 +44,18 @@ class MoneyActs(Acts):
             label=seat.say("act.probe_case", title=title),
             told=lambda found: probe_note(seat, record, found),
             key=(kind, id),
+            asked=record.provider if isinstance(record, Payment) else provider,
         )
 
     def _case_probed(self, mark: str, before: Case, found: Settled) -> None:
         self._probing.discard(mark)
         self._page.hide_bar("act")
-        self._seat.told.emit(probe_note(self._seat, before, found))
+        note = probe_note(self._seat, before, found)
+        if self._in_bar:
+            bar = Bar(note.words, note.detail, tone=note.tone, shape=note.shape, button=self._closing())
+            self._page.show_bar("act", bar)
+        else:
+            self._seat.told.emit(note)
         self._page.refresh("probed")
 
     def _case_failed(self, mark: str, failure: Failure) -> None:
@@ -71,6 +78,7 @@ class MoneyActs(Acts):
             label=seat.say("act.move_order", number=payment.merchant_payment_id),
             told=lambda order: _moved_note(seat, order),
             key=("payment", payment.id),
+            asked="",
         )
 
     def _moved(self, order: Order) -> None:

@@ -15,9 +15,9 @@ from console.views.widgets.record import Side as ShownSide
 OURS, GATEWAY, ORDER = range(3)
 
 
-def sides(found: Sequence[Side], seat: Seat, *, kind: str, provider: str) -> list[ShownSide]:
-    """Ours, the gateway's, the order's: always in this order. `kind` is that of the record itself."""
-    kinds = (kind, kind, "order")
+def sides(found: Sequence[Side], seat: Seat, *, provider: str) -> list[ShownSide]:
+    """Ours, the gateway's, the order's: always in this order."""
+    kinds = ("payment", "payment", "order")
     names = (
         seat.say("record.side.ours"),
         seat.say("money.side.gateway", provider=case_words.provider_word(provider, seat)),
@@ -36,7 +36,7 @@ def _side(side: Side, name: str, kind: str, seat: Seat, *, gateway: bool) -> Sho
         never = say("record.side.never_asked_short")
         return ShownSide(name, never, "dash", "muted", fact=say("record.side.never_asked"))
     badges = tokens().badges
-    badge = badges.get(f"{kind}.{side.state}") or badges.get(f"payment.{side.state}")
+    badge = badges.get(f"{kind}.{side.state}")
     word = badge.word(seat.language) if badge else say("money.side.no_word")
     return ShownSide(
         name, word, badge.shape if badge else "dash", badge.tone if badge else "muted",
@@ -54,10 +54,11 @@ def _amount(side: Side) -> str:
 
 
 def _fact(side: Side, seat: Seat, *, asked: bool) -> str:
+    """When the gateway was asked; since when ours and the order's are so."""
     at = side.asked if asked or side.since is None else side.since
     if at is None:
         return ""
-    key = "record.side.asked_age" if at is side.asked else "record.side.since_age"
+    key = "record.side.asked_age" if asked else "record.side.since_age"
     words = seat.say(key, at=moment(at, seat), age=seat.age(at))
     return seat.say("money.side.old", fact=words) if side.old else words
 

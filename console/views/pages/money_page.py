@@ -26,6 +26,7 @@ from console.views.tasks import Failure
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton, PaintedButton
+from console.views.widgets.copyable import CopyableId
 from console.views.widgets.money import MoneyPanel
 from console.views.widgets.record import FactForm, FactList, Strip
 
@@ -225,7 +226,7 @@ class MoneyPage(Page):
 
     def _tell_change(self, before: View | None, view: View) -> None:
         """Somebody else changed it: who, and what."""
-        if before is None or before.record.version == view.record.version:
+        if before is None or len(view.timeline) <= len(before.timeline):
             return
         last = next((entry for entry in reversed(view.timeline) if not entry.what.endswith("opened")), None)
         if last is None or last.who == self.seat.operator:
@@ -284,6 +285,20 @@ class MoneyPage(Page):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.aside.setVisible(self.width() >= _SIDE_ROOM * look().scale)
+
+
+def copyable(seat: Seat, acts: MoneyActs, name: str, text: str | None) -> QWidget | None:
+    """A long identifier by its ends, whole when it is copied."""
+    if not text:
+        return None
+    shown = CopyableId(shortened(text), text, name, copy_word=seat.say("action.copy"))
+    shown.copied.connect(acts.tell_copied)
+    return shown
+
+
+def shortened(text: str) -> str:
+    """The ends of a long identifier, by which people compare."""
+    return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
 
 
 def fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:

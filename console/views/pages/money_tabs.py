@@ -71,7 +71,7 @@ class MoneyTabs(QWidget):
     def _table(self, name: str) -> TableOrNothing:
         table = StaticTable(
             self._seat, case_columns(self._seat, _LISTS[name], whole), ref_of, self._seat.say(f"record.tab.{name}"),
-            spare=("next", "people"),
+            spare=("next", "people", "day", "provider"),
         )  # fmt: skip
         table.opened.connect(self._open)
         return TableOrNothing(table, EmptyState(self._seat.say(f"record.no_{name}"), shape="dash"))

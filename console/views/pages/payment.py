@@ -3,16 +3,17 @@
 from PySide6.QtCore import Slot
 
 from console import wording
-from console.domain.explain_payments import PAID
+from console.domain.explain_payments import PAID, explain_refund
 from console.domain.order_records import OrderState
 from console.domain.payment_results import PaymentView
 from console.domain.records import Certainty, WorkState
-from console.views import case_words
+from console.views import case_words, record_words
 from console.views.desk_api import Desk
 from console.views.pages import money_facts
 from console.views.pages.money_page import MoneyPage, View, fact_list
-from console.views.routes import OrderRoute
+from console.views.routes import OrderRoute, RefundRoute
 from console.views.seat import Seat
+from console.views.widgets.bars import Bar
 from console.views.widgets.buttons import KeyButton, LinkButton
 from console.views.widgets.copyable import CopyableId
 
@@ -68,11 +69,31 @@ class PaymentPage(MoneyPage):
         seat, record = self.seat, view.record
         provider = case_words.provider_word(record.provider, seat)
         self.head.show_identity(record.corporation_number or "", "", provider, self.badges(view))
-        self.strip.show_sides(money_facts.sides(view.sides, seat, kind="payment", provider=record.provider))
+        self.strip.show_sides(money_facts.sides(view.sides, seat, provider=record.provider))
         self._add_tools(view)
         self.money.show_parts(*money_facts.parts(view.money, seat))
         self.tabs.show_view(record, view, refunds=view.refunds)
         self._show_aside(view)
+        self._tell_unknown_refund(view)
+
+    def _tell_unknown_refund(self, view: PaymentView) -> None:
+        """While one refund has no known result nothing else may be refunded: that stands above everything."""
+        unknown = next((one for one in view.refunds if one.certainty is Certainty.UNKNOWN), None)
+        if unknown is None:
+            self.hide_bar("refund")
+            return
+        seat = self.seat
+        _, _, following = record_words.explained(explain_refund(unknown, seat.now()), seat)
+        button = KeyButton(seat.say("action.open_refund"), kind="inline")
+        button.setProperty("refund", unknown.id)
+        button.clicked.connect(self._open_refund)
+        words = seat.say("money.refund_unknown", id=unknown.id, next=following)
+        bar = Bar(seat.say("money.blocked_refund"), words, tone="unknown", shape="lock", button=button)
+        self.show_bar("refund", bar)
+
+    @Slot()
+    def _open_refund(self) -> None:
+        self.seat.go(RefundRoute(int(self.sender().property("refund")), (), self.place))
 
     def _add_tools(self, view: PaymentView) -> None:
         """On the gateway's side its number to copy and its answers, on the order's the way to it."""
@@ -95,7 +116,7 @@ class PaymentPage(MoneyPage):
         ends = wording.format_instant(record.expires_at) if record.expires_at and record.state not in PAID else None
         facts = [
             (say("field.corporation_number"), wording.format_number(record.corporation_number or "")),
-            (say("field.payer"), record.payer),
+            (say("field.payer"), case_words.payer(record.payer)),
             (say("field.paid_at"), paid),
             (say("field.merchant_payment_id"), record.merchant_payment_id),
             (say("field.provider_payment_id"), record.provider_payment_id),

@@ -150,8 +150,11 @@ class Preview(Surface):
         say, facts = seat.say, FactList()
         told: list[tuple[str, str | None]] = [(say("column.amount"), case_words.amount(record))]
         if isinstance(record, Payment):
-            told += [(say("column.provider"), case_words.provider(record, seat)), (say("field.payer"), record.payer),
-                     (say("field.provider_payment_id"), record.provider_payment_id)]  # fmt: skip
+            told += [
+                (say("column.provider"), case_words.provider(record, seat)),
+                (say("field.payer"), case_words.payer(record.payer)),
+                (say("field.provider_payment_id"), record.provider_payment_id),
+            ]
         elif isinstance(record, Refund):
             told += [(say("field.maker"), record.maker), (say("field.reason"), record.reason),
                      (say("field.refund_key"), record.provider_refund_key)]  # fmt: skip

@@ -50,6 +50,9 @@ def columns(seat: Seat, queue: str) -> list[Column]:
     if queue == "incomplete":  # credit checks alone
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
         return check_columns(seat, names, _check_of, lambda row: row.item.since)
+    if queue == "refunds":
+        names = ["age", "name", "people", "amount", "state", "certainty", "work", "cause", "next"]
+        return case_columns(seat, names, record_of, lambda row: row.item.since)
     names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
     if queue not in GROUPED:
         names.append("work")

@@ -1,6 +1,7 @@
 """One refund: its state, the payment's three sides and money, who asked and who decided, what to do."""
 
 from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QWidget
 
 from console import wording
 from console.domain.payment_records import RefundState
@@ -10,7 +11,7 @@ from console.domain.records import Certainty, WorkState
 from console.views import case_words
 from console.views.desk_api import Desk
 from console.views.pages import money_facts
-from console.views.pages.money_page import MoneyPage, View, fact_list
+from console.views.pages.money_page import MoneyPage, View, copyable, fact_list
 from console.views.routes import ApprovalsRoute, PaymentRoute
 from console.views.seat import Seat
 from console.views.widgets.buttons import LinkButton
@@ -63,7 +64,7 @@ class RefundPage(MoneyPage):
             provider=case_words.provider_word(payment.provider, seat),
         )  # fmt: skip
         self.head.show_identity(payment.corporation_number or "", "", of, self.badges(view))
-        self.strip.show_sides(money_facts.sides(view.sides, seat, kind="refund", provider=payment.provider))
+        self.strip.show_sides(money_facts.sides(view.sides, seat, provider=payment.provider))
         if self._raw.parent() is None:
             self.strip.panels[money_facts.GATEWAY].add_tool(self._raw)
         self._raw.setVisible(bool(view.evidence))
@@ -78,13 +79,16 @@ class RefundPage(MoneyPage):
             (say("field.ticket"), record.ticket),
             (say("field.maker"), record.maker),
             (say("field.checkers"), say("case.names", names=record.checkers) if record.checkers else None),
-            (say("field.payer"), view.payment.payer),
-            (say("field.refund_key"), record.provider_refund_key),
-            (say("field.provider_refund_id"), record.provider_refund_id),
+            (say("field.payer"), case_words.payer(view.payment.payer)),
+            (say("field.refund_key"), self._copyable("refund_key", record.provider_refund_key)),
+            (say("field.provider_refund_id"), self._copyable("provider_refund_id", record.provider_refund_id)),
             (say("field.sent"), self._sent(view)),
             (say("field.version"), str(record.version)),
         )
         self.show_aside((say("case.this_refund"), facts))
+
+    def _copyable(self, name: str, text: str | None) -> QWidget | None:
+        return copyable(self.seat, self.acts, self.seat.say(f"field.{name}"), text)
 
     def _sent(self, view: RefundView) -> str | None:
         record = view.record
@@ -118,7 +122,7 @@ class RefundPage(MoneyPage):
             return
         match name:
             case "probe":
-                self.acts.probe_case(view.record)
+                self.acts.probe_case(view.record, view.payment.provider)
             case "resolve":
                 self.acts.resolve_case(view.record, self.verbs.proposer(view))
             case "withdraw":

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from PySide6.QtCore import QEvent, QSize, Qt
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
-from console.views.look.painting import put_shape
+from console.views.look.painting import draw_frame, put_shape
 from console.views.look.runs import elided, rich, tip
 from console.views.look.theme import look
 from console.views.look.tokens import Role, Tone
@@ -31,6 +31,18 @@ class Surface(QFrame):
         super().__init__(parent)
         self.setProperty("raised", raised)
         self.setProperty("edge", edge)
+
+
+class ToneBox(Painted):
+    """A box with the edge and the tint of a tone, for what asks for a person's eye."""
+
+    def __init__(self, tone: Tone, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._tone = tone
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        colour = look().colour
+        draw_frame(QPainter(self), QRectF(self.rect()), 4, colour(self._tone), colour(f"{self._tone}_tint"))
 
 
 class Words(QLabel):
