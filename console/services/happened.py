@@ -89,16 +89,22 @@ def _possible(tx: Transaction, payment: Payment, fact: PaymentFact, news: News) 
 
 
 def _write(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, news: News) -> None:
+    if settles(news, payment):
+        cases.close_cases(tx.conn, KIND, payment.id, desk.now())
     new_case = news.case is not None and _open_case(desk, tx, payment, news)
     values = _values(desk, payment, fact, news)
     ended = news.path[-1] if news.path else payment.state
     if _is_released(payment, ended):
         account_money.release(tx, payment)
         values["account_minor"] = 0
-    values |= payments.work_values(_work(desk, tx, payment, news, ended, new_case=new_case))
+    follows = _order_follows(payment, fact, news, ended)
+    work = _work(desk, tx, payment, news, ended, new_case=new_case, follows=follows)
+    values |= payments.work_values(work)
     payments.follow(tx.conn, payment, news.path, desk.now(), **values)
     if news.booked is not None:
         _book(desk, tx, payment, news.booked)
+    if follows:
+        tx.after_commit(lambda: order_moving.follow(desk, payment.id))
     if ended is PaymentState.REVERSED and news.path:
         account_money.take_back(tx, payment_work.required(tx, payment.id))
     if settles(news, payment):
@@ -110,9 +116,16 @@ def _settle_operation(desk: Desk, tx: Transaction, payment: Payment, fact: Payme
     """Nobody need decide any more, and the call that left it open has ended."""
     now = desk.now()
     approvals.close(tx.conn, KIND, str(payment.id), now)
-    cases.close_cases(tx.conn, KIND, payment.id, now)
     if payment.operation_id is not None:
         journal.settle(tx.conn, payment.operation_id, OperationState.DONE, fact.answer, now)
+
+
+def _order_follows(payment: Payment, fact: PaymentFact, news: News, ended: PaymentState) -> bool:
+    """Whether the order is to become paid: what a callback says is first confirmed by a read."""
+    if payment.order_id is None or not news.path:
+        return False
+    by_notice = news.booked is not None and fact.way is Way.NOTICE and ended in PAID
+    return ended is PaymentState.COMPLETED or by_notice
 
 
 def _is_released(payment: Payment, ended: PaymentState) -> bool:
@@ -163,8 +176,6 @@ def _book(desk: Desk, tx: Transaction, payment: Payment, amount: Money) -> None:
     """The money, by its own sums, after the state; whatever exceeds an account's limit is set aside."""
     payments.capture(tx.conn, payment.id, amount.minor, desk.now())
     account_money.book(desk, tx, payment, amount)
-    if payment.order_id is not None:
-        tx.after_commit(lambda: order_moving.follow(desk, payment.id))
 
 
 def _open_case(desk: Desk, tx: Transaction, payment: Payment, news: News) -> bool:
@@ -175,14 +186,14 @@ def _open_case(desk: Desk, tx: Transaction, payment: Payment, news: News) -> boo
 
 
 def _work(
-    desk: Desk, tx: Transaction, payment: Payment, news: News, ended: PaymentState, *, new_case: bool
+    desk: Desk, tx: Transaction, payment: Payment, news: News, ended: PaymentState, *, new_case: bool, follows: bool
 ) -> Work:  # fmt: skip
     now = desk.now()
     if news.unknown is not None and news.case is None:
         return payment_work.unknown(desk, payment)
     if payment.work.reason == payment_work.MOVE_ORDER and ended in PAID:
         return payment.work  # its order comes first, whatever else is told meanwhile: then open cases have their turn
-    if news.booked is not None and payment.order_id is not None and ended in PAID:
+    if follows:
         return Work(WorkState.SCHEDULED, next_at(PAYMENT_PROBES, 0, now, desk.scale), payment_work.MOVE_ORDER)
     if new_case or news.unknown is not None:
         return Work(WorkState.NEEDS_REVIEW, reason=news.case)

@@ -122,9 +122,11 @@ def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: Scene, cl
     assert scene.deliver("atom", "ORD-1").done == "queued"
     payment = scene.payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("signature_verified", 50_000)
+    assert scene.order_now("ORD-1").state == "pending"
     scene.control.clear_faults()
     scene.run_due()
     assert scene.payment(payment_id).state == "completed"
+    assert scene.order_now("ORD-1").state == "paid"
 
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
