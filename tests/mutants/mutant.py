@@ -51,8 +51,8 @@ BEFORE_COMMIT = (
 UNFENCED = (
     Change(
         JOURNAL,
-        '_t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)\n_HAS',
-        'bindparam("held") == bindparam("held"))\n_HAS',
+        '_t.fence == bindparam("held"), _t.state == OperationState.CALLING.value)\n_RENEW',
+        'bindparam("held") == bindparam("held"))\n_RENEW',
     ),
 )
 NOT_UNIQUE = (

@@ -16,16 +16,17 @@ _VERDICT = (
     "            if not self._was_committed(tx, session, asked, trouble):\n"
     "                raise NotThere(tx) from trouble\n"
 )
-_RULES, _TRIED = "console/store/guard_rules.py", ("tests/store/test_guards.py",)
+_WORDS, _TRIED = "console/store/guard_words.py", ("tests/store/test_guards.py",)
+_REFUNDS, _MONEY_TABLES = "console/store/guard_refunds.py", "console/store/migrations/versions/0004_payments.py"
 ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever proposes may be the second person too",
-        (Change(_RULES, "CAST(a.person AS BINARY) <> me AND ", ""),),
+        (Change(_WORDS, "CAST(a.person AS BINARY) <> me AND ", ""),),
         _TRIED,
     ),
     Mutant(
         "triggers believe NOW()",
-        (Change(_RULES, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
+        (Change(_WORDS, '"CONVERT_TZ(SYSDATE(6), @@session', '"CONVERT_TZ(NOW(6), @@session'),),
         _TRIED,
     ),
     Mutant(
@@ -42,6 +43,37 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "whoever is an operator may delete",
         (Change("console/store/grants.py", '"UPDATE", column)', '"DELETE", "")'),),
+        _TRIED,
+    ),
+    Mutant(
+        "no trigger looks whose request is approved",
+        (Change(_REFUNDS, """{other_than('me', 'r.maker')} AND {UTC_NOW}""", "{UTC_NOW}"),),
+        _TRIED,
+    ),
+    Mutant(
+        "four eyes hold as long as CHECKs do",
+        (
+            Change(
+                "console/store/guards_sql.py",
+                'return f"IF ({rule.must})',
+                'return f"IF @@check_constraint_checks AND ({rule.must})',
+            ),
+        ),
+        _TRIED,
+    ),
+    Mutant(
+        "one approver counts as two",
+        (Change(_MONEY_TABLES, '["vote_of", "person"], unique=True', '["vote_of", "person"], unique=False'),),
+        _TRIED,
+    ),
+    Mutant(
+        "a refund is asked for without its reservation",
+        (Change(_REFUNDS, " AND p.reserved_minor = NEW.refund_amount + {_HELD}", ""),),
+        _TRIED,
+    ),
+    Mutant(
+        "an unknown refund is done because somebody says so",
+        (Change(_REFUNDS, "{_told(OutcomeClass.SUCCEEDED)} OR {_two_people(_R.COMPLETED)}", "TRUE"),),
         _TRIED,
     ),
     Mutant("the unique index is no longer unique on a server", NOT_UNIQUE, (PROOF,), "mariadb"),
@@ -108,7 +140,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
         "who is overtaken on a server breaks off",
         (
             Change(
-                "console/store/credit_checks.py",
+                "console/store/swaps.py",
                 "    except Stale:\n        raise RunAgain from None\n",
                 "    except Stale:\n        raise\n",
             ),
