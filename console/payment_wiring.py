@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from console.domain.errors import ConsoleError
-from console.settings import Settings
+from console.settings import NEEDED, Settings
 
 if TYPE_CHECKING:
     from console.providers.atom import AtomMerchant, AtomUrls
@@ -38,7 +38,7 @@ def _paypay(desk: "Desk") -> "PaymentVendor":
     from console.providers.paypay_signing import PayPayKey
 
     settings, own = desk.settings, desk.settings.paypay
-    known = _secrets(settings, "PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID")
+    known = _secrets(settings, "paypay")
     hosts = {"production": PRODUCTION_URL, "staging": STAGING_URL, "sandbox": SANDBOX_URL}
     config = PayPayConfig(
         base_url=settings.paypay_url or hosts[own.environment],
@@ -66,13 +66,8 @@ def _merchant(settings: Settings) -> "AtomMerchant":
     from console.providers.atom_signing import AmountFormat
 
     own = settings.atom
-    names = (
-        "MERCH_ID", "PASSWORD", "REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY",
-        "RESPONSE_HASH_KEY",
-    )  # fmt: skip
-    known = _secrets(settings, *(f"ATOM_{name}" for name in names))
     return AtomMerchant(
-        **{name.lower(): known[f"ATOM_{name}"] for name in names},
+        **{name.removeprefix("ATOM_").lower(): text for name, text in _secrets(settings, "atom").items()},
         product=own.product,
         account=own.account,
         amounts=AmountFormat(own.amount_format),
@@ -100,13 +95,11 @@ def _gate(desk: "Desk", name: str, seconds: float) -> "RateGate":
     return SpacedCalls(desk, name, seconds)
 
 
-def _secrets(settings: Settings, *names: str) -> dict[str, str]:
-    """All of them, by name. Raises bad_profile for the first that is missing."""
-    found = {name: settings.secret(name) or "" for name in names}
-    for name, value in found.items():
-        if not value:
-            raise ConsoleError("bad_profile", _problem(f"SECRET_{name}", "missing"))
-    return found
+def _secrets(settings: Settings, provider: str) -> dict[str, str]:
+    """All that a provider needs, by name. Raises bad_profile for the first that is missing."""
+    for variable in settings.missing(provider):
+        raise ConsoleError("bad_profile", {"variable": variable, "problem": "missing"})
+    return {name: settings.secret(name) or "" for name in NEEDED[provider]}
 
 
 def _problem(variable: str, problem: str, **facts: object) -> dict[str, object]:

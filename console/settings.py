@@ -33,6 +33,12 @@ _CREDENTIALS: Mapping[str, tuple[str, ...]] = {
     "paypay": ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"),
     "atom": ("ATOM_MERCH_ID", "ATOM_PASSWORD"),
 }
+_KEYS = ("REQUEST_KEY", "REQUEST_SALT", "RESPONSE_KEY", "RESPONSE_SALT", "REQUEST_HASH_KEY", "RESPONSE_HASH_KEY")
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    **_CREDENTIALS,
+    "atom": (*_CREDENTIALS["atom"], *(f"ATOM_{name}" for name in _KEYS)),
+}
+"""Every secret without which a provider can't be asked."""
 
 ALARMBOX_SPACING_SECONDS = 1.0
 RECEIVER_PORT = 8089
@@ -124,6 +130,10 @@ class Settings:
     def enabled(self, provider: str) -> bool:
         """Whether the provider has a URL of its own here, or credentials. May ask the keyring."""
         return self.url(provider) is not None or all(map(self.secret, _CREDENTIALS[provider]))
+
+    def missing(self, provider: str) -> tuple[str, ...]:
+        """The variables of the secrets that a provider lacks here. May ask the keyring."""
+        return tuple(f"CONSOLE_SECRET_{name}" for name in NEEDED[provider] if not self.secret(name))
 
     def secret(self, name: str) -> str | None:
         """A secret by its name (`ALARMBOX_CLIENT_ID`), environment first, then keyring; else None.

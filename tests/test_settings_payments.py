@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from console import payment_wiring
+from console.app import open_health
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
@@ -206,3 +207,17 @@ def test_both_are_opened_by_the_documented_variables(desk: Desk, sandbox: Sandbo
         vendor = opened(desk, name, env=env)
         asked = PaymentQuestion("ORD-1", amount=Money(3300, vendor.capabilities.currency), begun_at=desk.now())
         assert vendor.payment(asked).kind is OutcomeClass.SUCCEEDED
+
+
+def test_doctor_names_what_a_gateway_lacks(tmp_path: Path) -> None:
+    """Not set up is no fault; set up without a secret is one, with its name."""
+
+    def found(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
+        looked = open_health(settings(tmp_path, env=env)).doctor()
+        return {one.name: (one.ok, one.message, one.facts.get("missing")) for one in looked}
+
+    assert found({})["paypay"] == (True, "doctor.gateway.off", None)
+    assert found(PAYPAY)["paypay"] == (True, "doctor.gateway.ok", None)
+    lacking = {name: text for name, text in ATOM.items() if "SALT" not in name} | {"CONSOLE_ATOM_URL": LOOPBACK}
+    salts = ("CONSOLE_SECRET_ATOM_REQUEST_SALT", "CONSOLE_SECRET_ATOM_RESPONSE_SALT")
+    assert found(lacking)["atom"] == (False, "doctor.gateway.bad", salts)

@@ -15,6 +15,7 @@ from console.store.documents import open_documents
 from console.store.engine import Database
 
 ROOM_BYTES = 200 * 1024 * 1024
+GATEWAYS = ("paypay", "atom")
 
 
 class Health:
@@ -44,7 +45,7 @@ class Health:
             *((("cache", self._cache),) if self._settings.redis_url else ()),
             ("switches", self._switches),
         )
-        return tuple(self._look(name, check) for name, check in checks)
+        return (*(self._look(name, check) for name, check in checks), *map(self._gateway, GATEWAYS))
 
     def check_database(self) -> tuple[HealthCheck, ...]:
         """What the database has and what it lacks."""
@@ -104,6 +105,20 @@ class Health:
     def _alarmbox(self) -> dict[str, object]:
         url = self._settings.url("alarmbox") or ""
         return {"ok": self._settings.enabled("alarmbox"), "url": url or "https://api.alarmbox.jp"}
+
+    def _gateway(self, name: str) -> HealthCheck:
+        """A payment gateway that is set up here has all its secrets; one that isn't is no fault."""
+        facts: dict[str, object] = {"provider": name, "url": self._settings.url(name)}
+        try:
+            if not self._settings.enabled(name):
+                return HealthCheck(name, True, "doctor.gateway.off", "", facts)
+            missing = self._settings.missing(name)
+        except ConsoleError as trouble:
+            missing = (str(trouble.detail.get("variable", "")),)
+        if missing:
+            lacking = {**facts, "missing": missing}
+            return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", lacking)
+        return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
 
     def _lease_clock(self) -> dict[str, object]:
         return {"uptime_s": boot_clock.uptime_ms() // 1000}
