@@ -15,7 +15,7 @@ from console.services.notice_paypay import PayPayNotices
 from console.services.notice_signed import SOURCE, SignedNotices
 from console.services.payment_probing import PaymentProbing
 from console.services.payment_vendors import PaymentVendors
-from console.store import payment_events
+from console.store import payment_events, payments
 from console.store.engine import Transaction
 from console.store.payment_events import PaymentEvent
 
@@ -97,10 +97,19 @@ class Notices:
         done, batch = 0, self._with(parts.UNMATCHED, after=self._seen_unmatched)
         self._seen_unmatched = batch[-1].id if len(batch) == BATCH else 0
         for event in batch:
-            if event.source not in self._sources:
-                with skipping(f"unmatched notice {event.id}"):
-                    done += self._signed.try_again(event) != parts.UNMATCHED
+            with skipping(f"unmatched notice {event.id}"):
+                done += self._matched(event)
         return done
+
+    def _matched(self, event: PaymentEvent) -> bool:
+        """A signed notice books what it tells; a hint or a callback only learns which payment was imported."""
+        if event.source not in self._sources:
+            return self._signed.try_again(event) != parts.UNMATCHED
+        with self._desk.database.read() as conn:
+            payment = payments.by_merchant_id(conn, event.source, event.order_no or "")
+        if payment is not None:
+            parts.settle(self._desk, event.source, event.event_id, parts.UNCHANGED, payment.id)
+        return payment is not None
 
     def _with(self, done: str, after: int = 0) -> tuple[PaymentEvent, ...]:
         with self._desk.database.read() as conn:

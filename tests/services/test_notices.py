@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from console.domain.order_records import NoticePost
+from console.domain.order_records import NoticePost, PaymentImport
 from console.domain.payment_results import NoticeResult
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
@@ -91,6 +91,16 @@ def test_a_payment_that_nobody_knows_is_kept_and_told(scene: Scene) -> None:
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "unmatched")
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "repeated")
     assert scene.cases("notice") == ["unmatched_notice"]
+
+
+def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> None:
+    """Once the payment is here, its notice waits for nobody any more."""
+    scene.money.know("paypay", "ORD-9", 3300)
+    scene.deliver("paypay", "ORD-9")
+    payment = scene.payments.import_(PaymentImport("paypay", "ORD-9"))
+    scene.run_due()
+    assert scene.cases("notice") == []
+    assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("unchanged", payment.id)]
 
 
 def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
+from console.sandbox.server import Sandbox
 from tests.crash import kills, statements, stops
 from tests.crash.broken_statements import Trouble
 from tests.races import buyers, faults, repairers, writers
@@ -21,7 +22,10 @@ from tests.soak import adoption, broken_servers
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import held
 from tests.stateful import machine
+from tests.support.desks import MovedClock
 from tests.support.invented import numbers
+from tests.support.notice_storm import check, prepare, rage, settle
+from tests.support.payment_desks import paying
 from tests.support.places import Engine, Place, fresh, fresh_anywhere
 from tests.support.server_fixtures import MYSQL
 from tests.support.servers import own_run, shared_galera
@@ -138,6 +142,17 @@ def interleaved(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
         return machine.run(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
+def stormed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """2,000 notices of three kinds, one to five times each, from eight senders."""
+    with placed(engine, folder) as place, Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
+        posts = prepare(scene, 1_700, 200, 100)
+        storm = rage(scene, posts, seed=shard)
+        settle(scene)
+        check(scene, posts)
+    print(f"notices on {engine}: {storm.told()}")
+    return Counter(notices=len(posts), deliveries=len(storm.took))
+
+
 def mutants(_shard: int, _folder: Path) -> Counter[str]:
     return _command(sys.executable, "-m", "tests.mutants")
 
@@ -205,5 +220,6 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
     Demand("24", 10, partial(interleaved, "sqlite"), INTERLEAVED, spare=60),
     Demand("24 mariadb", 2, partial(interleaved, "mariadb"), INTERLEAVED, spare=20),
+    *on(("sqlite", "mariadb"), "notices", 25, stormed, "{notices} notices told {deliveries} times: each booked once"),
     *(Demand(*one) for one in broken_servers.DEMANDS),
 )
