@@ -39,11 +39,17 @@ def tell(sandbox: "Sandbox", payments: "Sequence[PaymentSample]") -> None:
 def shown(payments: "Sequence[PaymentSample]") -> list[dict[str, Any]]:
     """The newest payment of each kind that is worth a look."""
     newest = {payment.kind: payment for payment in payments}
-    return [
-        {"id": newest[kind].id, "order": newest[kind].order_no, "what": kind, "number": newest[kind].corporation}
-        for kind in SHOWN
-        if kind in newest
-    ]
+    return [_shown(newest[kind]) for kind in SHOWN if kind in newest]
+
+
+def _shown(payment: "PaymentSample") -> dict[str, Any]:
+    return {
+        "id": payment.id,
+        "order": payment.order_no,
+        "what": payment.kind,
+        "number": payment.corporation,
+        "refunds": [refund.id for refund in payment.refunds],
+    }
 
 
 @contextlib.contextmanager

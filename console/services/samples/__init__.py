@@ -31,10 +31,11 @@ def generate_payments(
     seed: int, now: datetime, samples: Sequence[Sample], count: int = 120
 ) -> tuple[PaymentSample, ...]:
     """`count` payments with their orders and refunds, oldest first: some of every kind, the rest plainly paid. They
-    belong to companies of `samples`, so that one company has both.
+    belong to companies of `samples`, so that one company has both; without these, to companies of their own.
     """
     bought = [sample.number for sample in samples if sample.journal and sample.status == "success"][-count // 2 :]
-    maker = MoneyMaker(seed, now, bought)
+    drawn = Maker(seed, now, lambda number: (number, "ok"))
+    maker = MoneyMaker(seed, now, bought or [drawn.number() for _ in range(count // 2)])
     made = [payment for recipe in money_kinds.RECIPES for payment in recipe(maker)]
     made += [money_kinds.complete(maker) for _ in range(count - len(made))]
     return tuple(sorted(made, key=lambda payment: payment.at))

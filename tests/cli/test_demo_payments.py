@@ -1,0 +1,64 @@
+"""The demo's payments: two people give money back, a payer pays by itself, and everybody agrees."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console import demo, demo_payments
+from console.app import Console, open_console
+from console.domain.order_records import RefundRequest
+from console.domain.payment_records import RefundState
+from console.sandbox import Sandbox, start
+from console.services.samples import PaymentSample, generate_payments
+from console.settings import Settings
+from tests.support.waiting import until
+
+
+@pytest.fixture
+def at_work(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSample, ...]]]:
+    """A demo's desk without its credit checks, which take their time."""
+    with start() as sandbox:
+        told = demo._variables(tmp_path, sandbox, fast=True)
+        with open_console(Settings.load(told)) as console:
+            payments = generate_payments(demo.SEED, console._desk.now(), (), 100)
+            console.add_samples((), demo.TEAM, demo.render, payments)
+            demo_payments.tell(sandbox, payments)
+            yield console, sandbox, payments
+
+
+def test_maker_and_checker_give_money_back(at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
+    """The operator asks, the approver approves, the provider does it once: with the keys that the demo made up."""
+    console, sandbox, payments = at_work
+    for provider, amount in (("paypay", "500"), ("atom", "5.00")):
+        paid = next(made for made in payments if made.kind == "complete" and made.provider == provider)
+        with console.acting("op-a"):
+            refund = console.refunds.request(RefundRequest(paid.id, amount, "デモの返金"))
+        with console.acting("lead-b"):
+            assert console.refunds.approve(refund.id).state is RefundState.SUBMITTED
+            assert console.refunds.probe(refund.id).state is RefundState.COMPLETED
+        there = sandbox.control.money.payment(provider, paid.reference)
+        assert there["refunded_minor"] == 500
+
+
+def test_a_payer_pays_by_itself(
+    at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One open payment is paid after a while; asking for it books it, and its order follows."""
+    console, sandbox, payments = at_work
+    (waiting,) = (made for made in payments if made.kind == demo_payments.PAYS)
+    monkeypatch.setattr(demo_payments, "FAST_PAYER_SECONDS", 0.01)
+    with demo_payments.payer(sandbox, payments, fast=True):
+        money = sandbox.control.money
+        until(lambda: bool(money.payment(waiting.provider, waiting.reference)["captured_minor"]), "the payer pays")
+    with console.acting("op-a"):
+        assert console.payments.probe(waiting.id).state.value == "completed"
+        assert console.payments.order(waiting.order_id or 0).record.state.value == "paid"
+
+
+def test_what_is_worth_a_look_is_named(at_work: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
+    """One payment of each kind, with the refund that waits where there is one."""
+    _, _, payments = at_work
+    shown = {one["what"]: one for one in demo_payments.shown(payments)}
+    assert tuple(shown) == demo_payments.SHOWN
+    assert shown["refund_asked"]["refunds"]
