@@ -11,7 +11,8 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One goal as it stands. `met` is None where it could not be measured here; `ratio` then says why.
+    """One goal as it stands. `met` is None where it could not be measured here (`ratio` then says why), and where the
+    figure has no goal.
 
     `promised`: more than a goal; the whole run fails where it is not met.
     """
@@ -72,5 +73,5 @@ def _three(value: float) -> str:
 
 def cells(row: Row) -> list[str]:
     """The row as it is printed."""
-    met = {True: "met", False: "NOT MET", None: "not measured"}[row.met]
+    met = {True: "met", False: "NOT MET", None: "not measured" if row.goal != "–" else "–"}[row.met]
     return [row.number, row.what, row.figure, row.floor, row.peer, row.ratio, row.goal, met]

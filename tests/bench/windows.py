@@ -14,6 +14,7 @@ from typing import Any
 from console.sandbox.client import SandboxControl
 from tests.bench.big_table import OPERATOR, big_table
 from tests.bench.figures import Row, median, span, times
+from tests.bench.grounds import provider
 from tests.bench.reads import SMALL
 from tests.support.desks import environment
 
@@ -96,15 +97,9 @@ def _rounds(gaps: Sequence[float]) -> str:
 
 @contextmanager
 def _slow_provider() -> Iterator[str]:
-    """A sandbox in a process of its own: every purchase but the first hangs, every PDF but the first is big."""
-    command = [sys.executable, "-m", "console", "--json", "sandbox"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = str(json.loads(server.stdout.readline())["data"]["url"])
-            slow = {"action": "hang", "call": "purchase", "nth": 2, "times": "always", "seconds": _HANG_SECONDS}
-            big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_BYTES}
-            SandboxControl(url).faults(slow, big)
-            yield url
-        finally:
-            server.terminate()
+    """A sandbox: every purchase but the first hangs, every PDF but the first is big."""
+    with provider() as url:
+        slow = {"action": "hang", "call": "purchase", "nth": 2, "times": "always", "seconds": _HANG_SECONDS}
+        big = {"action": "pdf_huge", "call": "pdf", "nth": 2, "times": "always", "size": _PDF_BYTES}
+        SandboxControl(url).faults(slow, big)
+        yield url

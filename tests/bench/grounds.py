@@ -1,0 +1,36 @@
+"""Where payments and refunds are measured: databases on the disk, one engine after the other; a provider apart."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench.purchases import bench_folder, servers_on_disk
+from tests.support.places import Engine, Place, ServerPlace, SqlitePlace
+from tests.support.pooled_databases import PooledDatabase
+
+ROOT = Path(__file__).resolve().parents[2]
+_ENGINES: dict[str, Engine] = {"MariaDB": "mariadb", "Galera": "galera"}
+
+
+def places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
+    """An empty database of each engine that this machine has, for the goal of that number."""
+    with bench_folder() as folder:
+        yield "SQLite", SqlitePlace(folder)
+    for engine, nodes in servers_on_disk(frozenset({number})):
+        with bench_folder() as folder:
+            yield engine, ServerPlace(_ENGINES[engine], folder, PooledDatabase(nodes))
+
+
+@contextmanager
+def provider() -> Iterator[str]:
+    """The address of a sandbox in a process of its own: what it takes to answer is not our own time."""
+    command = [sys.executable, "-m", "console", "--json", "sandbox"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield str(json.loads(server.stdout.readline())["data"]["url"])
+        finally:
+            server.terminate()

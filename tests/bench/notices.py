@@ -1,0 +1,143 @@
+"""Notices that come from eight senders at once: how many a second are judged, kept and booked, beside bare INSERTs of
+the same rows into the same database by as many threads."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from threading import local
+from typing import Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from console.sandbox.server import Sandbox
+from tests.bench.figures import Row, centile, median, span, times
+from tests.bench.grounds import places_on_disk
+from tests.support import notice_storm
+from tests.support.notice_storm import SENDERS
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place, SqlitePlace
+
+NUMBER = 22
+_ROUNDS, _A_ROUND = 5, 200
+_TABLES = ("payment_events", "payments", "evidence", "audit_log", "alerts")
+"""What a notice may write; `alerts` only where something is odd."""
+
+T = TypeVar("T")
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    if NUMBER not in wanted:
+        return
+    for engine, place in places_on_disk(NUMBER):
+        with Sandbox() as sandbox, paying(place, sandbox) as scene:
+            yield from _on(engine, scene)
+
+
+def _on(engine: str, scene: Scene) -> Iterator[Row]:
+    posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
+    booked, again, bare = Sent(), Sent(), Sent()
+    with Inserts(scene.place) as inserts:
+        for begin in range(0, len(posts), _A_ROUND):
+            some = posts[begin : begin + _A_ROUND]
+            booked.send(scene.payments.notice, some)
+            again.send(scene.payments.notice, some)
+            bare.send(inserts.write, inserts.news(_A_ROUND))
+    number, peer = str(NUMBER), f"bare INSERTs of {inserts.each} rows {bare.told()}"
+    ratio = booked.each() / bare.each()
+    yield Row(number, f"signed notice, 8 senders, {engine}", booked.told(), "–", peer, times(ratio), "–", None)
+    ratio = again.each() / bare.each()
+    yield Row(number, f"the same notice again, {engine}", again.told(), "–", peer, times(ratio), "–", None)
+
+
+class Sent:
+    """How long each took, and all together, over several rounds (seconds)."""
+
+    def __init__(self) -> None:
+        self._took: list[float] = []
+        self._seconds: list[float] = []
+
+    def send(self, work: Callable[[T], object], items: Sequence[T]) -> None:
+        """All of them, from eight threads."""
+
+        def timed(item: T) -> float:
+            began = time.perf_counter()
+            work(item)
+            return time.perf_counter() - began
+
+        with ThreadPoolExecutor(SENDERS) as pool:
+            began = time.perf_counter()
+            self._took += pool.map(timed, items)
+            self._seconds.append((time.perf_counter() - began) / len(items))
+
+    def each(self) -> float:
+        """Seconds of one in the middle round, while eight are under way."""
+        return median(self._seconds)
+
+    def told(self) -> str:
+        took = sorted(self._took)
+        return f"{1 / self.each():.0f}/s, p50 {span(median(took))}, p99 {span(centile(took, 0.99))}"
+
+
+class Inserts:
+    """The rows that notices have made, written once more into tables without index, trigger or meaning: those of one
+    notice in one durable transaction of the bare driver. `each`: how many rows a notice makes.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._threads, self._opened = place, local(), ExitStack()
+        self._seen = dict.fromkeys(_TABLES, 0)
+        self.each = 0
+        for table in _TABLES:
+            place.sql(f"CREATE TABLE bare_{table} AS SELECT * FROM {table} WHERE 1 = 0")
+            self._seen[table] = self._last(table)
+
+    def __enter__(self) -> "Inserts":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _last(self, table: str) -> int:
+        return int(self._place.sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
+
+    def news(self, notices: int) -> list[list[tuple[str, Sequence[Any]]]]:
+        """The rows since the last time, as many to each of so many notices."""
+        shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notices)]
+        for table in _TABLES:
+            found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")
+            self._seen[table] = self._last(table)
+            for place, row in enumerate(found):
+                shares[place % notices].append((table, row))
+        self.each = len(shares[0])
+        return shares
+
+    def write(self, share: Sequence[tuple[str, Sequence[Any]]]) -> None:
+        line = self._line()
+        cursor = line.cursor()
+        mark = "?" if isinstance(line, sqlite3.Connection) else "%s"
+        cursor.execute("BEGIN IMMEDIATE" if mark == "?" else "BEGIN")
+        for table, row in share:
+            cursor.execute(f"INSERT INTO bare_{table} VALUES ({', '.join([mark] * len(row))})", row)
+        cursor.execute("COMMIT")
+
+    def _line(self) -> Any:
+        """This thread's own connection."""
+        if not hasattr(self._threads, "line"):
+            self._threads.line = _open(self._place)
+            self._opened.callback(self._threads.line.close)
+        return self._threads.line
+
+
+def _open(place: Place) -> Any:
+    if isinstance(place, SqlitePlace):
+        line = sqlite3.connect(place.file, isolation_level=None, timeout=60, check_same_thread=False)
+        line.execute("PRAGMA synchronous=FULL")
+        return line
+    import pymysql
+
+    at = urlsplit(place.url(""))
+    return pymysql.connect(
+        host=at.hostname, port=at.port or 3306, user=unquote(at.username or ""), password=unquote(at.password or ""),
+        database=at.path[1:], autocommit=True,
+    )  # fmt: skip

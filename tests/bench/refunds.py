@@ -1,0 +1,103 @@
+"""What a refund costs over its bare calls: asked for, approved by another person, sent under guard, recorded."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from console.app import Console, open_console
+from console.domain.money import Money
+from console.domain.order_records import Payment, PaymentImport, RefundRequest
+from console.domain.payment_records import PaymentQuestion, RefundOrder, RefundState
+from console.payment_wiring import open_vendor
+from console.sandbox.client import SandboxControl
+from console.settings import Settings
+from tests.bench.figures import Row, centile, median, side_by_side, span, times
+from tests.bench.grounds import places_on_disk, provider
+from tests.bench.peers import DurableWrites
+from tests.bench.purchases import bench_folder
+from tests.support.money_desks import providers
+from tests.support.places import Place
+
+NUMBER = 21
+_REFUNDS, _WARM = 100, 5
+_CAPTURED, _BACK = 3_300, Money(100, "JPY")
+_WRITES = 6
+"""Of a refund: the request, the provider's present word, the vote, the claim, the intent, the record."""
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    if NUMBER not in wanted:
+        return
+    with provider() as url:
+        control = SandboxControl(url)
+        control.config(refund_at_once=True)
+        for engine, place in places_on_disk(NUMBER):
+            yield from _on(engine, place, url, control)
+
+
+def _on(engine: str, place: Place, url: str, control: SandboxControl) -> Iterator[Row]:
+    with ExitStack() as opened, bench_folder() as folder:
+        maker, checker = (opened.enter_context(_desk(place, url, *who)) for who in (("op-a", 0), ("lead-b", 1)))
+        ours, floor = Refunder(maker, checker, control, engine), _floor(opened, folder)
+        works = {"whole": ours.refund, "bare": ours.bare, "floor": floor.write}
+        took = side_by_side(works, _REFUNDS, _WARM)
+    whole, bare, least = (median(took[name]) for name in works)
+    asking = sorted(ours.asking[-_REFUNDS:])
+    figure = f"{span(whole)}, p99 {span(centile(took['whole'], 0.99))}"
+    peer = f"bare calls, a read and a refund {span(bare)}"
+    calls = f"bare calls + {_WRITES} fdatasyncs {span(bare + least)}"
+    what = f"refund from asking to completed, {engine}"
+    yield Row(str(NUMBER), what, figure, calls, peer, times(whole / bare), "–", None)
+    added = f"{span(whole - bare)}, of which asking {span(median(asking))}"
+    floor_alone = f"{_WRITES} fdatasyncs {span(least)}"
+    yield Row(str(NUMBER), "added to its calls", added, floor_alone, "–", times((whole - bare) / least), "–", None)
+
+
+def _desk(place: Place, url: str, who: str, desk: int) -> Console:
+    known: dict[str, Any] = {**providers(url)}
+    return open_console(Settings.load(place.told(url, who, desk, **known)))
+
+
+def _floor(opened: ExitStack, folder: Path) -> DurableWrites:
+    made = DurableWrites(folder / "floor", _WRITES)
+    opened.callback(made.close)
+    return made
+
+
+class Refunder:
+    """Refunds through the console, and the same two calls of the same adapter without anything around them.
+
+    `asking`: the seconds that each request alone took.
+    """
+
+    def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:
+        self._maker, self._checker, self.asking = maker, checker, list[float]()
+        self._vendor, self._keys = open_vendor(maker._desk, "paypay"), count(1)
+        self._mark = mark.upper()
+        everybody = [self._paid(control, f"{self._mark}-{number}") for number in range(2 * (_REFUNDS + _WARM))]
+        self._ours, self._bare = iter(everybody[::2]), iter(everybody[1::2])
+
+    def _paid(self, control: SandboxControl, number: str) -> Payment:
+        control.money.know("paypay", number, _CAPTURED)
+        return self._maker.payments.import_(PaymentImport("paypay", number))
+
+    def refund(self) -> None:
+        payment = next(self._ours)
+        asked = RefundRequest(payment.id, str(_BACK.minor), "sent back")
+        began = self._maker._desk.clock.monotonic()
+        requested = self._maker.refunds.request(asked)
+        self.asking.append(self._maker._desk.clock.monotonic() - began)
+        done = self._checker.refunds.approve(requested.id)
+        if done.state is not RefundState.COMPLETED:
+            raise RuntimeError(f"the refund is {done.state}")
+
+    def bare(self) -> None:
+        payment = next(self._bare)
+        ours, theirs = payment.merchant_payment_id, payment.provider_payment_id or ""
+        self._vendor.payment(PaymentQuestion(ours, theirs, Money(_CAPTURED, "JPY")))
+        key = f"BARE-{self._mark}-{next(self._keys)}"
+        done = self._vendor.refund(RefundOrder(key, ours, theirs, _BACK, self._maker._desk.now(), "sent back"))
+        if done.found is None:
+            raise RuntimeError(f"the bare refund was {done.kind}")

@@ -1,0 +1,52 @@
+"""What signing a request for PayPay costs over the bare hashes with the same texts."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+
+from console.providers.paypay_signing import PayPayKey, authorization
+from tests.bench.atom_seal import often
+from tests.bench.figures import Row, median, side_by_side, span, times
+
+NUMBER = 20
+_ROUNDS, _EACH = 400, 50
+_KEY = PayPayKey("an-api-key", "a-secret-of-forty-four-characters-or-about-so")
+_PATH, _NONCE, _EPOCH, _KIND = "/v2/refunds", "1a2b3c4d", 1_795_000_000, "application/json;charset=UTF-8"
+_BODY = json.dumps(
+    {
+        "merchantRefundId": "RFD-ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+        "paymentId": "17350292612345678901",
+        "amount": {"amount": 3300, "currency": "JPY"},
+        "requestedAt": _EPOCH,
+        "reason": "注文キャンセルのため",
+    }
+).encode()
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    """The header's value, beside MD5, HMAC and Base64 alone; the floor is one HMAC."""
+    if NUMBER not in wanted:
+        return
+    works = {"signed": _signed, "bare": _bare, "hmac": _hmac}
+    took = side_by_side({name: often(work, _EACH) for name, work in works.items()}, _ROUNDS)
+    signed, bare, mac = (median(took[name]) / _EACH for name in works)
+    name = f"PayPay signature, {len(_BODY)} bytes"
+    peer, floor = f"hashes by hand {span(bare)}", f"one HMAC {span(mac)}"
+    yield Row(str(NUMBER), name, span(signed), floor, peer, times(signed / bare), "–", None)
+
+
+def _signed() -> str:
+    return authorization(_KEY, "POST", _PATH, nonce=_NONCE, epoch=_EPOCH, content_type=_KIND, body=_BODY)
+
+
+def _bare() -> str:
+    hashed = base64.b64encode(hashlib.md5(_KIND.encode() + _BODY, usedforsecurity=False).digest()).decode()
+    text = f"{_PATH}\nPOST\n{_NONCE}\n{_EPOCH}\n{_KIND}\n{hashed}"
+    mac = base64.b64encode(hmac.digest(_KEY.secret.encode(), text.encode(), "sha256")).decode()
+    return f"hmac OPA-Auth:{_KEY.api_key}:{mac}:{_NONCE}:{_EPOCH}:{hashed}"
+
+
+def _hmac() -> bytes:
+    return hmac.digest(_KEY.secret.encode(), _BODY, "sha256")
