@@ -16,6 +16,7 @@ from console.views.look.theme import install, look
 from tests.desk.hands import Person
 from tests.support.desks import MovedClock, opened
 from tests.support.furnished import TEAM
+from tests.support.money_desks import providers
 
 Sit = Callable[..., Person]
 
@@ -28,7 +29,7 @@ def clock() -> MovedClock:
 @pytest.fixture
 def console(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
     """A desk of three clients with its people."""
-    with opened(tmp_path / "desk", sandbox, clock, CLIENTS="1,2,42") as desk:
+    with opened(tmp_path / "desk", sandbox, clock, CLIENTS="1,2,42", **providers(sandbox.url)) as desk:
         desk.add_samples((), TEAM, lambda _report, _revision: b"")
         yield desk
 

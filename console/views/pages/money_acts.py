@@ -161,9 +161,15 @@ def probe_note(seat: Seat, before: Case, found: Settled) -> Note:
     if not isinstance(found, Order) and found.certainty is Certainty.UNKNOWN:
         return Note(seat.say("dialog.probe.still_unknown"), shape="question", tone="unknown")
     word = record_words.cell(case_words.state_key(found), seat.language).word
-    if case_words.state_key(found) == case_words.state_key(before) and found.version == before.version:
+    if _told(found) == _told(before):
         return Note(seat.say("record.no_change", at=seat.now()), case_words.title(found, seat))
     return Note(seat.say("case.probed", state=word), case_words.title(found, seat))
+
+
+def _told(record: Case | Settled) -> tuple[object, ...]:
+    """What a probe may change."""
+    names = ("state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state", "not_found")
+    return tuple(getattr(record, name, None) for name in names)
 
 
 def _moved_note(seat: Seat, order: Order) -> Note:

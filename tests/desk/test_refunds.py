@@ -1,0 +1,217 @@
+"""Refunds through whole windows: one person asks, another decides, the provider gives the money back once."""
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Payment, Refund, RefundRequest
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty
+from console.sandbox.server import Sandbox
+from console.views.dialogs.decide import ApproveDialog, DeclineDialog, WithdrawDialog
+from console.views.dialogs.refund import RefundDialog
+from console.views.pages.approvals import ApprovalsPage
+from console.views.pages.payment import PaymentPage
+from console.views.pages.refund import RefundPage
+from console.views.routes import PaymentRoute, RefundRoute
+from tests.desk.conftest import Sit
+from tests.desk.hands import Person
+from tests.support.money_desks import newest, paid
+
+NUMBER = "ORD-20261120-000123"
+
+
+@pytest.fixture
+def payment(console: Console, sandbox: Sandbox) -> Payment:
+    """Somebody has paid 12,000 yen."""
+    return paid(console, sandbox, NUMBER, 12_000)
+
+
+def at_payment(person: Person, payment: Payment) -> PaymentPage:
+    person.frame.go(PaymentRoute(payment.id))
+    page = person.page(PaymentPage)
+    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    person.rest()
+    return page
+
+
+def ask(person: Person, payment: Payment, amount: str = "8500") -> Refund:
+    """Through the dialog: form, review, asked for."""
+    at_payment(person, payment)
+    person.press("R")
+    dialog = person.dialog(RefundDialog)
+    dialog.form.amount_edit.setText(amount)
+    dialog.form.reason.setCurrentIndex(0)
+    dialog.form.words_edit.setText("ordered twice")
+    for field in dialog.form._answers.values():
+        field.edit.setText("another order")  # type: ignore[union-attr]  # a line
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    assert dialog.review is not None
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: dialog.windowTitle() == "Refund asked for")
+    person.press("Esc")
+    person.no_dialog()
+    found = dialog_refund(person, payment)
+    assert found is not None
+    return found
+
+
+def dialog_refund(person: Person, payment: Payment) -> Refund | None:
+    desk = person.opening.seat._desk
+    assert isinstance(desk, Console)
+    return newest(desk, payment.id)
+
+
+def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
+    """All of it was shown."""
+    bar = page.view.verticalScrollBar()
+    person.until(lambda: page.view.widget() is not None and page.view.widget().height() > 100)
+    bar.setValue(bar.maximum())
+    person.until(lambda: page.view.seen_whole)
+
+
+def at_approvals(person: Person, refund: Refund) -> ApprovalsPage:
+    person.press("Alt+4")
+    page = person.page(ApprovalsPage)
+    person.until(lambda: page.view.view is not None and page.view.view.record.id == refund.id)
+    person.rest()
+    return page
+
+
+def ended(person: Person, console: Console, refund: Refund) -> None:
+    """The provider has said that it is done: at once, or when it is asked again."""
+
+    def completed() -> bool:
+        with console.acting("op-a"):
+            return console.refunds.probe(refund.id).state is RefundState.COMPLETED
+
+    person.until(completed)
+
+
+def test_one_asks_another_approves_and_it_is_refunded(
+    sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+) -> None:
+    """Two windows: nothing is sent before the second person; then once, and it ends completed."""
+    maker = sit()
+    refund = ask(maker, payment)
+    assert (refund.state, refund.provider_refund_key) == (RefundState.REQUESTED, None)
+    assert sandbox.control.money.refunds() == []
+
+    checker = sit()
+    checker.opening.seat.become("lead-b")
+    checker.until(lambda: checker.opening.seat.standing.decisions == 1)
+    page = at_approvals(checker, refund)
+    read_to_the_end(checker, page)
+    checker.until(page.approve.isEnabled)
+    checker.press("A")
+    dialog = checker.dialog(ApproveDialog)
+    checker.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    checker.until(lambda: dialog.windowTitle() == "Approved")
+    checker.press("Esc")
+    checker.no_dialog()
+    ended(checker, console, refund)
+    assert [one["amount_minor"] for one in sandbox.control.money.refunds()] == [8_500]
+    assert maker.opening.seat.operator == "op-a"
+
+
+def test_ones_own_request_has_no_buttons(sit: Sit, console: Console, payment: Payment) -> None:
+    """An approver who asked sees it apart: neither approving nor declining, only taking it back."""
+    person = sit()
+    person.opening.seat.become("lead-b")
+    refund = ask(person, payment)
+    page = at_approvals(person, refund)
+    assert page.list.cards[0].refund.id == refund.id
+    assert not page.inbox.mine_to_decide
+    assert page.approve.isHidden() and page.decline.isHidden()
+    person.press("W")
+    dialog = person.dialog(WithdrawDialog)
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: dialog.windowTitle() == "Withdrawn")
+    assert console.refunds.show(refund.id).record.state is RefundState.WITHDRAWN
+
+
+def test_declining_needs_words_and_the_maker_reads_them(sit: Sit, console: Console, payment: Payment) -> None:
+    """Without words the button stays off; the words stand in the maker's record."""
+    person = sit()
+    refund = ask(person, payment)
+    person.opening.seat.become("lead-b")
+    page = at_approvals(person, refund)
+    person.until(page.decline.isEnabled)
+    person.press("D")
+    dialog = person.dialog(DeclineDialog)
+    assert not dialog.act_button.isEnabled()
+    assert dialog.hint.plain == "Say why first."
+    dialog.words.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: dialog.windowTitle() == "Declined")
+    person.press("Esc")
+    person.opening.seat.become("op-a")
+    person.frame.go(RefundRoute(refund.id))
+    record = person.page(RefundPage)
+    person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why.plain)
+
+
+def test_approving_is_off_until_read_and_fresh(sit: Sit, console: Console, payment: Payment) -> None:
+    """An old fact asks for a probe first, an unread view to be read; the reason stands beside the button."""
+    with console.acting("op-a"):
+        refund = console.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
+    person = sit()
+    person.opening.seat.become("lead-b")
+    person.window.resize(1280, 800)
+    page = at_approvals(person, refund)
+    page.view.view = None  # as if nothing had been shown yet
+    page.view._seen.clear()
+    page.show_refund(refund.id)
+    person.rest()
+    person.until(lambda: page.view.view is not None)
+    if not page.view.seen_whole:
+        assert not page.approve.isEnabled()
+        assert page.why_not.plain == "Read down to the end first."
+    read_to_the_end(person, page)
+    person.until(page.approve.isEnabled)
+
+
+WRONG = {
+    "0": "Write an amount above zero, in digits alone.",
+    "-5": "Write an amount above zero, in digits alone.",
+    "0.5": "Write an amount above zero, in digits alone.",
+    "1000000000000000000": "Write an amount above zero, in digits alone.",
+    "12001": "At most ¥12,000 can be refunded.",
+    "８５００": "Write the amount in plain ASCII digits.",
+    "": "Enter the amount.",
+}
+
+
+def test_a_wrong_amount_is_told_at_its_field(sit: Sit, payment: Payment) -> None:
+    """In words that say how to write it; the review can't be reached."""
+    person = sit()
+    at_payment(person, payment)
+    person.press("R")
+    dialog = person.dialog(RefundDialog)
+    for typed, told in WRONG.items():
+        dialog.form.amount_edit.setText(typed)
+        assert dialog.form.amount._message.plain == told, typed
+        assert not dialog.act_button.isEnabled()
+
+
+def test_an_unknown_refund_blocks_another_and_says_so(
+    sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+) -> None:
+    """The page and the form say that nothing else may be refunded, and never that it failed."""
+    sandbox.control.fault("close_after_charge", call="paypay_refund", times=1)
+    person = sit()
+    refund = ask(person, payment)
+    with console.acting("lead-b"), pytest.raises(ConsoleError):
+        console.refunds.approve(refund.id)
+    assert console.refunds.show(refund.id).record.certainty is Certainty.UNKNOWN
+    page = at_payment(person, payment)
+    person.until(lambda: "refund" in page.bar_names())
+    page.act("refund")
+    dialog = person.dialog(RefundDialog)
+    assert not dialog.act_button.isEnabled()
+    assert "no known result" in dialog.hint.plain
