@@ -1,5 +1,6 @@
 """Payments and refunds from the terminal: every command and ending, over the simulated providers."""
 
+import shutil
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from console.sandbox.server import Sandbox
 from tests.cli.conftest import Ending, Terminal
 from tests.support.desks import environment
 from tests.support.payment_desks import told
+from tests.support.quick_desks import template
 
 NUMBER = "1180301018771"
 ORDER, ATOM_ORDER = "ORD-1", "ORD1"
@@ -21,6 +23,8 @@ class Desk(Terminal):
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
         super().__init__(environment(home, sandbox.url, **told(sandbox.url)))
+        home.mkdir()
+        shutil.copy(template(), home / "console.db")
         self.home, self.control, self.money = home, sandbox.control, sandbox.control.money
 
     def paid(

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from console.domain.clock import SystemClock
+from console.domain.clock import SystemClock, TimeScale
+from console.domain.dates import JST
 from console.domain.money import Money
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.payment_records import (
@@ -19,6 +20,7 @@ from console.domain.payment_records import (
     RefundState,
 )
 from console.providers.paypay_notices import OtherHint, ReconFileHint, TransactionHint, read_notice
+from console.providers.paypay_recon import ReconFile, fetch_recon
 from console.providers.strict_json import Unreadable
 from console.sandbox import Sandbox, SandboxControl, start
 from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
@@ -254,6 +256,26 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
     file = b'{"notification_type":"file.created","notification_id":"8d0f","fileType":"transaction_recon","path":"%s"}'
     url = control.money.recon("2026-11-20").encode()
     assert isinstance(read_notice(file % url), ReconFileHint)
+
+
+def test_paypays_daily_file(control: SandboxControl) -> None:
+    """The file that a notice announces lists the day's payments and refunds; its address ends after two hours."""
+    meeting = Meeting(control)
+    meeting.refunded()
+    control.money.ledger()  # what was accepted is executed when it is looked at
+    url = control.money.recon(meeting.now.astimezone(JST).date().isoformat())
+
+    def fetched() -> Outcome[ReconFile]:
+        return fetch_recon(url, hosts=[control.url], gate=Turns(), clock=SystemClock(), scale=TimeScale())
+
+    file = got(fetched())
+    assert file.unreadable == ()
+    assert [(row.merchant_payment_id, row.state, row.amount) for row in file.rows] == [
+        (ORDER, "COMPLETED", YEN), (ORDER, "REFUNDED", PART),
+    ]  # fmt: skip
+    assert {row.payment_id for row in file.rows} == {meeting.order.provider_payment_id}
+    control.config(advance_seconds=7201)
+    assert fetched().kind is OutcomeClass.UNKNOWN
 
 
 class SlowTurns(Turns):
