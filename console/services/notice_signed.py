@@ -82,7 +82,7 @@ class SignedNotices:
     def _verify(self, post: NoticePost) -> None:
         """Key, signature and time are all judged before any of them counts."""
         key = self._key(post.source)
-        given = dict(post.headers).get(HEADER, "")
+        given = {name.lower(): value for name, value in post.headers}.get(HEADER, "")
         found = _STAMP.fullmatch(given)
         stamp, claimed = (found[1], found[2]) if found else ("0", "0" * 64)
         made = hmac.digest((key or "no key").encode(), stamp.encode() + b"." + post.body, hashlib.sha256).hex()

@@ -225,3 +225,53 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
+
+
+def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) -> None:
+    """A token is no payment: not found is no news; pending is no success; success may still be taken back."""
+    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    assert payment.state == "token_generated"
+    assert scene.payments.probe(payment.id).state == "token_generated"
+    scene.money.move("atom", "ORD-1", "pending")
+    assert scene.payments.probe(payment.id).state == "user_payment"
+    scene.money.move("atom", "ORD-1", "paid")
+    paid = scene.payments.probe(payment.id)
+    assert (paid.state, paid.captured_minor) == ("completed", 50_000)
+    view = scene.payments.show(paid.id)
+    assert view.explanation.verdict == "verdict.payment_reversible"
+    clock.offset += timedelta(days=4)
+    assert scene.payments.show(paid.id).explanation.verdict == "verdict.payment_complete"
+    scene.money.move("atom", "ORD-1", "reversed")
+    assert scene.payments.probe(paid.id).state == "reversed"
+
+
+def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: MovedClock) -> None:
+    """Atom names no end; after a day and one more question it is over, and money that comes later is booked."""
+    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    clock.offset += timedelta(days=1, minutes=1)
+    scene.run_due()
+    assert scene.payment(payment.id).state == "expired"
+    scene.money.move("atom", "ORD-1", "paid")
+    assert scene.payments.probe(payment.id).state == "completed"
+
+
+@pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
+def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
+    """Any other name is bad input, and nothing is written."""
+    assert refused(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
+    assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
+
+
+@pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
+def test_a_sum_that_cant_be_asked_for_is_refused(scene: Scene, minor: int, currency: str) -> None:
+    """Zero, beyond every bound, or in a currency that the provider doesn't take."""
+    assert refused(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
+    assert scene.control.requests(call="paypay_create") == []
+
+
+def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """Neither an address nor credentials: bad_profile before anything is written."""
+    names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
+    with paying(place, sandbox, clock, **dict.fromkeys(names, None)) as scene:
+        assert refused(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
+        assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]

@@ -146,10 +146,10 @@ def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> Notic
 
 @contextmanager
 def paying(
-    place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str
+    place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str | None
 ) -> Iterator[Scene]:
-    """A desk that takes payments, closed at the end."""
-    known: dict[str, Any] = {**told(sandbox.url), **extra}
+    """A desk that takes payments, closed at the end. `extra`: what it is told beside, or (None) isn't told."""
+    known: dict[str, Any] = {name: text for name, text in (told(sandbox.url) | extra).items() if text is not None}
     with place.opened(sandbox, clock, person=person, **known) as console:
         scene = Scene(place, console, sandbox)
         try:

@@ -1,0 +1,152 @@
+"""One function takes all news of a payment: the end is the same in every order, its money is booked once."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console.domain.money import Money
+from console.domain.order_records import Payment
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_news import Way
+from console.domain.payment_records import PaymentReport, PaymentState, RefundReport, RefundState
+from console.sandbox.server import Sandbox
+from console.services.happened import PaymentFact, what_happened
+from console.store import payments
+from console.store.payments import NewPayment
+from tests.support.desks import NUMBERS, MovedClock
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+
+P = PaymentState
+START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+_KINDS = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
+
+
+@pytest.fixture
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    with paying(place, sandbox, clock) as made:
+        yield made
+
+
+def fact(state: PaymentState, minute: int, way: Way = Way.READ, **more: Any) -> PaymentFact:
+    """What a provider says at a minute of the story."""
+    told: dict[str, Any] = {
+        "merchant_payment_id": "-",
+        "provider_payment_id": None,
+        "provider_state": f"{state}@{minute}",
+        "state": state,
+        "final": state is not P.USER_PAYMENT,
+        "amount": Money(3300, "JPY"),
+    } | more
+    report = PaymentReport(**told)
+    answer = Outcome(_KINDS.get(state, OutcomeClass.FAILED_DEFINITE), "told", Sent.YES, report, 200, "{}", "0" * 64)
+    return PaymentFact(report, START + timedelta(minutes=minute), way, way.value, answer)
+
+
+def begun(scene: Scene, number: str, order_id: int | None = None, **more: Any) -> Payment:
+    new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START, **more)
+    return scene.payment(scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, START)))
+
+
+def tell(scene: Scene, payment: Payment, *facts: PaymentFact) -> Payment:
+    for one in facts:
+        scene.desk.database.write(lambda tx, one=one: what_happened(scene.desk, tx, payment, one))  # type: ignore[misc]
+    return scene.payment(payment.id)
+
+
+def paid(scene: Scene, payment: Payment, minute: int = 1, **more: Any) -> Payment:
+    return tell(scene, payment, fact(P.PAYMENT_SUCCESS, minute, provider_payment_id=f"id-{payment.id}", **more))
+
+
+@pytest.mark.parametrize(
+    ("states", "end", "order"),
+    [
+        ((P.USER_PAYMENT, P.PAYMENT_SUCCESS), "completed", "paid"),
+        ((P.PAYMENT_FAILED, P.PAYMENT_SUCCESS), "completed", "paid"),
+        ((P.PAYMENT_FAILED, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED), "reversed", None),
+        ((P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED), "reversed", None),
+    ],
+)
+def test_every_order_of_a_story_ends_alike(
+    scene: Scene, states: tuple[PaymentState, ...], end: str, order: str | None
+) -> None:
+    """Each permutation, each fact twice: the same state, booked once, one case at most; the order follows the money
+    unless all of it was told to be gone at once.
+    """
+    for turn, story in enumerate(itertools.permutations(enumerate(states))):
+        number = f"ORD-{turn}"
+        payment = begun(scene, number, scene.order(number, 3300))
+        facts = [fact(state, minute, provider_payment_id=f"id-{turn}") for minute, state in (*story, *story)]
+        after = tell(scene, payment, *facts)
+        assert (after.state, after.captured_minor, after.certainty) == (end, 3300, "known"), story
+        assert after.provider_state == f"{states[-1]}@{len(states) - 1}"
+        assert order is None or scene.order_now(number).state == order
+    stories = turn + 1
+    assert scene.audited("payment.booked") + scene.audited("payment.reversed") >= stories
+    assert len(scene.cases()) == (stories if end == "reversed" else 0)
+
+
+def test_every_answer_is_evidence_before_anything_is_moved(scene: Scene) -> None:
+    """The rows' order tells: what was said is kept first, whatever it changed."""
+    payment = paid(scene, begun(scene, "ORD-1"))
+    kept = scene.place.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment' ORDER BY id")
+    assert kept == [("bank.read", "HTTP 200 SUCCEEDED told")]
+    tell(scene, payment, fact(P.USER_PAYMENT, 0))
+    assert scene.place.sql("SELECT COUNT(*) FROM evidence WHERE subject_kind = 'payment'") == [(2,)]
+
+
+def test_money_that_was_taken_back_leaves_the_account(scene: Scene) -> None:
+    """Booked, then reversed: the account has its room again."""
+    scene.account(NUMBERS[0], 5000)
+    payment = paid(scene, begun(scene, "ORD-1", corporation_number=NUMBERS[0]))
+    assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(3300, 0)]
+    gone = tell(scene, payment, fact(P.PAYMENT_FAILED, 2))
+    assert (gone.state, gone.captured_minor) == ("reversed", 3300)
+    assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 0)]
+
+
+def test_one_payment_of_the_provider_is_one_of_ours(scene: Scene) -> None:
+    """The same provider's number under another payment: unknown, for a person, never booked twice."""
+    first = paid(scene, begun(scene, "ORD-1"))
+    second = tell(
+        scene, begun(scene, "ORD-2"), fact(P.PAYMENT_SUCCESS, 2, provider_payment_id=first.provider_payment_id)
+    )
+    assert (second.certainty, second.captured_minor, second.work.reason) == ("unknown", 0, "other_payment")
+
+
+def test_more_captures_of_an_order_are_for_a_person(scene: Scene) -> None:
+    """Each took money: one is booked, a person is asked about the rest, and the order is paid all the same."""
+    payment = paid(scene, begun(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
+    assert (payment.state, payment.captured_minor, payment.work.reason) == ("completed", 3300, "paid_twice")
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_final_and_contradicted_stays_and_is_a_case(scene: Scene) -> None:
+    """Completed, and later told to be waiting or over another sum: the state stays."""
+    payment = paid(scene, begun(scene, "ORD-1"))
+    after = tell(scene, payment, fact(P.USER_PAYMENT, 5))
+    assert (after.state, after.captured_minor, after.work.reason) == ("completed", 3300, "contradicted")
+    other = paid(scene, begun(scene, "ORD-2"))
+    odd = fact(P.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY"))
+    assert tell(scene, other, odd).captured_minor == 3300
+    assert scene.cases() == ["contradicted", "contradicted"]
+
+
+def test_without_number_or_sum_nothing_is_booked(scene: Scene) -> None:
+    """A success that can't be booked is known to nobody, and asked about by itself."""
+    after = tell(scene, begun(scene, "ORD-1"), fact(P.PAYMENT_SUCCESS, 1))
+    assert (after.certainty, after.captured_minor, after.work.state) == ("unknown", 0, "scheduled")
+    assert paid(scene, after, 2).state == "completed"
+
+
+def test_a_refund_that_nobody_here_made_is_a_case(scene: Scene) -> None:
+    """Money went back by another way: told by the payment, seen by a person."""
+    money = Money(1000, "JPY")
+    strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")
+    payment = paid(scene, begun(scene, "ORD-1"), refunds=(strange,))
+    assert (payment.provider_refunded_minor, payment.refunded_minor) == (1000, 0)
+    assert (scene.payment(payment.id).work.reason, scene.cases()) == ("unknown_refund", ["unknown_refund"])
+    assert scene.payments.show(payment.id).sides[1].differs == ("refunded",)
