@@ -1,0 +1,56 @@
+"""Refunds and notices while the n-th statement fails, for a moment or for good: what must hold at whatever n."""
+
+import random
+from collections import Counter
+from itertools import count
+
+from tests.crash.broken_statements import Trouble, failing
+from tests.support.money_stage import Stage
+
+TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
+ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
+STATEMENTS = {
+    "ask": 30, "approve": 75, "reject": 25, "withdraw": 25, "probe": 45, "due": 70, "resolve": 45, "notice": 35,
+}  # fmt: skip
+_FEW: dict[Trouble, int] = {"commit_lost": 5, "desk_full": 2}
+
+SOME = 3
+
+
+def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
+    """Every place there is, once failing for a moment and once for good."""
+    tally: Counter[str] = Counter()
+    for lasting in (False, True):
+        for nth in count(1):
+            ended = fails_at(on, action, trouble, nth, lasting=lasting)
+            if ended is None:
+                break
+            tally.update({"places": 1, ended: 1})
+    assert tally["places"], "nothing was ever asked"
+    on.checked()
+    return tally
+
+
+def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+    """Some of the troubles, each at a place that is drawn, every second one for good."""
+    chance = random.Random(f"{action}{seed}")
+    tally: Counter[str] = Counter()
+    for i, trouble in enumerate(chance.sample(troubles, SOME), seed):
+        nth = chance.randint(1, _FEW.get(trouble, STATEMENTS[action]))
+        ended = fails_at(on, action, trouble, nth, lasting=i % 2 == 0)
+        tally.update({ended or "undisturbed": 1})
+    return tally
+
+
+def fails_at(on: Stage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
+    """How the action ended that met the trouble at its n-th statement; None when it has no such statement."""
+    where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
+    matter = on.prepared(action)
+    with on.desk(action) as console:
+        console.recovery.counts()  # opens the desk, so that only the action itself meets trouble
+        with failing(console, nth, trouble, lasting=lasting) as countdown:
+            code = on.act(console, matter)
+            fired = countdown.fired
+    on.check_ending(matter, code, where)
+    on.settled(matter, code, where)
+    return code if fired else None

@@ -1,0 +1,20 @@
+"""Any statement and any COMMIT of a refund or a notice may fail, for a moment or for good."""
+
+import pytest
+
+from tests.crash import refund_statements
+from tests.support.money_stage import ACTIONS, stage
+from tests.support.places import Place
+
+
+@pytest.mark.expects_log("every kind of trouble")
+def test_statements_fail(place: Place, seed: int) -> None:
+    """However far it got: one refund per approval at most, a named ending that tells the truth, and after the next
+    due tasks nothing that hangs.
+    """
+    troubles = refund_statements.TROUBLES + (refund_statements.ON_SERVERS if place.is_server else ())
+    with stage(place) as on:
+        for action in ACTIONS:
+            tally = refund_statements.run_some(on, action, troubles, seed)
+            print(f"demand 3: {place.engine}: {action}: {dict(tally)}: 0 twice, 0 untrue endings")
+        on.checked()

@@ -1,0 +1,130 @@
+"""Refunds and notices while the n-th command to a server is broken on the way: what must hold at whatever n."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from itertools import count
+from threading import Event, Thread
+from typing import Literal
+
+import pytest
+
+from tests.support.money_stage import Stage
+from tests.support.places import ServerPlace
+from tests.support.servers import Server
+from tests.support.sql_proxy import Break, SqlProxy
+
+Trouble = Literal[
+    "lost_request", "lost_reply", "half_reply", "killed", "commit_lost", "deadlock", "away", "away_after",
+    "read_only", "restarted",
+]  # fmt: skip
+TROUBLES: tuple[Trouble, ...] = (
+    "lost_request", "lost_reply", "half_reply", "killed", "commit_lost", "away", "away_after",
+)  # fmt: skip
+"""The n-th command or its reply is lost once; its session is killed; the reply to its n-th COMMIT is lost; from it on
+the server is away for good."""
+OWN_SERVER: tuple[Trouble, ...] = ("read_only", "restarted")
+_KINDS: dict[Trouble, Break] = {
+    "lost_request": "lost_request", "lost_reply": "lost_reply", "half_reply": "half_reply", "killed": "passed",
+    "commit_lost": "lost_reply", "away": "lost_request", "away_after": "lost_reply", "read_only": "passed",
+    "restarted": "passed",
+}  # fmt: skip
+_LASTING: tuple[Trouble, ...] = ("away", "away_after")
+_IMPATIENT = {"patience.AWAY_SECONDS": 0.2, "engine.VERDICT_SECONDS": 0.2}
+COMMANDS = {
+    "ask": 40, "approve": 90, "reject": 35, "withdraw": 35, "probe": 60, "due": 90, "resolve": 60, "notice": 40,
+}  # fmt: skip
+COMMITS = {"ask": 1, "approve": 4, "reject": 1, "withdraw": 1, "probe": 3, "due": 3, "resolve": 3, "notice": 2}
+Harm = Callable[[int], None]
+
+SOME = 3
+
+
+def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
+    """Every place there is."""
+    tally: Counter[str] = Counter()
+    for nth in count(1):
+        ended = fails_at(on, action, trouble, nth)
+        if ended is None:
+            break
+        tally.update({"places": 1, ended: 1})
+    assert tally["places"], "nothing was ever asked"
+    on.checked()
+    return tally
+
+
+def run_some(on: Stage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
+    """Some of the troubles, each at a place that is drawn."""
+    chance = random.Random(f"{action}{seed}")
+    tally: Counter[str] = Counter()
+    for trouble in chance.sample(troubles, SOME):
+        most = COMMITS[action] if trouble == "commit_lost" else COMMANDS[action]
+        tally.update({fails_at(on, action, trouble, chance.randint(1, most)) or "undisturbed": 1})
+    return tally
+
+
+def fails_at(
+    on: Stage, action: str, trouble: Trouble, nth: int, harm: Harm | None = None,
+    mend: Callable[[], None] = lambda: None,
+) -> str | None:  # fmt: skip
+    """How the action ended that met the trouble at its n-th command; None when it has no such command."""
+    where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING
+    assert isinstance(on.place, ServerPlace)
+    node = on.place.database.nodes[0]
+    matter = on.prepared(action)
+    with ExitStack() as around:
+        if lasting:
+            patch = around.enter_context(pytest.MonkeyPatch.context())
+            for name, seconds in _IMPATIENT.items():
+                patch.setattr(f"console.store.{name}", seconds)
+        proxy = around.enter_context(SqlProxy(node.host, node.port))
+        console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.who(action)))))
+        console.recovery.counts()
+        if harm is None and trouble == "killed":
+            harm = lambda session: node.sql(f"KILL CONNECTION {session}") and None  # noqa: E731 - one line of it
+        word = "COMMIT" if trouble == "commit_lost" else ""
+        with proxy.breaking(_KINDS[trouble], nth, word, lasting=lasting, before=harm or _nothing) as shot:
+            code = on.act(console, matter)
+        if shot.hit:
+            mend()
+    on.check_ending(matter, code, where)
+    if trouble in ("lost_request", "lost_reply", "half_reply", "killed", "commit_lost"):
+        assert code in ("done", "database_unreachable"), f"one lost packet is no reason for {code}: {where}"
+    on.settled(matter, code, where)
+    return code if shot.hit else None
+
+
+def _nothing(_session: int) -> None:
+    """The proxy alone does the harm."""
+
+
+def dies_at(on: Stage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
+    """The same while the server is killed and started again at that moment; and how long all of it took."""
+    back, dead = Thread(target=server.start), Event()
+
+    def die(_session: int) -> None:
+        server.kill()
+        back.start()
+        dead.set()
+
+    def mend() -> None:
+        assert dead.wait(30)
+        back.join()
+        on.place.database._lines.clear()  # type: ignore[attr-defined]  # a server's: connections of before its death
+
+    begun = time.monotonic()
+    ended = fails_at(on, action, "restarted", nth, die, mend)
+    return ended, time.monotonic() - begun
+
+
+def turns_read_only(on: Stage, server: Server, action: str, nth: int) -> str | None:
+    """The same while the server takes no more writes from that moment on, until the action has ended."""
+    return fails_at(
+        on, action, "read_only", nth, lambda _: _set_read_only(server, 1), lambda: _set_read_only(server, 0)
+    )
+
+
+def _set_read_only(server: Server, value: int) -> None:
+    server.sql(f"SET GLOBAL read_only = {value}")
