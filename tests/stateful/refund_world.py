@@ -50,6 +50,7 @@ class RefundWorld:
     late: list[RefundOrder] = field(default_factory=list)  # refunds that may still take effect
     last: RefundOrder | None = None
     asides: list[tuple[int, int]] = field(default_factory=list)  # payment, set-aside
+    providers: dict[str, str] = field(default_factory=dict)  # by the provider's number of a payment
 
     def __post_init__(self) -> None:
         self._open = ExitStack()
@@ -57,7 +58,7 @@ class RefundWorld:
         self._open.enter_context(lease_clock(self.clock))
         self.ledger.witness = self._witness
         self.seats = [self._seat(number) for number in range(2)]
-        self.payments = [self._paid(*facts) for facts in PAYMENTS]
+        self.payments = [self.paid(*facts) for facts in PAYMENTS]
         self.place.sql(*(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMITS.items()))
 
     def close(self) -> None:
@@ -120,8 +121,9 @@ class RefundWorld:
                 self._leave(seat)
                 self.seats[which] = self._seat(seat.number)
 
-    def _paid(self, provider: str, number: str, minor: int, aside: int) -> int:
-        """A payment that was taken; of the third a part is set aside."""
+    def paid(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
+        """A payment that was taken, `aside` of it set aside; its id."""
+        self.providers[f"T-{number}"] = provider
         now, currency = self.clock.now(), "JPY" if provider == "paypay" else "INR"
 
         def write(tx: Transaction) -> int:
@@ -155,7 +157,7 @@ class RefundWorld:
         """What was on its way arrives at the provider, as long as nobody has proved that it never will."""
         row = next(row for row in self.rows() if row.key == order.key)
         if row.state is _R.SUBMITTING and row.certainty == "unknown":
-            self.ledger.take(order, keeps_keys=_provider_of(order) == "paypay")
+            self.ledger.take(order, keeps_keys=self._provider_of(order) == "paypay")
 
     def _witness(self, order: RefundOrder) -> None:
         """What another process sees at the moment of the call: one committed sending, its journal row, its key."""
@@ -169,7 +171,7 @@ class RefundWorld:
         demand(states[-1:] == [("calling",)], f"journal says {states} while the provider is asked")
         demand(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
         happened = bool(self.ledger.of(order.key)) or self.is_late(order.key)
-        demand(_provider_of(order) == "paypay" or not happened, f"Atom is asked a second time: {row}")
+        demand(self._provider_of(order) == "paypay" or not happened, f"Atom is asked a second time: {row}")
         self.last = order
 
     def check(self) -> None:
@@ -202,9 +204,8 @@ class RefundWorld:
             assert row.state in HOLDING_REFUND | {_R.COMPLETED}, f"refunded there, and ended here: {row}"
             assert row.state is not _R.COMPLETED or standing == "done", f"not done there: {row}"
 
-
-def _provider_of(order: RefundOrder) -> str:
-    return next(facts[0] for facts in PAYMENTS if f"T-{facts[1]}" == order.provider_payment_id)
+    def _provider_of(self, order: RefundOrder) -> str:
+        return self.providers[order.provider_payment_id]
 
 
 _OPEN = frozenset({_R.REQUESTED, _R.APPROVED, _R.SUBMITTING})

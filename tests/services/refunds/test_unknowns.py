@@ -1,0 +1,23 @@
+"""Demands 13 and 14 for refunds: what is unknown is not sent again, and "not found" too early makes no double."""
+
+import pytest
+
+from tests.services.refunds import unknowns
+
+TIME_OUTS, EFFECTS = 9, 12
+
+
+@pytest.mark.expects_log("sendings that nobody answers")
+def test_a_time_out_is_never_sent_again(seed: int) -> None:
+    """Whatever anybody does about it, and however long it takes: nothing but evidence ends it."""
+    tally = unknowns.time_outs(TIME_OUTS, seed)
+    print(f"demand 13: refunds: {tally['again']} re-sends after {tally['time_outs']} time-outs")
+    assert tally["again"] == 0
+
+
+@pytest.mark.expects_log("sendings that nobody answers")
+def test_an_effect_around_the_second_not_found(seed: int) -> None:
+    """A refund that comes about then is there once, whether it is found or sent again under its one key."""
+    tally = unknowns.late_effects(EFFECTS, seed)
+    print(f"demand 14: {tally['doubles']} doubles in {tally['effects']} effects, {tally['before']} before the answer")
+    assert (tally["doubles"], tally["found"]) == (0, EFFECTS)

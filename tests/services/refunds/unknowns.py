@@ -1,0 +1,119 @@
+"""Refunds whose outcome nobody knows, many of them: neither time nor people send one again, nor does a late effect
+make two of it.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+from console.app import Console
+from console.domain.order_records import RefundRequest
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty
+from console.providers.payment_protocol import NotFoundRule
+from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
+from tests.support.ledger_refunds import Behaviour
+
+MAKER, (CHECKER, OTHER) = MAKERS[0], CHECKERS
+_AMOUNT = {"paypay": ("500", 500), "atom": ("5.00", 500)}
+_SILENT: tuple[tuple[str, Behaviour, bool], ...] = (
+    ("atom", "silent_before", True), ("atom", "silent_after", False), ("paypay", "silent_before", False),
+)  # fmt: skip
+"""Provider, what became of the call, whether the provider can be asked afterwards; where it can, it knows nothing."""
+
+
+def time_outs(count: int, seed: int = 0) -> Counter[str]:
+    """Let so many sendings go unanswered, and whoever may do anything about them do it: how many were sent again."""
+    world, tally = RefundWorld(), Counter[str]()
+    try:
+        for number in range(count):
+            provider, behaviour, world.ledger.readable = _SILENT[(seed + number) % len(_SILENT)]
+            refund = _unknown(world, provider, f"OUT{number}", behaviour)
+            sent = world.ledger.sendings
+            _try_everything(world, refund)
+            tally.update(time_outs=1, again=world.ledger.sendings - sent)
+            row = world.row(refund)
+            assert (row.status, row.certainty, row.work_state) == ("submitting", "unknown", "needs_review"), row
+        world.check()
+    finally:
+        world.close()
+    return tally
+
+
+def _unknown(world: RefundWorld, provider: str, name: str, behaviour: Behaviour) -> int:
+    """A refund that was sent, and of which nothing was heard; its id."""
+    amount, minor = _AMOUNT[provider]
+    payment = world.paid(provider, name, 2 * minor)
+    asked = world.do(0, MAKER, lambda console: console.refunds.request(RefundRequest(payment, amount, "sent back")))
+    assert not isinstance(asked, str | None), asked
+    world.ledger.behaviour = behaviour
+    assert world.do(0, CHECKER, lambda console: console.refunds.approve(asked.id)) == "outcome_unknown"
+    world.ledger.behaviour = "accepts"
+    return asked.id
+
+
+def _try_everything(world: RefundWorld, refund: int) -> None:
+    payment = world.row(refund).payment_id
+    again = RefundRequest(payment, "5", "sent back", intended_repeat=True)
+    acts: tuple[tuple[str, Callable[[Console], object]], ...] = (
+        (MAKER, lambda console: console.refunds.submit(refund)),
+        (CHECKER, lambda console: console.refunds.approve(refund)),
+        (OTHER, lambda console: console.refunds.reject(refund, "no")),
+        (MAKER, lambda console: console.refunds.withdraw(refund)),
+        (MAKER, lambda console: console.refunds.request(again)),
+        *(4 * ((MAKER, lambda console: console.refunds.probe(refund)),)),
+        *(10 * ((MAKER, lambda console: console.recovery.run_due()),)),
+    )
+    for who, act in acts:
+        world.clock.at += timedelta(days=2)
+        world.do(0, who, act)
+
+
+def late_effects(count: int, seed: int = 0) -> Counter[str]:
+    """Refunds that come about up to a second before the second "not found" is given, or up to a second after it, when
+    the same key goes out again: how many are there twice. What was there before is found each time.
+    """
+    world, chance, tally = RefundWorld(), random.Random(seed), Counter[str]()
+    rule, scale = NotFoundRule(), world.seats[0].console._desk.scale
+    try:
+        known = _known(world)
+        for number in range(count):
+            world.ledger.readable, world.clock.at = True, world.clock.at + timedelta(days=1)
+            sent_at = world.clock.at
+            refund = _unknown(world, "paypay", f"LATE{number}", "silent_before")
+            order, seconds = world.last, chance.uniform(-1.0, 1.0)
+            assert order is not None
+            for after in (rule.first_after, rule.last_after):
+                if after == rule.last_after and seconds <= 0:
+                    world.clock.at = sent_at + scale.delta(timedelta(seconds=after + seconds))
+                    world.take_effect(order)
+                world.clock.at = max(world.clock.at, sent_at + scale.delta(timedelta(seconds=after)))
+                world.do(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
+            if seconds > 0:
+                assert world.row(refund).state is RefundState.APPROVED, world.row(refund)
+                world.clock.at += scale.delta(timedelta(seconds=seconds))
+                world.ledger.take(order, keeps_keys=True)
+            world.do(0, MAKER, lambda console: console.recovery.run_due())
+            entries = world.ledger.of(order.key)
+            tally.update(effects=1, before=int(seconds <= 0), doubles=len(entries) - 1)
+            assert world.row(refund).state is RefundState.SUBMITTED, world.row(refund)
+            entries[0].standing = "done"
+            tally.update(found=_is_found(world, known))
+        world.check()
+    finally:
+        world.close()
+    return tally
+
+
+def _known(world: RefundWorld) -> int:
+    """A refund that is there beyond doubt."""
+    refund = _unknown(world, "paypay", "KNOWN", "silent_after")
+    world.clock.at += timedelta(minutes=1)
+    world.do(0, MAKER, lambda console: console.refunds.probe(refund))
+    return refund
+
+
+def _is_found(world: RefundWorld, refund: int) -> bool:
+    told = world.do(0, MAKER, lambda console: console.refunds.probe(refund))
+    return not isinstance(told, str | None) and told.certainty is Certainty.KNOWN
