@@ -1,33 +1,25 @@
 """The demands at full count, cut into shards that run on databases of their own, in any order."""
 
-import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
 
-from console.sandbox.server import Sandbox
 from tests.crash import kills, statements, stops
 from tests.crash.broken_statements import Trouble
 from tests.races import buyers, faults, repairers, writers
 from tests.races.buyers import Race
 from tests.races.node_death import one_node_dies
 from tests.services.test_provider_calls import time_outs
-from tests.soak import adoption, broken_servers
+from tests.soak import adoption, broken_servers, money
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import held
+from tests.soak.shards import ALL, SINGLE, Demand, on, placed
 from tests.stateful import machine
-from tests.support.desks import MovedClock
 from tests.support.invented import numbers
-from tests.support.notice_storm import check, prepare, rage, settle
-from tests.support.payment_desks import paying
-from tests.support.places import Engine, Place, fresh, fresh_anywhere
-from tests.support.server_fixtures import MYSQL
+from tests.support.places import Engine, fresh_anywhere
 from tests.support.servers import own_run, shared_galera
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,27 +28,6 @@ _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
     "sqlite": statements.TROUBLES,
     "mariadb": (*statements.TROUBLES, *statements.ON_SERVERS),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """`run(shard, folder)` does one shard and counts; `figure` says what all counts together mean.
-
-    A shard that finds a violation raises. `spare` shards beyond the demanded ones run while there is time.
-    """
-
-    name: str
-    shards: int
-    run: Callable[[int, Path], Counter[str]]
-    figure: str
-    spare: int = 0
-
-
-@contextmanager
-def placed(engine: Engine, folder: Path) -> Iterator[Place]:
-    """A database on this engine; its server ends with the shard."""
-    with own_run(), fresh(engine, folder) as place:
-        yield place
 
 
 def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
@@ -142,17 +113,6 @@ def interleaved(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
         return machine.run(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
-def stormed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """2,000 notices of three kinds, one to five times each, from eight senders."""
-    with placed(engine, folder) as place, Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
-        posts = prepare(scene, 1_700, 200, 100)
-        storm = rage(scene, posts, seed=shard)
-        settle(scene)
-        check(scene, posts)
-    print(f"notices on {engine}: {storm.told()}")
-    return Counter(notices=len(posts), deliveries=len(storm.took))
-
-
 def mutants(_shard: int, _folder: Path) -> Counter[str]:
     return _command(sys.executable, "-m", "tests.mutants")
 
@@ -171,6 +131,8 @@ _FULL_ANYWAY = (
     "tests/services/test_idempotency.py",
     "tests/services/test_canaries.py",
     "tests/store/test_audit.py",
+    "tests/store/test_guards.py",
+    "tests/store/test_guards_money.py",
     "tests/store/test_audit_tampering.py",
 )
 
@@ -185,41 +147,28 @@ def _command(*words: str) -> Counter[str]:
 
 
 _DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}
-_GIVEN: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL) else ()
-_SINGLE: tuple[Engine, ...] = ("sqlite", "mariadb", *_GIVEN)
-_ALL: tuple[Engine, ...] = (*_SINGLE, "galera")
-
-
-def on(
-    engines: tuple[Engine, ...], name: str, shards: int, run: Callable[[Engine, int, Path], Counter[str]], figure: str
-) -> Iterator[Demand]:
-    """The same demand on each engine, told apart by its name where it isn't SQLite."""
-    for engine in engines:
-        called = name if engine == "sqlite" else f"{name} {engine}"
-        yield Demand(called, shards, partial(run, engine), figure)
-
 
 CROWD = "{numbers} numbers × 16 processes"
 INTERLEAVED = "{runs} runs, {steps} steps, {crashes} crashes: 0 violations"
 DEMANDS: tuple[Demand, ...] = (
-    *on(_ALL, "1", 20, race, f"{CROWD}, faults, {{calls}} calls: {{charged}} charged, 0 doubles"),
-    *on(_ALL, "1 good", 2, good_race, f"{CROWD}, no faults: {{charged}} charged, 0 doubles"),
+    *on(ALL, "1", 20, race, f"{CROWD}, faults, {{calls}} calls: {{charged}} charged, 0 doubles"),
+    *on(ALL, "1 good", 2, good_race, f"{CROWD}, no faults: {{charged}} charged, 0 doubles"),
     Demand("1 node death", 20, node_death, f"{CROWD}, {{deaths}} nodes killed: {{charged}} charged, 0 doubles"),
-    *on(_ALL, "1 renewal", 4, renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"),
-    *on(_ALL, "1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
-    *on(_ALL, "2", 20, wire, "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left"),
-    *on(_SINGLE, "3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s"),
+    *on(ALL, "1 renewal", 4, renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"),
+    *on(ALL, "1 repairs", 5, repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"),
+    *on(ALL, "2", 20, wire, "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left"),
+    *on(SINGLE, "3", 50, killed, "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s"),
     *on(("sqlite",), "3 statements", 12, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
     *on(("mariadb",), "3 statements", 18, broken, "{places} failing statements: 0 doubles, 0 untrue endings"),
     Demand("4", 1, mutants, "mutants, see above"),
-    Demand("6, 12, 15, 20, 22", len(_FULL_ANYWAY), checked, "{lines} figures, see above"),
-    *on(_SINGLE, "13", 5, unanswered, "{again} re-sends after {time_outs} time-outs"),
+    Demand("6, 12, 15, 19, 20, 22", len(_FULL_ANYWAY), checked, "{lines} figures, see above"),
+    *on(SINGLE, "13", 5, unanswered, "{again} re-sends after {time_outs} time-outs"),
     Demand("15 held", len(HELD), held, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"),
-    *on(_ALL, "16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
+    *on(ALL, "16", 10, stopped, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"),
     Demand("18", 4, written, "{lost} of {turns} updates lost"),
     Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
     Demand("24", 10, partial(interleaved, "sqlite"), INTERLEAVED, spare=60),
     Demand("24 mariadb", 2, partial(interleaved, "mariadb"), INTERLEAVED, spare=20),
-    *on(("sqlite", "mariadb"), "notices", 25, stormed, "{notices} notices told {deliveries} times: each booked once"),
+    *money.DEMANDS,
     *(Demand(*one) for one in broken_servers.DEMANDS),
 )

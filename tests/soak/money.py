@@ -1,0 +1,79 @@
+"""The demands about payments and refunds at full count."""
+
+from collections import Counter
+from pathlib import Path
+
+from console.sandbox.server import Sandbox
+from tests.crash import notice_kills, refund_kills
+from tests.races import refunders
+from tests.races.refunders import Crowd
+from tests.services.refunds import unknowns
+from tests.soak.shards import ALL, SINGLE, Demand, on, placed
+from tests.stateful import refund_machine
+from tests.support.desks import MovedClock
+from tests.support.notice_storm import check, prepare, rage, settle
+from tests.support.payment_desks import paying
+from tests.support.places import Engine
+from tests.support.servers import own_run
+
+
+def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """A seed each; leases on and off in turn."""
+    with placed(engine, folder) as place:
+        tally = refunders.run(place, Crowd(16, 20, shard, leases=shard % 2 == 0))
+    return tally + Counter(payments=20)
+
+
+def interleaved(shard: int, _folder: Path) -> Counter[str]:
+    print(f"seed {2_000 + shard}")
+    with own_run():
+        return refund_machine.run(2_000 + shard, 50) + Counter(runs=50)
+
+
+def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Every action at every step of it; notices of each kind of source with them."""
+    with placed(engine, folder) as place:
+        tally = refund_kills.run(place, tuple(refund_kills.STEPS))
+    beside = folder / "notices"
+    beside.mkdir()
+    with placed(engine, beside) as place:
+        tally += notice_kills.run(place, tuple(notice_kills.STEPS), shard)
+    return tally
+
+
+def unanswered(shard: int, _folder: Path) -> Counter[str]:
+    with own_run():
+        tally = unknowns.time_outs(200, shard)
+    assert tally["again"] == 0, f"{tally['again']} sent again"
+    return tally
+
+
+def late_effects(shard: int, _folder: Path) -> Counter[str]:
+    with own_run():
+        tally = unknowns.late_effects(200, shard)
+    assert (tally["doubles"], tally["found"]) == (0, 200), tally
+    return tally
+
+
+def stormed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """2,000 notices of three kinds, one to five times each, from eight senders."""
+    with placed(engine, folder) as place, Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
+        posts = prepare(scene, 1_700, 200, 100)
+        storm = rage(scene, posts, seed=shard)
+        settle(scene)
+        check(scene, posts)
+    print(f"demand notices: {engine}: {storm.told()}")
+    return Counter(notices=len(posts), deliveries=len(storm.took))
+
+
+REFUNDS = "{payments} payments × 16 processes, faults, {refunds} refunds: 0 twice, 0 beyond captured, 0 that hang"
+RUNS = "{runs} runs, {steps} steps, {sendings} sendings, {crashes} crashes: 0 violations"
+KILLS = "{kills} kills at every step of refunds and notices: 0 twice, 0 lost"
+DEMANDS: tuple[Demand, ...] = (
+    *on(ALL, "5", 10, race, REFUNDS),
+    Demand("5 interleaved", 10, interleaved, RUNS, spare=40),
+    *on(SINGLE, "3 refunds", 50, killed, KILLS),
+    Demand("13 refunds", 5, unanswered, "{again} re-sends after {time_outs} time-outs of refunds"),
+    Demand("14", 5, late_effects, "{doubles} doubles in {effects} effects around the second “not found”"),
+    *on(("sqlite", "mariadb"), "notices", 25, stormed, "{notices} notices told {deliveries} times: each booked once"),
+)

@@ -1,0 +1,47 @@
+"""What a demand is, and the databases that its shards run on."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tests.support.places import Engine, Place, fresh
+from tests.support.server_fixtures import MYSQL
+from tests.support.servers import own_run
+
+_GIVEN: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL) else ()
+SINGLE: tuple[Engine, ...] = ("sqlite", "mariadb", *_GIVEN)
+ALL: tuple[Engine, ...] = (*SINGLE, "galera")
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """`run(shard, folder)` does one shard and counts; `figure` says what all counts together mean.
+
+    A shard that finds a violation raises. `spare` shards beyond the demanded ones run while there is time.
+    """
+
+    name: str
+    shards: int
+    run: Callable[[int, Path], Counter[str]]
+    figure: str
+    spare: int = 0
+
+
+@contextmanager
+def placed(engine: Engine, folder: Path) -> Iterator[Place]:
+    """A database on this engine; its server ends with the shard."""
+    with own_run(), fresh(engine, folder) as place:
+        yield place
+
+
+def on(
+    engines: tuple[Engine, ...], name: str, shards: int, run: Callable[[Engine, int, Path], Counter[str]], figure: str
+) -> Iterator[Demand]:
+    """The same demand on each engine, told apart by its name where it isn't SQLite."""
+    for engine in engines:
+        called = name if engine == "sqlite" else f"{name} {engine}"
+        yield Demand(called, shards, partial(run, engine), figure)
