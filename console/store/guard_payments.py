@@ -57,7 +57,8 @@ _WAS_DECIDED = two_people("OLD.id", "payment", _P.COMPLETED.value, _P.REVERSED.v
 _BEGUN = (
     Rule(
         f"{word('NEW.status', BEGINNING)} AND {word('NEW.certainty', (Certainty.KNOWN,))}"
-        " AND NEW.version = 1 AND NEW.captured_minor = 0 AND NEW.reserved_minor = 0 AND NEW.refunded_minor = 0"
+        " AND NEW.version = 1 AND NEW.provider_payment_id IS NULL"
+        " AND NEW.captured_minor = 0 AND NEW.reserved_minor = 0 AND NEW.refunded_minor = 0"
         " AND NEW.set_aside_minor = 0",
         "a payment begins without money",
     ),
@@ -75,7 +76,10 @@ _CHANGED = (
         same("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
-    Rule(f"{same('provider_payment_id')} OR OLD.provider_payment_id IS NULL", "the provider's number is set once"),
+    Rule(
+        f"{same('provider_payment_id')} OR (OLD.provider_payment_id IS NULL AND ({_WAS_TOLD} OR {_WAS_DECIDED}))",
+        "the provider's number is set once, when it is told",
+    ),
     Rule(f"{same('order_id')} OR OLD.order_id IS NULL", "a payment stays with its order"),
     Rule(steps(PAYMENT, "status"), "no such step of a payment"),
     CERTAINTY,
@@ -92,6 +96,7 @@ _CHANGED = (
         unless(f"({_rise('refunded_minor')} > 0)", f"{_rise('refunded_minor')} = -{_rise('reserved_minor')}"),
         "only what was reserved is refunded",
     ),
+    Rule(unless(f"({_rise('reserved_minor')} > 0)", "OLD.status <> 'reversed'"), "what was taken back gives nothing"),
     Rule(
         unless(f"({_rise('set_aside_minor')} < 0)", f"-{_rise('set_aside_minor')} = {_rise('reserved_minor')}"),
         "what was set aside goes back by a refund alone",

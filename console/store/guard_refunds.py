@@ -50,7 +50,6 @@ SUBMIT_CALL = "refund"
 
 _R = RefundState
 _SENDING = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
-_SENT_ONES = among((_R.SUBMITTING, _R.SUBMITTED, _R.COMPLETED))
 _APPROVING = "(OLD.status = 'requested' AND NEW.status = 'approved')"
 _PUT_BACK = "(OLD.status = 'submitting' AND NEW.status = 'approved')"
 _HELD = summed(
@@ -208,8 +207,9 @@ _SENT = (
 )
 _ANSWERED = (
     Rule(
-        f"{same('refund_txn_id')} OR (OLD.refund_txn_id IS NULL AND NEW.status IN {_SENT_ONES})",
-        "the provider's number is set once, and never before sending",
+        f"{same('refund_txn_id')} OR (OLD.refund_txn_id IS NULL"
+        f" AND ({comes(_R.SUBMITTED)} OR {comes(_R.COMPLETED)}))",
+        "the provider's number is set once, by its answer",
     ),
     Rule(
         unless(comes(_R.COMPLETED), "CHAR_LENGTH(TRIM(NEW.refund_txn_id)) > 0"),

@@ -1,112 +1,52 @@
-"""Statements about payments, refunds and orders that a server refuses, and records on which each would do harm.
-
-See `forbidden`, whose form this has. Refunds are op-b's, but one that is lead-b's own.
-"""
+"""Statements about payments, refunds and orders that a server refuses. See `forbidden`, whose form this has."""
 
 from collections.abc import Sequence
 
-from tests.store.forbidden import HASH, IN_NAME, UTC, Forbidden, evidence_row, operation_row
-from tests.support.teams import Team
-
-(
-    ASKED, OWN, TWO, APPROVED, COOLING, SENDING, SUBMITTED, COMPLETED, FAILED, DECLINED, GONE, LATE, GIVEN_UP, VOTED,
-) = range(1, 15)  # fmt: skip
-"""Refunds, each of the payment of the same number."""
-FREE, WAITING, ASIDE, BIG = range(21, 25)
-"""Payments that nothing is refunded of."""
-UNPAID, CANCELLED = 1, 2
-"""Orders."""
-SUM = 300
-CHECKS_OFF = (
-    "SET SESSION foreign_key_checks = 0, unique_checks = 0, sql_mode = ''",
-    "SET SESSION check_constraint_checks = 0",
+from tests.store.forbidden import IN_NAME, UTC, Forbidden
+from tests.store.money_scene import (
+    APPROVED,
+    ASIDE,
+    ASKED,
+    BIG,
+    CANCELLED,
+    CHECKS_OFF,
+    COMPLETED,
+    COOLING,
+    DECLINED,
+    DONE,
+    FAILED,
+    FAR_AHEAD,
+    FREE,
+    GONE,
+    KEY,
+    LATE,
+    NOT_DONE,
+    OWN,
+    REVERSED,
+    SENDING,
+    SENT,
+    SUBMITTED,
+    TWO,
+    UNPAID,
+    VOTED,
+    WAITING,
+    answer,
+    changed,
+    payment,
+    payment_row,
+    proof,
+    proposal,
+    refund,
+    refund_row,
+    reserve,
+    row,
+    sending,
+    vote,
 )
-FAR_AHEAD = "SET timestamp = 4102444800"
-KEY = {
-    "provider_refund_key": "'RFD-2'", "sent_count": "sent_count + 1", "first_sent_at": UTC, "last_sent_at": UTC,
-    "operation_id": "'op-new'",
-}  # fmt: skip
-SENT = {"status": "'submitting'", **KEY}
-DONE = {"status": "'completed'", "certainty": "'known'", "refund_txn_id": "'4711'"}
-NOT_DONE = {"status": "'failed'", "certainty": "'known'"}
 
 
 def _f(title: str, *sql: str, words: str = "denied") -> Forbidden:
     return Forbidden(title, sql, words)
-
-
-def row(table: str, **values: str) -> str:
-    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(values.values())})"
-
-
-def changed(table: str, record: int | str, **values: str) -> str:
-    """An update as our services write them, with the version raised."""
-    told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
-    return f"UPDATE {table} SET {told} WHERE id = {record}"
-
-
-def refund(record: int | str, **values: str) -> str:
-    return changed("refunds", record, **values)
-
-
-def payment(record: int | str, **values: str) -> str:
-    return changed("payments", record, **values)
-
-
-def reserve(record: int = FREE, minor: int = SUM) -> str:
-    return payment(record, reserved_minor=f"reserved_minor + {minor}")
-
-
-def refund_row(of: int = FREE, minor: int = SUM, **more: str) -> str:
-    """A request as our services write it."""
-    written = {
-        "payment_id": str(of), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
-        "maker": "'{me}'", "reason": "'broken'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",
-        "decide_by": f"{UTC} + INTERVAL 72 HOUR", "created_at": UTC, "changed_at": UTC,
-    }  # fmt: skip
-    return row("refunds", **(written | more))
-
-
-def vote(of: int | str, who: str = "'{me}'", action: str = "'refund.approve'") -> str:
-    return row(
-        "approvals", subject_kind="'refund'", subject_id=f"{of}", action=action, proposed="'approved'", person=who,
-        at=UTC,
-    )  # fmt: skip
-
-
-def proposal(of: int, proposed: str = "failed", kind: str = "refund") -> str:
-    return row(
-        "approvals", subject_kind=f"'{kind}'", subject_id=f"'{of}'", action="'resolve'", proposed=f"'{proposed}'",
-        person="'{me}'", evidence_id="LAST_INSERT_ID()", at=UTC,
-    )  # fmt: skip
-
-
-def proof(of: int, who: str = "{me}", kind: str = "refund") -> str:
-    return evidence_row(who, of).replace("'credit-check'", f"'{kind}'")
-
-
-def answer(summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund") -> str:
-    """A provider's answer, as it is kept."""
-    return row(
-        "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=UTC,
-        source=f"'{source}'", who="'{me}'", sha256=f"'{HASH}'", summary=f"'{summary}'", body="''",
-    )  # fmt: skip
-
-
-def payment_row(**more: str) -> str:
-    written = {
-        "provider": "'paypay'", "merchant_payment_id": "'ORD-99'", "status": "'initializing'", "currency": "'JPY'",
-        "asked_minor": "500", "created_at": UTC, "changed_at": UTC,
-    }  # fmt: skip
-    return row("payments", **(written | more))
-
-
-def sending(of: int) -> str:
-    """The journal's row of a refund that is being sent."""
-    made = operation_row().replace("credit-check.refetch", "refund.submit").replace("'credit-check'", "'refund'")
-    return made.replace("(id, action, subject_kind,", "(id, action, subject_kind, subject_id,").replace(
-        "'refund', 'calling'", f"'refund', {of}, 'calling'"
-    )
 
 
 STANDS = "stays as it was decided"
@@ -233,6 +173,7 @@ REFUND_CASES: Sequence[Forbidden] = (
     _f("answer: simply known again", refund(SENDING, certainty="'known'"), words="with an outcome alone"),
     _f("answer: an invented certainty", refund(SENDING, certainty="'sure'"), words="no such certainty"),
     _f("answer: an invented state", refund(SENDING, status="'paid'"), words="no such step"),
+    _f("answer: a number without one", refund(SENDING, refund_txn_id="'x'"), words="set once"),
     _f("answer: another number of the provider's", refund(SUBMITTED, refund_txn_id="'x'"), words="set once"),
     _f("decided: completed becomes failed", refund(COMPLETED, **NOT_DONE), words="no such step"),
     _f("decided: failed becomes completed", refund(FAILED, **DONE), words="no such step"),
@@ -267,11 +208,14 @@ MONEY_CASES: Sequence[Forbidden] = (
     _f("payment: completed becomes unpaid", payment(FREE, status="'user_payment'"), words="no such step"),
     _f("payment: an invented certainty", payment(FREE, certainty="'sure'"), words="no such certainty"),
     _f("payment: another number of the provider's", payment(FREE, provider_payment_id="'x'"), words="set once"),
+    _f("payment: a number that nobody told", payment(WAITING, provider_payment_id="'x'"), words="set once"),
+    _f("payment: hold what was taken back", reserve(REVERSED), words="was taken back"),
     _f("payment: another order", payment(COMPLETED, order_id="1"), words="stays with its order"),
     _f("payment: another price", payment(FREE, asked_minor="1")),
     _f("payment: another currency", payment(FREE, currency="'INR'")),
     _f("payment: another provider", payment(FREE, provider="'atom'")),
     _f("payment: begin as paid", payment_row(status="'completed'"), words="begins without money"),
+    _f("payment: begin with a number", payment_row(provider_payment_id="'x'"), words="begins without money"),
     _f("payment: begin with money", payment_row(captured_minor="500"), words="begins without money"),
     _f("payment: of less than nothing", payment_row(asked_minor="-5"), words="a price is"),
     _f("payment: of no currency", payment_row(currency="'EUR'"), words="a price is"),
@@ -304,75 +248,3 @@ MONEY_CASES: Sequence[Forbidden] = (
     _f("order: delete", f"DELETE FROM orders WHERE id = {UNPAID}"),
 )  # fmt: skip
 CASES = (*REFUND_CASES, *MONEY_CASES)
-
-
-def seed(team: Team) -> None:
-    """Payments, refunds in every state, votes, an account and what was set aside of it; written by the owner."""
-    other, lead = team.names["op-b"], team.names["lead-b"]
-    with team.connect("owner") as owner, owner.cursor() as cursor:
-        for statement in (*_payments(), *_refunds(other, lead), *_decisions(other, team.names["lead-c"]), *_rest()):
-            cursor.execute(statement)
-
-
-def _payments() -> list[str]:
-    held = dict.fromkeys((*range(ASKED, SUBMITTED + 1), GONE, LATE, GIVEN_UP, VOTED), f"{SUM}, 0, 0")
-    held |= {COMPLETED: f"0, {SUM}, 0", ASIDE: "0, 0, 400"}
-    captured = {WAITING: 0, BIG: 2_000_000}
-    columns = "id, order_id, provider, merchant_payment_id, provider_payment_id, status, currency, asked_minor"
-    columns += ", captured_minor, reserved_minor, refunded_minor, set_aside_minor, created_at, changed_at"
-    rows = []
-    for number in (*range(ASKED, VOTED + 1), FREE, WAITING, ASIDE, BIG):
-        state, theirs = ("user_payment", "NULL") if number == WAITING else ("completed", f"'pp-{number}'")
-        sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
-        order = CANCELLED if number == COMPLETED else "NULL"
-        named = f"{number}, {order}, 'paypay', 'ORD-{number}', {theirs}"
-        rows.append(f"({named}, '{state}', 'JPY', {sums}, {UTC}, {UTC})")
-    return [f"INSERT INTO payments ({columns}) VALUES {', '.join(rows)}"]
-
-
-def _refunds(other: str, lead: str) -> list[str]:
-    key = {"provider_refund_key": "'RFD-{0}'", "sent_count": "1", "first_sent_at": UTC, "last_sent_at": UTC,
-           "operation_id": "'op-r{0}'"}  # fmt: skip
-    unknown = {"status": "'submitting'", "certainty": "'unknown'"} | key
-    by_number: dict[int, dict[str, str]] = {
-        ASKED: {},
-        OWN: {"maker": f"'{lead}'"},
-        TWO: {"checkers_needed": "2"},
-        APPROVED: {"status": "'approved'"},
-        COOLING: {"status": "'approved'", "sends_after": f"{UTC} + INTERVAL 1 HOUR"},
-        SENDING: unknown,
-        SUBMITTED: {"status": "'submitted'", "refund_txn_id": "'t7'"} | key,
-        COMPLETED: {"status": "'completed'", "refund_txn_id": "'t8'", "order_id": str(CANCELLED)} | key,
-        FAILED: {"status": "'failed'"} | key,
-        DECLINED: {"status": "'rejected'", "declined_because": "'no'"},
-        GONE: {"maker": "'gone'"},
-        LATE: {"decide_by": f"{UTC} - INTERVAL 1 HOUR"},
-        GIVEN_UP: unknown,
-        VOTED: {},
-    }
-    seeded = []
-    for number, values in by_number.items():
-        told = {name: value.format(number) for name, value in values.items()}
-        seeded.append(refund_row(number, **({"id": str(number), "maker": f"'{other}'"} | told)))
-    return [f"INSERT INTO operators (name, roles, disabled_at) VALUES ('gone', 'operator', {UTC})", *seeded]
-
-
-def _decisions(other: str, lead: str) -> list[str]:
-    votes = [vote(number, f"'{lead}'") for number in (APPROVED, COOLING, SENDING, SUBMITTED, COMPLETED, VOTED)]
-    given_up = (proof(GIVEN_UP, other), proposal(GIVEN_UP).format(me=other))
-    reversed_ = (proof(BIG, other, "payment"), proposal(BIG, "reversed", "payment").format(me=other))
-    return [*votes, *given_up, *reversed_]
-
-
-def _rest() -> list[str]:
-    order = {"merch_txn_id": "'ORD-1'", "total_amount": "1000", "status": "'pending'"}
-    return [
-        row("orders", id=str(UNPAID), **order),
-        row("orders", id=str(CANCELLED), **(order | {"merch_txn_id": "'ORD-2'", "status": "'cancelled'"})),
-        row("accounts", id="1", corporation_number="'1180301018771'", currency="'JPY'", limit_minor="600",
-            balance_minor="600"),
-        row("set_asides", id="1", payment_id=str(ASIDE), account_id="1", amount_minor="400", currency="'JPY'",
-            status="'open'", created_at=UTC, changed_at=UTC),
-        row("payment_events", source="'bank'", event_id="'e1'", payment_id=str(FREE), kind="'payment.succeeded'",
-            received_at=UTC, done="'booked'", body="''"),
-    ]  # fmt: skip

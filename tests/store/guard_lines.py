@@ -82,3 +82,12 @@ def does(lines: Lines, who: str, *statements: str) -> str:
 
 def honest(statement: str, people: Team, who: str) -> str:
     return statement.format(me=people.names[who])
+
+
+def said(cursor: Any, statement: str) -> str:
+    """What the database says to one statement; empty when it does it."""
+    try:
+        cursor.execute(statement)
+    except pymysql.MySQLError as refusal:
+        return str(refusal.args[1])
+    return ""

@@ -1,7 +1,7 @@
 """What the database refuses by itself to whoever comes with a plain client, and what it lets pass."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ import pytest
 
 import console
 from console.domain import states
-from console.store import grants, guard_checks, guard_rules, guards_sql, migrate
+from console.store import grants, guard_checks, guard_orders, guards_sql, migrate
 from console.store.engine import Database, Transaction
-from tests.store import forbidden, forbidden_money
+from tests.store import forbidden, forbidden_money, money_scene
 from tests.store.forbidden import Forbidden
 from tests.store.guard_lines import Lines, attempt, does, honest
 from tests.support import server_fixtures
@@ -31,7 +31,7 @@ def people() -> Iterator[Team]:
     with mariadb(extra_config=["secure-timestamp=NO"]) as server:
         made = team_on(server)
         forbidden.seed(made)
-        forbidden_money.seed(made)
+        money_scene.seed(made)
         yield made
 
 
@@ -49,7 +49,7 @@ def test_forbidden_statements_are_refused_to_each_role(people: Team, lines: Line
     let_through = [case.title for case in FORBIDDEN if attempt(people, lines, ROLES[role], case) is None]
     assert let_through == []
     assert forbidden.contents(people) == before
-    print(f"{role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
+    print(f"demand 19: {role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
 
 
 @pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)
@@ -258,13 +258,19 @@ def test_every_refusal_says_what_is_refused() -> None:
     rules = [rule for table in guards_sql.RULES.values() for rule in table]
     rules += [*guard_checks.ADDED_BY_PEOPLE, *guard_checks.CHANGED_BY_PEOPLE, *guard_checks.DELETED_BY_PEOPLE]
     rules += [*guard_checks.ADDED_BY_OTHERS, *guard_checks.CHANGED_BY_OTHERS, *guard_checks.DELETED_BY_OTHERS]
+    rules += [*guard_orders.ADDED_BY_PEOPLE, *guard_orders.CHANGED_BY_PEOPLE, *guard_orders.DELETED_BY_PEOPLE]
+    rules += [*guard_orders.ADDED_BY_OTHERS, *guard_orders.CHANGED_BY_OTHERS]
     assert all(0 < len(f"console: {rule.words}") <= guards_sql.LONGEST_WORDS for rule in rules)
 
 
 def test_transitions_come_from_the_tables() -> None:
     """Each step that the program may take is in the trigger's text, and none besides."""
     bodies = {(one.table, one.event): one.body for one in guards_sql.triggers()}
-    for table, transitions in ((forbidden.CHECKS, states.CREDIT_CHECK), ("operations", states.OPERATION)):
+    tables: dict[str, Mapping[Any, Collection[Any]]] = {
+        forbidden.CHECKS: states.CREDIT_CHECK, "operations": states.OPERATION, "orders": states.ORDER,
+        "payments": states.PAYMENT, "refunds": states.REFUND, "set_asides": states.SET_ASIDE,
+    }  # fmt: skip
+    for table, transitions in tables.items():
         steps = {f"{before.value}>{after.value}" for before, targets in transitions.items() for after in targets}
         assert set(re.findall(r"'(\w+>\w+)'", bodies[table, "UPDATE"])) == steps
 
@@ -296,7 +302,7 @@ def test_refused_on_every_node(galera_cluster: Cluster) -> None:
     first, *_ = galera_cluster.nodes
     with team(first) as made:
         forbidden.seed(made)
-        forbidden_money.seed(made)
+        money_scene.seed(made)
         for node in galera_cluster.nodes:
             there = replace(made, server=node)
             lines = Lines(there)

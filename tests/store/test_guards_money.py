@@ -1,23 +1,20 @@
 """What the database lets pass about payments, refunds and orders: what our services write, in their order."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import pymysql
 import pytest
 
-from tests.store import forbidden_money as money
+from tests.store import money_scene as money
 from tests.store.forbidden import UTC
-from tests.store.forbidden_money import (
+from tests.store.guard_lines import Lines, does, honest, said
+from tests.store.money_scene import (
     APPROVED,
     ASIDE,
     ASKED,
     BIG,
     CANCELLED,
-    DECLINED,
     DONE,
-    FREE,
     GIVEN_UP,
     LATE,
     NOT_DONE,
@@ -36,11 +33,9 @@ from tests.store.forbidden_money import (
     row,
     vote,
 )
-from tests.store.guard_lines import Lines, does, honest
 from tests.support import server_fixtures
 from tests.support.servers import mariadb
 from tests.support.teams import Team, team_on
-from tests.support.waiting import until
 
 RELEASED = {"reserved_minor": f"reserved_minor - {SUM}"}
 GIVEN_BACK = RELEASED | {"refunded_minor": f"refunded_minor + {SUM}"}
@@ -232,16 +227,8 @@ def shop(people: Team) -> Iterator[Any]:
     )
     with people.server.connect("shop", "pw", people.database, autocommit=False) as connection:
         with connection.cursor() as cursor:
-            yield lambda statement: _said(cursor, statement)
+            yield lambda statement: said(cursor, statement)
         connection.rollback()
-
-
-def _said(cursor: Any, statement: str) -> str:
-    try:
-        cursor.execute(statement)
-    except pymysql.MySQLError as refusal:
-        return str(refusal.args[1])
-    return ""
 
 
 def test_the_shop_writes_its_orders(shop: Any) -> None:
@@ -254,72 +241,3 @@ def test_the_shop_writes_its_orders(shop: Any) -> None:
     assert "its own columns" in shop("UPDATE orders SET version = 7 WHERE id = 8")
     assert "its own columns" in shop("UPDATE orders SET work_state = 'needs_review' WHERE id = 8")
     assert "never deleted" in shop("DELETE FROM orders WHERE id = 8")
-
-
-# ---------------------------------------------------------------- without the grants, with an old snapshot
-
-MONEY = ("refunds", "payments", "payment_events", "limits", "accounts", "set_asides", "orders")
-
-
-def test_triggers_refuse_what_grants_would_have(people: Team) -> None:
-    """Somebody gave a person more than their role: what was asked, told and decided is still not theirs to change."""
-    people.server.sql(
-        "CREATE USER IF NOT EXISTS `over-g`@`%` IDENTIFIED BY 'pw'",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{people.database}`.* TO `over-g`@`%`",
-    )
-    with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute("INSERT IGNORE INTO operators (name, roles) VALUES ('over-g', 'operator,approver')")
-    tried = [case for case in money.CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
-    with people.server.connect("over-g", "pw", people.database) as connection, connection.cursor() as cursor:
-        said = {case.title: _undone(connection, cursor, case.sql) for case in tried}
-    assert {title: words for title, words in said.items() if "console: " not in words} == {}
-    assert len(said) > 20
-
-
-def _undone(connection: Any, cursor: Any, statements: tuple[str, ...]) -> str:
-    connection.begin()
-    told = [_said(cursor, one.replace("{me}", "over-g").replace("{other}", "x")) for one in statements]
-    connection.rollback()
-    return told[-1]
-
-
-@pytest.fixture
-def sent_meanwhile(people: Team) -> Iterator[Any]:
-    """A connection of the owner's that has reserved and sent a refund of FREE, and not yet committed."""
-    with people.connect("owner", autocommit=False) as owner, owner.cursor() as cursor:
-        cursor.execute(reserve())
-        cursor.execute(refund_row(id="99", status="'submitted'", maker="'x'"))
-        yield owner
-        owner.rollback()
-        cursor.execute("DELETE FROM refunds WHERE id = 99")
-        cursor.execute(payment(FREE, reserved_minor="0"))
-        owner.commit()
-
-
-def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any) -> None:
-    """Sums are of what is there now: who began before a refund was sent doesn't free what it holds."""
-    with people.connect("op-a") as old, old.cursor() as cursor:
-        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        sent_meanwhile.commit()
-        cursor.execute("SELECT COUNT(*) FROM refunds WHERE id = 99")
-        assert cursor.fetchone() == (0,)
-        assert "hold stays reserved" in _said(cursor, payment(FREE, reserved_minor="0"))
-        old.rollback()
-
-
-@pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
-def test_a_statement_that_waited_frees_nothing(people: Team, sent_meanwhile: Any, level: str) -> None:
-    """Nor does one whose own view is older: it looked at another payment before, and waited for this one."""
-    with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(payment(DECLINED, reserved_minor=str(SUM)))
-    both = payment(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")
-    with people.connect("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
-        cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
-        said = pool.submit(_said, cursor, both)
-        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        until(lambda: people.server.sql(waits) == ((1,),), "waiting for the payment")
-        sent_meanwhile.commit()
-        assert "hold stays reserved" in said.result()
-    with people.connect("owner") as owner, owner.cursor() as cursor:
-        cursor.execute(payment(DECLINED, reserved_minor="0"))

@@ -1,0 +1,114 @@
+"""Ways around the guards of money: grants too many, IGNORE, an old snapshot, a statement that waited."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.store import money_scene
+from tests.store.forbidden_money import CASES
+from tests.store.guard_lines import Lines, said
+from tests.store.money_scene import DECLINED, FREE, SUM, payment, refund_row, reserve
+from tests.support import server_fixtures
+from tests.support.servers import mariadb
+from tests.support.teams import Team, team_on
+from tests.support.waiting import until
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[Team]:
+    """A team with payments and refunds of every kind. These tests leave them as they are."""
+    server_fixtures.need("mariadb")
+    with mariadb() as server:
+        made = team_on(server)
+        money_scene.seed(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lines(people: Team) -> Iterator[Lines]:
+    made = Lines(people)
+    yield made
+    made.close()
+
+
+def test_triggers_refuse_what_grants_would_have(people: Team) -> None:
+    """Somebody gave a person more than their role: what was asked, told and decided is still not theirs to change."""
+    people.server.sql(
+        "CREATE USER IF NOT EXISTS `over-g`@`%` IDENTIFIED BY 'pw'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON `{people.database}`.* TO `over-g`@`%`",
+    )
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute("INSERT IGNORE INTO operators (name, roles) VALUES ('over-g', 'operator,approver')")
+    tried = [case for case in CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
+    with people.server.connect("over-g", "pw", people.database) as connection, connection.cursor() as cursor:
+        told = {case.title: _undone(connection, cursor, case.sql) for case in tried}
+    assert {title: words for title, words in told.items() if "console: " not in words} == {}
+    assert len(told) > 20
+
+
+def _undone(connection: Any, cursor: Any, statements: tuple[str, ...]) -> str:
+    connection.begin()
+    told = [said(cursor, one.replace("{me}", "over-g").replace("{other}", "x")) for one in statements]
+    connection.rollback()
+    return told[-1]
+
+
+def test_ignored_errors_change_nothing(people: Team, lines: Lines) -> None:
+    """IGNORE makes refusals into warnings, and passes by the row all the same."""
+    connection, me = lines.fresh("lead-b"), people.names["lead-b"]
+    written: dict[str, int] = {}
+    with connection.cursor() as cursor:
+        for case in CASES:
+            *before, last = (one.replace("{me}", me).replace("{other}", people.names["op-b"]) for one in case.sql)
+            connection.begin()
+            told = [said(cursor, one) for one in before]
+            ignoring = re.sub("^(UPDATE|INSERT)", r"\1 IGNORE", last)
+            if "IGNORE" in ignoring and not any(told) and not said(cursor, ignoring) and cursor.rowcount:
+                written[case.title] = cursor.rowcount
+            connection.rollback()
+    assert written == {}
+
+
+@pytest.fixture
+def sent_meanwhile(people: Team) -> Iterator[Any]:
+    """A connection of the owner's that has reserved and sent a refund of FREE, and not yet committed."""
+    with people.connect("owner", autocommit=False) as owner, owner.cursor() as cursor:
+        cursor.execute(reserve())
+        cursor.execute(refund_row(id="99", status="'submitted'", maker="'x'"))
+        yield owner
+        owner.rollback()
+        cursor.execute("DELETE FROM refunds WHERE id = 99")
+        cursor.execute(payment(FREE, reserved_minor="0"))
+        owner.commit()
+
+
+def test_an_old_snapshot_frees_nothing(people: Team, sent_meanwhile: Any) -> None:
+    """Sums are of what is there now: who began before a refund was sent doesn't free what it holds."""
+    with people.connect("op-a") as old, old.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        sent_meanwhile.commit()
+        cursor.execute("SELECT COUNT(*) FROM refunds WHERE id = 99")
+        assert cursor.fetchone() == (0,)
+        assert "hold stays reserved" in said(cursor, payment(FREE, reserved_minor="0"))
+        old.rollback()
+
+
+@pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
+def test_a_statement_that_waited_frees_nothing(people: Team, sent_meanwhile: Any, level: str) -> None:
+    """Nor does one whose own view is older: it looked at another payment before, and waited for this one."""
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute(payment(DECLINED, reserved_minor=str(SUM)))
+    both = payment(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")
+    with people.connect("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+        cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
+        told = pool.submit(said, cursor, both)
+        waits = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        until(lambda: people.server.sql(waits) == ((1,),), "waiting for the payment")
+        sent_meanwhile.commit()
+        assert "hold stays reserved" in told.result()
+    with people.connect("owner") as owner, owner.cursor() as cursor:
+        cursor.execute(payment(DECLINED, reserved_minor="0"))
