@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,22 +23,66 @@ derived, never a state.
 _RENEWAL = """A renewal supersedes the old row and restores it when it ends in `error`. A pending row whose outcome
 nobody knows stays `pending` with certainty `unknown`, and goes on holding the claim.
 """
+_LATE = """From `initializing` to `user_payment` the payer may still pay. A success that comes after the end (`expired`,
+`payment_failed`) is booked all the same, with its evidence; what the bank takes back is `reversed`. News that comes
+late, twice or out of order takes no step but these. A signed callback leads as far as `signature_verified`; a read
+completes.
+"""
+_ORDER = "The console moves an order from `pending` to `paid` and to `refunded`; the shop does the rest.\n"
+_REFUND = """`submitting` with certainty `unknown`: it may have happened. It goes back to `approved` only when nothing was
+sent, or when the provider's rule proves that nothing happened; the key stays.
+A payment has one refund at a time in {open}.
+Those and {further} hold their sum of it.
+"""
+_ASIDE = "What a notice brought beyond an account's limit. Its refund ended without effect: it is `open` again.\n"
 _LAPSE = "A `calling` operation whose lease ran out is read as `unknown` by every command at once.\n"
 _SCHEDULES = """## Schedules
 
 - Unknown purchase, where the provider can list purchases: {probes}; then a person.
   Without such a list a person is needed at once.
 - Incomplete check: {refetches}; then a person.
+- Unknown payment, or an order that could not follow: {payments}; then a person.
+- Payment that may still be paid: {polls}.
+- Unknown refund: {refunds}; then a person. Never is it failed by time.
+- Approved refund that could not be sent: {sendings}; then a person.
+- Accepted refund: {accepted}; at Atom {slow}. Without end; after {patience} somebody is told.
+- Request for a refund without a decision: expires after {decision}.
 """
 S = TypeVar("S", bound=StrEnum)
 
 
 def render() -> str:
     """The whole page."""
-    check, operation = _diagram(states.CREDIT_CHECK), _diagram(states.OPERATION)
-    waits = {"probes": _times(schedules.PURCHASE_PROBES), "refetches": _times(schedules.INCOMPLETE_REFETCHES)}
-    parts = (_HEAD, f"## Credit check\n\n{check}", _RENEWAL, f"## Operation (journal)\n\n{operation}", _LAPSE)
-    return "\n".join((*parts, _SCHEDULES.format(**waits)))
+    opened = ", ".join(f"`{state}`" for state in states.REFUND if state in states.OPEN_REFUND)
+    further = ", ".join(f"`{state}`" for state in states.HOLDING_REFUND - states.OPEN_REFUND)
+    parts = (
+        _part("Credit check", states.CREDIT_CHECK, _RENEWAL),
+        _part("Payment", states.PAYMENT, _LATE),
+        _part("Order", states.ORDER, _ORDER),
+        _part("Refund", states.REFUND, _REFUND.format(open=opened, further=further)),
+        _part("Set-aside", states.SET_ASIDE, _ASIDE),
+        _part("Operation (journal)", states.OPERATION, _LAPSE),
+    )
+    return "\n".join((_HEAD, *parts, _SCHEDULES.format(**_waits())))
+
+
+def _part(title: str, table: Mapping[S, frozenset[S]], words: str) -> str:
+    return f"## {title}\n\n{_diagram(table)}\n{words}"
+
+
+def _waits() -> Mapping[str, str]:
+    return {
+        "probes": _times(schedules.PURCHASE_PROBES),
+        "refetches": _times(schedules.INCOMPLETE_REFETCHES),
+        "payments": _times(schedules.PAYMENT_PROBES),
+        "polls": _times(schedules.PAYMENT_POLLS),
+        "refunds": _times(schedules.REFUND_PROBES),
+        "sendings": _times(schedules.REFUND_SENDINGS),
+        "accepted": _times(schedules.REFUND_POLLS),
+        "slow": _times(schedules.SLOW_REFUND_POLLS),
+        "patience": _text(schedules.REFUND_PATIENCE),
+        "decision": _text(schedules.REFUND_DECISION),
+    }
 
 
 def _diagram(table: Mapping[S, frozenset[S]]) -> str:
@@ -48,15 +93,17 @@ def _diagram(table: Mapping[S, frozenset[S]]) -> str:
 
 
 def _times(waits: Sequence[timedelta]) -> str:
-    return ", ".join(_text(wait) for wait in waits)
+    """Each wait; equal ones in a row are counted."""
+    runs = [(wait, len(list(same))) for wait, same in groupby(waits)]
+    return ", ".join(_text(wait) if count == 1 else f"{count} × {_text(wait)}" for wait, count in runs)
 
 
 def _text(wait: timedelta) -> str:
-    minutes = int(wait.total_seconds() // 60)
-    for unit, size in (("d", 1440), ("h", 60)):
-        if minutes % size == 0:
-            return f"{minutes // size} {unit}"
-    return f"{minutes} min"
+    seconds = int(wait.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 if __name__ == "__main__":
