@@ -23,14 +23,14 @@ derived, never a state.
 _RENEWAL = """A renewal supersedes the old row and restores it when it ends in `error`. A pending row whose outcome
 nobody knows stays `pending` with certainty `unknown`, and goes on holding the claim.
 """
-_LATE = """From `initializing` to `user_payment` the payer may still pay. A success that comes after the end (`expired`,
-`payment_failed`) is booked all the same, with its evidence; what the bank takes back is `reversed`. News that comes
-late, twice or out of order takes no step but these. A signed callback leads as far as `signature_verified`; a read
-completes.
+_LATE = """From `initializing` to `user_payment` the payer may still pay. A success that comes after the end
+(`expired`, `payment_failed`) is booked all the same, with its evidence; what the bank takes back is `reversed`.
+News that comes late, twice or out of order takes no step but these. A signed callback leads as far as
+`signature_verified`; a read completes.
 """
 _ORDER = "The console moves an order from `pending` to `paid` and to `refunded`; the shop does the rest.\n"
-_REFUND = """`submitting` with certainty `unknown`: it may have happened. It goes back to `approved` only when nothing was
-sent, or when the provider's rule proves that nothing happened; the key stays.
+_REFUND = """`submitting` with certainty `unknown`: it may have happened. It goes back to `approved` only when
+nothing was sent, or when the provider's rule proves that nothing happened; the key stays.
 A payment has one refund at a time in {open}.
 Those and {further} hold their sum of it.
 """
