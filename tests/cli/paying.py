@@ -1,0 +1,55 @@
+"""A terminal on a desk with both payment gateways, and the shop's and the payers' hands beside it."""
+
+import shutil
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Ending, Terminal
+from tests.support.desks import environment
+from tests.support.payment_desks import told
+from tests.support.quick_desks import template
+
+NUMBER = "1180301018771"
+ORDER, ATOM_ORDER = "ORD-1", "ORD1"
+MAKER, CHECKER, SECOND = "op-a", "lead-b", "lead-c"
+
+
+class Desk(Terminal):
+    """A terminal on a desk with both payment providers; the shop's and the payers' hands beside it."""
+
+    def __init__(self, home: Path, sandbox: Sandbox) -> None:
+        super().__init__(environment(home, sandbox.url, **told(sandbox.url)))
+        home.mkdir()
+        shutil.copy(template(), home / "console.db")
+        self.home, self.control, self.money = home, sandbox.control, sandbox.control.money
+
+    def paid(
+        self, number: str = ORDER, minor: int = 3300, provider: str = "paypay", at: datetime | None = None
+    ) -> int:
+        """A payment that somebody has made, booked here."""
+        when = at or datetime.now(UTC)
+        self.money.know(provider, number, minor, at=when.isoformat())
+        asked = ["payment", "import", provider, number, "--corporation-number", NUMBER]
+        if provider == "atom":
+            day = when.astimezone().strftime("%Y-%m-%d")
+            asked += ["--amount", f"{minor // 100}.{minor % 100:02}", "--date", day]
+        return int(self.json(*asked).data["id"])
+
+    def ask(self, payment: int, amount: str = "1000", *more: str, by: str = MAKER) -> Ending:
+        words = ("refund", "request", str(payment), f"--amount={amount}", "--reason", "一部返金", *more)
+        return self.json(*words, OPERATOR=by)
+
+    def decide(self, what: str, refund: int, *more: str, by: str = CHECKER, **env: str) -> Ending:
+        return self.json("refund", what, str(refund), *more, OPERATOR=by, **env)
+
+    def order(self, number: str, minor: int) -> int:
+        """An order as the shop writes it."""
+        self.json("lookup", NUMBER)
+        with sqlite3.connect(self.home / "console.db") as shop:
+            columns = "merch_txn_id, total_amount, currency, corporation_number"
+            made = shop.execute(
+                f"INSERT INTO orders ({columns}) VALUES (?, ?, 'JPY', ?) RETURNING id", (number, minor, NUMBER)
+            ).fetchone()
+        return int(made[0])
