@@ -66,8 +66,9 @@ def dialog_refund(person: Person, payment: Payment) -> Refund | None:
 
 def read_to_the_end(person: Person, page: ApprovalsPage) -> None:
     """All of it was shown."""
-    bar = page.view.verticalScrollBar()
-    person.until(lambda: page.view.widget() is not None and page.view.widget().height() > 100)
+    bar, content = page.view.verticalScrollBar(), page.view.widget()
+    assert content is not None
+    person.until(lambda: content.height() > 100)
     bar.setValue(bar.maximum())
     person.until(lambda: page.view.seen_whole)
 
@@ -83,11 +84,7 @@ def at_approvals(person: Person, refund: Refund) -> ApprovalsPage:
 def ended(person: Person, console: Console, refund: Refund) -> None:
     """The provider has said that it is done: at once, or when it is asked again."""
 
-    def completed() -> bool:
-        with console.acting("op-a"):
-            return console.refunds.probe(refund.id).state is RefundState.COMPLETED
-
-    person.until(completed)
+    person.until(lambda: console.refunds.probe(refund.id).state is RefundState.COMPLETED)
 
 
 def test_one_asks_another_approves_and_it_is_refunded(
@@ -125,7 +122,8 @@ def test_ones_own_request_has_no_buttons(sit: Sit, console: Console, payment: Pa
     page = at_approvals(person, refund)
     assert page.list.cards[0].refund.id == refund.id
     assert not page.inbox.mine_to_decide
-    assert page.approve.isHidden() and page.decline.isHidden()
+    assert page.approve.isHidden()
+    assert page.decline.isHidden()
     person.press("W")
     dialog = person.dialog(WithdrawDialog)
     person.until(dialog.act_button.isEnabled)

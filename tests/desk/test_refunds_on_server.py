@@ -1,0 +1,75 @@
+"""Maker and checker at two real windows on one server, each under an account of their own."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from console.app import Console, open_console
+from console.domain.payment_records import RefundState
+from console.sandbox.server import Sandbox
+from console.settings import Settings
+from console.views.dialogs.decide import ApproveDialog
+from console.views.look.theme import install, look
+from tests.desk.hands import Person
+from tests.desk.test_entering import account
+from tests.desk.test_refunds import NUMBER, ask, at_approvals, ended, read_to_the_end
+from tests.support.desks import environment
+from tests.support.money_desks import paid, providers
+from tests.support.places import Place
+
+pytestmark = pytest.mark.engines("mariadb")
+
+
+@pytest.fixture
+def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, Console]]:
+    """One desk for each person: own home, own account, same database."""
+    with ExitStack() as stack:
+        opened = {}
+        for name in ("op-a", "lead-b"):
+            told = environment(tmp_path / name, sandbox.url, **providers(sandbox.url)) | {
+                f"CONSOLE_{key}": text for key, text in place.access(name).items()
+            }
+            opened[name] = stack.enter_context(open_console(Settings.load(told)))
+        yield opened
+
+
+def test_two_windows_on_one_server(
+    qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
+) -> None:
+    """The checker types their own password; a wrong one decides nothing; the money goes back once."""
+    install(qapp, theme="light")
+    payment = paid(desks["op-a"], sandbox, NUMBER, 12_000)
+    people = [Person(qtbot, desks["op-a"], desks["op-a"].settings)]
+    try:
+        refund = ask(people[0], payment)
+        people.append(Person(qtbot, desks["lead-b"], desks["lead-b"].settings))
+        checker = people[1]
+        page = at_approvals(checker, refund)
+        read_to_the_end(checker, page)
+        checker.until(page.approve.isEnabled)
+        checker.press("A")
+        dialog = checker.dialog(ApproveDialog)
+        assert dialog.asks
+        dialog.password.line.setText("not the password")
+        checker.until(dialog.act_button.isEnabled)
+        dialog.act_button.click()
+        checker.until(lambda: dialog.password.edit.accessibleDescription() != "")
+        assert desks["op-a"].refunds.show(refund.id).record.state is RefundState.REQUESTED
+        assert dialog.password.text() == ""
+        dialog.password.line.setText(account(place, "lead-b")[1])
+        checker.until(dialog.act_button.isEnabled)
+        dialog.act_button.click()
+        checker.until(lambda: dialog.windowTitle() == "Approved")
+        ended(checker, desks["lead-b"], refund)
+        assert [one["amount_minor"] for one in sandbox.control.money.refunds()] == [8_500]
+        found = desks["op-a"].refunds.show(refund.id).record
+        assert found.checkers == (desks["lead-b"].people.me().name,)
+        assert found.maker == desks["op-a"].people.me().name
+    finally:
+        for person in people:
+            person.opening.close()
+        look().choose("light")

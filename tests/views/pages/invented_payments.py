@@ -1,0 +1,65 @@
+"""Payments, refunds and their views as values, for pages and words without a database."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from console.domain.explain_payments import explain_payment, explain_refund
+from console.domain.order_records import Limits, Order, OrderState, Payment, Refund, SetAside, SetAsideState
+from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payment_results import Check, MoneyStrip, RadarHit, RefundPlan, RefundView, Side
+from console.domain.records import Certainty, Work
+from tests.views.pages.invented_checks import NOW
+
+STRIP = MoneyStrip("JPY", 12_000, 0, 0, 0, 0, 0, 12_000)
+LIMITS = Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
+ORDER = Order(3, "A-10442", "2010401907731", OrderState.PAID, "JPY", 12_000, (5,), 2, created_at=NOW, changed_at=NOW)
+ASIDE = SetAside(4, 5, 1, 6_000, "JPY", SetAsideState.OPEN, None, 1, NOW)
+
+
+def payment(**other: Any) -> Payment:
+    """Paid and known; `other` says what differs."""
+    record = Payment(
+        5, 3, "paypay", "A-10442", "0473888821990011", "2010401907731", "PAYER-1234", PaymentState.COMPLETED,
+        Certainty.KNOWN, Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW,
+        provider_state="COMPLETED", told_at=NOW,
+    )  # fmt: skip
+    return replace(record, **other)
+
+
+def refund(**other: Any) -> Refund:
+    """Asked for by op-a, not decided."""
+    record = Refund(
+        9, 5, 3, 8_500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
+        reason="ordered twice", created_at=NOW - timedelta(minutes=24), changed_at=NOW,
+    )  # fmt: skip
+    return replace(record, **other)
+
+
+def sides(asked_ago: timedelta | None = timedelta(minutes=3), **theirs: Any) -> tuple[Side, Side, Side]:
+    """All three agree; `theirs` says what differs at the gateway."""
+    asked = NOW - asked_ago if asked_ago is not None else None
+    ours = Side("ours", state="completed", word="completed", minor=12_000, currency="JPY", since=NOW, version=7)
+    told = Side("provider", state="completed", word="COMPLETED", minor=12_000, currency="JPY", asked=asked)
+    order = Side("order", state="paid", word="paid", minor=12_000, currency="JPY", since=NOW, version=2)
+    return ours, replace(told, **theirs), order
+
+
+def plan(*hits: RadarHit, **other: Any) -> RefundPlan:
+    made = RefundPlan(
+        payment(), ORDER, STRIP, LIMITS, 20_000, hits, (Check("per_refund", True, {"limit": 1_000_000}),), (), False,
+        None, ("lead-b", "lead-c"), read_at=NOW,
+    )  # fmt: skip
+    return replace(made, **other)
+
+
+def view(record: Refund | None = None, *against: RadarHit, **other: Any) -> RefundView:
+    asked = record or refund()
+    made = RefundView(
+        asked, explain_refund(asked, NOW), payment(), ORDER, sides(), replace(STRIP, waiting=8_500, refundable=3_500),
+        against, (Check("per_refund", True, {"limit": 1_000_000}),), {}, (), (), (), (),
+    )  # fmt: skip
+    return replace(made, **other)
+
+
+EXPLAINED = explain_payment(payment(), NOW, order=ORDER)

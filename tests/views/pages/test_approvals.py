@@ -1,0 +1,97 @@
+"""The approval view: reasons against first, off until all of it was shown and is fresh."""
+
+from datetime import timedelta
+
+from console.domain.payment_results import ApprovalInbox, Check, RadarHit
+from console.domain.results import AllowedAction
+from console.views.pages.approval_view import ApprovalView
+from console.views.pages.approvals import ApprovalsPage
+from console.views.pages.set_asides import SetAsidesPage
+from console.views.widgets.base import Words
+from tests.views.pages.invented_checks import seat
+from tests.views.pages.invented_payments import refund, sides, view
+
+HIT = RadarHit("payer_often", {"n": 4, "days": 30}, "refund", 7, "four returns of one order")
+
+
+def words(widget: ApprovalView) -> list[str]:
+    content = widget.widget()
+    assert content is not None
+    return [one.plain for one in content.findChildren(Words) if one.plain]
+
+
+def test_reasons_against_stand_above_reasons_for(the_look: object) -> None:
+    """With the maker's answer below each."""
+    shown = ApprovalView(seat())
+    shown.show_view(view(None, HIT))
+    told = words(shown)
+    against = told.index("This payer has had 4 refunds in 30 days.")
+    assert told[against + 1] == 'op-a says: "four returns of one order"'
+    assert against < told.index("Checked for you")
+
+
+def test_a_broken_rule_is_a_reason_against(the_look: object) -> None:
+    """Never among what was checked and holds."""
+    shown = ApprovalView(seat())
+    broken = Check("maker_active", False, {"maker": "op-a"})
+    told = [text for _, text, _, _ in shown.reasons_against(view(checks=(broken,)))]
+    assert told == ["The maker's account was disabled."]
+
+
+def test_a_fact_is_fresh_for_a_quarter_of_an_hour(the_look: object) -> None:
+    """Older, or never asked: it is said, with a way to ask."""
+    shown = ApprovalView(seat())
+    assert shown.stale_fact(view(sides=sides(timedelta(minutes=14)))) == ""
+    assert shown.stale_fact(view(sides=sides(timedelta(minutes=26)))).startswith("The gateway's answer is 26 min old")
+    assert shown.stale_fact(view(sides=sides(None))) == "The gateway was never asked about it."
+
+
+def test_what_the_maker_saw_stands_beside_what_is_now(the_look: object) -> None:
+    """A field that differs has its sign."""
+    shown = ApprovalView(seat())
+    shown.show_view(view(changed={"captured_minor": (12_000, 11_000)}))
+    told = words(shown)
+    assert told[told.index("Paid", told.index("Now")) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
+
+
+def test_approving_is_off_with_its_reason(the_look: object) -> None:
+    """The service's reason first, then an old fact, then that it wasn't read."""
+    page = ApprovalsPage(seat())
+    refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
+    assert page.why_not_approve(view(actions=(refused,))).startswith("You approved it already")
+    old = view(sides=sides(timedelta(minutes=26)))
+    assert page.why_not_approve(old).startswith("The gateway's answer is too old")
+    assert page.why_not_approve(view()) == "Read down to the end first."
+    page.view.view = view()
+    page.view._seen.add((9, 1))
+    assert page.why_not_approve(view()) == ""
+
+
+def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
+    """The list tells them from those of others; the view offers only to take them back."""
+    page = ApprovalsPage(seat())
+    own, other = refund(), refund(id=10, maker="op-c")
+    page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (own, other)))
+    assert [card.refund.id for card in page.list.cards] == [11, 9, 10]
+    page.id = 9
+    page._take(9, view(own))
+    assert page.approve.isHidden()
+    assert page.decline.isHidden()
+    assert not page.withdraw.isHidden()
+    assert page.reads.plain.startswith("This is your own request")
+
+
+def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
+    """Empty is never blank."""
+    page = ApprovalsPage(seat())
+    page.inbox = ApprovalInbox((), (refund(), refund(id=10)))
+    page._show_empty()
+    assert any(one.plain == "2 wait for others." for one in page.empty.findChildren(Words))
+
+
+def test_set_asides_offer_their_refund(the_look: object) -> None:
+    """Only for the one that is current and open."""
+    page = SetAsidesPage(seat())
+    page._take(())
+    assert page.ask.isHidden()
+    assert page.list.currentWidget() is page.list.nothing
