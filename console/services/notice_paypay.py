@@ -1,6 +1,7 @@
 """PayPay's webhooks: unsigned, so never more than a reason to ask. Nothing is believed but the answer."""
 
 import hashlib
+import json
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
 
@@ -19,6 +20,9 @@ from console.store.engine import Transaction
 from console.store.payment_events import PaymentEvent
 
 NAME = "paypay"
+_FIELDS = ("notification_type", "order_id", "merchant_order_id", "order_amount", "state", "authorized_at", "paid_at",
+           "canceled_at", "expires_at")  # fmt: skip
+_LONGEST_TEXT = 2_000
 
 
 class PayPayNotices:
@@ -39,7 +43,7 @@ class PayPayNotices:
             hint = read_notice(post.body)
         except Unreadable:
             raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
-        text = post.body.decode("utf-8", "replace")
+        text = _kept(post.body)
         if not isinstance(hint, TransactionHint):
             # The address of a file carries its own permission: it is not written down.
             event_id = getattr(hint, "event_id", hashlib.sha256(post.body).hexdigest())
@@ -101,6 +105,12 @@ class PayPayNotices:
         word = parts.word_of(done)
         parts.settle(self._desk, event.source, event.event_id, word, event.payment_id)
         return word
+
+
+def _kept(body: bytes) -> str:
+    """What of a readable hint is written down: no merchant, no shop."""
+    fields = json.loads(body)
+    return json.dumps({name: fields.get(name) for name in _FIELDS}, ensure_ascii=False)[:_LONGEST_TEXT]
 
 
 def _meant(conn: Connection, theirs: str | None, ours: str | None) -> Payment | None:

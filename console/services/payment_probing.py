@@ -29,6 +29,8 @@ KIND = payments.KIND
 ACTION = "payment.probe"
 USABLE = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass.FAILED_DEFINITE)
 """Answers that say how a payment stands."""
+MISFITS = ("other_id", "other_payment", "other_amount", "other_currency")
+"""Answers about another payment than the one that was asked about, or another sum."""
 CALL = "payment"
 _log = logging.getLogger("console.guard")
 
@@ -170,18 +172,27 @@ class PaymentProbing:
 
     @payments.runs_again()
     def _keep(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
-        """An answer that says nothing about money changes no state; not to be found may say that time is over."""
+        """An answer that says nothing about money changes no state; not to be found may say that time is over, and an
+        answer about something else is for a person.
+        """
         desk, fresh = self._desk, payment_work.required(tx, payment.id)
         happened.keep_answer(desk, tx, fresh, call, outcome)
+        if outcome.reason in MISFITS:
+            self._contradict(tx, fresh, outcome.reason)
         if outcome.kind is not OutcomeClass.NOT_FOUND:
             return
         if fresh.state in PAID:
-            expected = f"{fresh.state} {fresh.captured_minor}"
-            payment_work.open_case(desk, tx, fresh.id, "contradicted", "not found", expected)
+            self._contradict(tx, fresh, "not_found")
         elif fresh.certainty is Certainty.UNKNOWN:
             payments.change(tx.conn, fresh, desk.now(), error_code="not_found")
         elif _is_over(fresh, desk.now()):
             self._expire(tx, fresh)
+
+    def _contradict(self, tx: Transaction, payment: Payment, observed: str) -> None:
+        expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
+        if payment.certainty is Certainty.UNKNOWN and payment.error_code != observed:
+            payments.change(tx.conn, payment, self._desk.now(), error_code=observed)
+        payment_work.open_case(self._desk, tx, payment.id, "contradicted", observed, expected)
 
     def _expire(self, tx: Transaction, payment: Payment) -> None:
         """By our own clock, after the provider was asked once more. Whoever pays after all is booked late."""

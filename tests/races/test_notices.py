@@ -1,7 +1,14 @@
 """Notices of three kinds, thousands of them, several times over, from eight senders: each is booked once."""
 
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 
+from console.domain.errors import ConsoleError
+from console.domain.order_records import PaymentImport
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
 from tests.support.notice_storm import check, prepare, rage, settle
@@ -20,3 +27,32 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
         check(scene, posts)
     with capsys.disabled():
         print(f"\n{place.engine}: {storm.told()}; {dict(storm.done)}")
+
+
+@pytest.mark.timeout(120)
+def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
+    """Notices, probes, polls and imports of the same payments at the same moment, with faults: booked once."""
+    with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
+        posts = prepare(scene, 0, 6, 2)
+        ids = [int(row[0]) for row in scene.place.sql("SELECT id FROM payments")]
+        scene.control.random_faults("status:503", "reset_after_charge", "malformed", seed=5, rate=0.3)
+        acts = [
+            *(lambda post=post: scene.payments.notice(post) for post in posts),
+            *(lambda number=number: scene.payments.probe(number) for number in ids),
+            *(lambda turn=turn: scene.payments.import_(PaymentImport("paypay", f"P-{turn}")) for turn in range(6)),
+            scene.run_due,
+        ] * 3  # fmt: skip
+        random.Random(5).shuffle(acts)
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(told, acts))
+        scene.control.clear_faults()
+        settle(scene)
+        for number in ids:
+            scene.payments.probe(number)
+        check(scene, posts)
+
+
+def told(act: Callable[[], object]) -> None:
+    """Whatever is refused has been told; anything else is a bug."""
+    with suppress(ConsoleError):
+        act()

@@ -1,7 +1,9 @@
 """Payments begin once per order and provider, and go on from what their provider says."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
 from console.services.failpoints import Failpoints
+from console.store import boot_clock
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -272,6 +275,52 @@ def test_a_sum_that_cant_be_asked_for_is_refused(scene: Scene, minor: int, curre
 def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """Neither an address nor credentials: bad_profile before anything is written."""
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
-    with paying(place, sandbox, clock, **dict.fromkeys(names, None)) as scene:
+    off: dict[str, Any] = dict.fromkeys(names)
+    with paying(place, sandbox, clock, **off) as scene:
         assert refused(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
         assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
+
+
+@pytest.mark.parametrize("fault", ["other_payment", "other_order", "other_currency", "other_amount"])
+def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str) -> None:
+    """What is known stays, and a person looks at it; asked again rightly, everything still agrees."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    scene.money.move("paypay", "ORD-1", "paid")
+    scene.payments.probe(payment.id)
+    scene.control.fault(fault, call="paypay_payment")
+    with suppress(ConsoleError):
+        scene.payments.probe(payment.id)
+    after = scene.payment(payment.id)
+    assert (after.state, after.captured_minor, after.certainty) == ("completed", 3300, "known")
+    assert (after.work.reason, scene.cases()) == ("contradicted", ["contradicted"])
+
+
+class Gone(BaseException):
+    """The process went away."""
+
+
+def test_a_start_whose_process_went_away_is_unknown_and_read(
+    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sent, and nobody wrote down what came back: unknown, never failed; a due task reads what there is."""
+    order, uptime = scene.order("ORD-1", 3300), boot_clock.uptime_ms
+
+    def vanish(name: str) -> None:
+        if name == "after_send":
+            raise Gone
+
+    monkeypatch.setattr(scene.desk.failpoints, "reach", vanish)
+    with pytest.raises(Gone):
+        scene.payments.start(order, "paypay")
+    scene.desk.failpoints = Failpoints(None)
+    scene.place.age(timedelta(minutes=10))
+    monkeypatch.setattr(boot_clock, "uptime_ms", lambda: uptime() + 600_000)
+    payment = scene.of_number("paypay", "ORD-1")
+    assert payment is not None
+    assert scene.payments.show(payment.id).record.certainty is Certainty.UNKNOWN
+    scene.console.recovery.run_due()
+    lapsed = scene.payment(payment.id)
+    assert (lapsed.state, lapsed.certainty, lapsed.error_code) == ("initializing", Certainty.UNKNOWN, "lapsed")
+    clock.offset += timedelta(seconds=60)  # the provider asks for a clock that is right
+    scene.console.recovery.run_due()
+    assert (scene.payment(payment.id).state, scene.payment(payment.id).certainty) == ("user_payment", Certainty.KNOWN)
