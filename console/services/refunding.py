@@ -21,8 +21,8 @@ from console.services import radar, refund_limits, refund_reading, refusals
 from console.services.desk import Desk
 from console.services.payment_vendors import PaymentVendors
 from console.services.refund_limits import Ground
-from console.store import payments, people, refunds, set_asides
-from console.store.engine import Transaction
+from console.store import leases, payments, people, refunds, set_asides
+from console.store.engine import RunAgain, Transaction
 from console.store.refunds import NewRefund
 
 ACTION = "refund.request"
@@ -155,6 +155,7 @@ class Refunding:
     def _ask(self, tx: Transaction, asked: _Asked) -> int:
         """The payment's reservation, then the refund: the row of the payment decides who gets what is left."""
         desk, now, request = self._desk, self._desk.now(), asked.request
+        self._take_turn(tx, asked.maker)
         payment = refund_reading.payment(tx.conn, request.payment_id)
         if request.saw is not None and request.saw != payment.version:
             raise refund_limits.stale_payment(payment, request.saw)
@@ -162,7 +163,8 @@ class Refunding:
         aside = _set_aside(tx.conn, request, asked.minor)
         hits = self._judge(tx.conn, seen, asked, aside)
         if not payments.reserve(tx.conn, payment.id, asked.minor, now, from_set_aside=aside is not None):
-            raise ConsoleError("exceeds_captured", {"record": payment, "reason": "left", "left": payment.left_minor})
+            facts = {"record": payment, "reason": "left", "left": payment.left_minor, "currency": payment.currency}
+            raise ConsoleError("exceeds_captured", facts)
         new = self._new(seen, asked, hits, now)
         refund_id = refunds.insert(tx.conn, new, now)
         if aside is not None:
@@ -170,6 +172,17 @@ class Refunding:
         told = {"payment": payment.id, "minor": asked.minor, "currency": payment.currency, "radar": _rules(hits)}
         desk.note(tx, "refund.requested", refund_id, told, kind=KIND)
         return refund_id
+
+    def _take_turn(self, tx: Transaction, maker: str) -> None:
+        """Requests of one maker are written one after the other: the sum of a day is one over rows of many payments,
+        and nothing else that two requests write would make them meet on a server.
+        """
+        if not self._desk.database.is_server:
+            return
+        lease = leases.take(tx, f"refunds_of_{maker}", self._desk.holder(), self._desk.now(), 1.0)
+        if lease is None:
+            raise RunAgain
+        leases.release(tx.conn, lease)
 
     def _judge(
         self, conn: Connection, seen: Ground, asked: _Asked, aside: SetAside | None

@@ -22,7 +22,7 @@ from console.services.described import HAPPENED, Progress
 from console.services.desk import Desk
 from console.services.payment_vendors import PaymentVendors
 from console.services.refund_reading import Matter
-from console.services.submitting import Submitting
+from console.services.submitting import THROTTLED, Submitting
 from console.store import evidence, payments, refunds
 from console.store.engine import Transaction
 
@@ -170,6 +170,8 @@ class Voting:
                     raise ConsoleError("not_allowed", facts)
                 if refund.state not in (_R.REQUESTED, _R.APPROVED):
                     require_requested(conn, refund)
+                if refund.error_code == THROTTLED:  # what the provider says is running may be this very refund
+                    raise ConsoleError("in_progress", {"record": refund, "reason": THROTTLED})
 
             return self._end(refund_id, _R.WITHDRAWN, refuse)
 

@@ -175,13 +175,23 @@ class Refunds(RuleBasedStateMachine):
         world.ledger.before = world.ledger.during = lambda: None
         world.ledger.behaviour = "accepts"
 
-    @rule(desk=desks, n=refunds)
-    def approve_without_an_answer(self, desk: int, n: int) -> None:
-        """Nothing comes back, and the refund may still come about some time afterwards."""
+    @rule(
+        desk=desks, which=st.integers(0, 5), late=st.booleans(),
+        later=st.lists(st.sampled_from(SPANS[2:]), min_size=3, max_size=6),
+    )  # fmt: skip
+    def no_answer_comes(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
+        """The refund may still come about, while due tasks ask about it again and again."""
         world, sent = self.world, self.world.ledger.sendings
-        self._approve(desk, n, CHECKERS[1], "silent_before", None)
-        if world.ledger.sendings > sent and world.last is not None:
+        request = RefundRequest(world.payments[which], "70", "sent back", True)
+        refund = world.do(desk, MAKERS[1], lambda console: console.refunds.request(request))
+        if isinstance(refund, Refund):
+            self._approve_one(desk, refund.id, CHECKERS[1], "silent_before", None)
+        if late and world.ledger.sendings > sent and world.last is not None:
             world.late.append(world.last)
+        for span in later:
+            world.clock.at += span
+            world.do(1 - desk, "op-a", lambda console: console.recovery.run_due())
+            world.check()
 
     @precondition(lambda self: bool(self.world.late))
     @rule()

@@ -146,6 +146,7 @@ def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxCont
     control.fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
     kept = failed_to_send(desk, desk.ask(payment), "rate_limited")
     assert (kept.state, kept.error_code) == (_R.APPROVED, "similar_refund_running")
+    assert code_of(lambda: desk.withdraw(kept)) == "in_progress", "it may have gone out"
     desk.later(seconds=61)
     desk.due()
     assert desk.now(kept).state in (_R.SUBMITTED, _R.COMPLETED)
