@@ -21,7 +21,7 @@ from console.services.payment_vendors import PaymentVendors
 from console.services.refund_reading import Matter
 from console.services.refund_settling import RefundSettling
 from console.store import idempotency as keys
-from console.store import journal, payments, refunds
+from console.store import journal, refunds
 from console.store.engine import Transaction
 
 ACTION = journal.EFFECT_OF[refunds.KIND]
@@ -77,14 +77,22 @@ class Submitting:
     def _guarded(self, matter: Matter, vendor: PaymentVendor) -> Guarded[RefundReport]:
         desk, refund_id = self._desk, matter.refund.id
         lease = lease_name(matter.payment.id) if desk.settings.leases else None
+        claimed: list[Matter] = []
+
+        def claim(tx: Transaction, operation_id: str) -> Subject:
+            """What is sent is read here: between the claim and the call nothing may fail any more."""
+            subject, sent = self._claim(tx, refund_id, operation_id)
+            claimed[:] = [sent]
+            return subject
+
         return Guarded(
             action=ACTION,
             lease=lease,
             waits=True,
             effect=True,
             check=lambda conn: self._refuse_hopeless(conn, refund_id, vendor),
-            claim=lambda tx, operation_id: self._claim(tx, refund_id, operation_id),
-            call=lambda _subject: self._call(refund_id, vendor),
+            claim=claim,
+            call=lambda _subject: _call(claimed[0], vendor),
             record=lambda tx, subject, outcome: refund_writing.record_outcome(
                 desk, tx, subject.id, outcome, vendor.capabilities
             ),
@@ -106,12 +114,13 @@ class Submitting:
                 raise refund_limits.only_desk_knows(matter.payment, intent)
 
     @refunds.runs_again()
-    def _claim(self, tx: Transaction, refund_id: int, operation_id: str) -> Subject:
+    def _claim(self, tx: Transaction, refund_id: int, operation_id: str) -> tuple[Subject, Matter]:
         """approved → submitting, the key stored. On a server the row need not be the one that was checked."""
         desk, now = self._desk, self._desk.now()
         refund = refund_writing.required(tx, refund_id)
         require_sendable(tx.conn, refund)
         key = key_of(desk, refund)
+        sent = Matter(replace(refund, provider_refund_key=key), refund_reading.payment(tx.conn, refund.payment_id))
         refunds.change(
             tx.conn,
             refund,
@@ -126,25 +135,18 @@ class Submitting:
             first_not_found_at=None,
             **refunds.work_values(Work(attempt=refund.work.attempt)),
         )
-        return Subject(
+        subject = Subject(
             kind=KIND,
             id=refund.id,
             client_id=None,
-            corporation_number=_corporation(tx.conn, refund),
+            corporation_number=sent.payment.corporation_number,
             key=_operation_key(tx.conn, refund),
             fingerprint=_fingerprint(refund, key),
             payment_id=refund.payment_id,
             provider_key=key,
             amount_minor=refund.amount_minor,
         )
-
-    def _call(self, refund_id: int, vendor: PaymentVendor) -> Outcome[RefundReport]:
-        matter = refund_reading.matter(self._desk, refund_id)
-        if matter.refund.error_code == THROTTLED:
-            earlier = _earlier_attempt(matter, vendor)
-            if earlier is not None:
-                return earlier
-        return vendor.refund(matter.order)
+        return subject, sent
 
     # Endings
 
@@ -184,11 +186,6 @@ def key_of(desk: Desk, refund: Refund) -> str:
     return f"RFD-{base64.b32encode(digest).decode()[:26]}"
 
 
-def _corporation(conn: Connection, refund: Refund) -> str | None:
-    payment = payments.find(conn, refund.payment_id)
-    return payment.corporation_number if payment else None
-
-
 def _operation_key(conn: Connection, refund: Refund) -> str:
     """The first key that nothing holds: what came to nothing gave its own back, a repeat takes the next."""
     repeat: int | None = None
@@ -197,6 +194,14 @@ def _operation_key(conn: Connection, refund: Refund) -> str:
         if keys.seen(conn, key) is None:
             return key
         repeat = (repeat or 1) + 1
+
+
+def _call(matter: Matter, vendor: PaymentVendor) -> Outcome[RefundReport]:
+    if matter.refund.error_code == THROTTLED:
+        earlier = _earlier_attempt(matter, vendor)
+        if earlier is not None:
+            return earlier
+    return vendor.refund(matter.order)
 
 
 def _earlier_attempt(matter: Matter, vendor: PaymentVendor) -> Outcome[RefundReport] | None:
