@@ -145,5 +145,6 @@ def _said(report: PaymentReport) -> str:
 
 
 def settles(news: News, payment: Payment) -> bool:
-    """Whether it ends an unknown: every usable word of the provider about it does."""
-    return payment.certainty is Certainty.UNKNOWN and news.unknown is None and news.told
+    """Whether it ends an unknown: every usable word of the provider about it does, if it isn't an old one."""
+    usable = news.unknown is None and (news.told or bool(news.path))
+    return usable and payment.certainty is Certainty.UNKNOWN

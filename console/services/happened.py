@@ -136,7 +136,7 @@ def _is_released(payment: Payment, ended: PaymentState) -> bool:
 def _values(desk: Desk, payment: Payment, fact: PaymentFact, news: News) -> dict[str, object]:
     """Columns beside the state: the provider's word where it is the newest, certainty, and what was booked."""
     report, values = fact.report, dict[str, object]()
-    if news.told:
+    if news.told and fact.way is not Way.PEOPLE:
         values |= told_values(report, payment, fact.at)
     if fact.event_id is not None:
         values["payment_last_event_id"] = fact.event_id[:128]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from console.domain.errors import ConsoleError
 from console.domain.order_records import NoticePost, Payment
 from console.domain.payment_records import PaymentState
+from console.domain.truth import PAID
 from console.services import notice_parts as parts
 from console.services.desk import Desk
 from console.services.notice_parts import NoticeRefused, Taken
@@ -73,7 +74,7 @@ class PayPayNotices:
         """Keep the hint, then ask; whatever keeps us from asking now, a due task asks later."""
         before = parts.told_before(self._desk, NAME, event.event_id)
         if before is not None:
-            return before
+            return self._heard_again(event, before)
         kept = parts.keep(self._desk, NAME, event.event_id, lambda tx: self._matched(tx, event, payment_id))
         if kept is None:
             return Taken(parts.REPEATED)
@@ -82,6 +83,16 @@ class PayPayNotices:
             with tolerated(f"asking about payment {kept.payment_id}"):
                 done = self.ask(kept)
         return Taken(done, kept.payment_id)
+
+    def _heard_again(self, event: PaymentEvent, before: Taken) -> Taken:
+        """A hint of an end carries no time: the second one of a payment may be news, so it is asked about if it says
+        otherwise than we do.
+        """
+        if before.payment_id is not None and event.kind != "COMPLETED":
+            with tolerated(f"asking about payment {before.payment_id}"):
+                if self._probing.current(before.payment_id).state in PAID:
+                    self._probing.confirm(before.payment_id)
+        return before
 
     def _matched(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         payment = _meant(tx.conn, payment_id, event.order_no)

@@ -150,8 +150,9 @@ class Paying:
         number = _number(order)
         account = accounts.of(conn, number, order.currency) if number else None
         if account is not None and account.room_minor < order.total_minor:
-            facts = {"limit": Money(account.limit_minor, order.currency), "left": account.room_minor}
-            raise ConsoleError("over_limit", {**facts, "asked": Money(order.total_minor, order.currency)})
+            sums = {"limit": account.limit_minor, "left": account.room_minor, "asked": order.total_minor}
+            facts = {name: Money(minor, order.currency) for name, minor in sums.items()}
+            raise ConsoleError("over_limit", {"reason": "account", **facts})
 
     def _claim(
         self, tx: Transaction, order_id: int, provider: str, operation_id: str

@@ -13,7 +13,7 @@ from console.domain.permissions import may, same_person
 from console.domain.records import Certainty, OperationState
 from console.domain.results import ResolveResult
 from console.domain.truth import ENDED_UNPAID, PAID, WAITING
-from console.services import account_money, happened, payment_work, refusals
+from console.services import account_money, happened, order_moving, payment_work, refusals
 from console.services.desk import Desk
 from console.services.happened import PaymentFact, what_happened
 from console.services.payment_probing import PaymentProbing, told
@@ -155,6 +155,8 @@ class PaymentDeciding:
             self._book(tx, payment, answer, provider_id, now)
         else:
             self._end(tx, payment, target, now)
+            if target is _P.COMPLETED and payment.order_id is not None:
+                tx.after_commit(lambda: order_moving.follow(desk, payment.id))
         self._close(tx, payment.id)
         if payment.operation_id is not None:
             state = OperationState.DONE if target is _P.COMPLETED else OperationState.FAILED

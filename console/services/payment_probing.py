@@ -61,7 +61,7 @@ class PaymentProbing:
         self._desk.failpoints.reach("before_probe")
         asked_at, outcome = self._desk.now(), self.ask(payment)
         if outcome is None:
-            return self._nobody_to_ask(payment)
+            return self._nobody_to_ask(payment, automatic=automatic)
         self._desk.failpoints.reach("after_probe")
         self.learn(payment, outcome, asked_at)
         self._desk.write(lambda tx: self._plan(tx, payment, automatic=automatic, by_person=not automatic))
@@ -69,10 +69,22 @@ class PaymentProbing:
         self._require_known(after, outcome)
         return after
 
-    def _nobody_to_ask(self, payment: Payment) -> Payment:
+    def _nobody_to_ask(self, payment: Payment, *, automatic: bool) -> Payment:
+        """A mere source of notices; or a provider that isn't configured here, of which a person is told."""
+        if automatic:
+            self._desk.write(lambda tx: self._plan(tx, payment, automatic=True, by_person=False))
+        else:
+            self._require_configured(payment.provider)
         if payment.certainty is Certainty.UNKNOWN:
             raise ConsoleError("outcome_unknown", {"record": payment, "reason": "no_read_call"})
         return payment
+
+    def _require_configured(self, provider: str) -> None:
+        try:
+            self._vendors.reader(provider)
+        except ConsoleError as unfit:
+            if unfit.code != "not_found":
+                raise
 
     def _require_known(self, payment: Payment, outcome: Outcome[PaymentReport]) -> None:
         """Raise what a person has to know of an answer that taught nothing, or not enough."""

@@ -1,0 +1,155 @@
+"""Signed notices of sources that can't be asked: evidence by themselves, booked once, refused in one way."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from console.domain.order_records import NoticePost
+from console.domain.payment_results import NoticeResult
+from console.domain.records import WorkState
+from console.sandbox.server import Sandbox
+from console.services.failpoints import FailpointReached, Failpoints
+from tests.support.desks import NUMBERS, MovedClock
+from tests.support.payment_desks import Scene, paying, signed
+from tests.support.places import Place
+
+REFUSED = NoticeResult(refused=True)
+
+
+@pytest.fixture
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    with paying(place, sandbox, clock) as made:
+        yield made
+
+
+def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:
+    """Where only a notice arrives it begins the payment and books it; the order follows."""
+    scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    result = scene.payments.notice(scene.bank("ev-1", "ORD-1"))
+    assert (result.refused, result.done) == (False, "booked")
+    payment = scene.of_number("bank", "ORD-1")
+    assert payment is not None
+    assert (payment.state, payment.captured_minor, payment.corporation_number) == (
+        "payment_success", 3300, NUMBERS[0],
+    )  # fmt: skip
+    assert scene.order_now("ORD-1").state == "paid"
+    assert scene.payments.notice(scene.bank("ev-1", "ORD-1")).done == "repeated"
+    assert scene.payments.notice(scene.bank("ev-2", "ORD-1")).done == "booked"
+    again = scene.payment(payment.id)
+    assert (again.captured_minor, again.work.reason) == (3300, "paid_twice")
+
+
+def test_beyond_the_limit_it_is_booked_and_set_aside(scene: Scene) -> None:
+    """A success notice can't be refused: what exceeds the account's limit waits for its refund."""
+    scene.account(NUMBERS[0], 5000)
+    for turn in (1, 2):
+        scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
+        assert scene.payments.notice(scene.bank(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
+    second = scene.of_number("bank", "ORD-2")
+    assert second is not None
+    assert (second.captured_minor, second.set_aside_minor, second.left_minor) == (3300, 1600, 1700)
+    assert second.work.reason == "set_aside"
+    (item,) = scene.payments.set_asides()
+    assert (item.record.amount_minor, item.payment.id, item.account.balance_minor) == (1600, second.id, 5000)
+
+
+def test_news_of_one_payment_in_any_order_ends_alike(scene: Scene) -> None:
+    """Failed, then paid late, then reversed: told backwards it is the same in the end."""
+    now = scene.desk.now() - timedelta(hours=1)
+    story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]
+    for name, told in (("ORD-1", story), ("ORD-2", story[::-1])):
+        scene.order(name, 3300)
+        for word, minutes in told:
+            at = (now + timedelta(minutes=minutes)).isoformat()
+            post = scene.bank(f"{name}-{word}", name, type=word, occurred_at=at)
+            assert scene.payments.notice(post).refused is False
+    one, other = scene.of_number("bank", "ORD-1"), scene.of_number("bank", "ORD-2")
+    assert one is not None
+    assert other is not None
+    assert (one.state, one.captured_minor) == (other.state, other.captured_minor) == ("reversed", 3300)
+
+
+def test_an_order_may_come_after_its_notice(scene: Scene) -> None:
+    """Kept, told, answered with success; booked by a due task once the shop has written the order."""
+    assert scene.payments.notice(scene.bank("ev-1", "ORD-1")).done == "unmatched"
+    assert scene.cases("notice") == ["unmatched_notice"]
+    scene.order("ORD-1", 3300)
+    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
+    payment = scene.of_number("bank", "ORD-1")
+    assert payment is not None
+    assert payment.captured_minor == 3300
+    assert scene.cases("notice") == []
+    assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
+
+
+def posts_that_are_wrong(scene: Scene) -> dict[str, NoticePost]:
+    good = scene.bank("ev-1", "ORD-1")
+    stamp, now = good.headers[0][1], scene.desk.now()
+    fields = json.loads(good.body)
+
+    def altered(**changes: object) -> NoticePost:
+        return signed("bank", json.dumps(fields | changes).encode(), now)
+
+    return {
+        "no signature": replace(good, headers=()),
+        "other body": replace(good, body=good.body.replace(b"3300", b"9900")),
+        "other key": signed("bank", good.body, now, key="another"),
+        "signed an hour ago": signed("bank", good.body, now - timedelta(hours=1)),
+        "signed in an hour": signed("bank", good.body, now + timedelta(hours=1)),
+        "signature of another form": replace(good, headers=(("x-notice-signature", stamp.upper()),)),
+        "two signatures": replace(good, headers=(("x-notice-signature", stamp + "," + stamp),)),
+        "unknown source": replace(good, source="nobody"),
+        "odd source": replace(good, source="../bank"),
+        "no JSON": signed("bank", b"{", now),
+        "a list": signed("bank", b"[]", now),
+        "deep": signed("bank", b"[" * 100_000, now),
+        "key twice": signed("bank", good.body[:-1] + b', "amount": "1"}', now),
+        "amount a number": altered(amount=3300),
+        "amount negative": altered(amount="-3300"),
+        "amount too fine": altered(amount="3300.5"),
+        "amount full-width": altered(amount="３３００"),
+        "amount beyond bounds": altered(amount="1" + "0" * 18),
+        "other currency": altered(currency="USD"),
+        "no event": altered(event_id=""),
+        "event of a line feed": altered(event_id="a\nb"),
+        "long event": altered(event_id="e" * 129),
+        "no order": altered(order_no=None),
+        "no instant": altered(occurred_at="yesterday"),
+        "naive instant": altered(occurred_at="2026-11-20T03:00:00"),
+        "from the future": altered(occurred_at=(now + timedelta(minutes=10)).isoformat()),
+        "ten megabytes": signed("bank", b" " * (10 << 20), now),
+    }
+
+
+def test_whatever_is_wrong_gets_one_refusal(scene: Scene) -> None:
+    """Each wrong thing: the same answer, audited with its reason, and nothing is changed."""
+    scene.order("ORD-1", 3300)
+    posts = posts_that_are_wrong(scene)
+    wrong = [name for name, post in posts.items() if scene.payments.notice(post) != REFUSED]
+    assert wrong == []
+    assert scene.of_number("bank", "ORD-1") is None
+    assert scene.audited("payment.callback_refused") == len(posts)
+    assert scene.payments.refused_notices() == len(posts)
+    assert scene.payments.notice(scene.bank("ev-1", "ORD-1")).done == "booked"
+
+
+@pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
+@pytest.mark.expects_log("what was tolerated is told")
+def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: Scene, point: str) -> None:
+    """Wherever it stops: sent again, and after the due tasks, it is booked once and the order is paid."""
+    scene.order("ORD-1", 3300)
+    post = scene.bank("ev-1", "ORD-1")
+    scene.desk.failpoints = Failpoints((point, 1, "raise"))
+    try:
+        scene.payments.notice(post)
+    except FailpointReached:
+        assert point.endswith("notice_tx")
+    scene.payments.notice(post)
+    scene.run_due()
+    payment = scene.of_number("bank", "ORD-1")
+    assert payment is not None
+    assert payment.captured_minor == 3300
+    assert scene.order_now("ORD-1").state == "paid" or payment.work.state is WorkState.SCHEDULED
