@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payment_states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
 
 

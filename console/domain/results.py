@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import (
     CreditCheck,
     Document,
@@ -14,6 +14,9 @@ from console.domain.records import (
     Person,
     TimelineEntry,
 )
+
+if TYPE_CHECKING:  # a lookup of credit checks does without
+    from console.domain.order_records import Order, Payment, Refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,16 @@ class LookupResult:
     corporation_number: str
     credit_checks: tuple[CreditCheck, ...]
     stripped_prefix: bool = False
-    orders: tuple[Order, ...] = ()
-    payments: tuple[Payment, ...] = ()
-    refunds: tuple[Refund, ...] = ()
+    orders: "tuple[Order, ...]" = ()
+    payments: "tuple[Payment, ...]" = ()
+    refunds: "tuple[Refund, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
     """A record in a queue with why it is there, since when and what happens next."""
 
-    record: CreditCheck | Order | Payment | Refund
+    record: "CreditCheck | Order | Payment | Refund"
     explanation: Explanation
     since: datetime | None
 
@@ -139,7 +142,7 @@ class RefetchResult:
 class ResolveResult:
     """The record after a decision; `awaiting` is "second_person" while one more is needed."""
 
-    record: CreditCheck | Order | Payment | Refund | Operation
+    record: "CreditCheck | Order | Payment | Refund | Operation"
     awaiting: str | None = None
 
 
@@ -159,7 +162,7 @@ class UnfinishedWork:
     """Something begun and not ended, for the list shown after a crash."""
 
     operation: Operation
-    record: CreditCheck | Order | Payment | Refund | None
+    record: "CreditCheck | Order | Payment | Refund | None"
     next_step: NextStep
     holder: LeaseHolder | None = None
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from console.domain.order_records import OrderState, SetAsideState
-from console.domain.payment_records import PaymentState, RefundState
+from console.domain.payment_states import PaymentState, RefundState
 from console.domain.records import CheckState, OperationState
 
 CREDIT_CHECK: Mapping[CheckState, frozenset[CheckState]] = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -10,8 +11,11 @@ from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck
 from console.domain.results import LookupResult
 from console.services.desk import Desk, admitted
-from console.store import beginnings, credit_checks, journal, looks, money_looks
-from console.store.queue_parts import Queued
+from console.store import credit_checks, journal, looks
+
+if TYPE_CHECKING:
+    from console.domain.order_records import Order, Payment, Refund
+    from console.store.queue_parts import Queued
 
 _LONGEST_QUERY = 200
 _WIDE_TO_ASCII = {0xFF10 + i: 0x30 + i for i in range(10)} | {
@@ -38,16 +42,14 @@ class Lookup:
         try:
             with self._desk.database.read() as conn:
                 found = looks.look(conn, number.value, name, anybody=self._desk.anybody)
-                more = money_looks.of_number(conn, number.value) if found.money else money_looks.NOTHING
+                more = _money(conn, number.value) if found.money else ((), (), ())
         except ConsoleError as refused:
             if refused.detail.get("reason") == "no_grant":  # the database was quicker; we know why, and say it
                 self._desk.require("read")
             raise
         if name is not None:
             admitted(name, found.person)
-        return LookupResult(
-            number.value, found.credit_checks, number.stripped_prefix, more.orders, more.payments, more.refunds
-        )
+        return LookupResult(number.value, found.credit_checks, number.stripped_prefix, *more)
 
     def neighbours(self, text: str) -> tuple[str, ...]:
         """At most three numbers that we have and that one slip in `text` explains."""
@@ -67,11 +69,13 @@ class Lookup:
             self._desk.reader(conn)
             return credit_checks.known_numbers(conn, slips, 3)
 
-    def suggest(self, text: str, limit: int = 20) -> tuple[Queued, ...]:
+    def suggest(self, text: str, limit: int = 20) -> "tuple[Queued, ...]":
         """Credit checks whose number or name begins with `text`, or whose id or provider's id it is; orders, payments
         and refunds whose number, merchant's or provider's id, key or payer begins so. What is called exactly so comes
         first, then the kinds take turns, each newest first.
         """
+        from console.store import beginnings
+
         query = text.strip()[:_LONGEST_QUERY]
         if not query:
             return ()
@@ -84,6 +88,16 @@ class Lookup:
         in_turn = [record for turn in zip_longest(*kinds) for record in turn if record is not None]
         exact = [record for record in in_turn if beginnings.is_called(record, query)]
         return tuple(dict.fromkeys([*exact, *in_turn]))[:limit]
+
+
+def _money(
+    conn: Connection, number: str
+) -> tuple[tuple["Order", ...], tuple["Payment", ...], tuple["Refund", ...]]:
+    """Orders, payments and refunds of a number; whoever has none does without what reads them."""
+    from console.store import money_looks
+
+    found = money_looks.of_number(conn, number)
+    return found.orders, found.payments, found.refunds
 
 
 def _checks(conn: Connection, query: str, limit: int, lapsed: frozenset[int]) -> tuple[CreditCheck, ...]:

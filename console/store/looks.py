@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, literal, or_, select, true
+from sqlalchemy import Connection, bindparam, column, exists, literal, or_, select, table, true
 
 from console.domain.records import CreditCheck, Person
 from console.store import credit_checks, journal, people
 from console.store.check_rows import COLUMNS, to_record
 from console.store.credit_checks import NUMBERED
-from console.store.payment_schema import orders, payments
 from console.store.schema import credit_checks as checks
 from console.store.schema import operators
 
@@ -16,11 +15,14 @@ _one = select(literal(1).label("one")).subquery()
 _asker = select(*people.COLUMNS).select_from(_one.outerjoin(operators, people.NAMED)).subquery()
 _found = _asker.outerjoin(NUMBERED, true()).outerjoin(checks, checks.c.id == NUMBERED.c.id)
 _LAPSED = journal.is_lapsed(credit_checks.KIND, checks.c.id)
-_MONEY = or_(
-    exists().where(orders.c.number_key == bindparam("number")),
-    exists().where(payments.c.corporation_number == bindparam("number")),
+# Named here alone, because whoever has credit checks only does without the tables themselves.
+_orders, _payments = table("orders", column("number_key")), table("payments", column("corporation_number"))
+HAS_MONEY = or_(
+    exists().where(_orders.c.number_key == bindparam("number")),
+    exists().where(_payments.c.corporation_number == bindparam("number")),
 )
-_LOOK = select(*_asker.c, _MONEY, _LAPSED, *COLUMNS).select_from(_found)
+"""SQL: the `number` has orders or payments."""
+_LOOK = select(*_asker.c, HAS_MONEY, _LAPSED, *COLUMNS).select_from(_found)
 _RECORD = select(_LAPSED, *COLUMNS).where(checks.c.id == bindparam("of"))
 _PERSON, _CHECK = slice(0, 3), slice(5, None)
 

@@ -10,15 +10,16 @@ from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from console.domain.errors import ConsoleError
 from console.domain.records import CheckReport
-from console.store import answers
-from console.store.answers import Answer
 from console.store.cipher import Cipher, SealBroken
 from console.store.desk_db import DeskFile, Value
+
+if TYPE_CHECKING:  # whoever only looks has no answers to keep
+    from console.store.answers import Answer
 
 FILE_NAME = "desk.db"
 
@@ -94,7 +95,7 @@ class SpoolEntry:
     state: SpoolState
     holds_claim: bool
     provider_id: int | None
-    answer: Answer | None
+    answer: "Answer | None"
     sealed: bool
     delivered: bool
 
@@ -158,8 +159,10 @@ class Spool:
             durable=True,
         )
 
-    def answered(self, operation_id: str, answer: Answer) -> None:
+    def answered(self, operation_id: str, answer: "Answer") -> None:
         """Keep, encrypted and on the disk, an answer that the database could not take."""
+        from console.store import answers
+
         if self._cipher is None:
             raise ConsoleError(
                 "bad_profile", {"variable": "CONSOLE_SECRET_STORE_KEY", "problem": "store_key_missing"}
@@ -258,9 +261,11 @@ class Spool:
             delivered=bool(delivered),
         )
 
-    def _opened(self, sealed: bytes | None) -> Answer | None:
+    def _opened(self, sealed: bytes | None) -> "Answer | None":
         if sealed is None or self._cipher is None:
             return None
+        from console.store import answers
+
         try:
             return answers.from_json(self._cipher.open(sealed))
         except (SealBroken, ValueError):

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, event, select
 
 from console.app import Console, open_console
 from console.settings import Settings
-from console.store import check_rows, journal, people, server_engine, sqlite_engine
+from console.store import check_rows, journal, looks, people, server_engine, sqlite_engine
 from console.store.credit_checks import KIND, NUMBERED
 from console.store.schema import credit_checks as checks
 from tests.bench.figures import Work
@@ -23,7 +23,7 @@ from tests.bench.filling import OPERATOR, number_of
 from tests.support.desks import environment
 
 PAGE = 50
-_PERSON = select(*people.COLUMNS).where(people.NAMED)
+_PERSON = select(*people.COLUMNS, looks.HAS_MONEY).where(people.NAMED)
 _RECORDS = select(journal.is_lapsed(KIND, checks.c.id), *check_rows.COLUMNS).join_from(
     NUMBERED, checks, checks.c.id == NUMBERED.c.id
 )
@@ -89,12 +89,12 @@ class Subject:
             return [self._held.execute(asked, self._for(number, values)).all() for asked, values in self._lookup_core]
 
     def core_lookup_in_two(self) -> object:
-        """The person, then all records with what became of their calls: the same answers."""
+        """Who looks and whether there is money, then the records with what became of their calls: the same answers."""
         number = next(self._numbers)
         with self._held.begin():
             if self._embedded:
                 self._held.exec_driver_sql("BEGIN DEFERRED")
-            person = self._held.execute(_PERSON, {"who": OPERATOR}).first()
+            person = self._held.execute(_PERSON, {"who": OPERATOR, "number": number}).first()
             return person, self._held.execute(_RECORDS, {"number": number}).all()
 
     def driver_lookup(self) -> object:

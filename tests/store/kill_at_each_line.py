@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import console.store.answers  # noqa: F401  # loaded by whoever first keeps an answer: once, not in each fork
 from console.store.cipher import Cipher
 from console.store.documents import Documents
 from console.store.spool import Spool
