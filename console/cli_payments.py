@@ -52,8 +52,9 @@ def _request(console: "Console", args: Namespace, _: Writer) -> Refund:
     return console.refunds.request(wanted)
 
 
-def _approve(console: "Console", args: Namespace, _: Writer) -> Refund:
-    return console.refunds.approve(row_id("refund", args.id), saw=args.saw)
+def _approve(console: "Console", args: Namespace, writer: Writer) -> Refund:
+    """Where nothing has to be waited for, it is sent in the same breath; the steps of that are told."""
+    return console.refunds.approve(row_id("refund", args.id), saw=args.saw, progress=writer.progress)
 
 
 def _reject(console: "Console", args: Namespace, _: Writer) -> Refund:
