@@ -1,20 +1,30 @@
 """The demands about payments and refunds at full count."""
 
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 from console.sandbox.server import Sandbox
-from tests.crash import notice_kills, refund_kills
+from tests.crash import notice_kills, refund_kills, refund_statements
+from tests.crash.broken_statements import Trouble
+from tests.faults import refund_steps
 from tests.races import refunders
 from tests.races.refunders import Crowd
 from tests.services.refunds import unknowns
 from tests.soak.shards import ALL, SINGLE, Demand, on, placed
 from tests.stateful import refund_machine
 from tests.support.desks import MovedClock
+from tests.support.money_stage import ACTIONS, stage
 from tests.support.notice_storm import check, prepare, rage, settle
 from tests.support.payment_desks import paying
 from tests.support.places import Engine
 from tests.support.servers import own_run
+
+_TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
+    "sqlite": refund_statements.TROUBLES,
+    "mariadb": (*refund_statements.TROUBLES, *refund_statements.ON_SERVERS),
+}
+_STEPS = tuple(product(ACTIONS, refund_steps.TROUBLES))
 
 
 def race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
@@ -39,6 +49,19 @@ def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     with placed(engine, beside) as place:
         tally += notice_kills.run(place, tuple(notice_kills.STEPS), shard)
     return tally
+
+
+def broken(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Every statement of one action, failing in one way."""
+    action, trouble = list(product(ACTIONS, _TROUBLES[engine]))[shard]
+    with placed(engine, folder) as place, stage(place) as on:
+        return refund_statements.run_all(on, action, trouble)
+
+
+def commands(shard: int, folder: Path) -> Counter[str]:
+    """Every command of one action to a server, broken in one way."""
+    with placed("mariadb", folder) as place, stage(place) as on:
+        return refund_steps.run_all(on, *_STEPS[shard])
 
 
 def unanswered(shard: int, _folder: Path) -> Counter[str]:
@@ -69,10 +92,14 @@ def stormed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 REFUNDS = "{payments} payments × 16 processes, faults, {refunds} refunds: 0 twice, 0 beyond captured, 0 that hang"
 RUNS = "{runs} runs, {steps} steps, {sendings} sendings, {crashes} crashes: 0 violations"
 KILLS = "{kills} kills at every step of refunds and notices: 0 twice, 0 lost"
+BROKEN = "{places} places where it fails: 0 twice, 0 untrue endings, 0 that hang"
 DEMANDS: tuple[Demand, ...] = (
     *on(ALL, "5", 10, race, REFUNDS),
     Demand("5 interleaved", 10, interleaved, RUNS, spare=40),
     *on(SINGLE, "3 refunds", 50, killed, KILLS),
+    *on(("sqlite",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["sqlite"]), broken, BROKEN),
+    *on(("mariadb",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["mariadb"]), broken, BROKEN),
+    Demand("3 refund commands", len(_STEPS), commands, BROKEN),
     Demand("13 refunds", 5, unanswered, "{again} re-sends after {time_outs} time-outs of refunds"),
     Demand("14", 5, late_effects, "{doubles} doubles in {effects} effects around the second “not found”"),
     *on(("sqlite", "mariadb"), "notices", 25, stormed, "{notices} notices told {deliveries} times: each booked once"),
