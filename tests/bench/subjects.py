@@ -89,7 +89,7 @@ class Subject:
             return [self._held.execute(asked, self._for(number, values)).all() for asked, values in self._lookup_core]
 
     def core_lookup_in_two(self) -> object:
-        """Who looks and whether there is money, then the records with what became of their calls: the same answers."""
+        """Who looks, whether there is money, then the records with what became of their calls: the same answers."""
         number = next(self._numbers)
         with self._held.begin():
             if self._embedded:
