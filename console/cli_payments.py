@@ -54,7 +54,11 @@ def _request(console: "Console", args: Namespace, _: Writer) -> Refund:
 
 def _approve(console: "Console", args: Namespace, writer: Writer) -> Refund:
     """Where nothing has to be waited for, it is sent in the same breath; the steps of that are told."""
-    return console.refunds.approve(row_id("refund", args.id), saw=args.saw, progress=writer.progress)
+
+    def tell(step: str) -> None:
+        writer.progress("sending" if step == "asking" else step)
+
+    return console.refunds.approve(row_id("refund", args.id), saw=args.saw, progress=tell)
 
 
 def _reject(console: "Console", args: Namespace, _: Writer) -> Refund:
