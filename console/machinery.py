@@ -15,10 +15,11 @@ from console.services.completion import Completion
 from console.services.described import Progress
 from console.services.desk import Desk
 from console.services.due import DueTasks
+from console.services.forgotten_refunds import ForgottenRefunds
 from console.services.guarded import Guard
 from console.services.heartbeat import Heartbeat
 from console.services.lookup import Lookup
-from console.services.operations import Operations
+from console.services.operations import Matters, Operations
 from console.services.parts import Parts
 from console.services.payment_vendors import PaymentVendors
 from console.services.pdfs import Pdfs
@@ -101,8 +102,10 @@ class Machinery:
 
     def recovery_desk(self) -> RecoveryDesk:
         reader = self._vendors.reader
-        operations = Operations(self._desk, self._recovery, self._probing, reader)
         payments, refunds = self._payments, self._refunds
+        others: dict[str, Matters] = {payment_rows.KIND: payments.payments, refund_rows.KIND: refunds.refunds}
+        forgotten = ForgottenRefunds(self._desk, self._payment_vendors)
+        operations = Operations(self._desk, self._recovery, self._probing, reader, others, forgotten)
         due = DueTasks(
             self._desk,
             self._completion,

@@ -116,7 +116,7 @@ class RecoveryDesk:
         theirs = None if provider_id is None else str(provider_id)
         match kind:
             case "operation":
-                return self._operations.resolve(str(id), as_state, evidence, _number(provider_id))
+                return self._operations.resolve(str(id), as_state, evidence, provider_id)
             case "payment":
                 return self._payments.resolve(_record_id(kind, id), as_state, evidence, theirs, saw)
             case "refund":

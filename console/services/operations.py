@@ -1,11 +1,13 @@
 """Journal entries as records of their own, those that only the desk's spool knows included."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from console.domain.errors import ConsoleError
+from console.domain.order_records import Payment, Refund
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.permissions import may, same_person
 from console.domain.records import CheckReport, CreditCheck, Operation, OperationState
@@ -13,25 +15,47 @@ from console.domain.results import Explanation, NextStep, OperationView, Resolve
 from console.providers.protocol import CreditReader
 from console.services import settling
 from console.services.desk import Desk
+from console.services.forgotten_refunds import ForgottenRefunds
 from console.services.probing import Probing
 from console.services.recovery import Recovery, read_proof, unconfirmed
 from console.services.views import timeline
-from console.store import approvals, credit_checks, evidence, journal, looks
+from console.store import approvals, credit_checks, evidence, journal, looks, refunds
 from console.store.engine import Transaction
 from console.store.journal import NewOperation
-from console.store.spool import Intent, SpoolEntry
+from console.store.spool import Intent, SpoolEntry, SpoolState
 
 KIND = "operation"
+_KIND_OF = {action: kind for kind, action in journal.EFFECT_OF.items()}
+
+
+class Matters(Protocol):
+    """What can be done about another kind of record whose operation is looked at."""
+
+    def probe(self, id: int, /) -> Payment | Refund: ...
+
+    def resolve(
+        self, id: int, as_state: str, evidence: str | Path, provider_id: str | None = None, /
+    ) -> ResolveResult: ...
 
 
 class Operations:
-    """Looks at, probes and resolves single operations."""
+    """Looks at, probes and resolves single operations; `others` by kind of record, credit checks left out."""
 
-    def __init__(self, desk: Desk, recovery: Recovery, probing: Probing, reader: Callable[[], CreditReader]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        recovery: Recovery,
+        probing: Probing,
+        reader: Callable[[], CreditReader],
+        others: Mapping[str, Matters],
+        forgotten: ForgottenRefunds,
+    ) -> None:
         self._desk = desk
         self._recovery = recovery
         self._probing = probing
         self._reader = reader
+        self._others = others
+        self._forgotten = forgotten
 
     def show(self, operation_id: str) -> OperationView:
         """An operation with its history. Raises not_found, and not_allowed for who may not look."""
@@ -40,27 +64,58 @@ class Operations:
             kept = evidence.of_operation(conn, operation_id)
             record = looks.record(conn, operation.subject_id or 0) if _is_purchase(operation) else None
             history = timeline(conn, KIND, operation_id)
-            if record is not None:
-                history = (*timeline(conn, credit_checks.KIND, str(record.id)), *history)
+            history = (*timeline(conn, operation.subject_kind, str(operation.subject_id)), *history)
             waiting = approvals.open_proposal(conn, KIND, operation_id)
         explanation = self._explain(operation, record)
         return OperationView(operation, explanation, history, kept, "second_person" if waiting else None)
 
-    def probe(self, operation_id: str) -> Operation | CreditCheck:
-        """Ask about the operation's record; what only the desk knows can't be asked about."""
+    def probe(self, operation_id: str) -> Operation | CreditCheck | Payment | Refund:
+        """Ask about the operation's record, or about a refund that only the desk knows."""
         operation = self._find(operation_id)
         if operation.source == "database":
-            return self._probing.probe(operation.subject_id or 0)
+            other = self._others.get(operation.subject_kind)
+            return (other or self._probing).probe(operation.subject_id or 0)
         entry = self._desk.spool.find(operation_id)
+        if entry is not None and entry.intent.payment_id is not None:
+            self._forgotten.probe(entry, operation)
+            return self._find(operation_id)
         if entry is not None and entry.provider_id is not None:
             return self._restore(entry, entry.provider_id, b"")
         raise ConsoleError("outcome_unknown", {"record": operation, "reason": "only_desk_knows"})
 
     def resolve(
-        self, operation_id: str, as_state: str, proof: str | Path, provider_id: int | None = None
+        self, operation_id: str, as_state: str, proof: str | Path, provider_id: int | str | None = None
     ) -> ResolveResult:
-        """Decide about an operation: through its record where there is one, else about what the desk holds."""
+        """Decide about an operation: through its record where there is one, else about what the desk holds.
+
+        What only the desk knows of a refund is `failed` on two people's word; `completed` is for the provider to say.
+        """
         operation = self._find(operation_id)
+        other = self._others.get(operation.subject_kind)
+        if operation.source == "database" and other is not None:
+            theirs = None if provider_id is None else str(provider_id)
+            return other.resolve(operation.subject_id or 0, as_state, proof, theirs)
+        if other is not None:
+            return self._resolve_forgotten(operation, as_state, read_proof(proof))
+        return self._resolve_purchase(operation, as_state, proof, _number(provider_id))
+
+    def _resolve_forgotten(self, operation: Operation, as_state: str, proof: bytes) -> ResolveResult:
+        person = self._desk.require("resolve")
+        entry = self._desk.spool.find(operation.id)
+        if entry is None or not entry.holds_claim:
+            raise ConsoleError("nothing_to_resolve", {"record": operation})
+        if as_state == "completed":
+            if not self._forgotten.probe(entry, operation):
+                raise ConsoleError("evidence_mismatch", {"record": operation, "reason": "provider_says_otherwise"})
+            return ResolveResult(self._find(operation.id))
+        if as_state != "failed":
+            raise ConsoleError("usage", {"problem": "as_refund", "allowed": ["completed", "failed"]})
+        return self._free(operation, proof, person.name)
+
+    def _resolve_purchase(
+        self, operation: Operation, as_state: str, proof: str | Path, provider_id: int | None
+    ) -> ResolveResult:
+        operation_id = operation.id
         if operation.source == "database":
             return self._recovery.resolve(operation.subject_id or 0, as_state, proof, provider_id)
         person = self._desk.require("resolve")
@@ -156,7 +211,7 @@ class Operations:
         with self._desk.database.read() as conn:
             self._desk.reader(conn)
             found = journal.seen(conn, operation_id)
-            gone = found is not None and _is_purchase(found) and _row_of(conn, found) is None
+            gone = found is not None and _is_gone(conn, found)
         if found is not None and not gone:
             return found
         entry = self._desk.spool.find(operation_id)
@@ -168,20 +223,36 @@ class Operations:
 
     def _explain(self, operation: Operation, record: CreditCheck | None) -> Explanation:
         if operation.source == "desk":
-            command = (
-                f"support-console resolve operation {operation.id} --as success --provider-id ID --evidence FILE"
-            )
+            ending = "success --provider-id ID" if operation.subject_kind == credit_checks.KIND else "failed"
+            command = f"support-console resolve operation {operation.id} --as {ending} --evidence FILE"
             step = NextStep("next.resolve_operation", {"id": operation.id}, command)
             return Explanation("verdict.only_desk_knows", "why.row_vanished", step, may_act=("approver", "operator"))
         ended = operation.state in (OperationState.DONE, OperationState.FAILED)
-        number = record.id if record else None
-        shown = f"support-console show credit-check {number}" if number else None
+        kind = operation.subject_kind
+        number = operation.subject_id if kind in self._others else record.id if record else None
+        shown = f"support-console show {kind} {number}" if number else None
         step = NextStep("next.nothing" if ended else "next.open_record", {"id": number}, shown)
         return Explanation(f"verdict.operation_{operation.state.value}", "why.operation", step)
 
 
 def _is_purchase(operation: Operation) -> bool:
     return operation.action == journal.EFFECT_OF[credit_checks.KIND]
+
+
+def _is_gone(conn: Connection, operation: Operation) -> bool:
+    """Whether the journal has an operation whose record the database has lost."""
+    if operation.subject_kind == refunds.KIND:
+        return refunds.find(conn, operation.subject_id or 0) is None
+    return _is_purchase(operation) and _row_of(conn, operation) is None
+
+
+def _number(provider_id: int | str | None) -> int | None:
+    """AlarmBox numbers its credit checks. Raises usage for what is no number."""
+    if provider_id is None or isinstance(provider_id, int):
+        return provider_id
+    if not (provider_id.isascii() and provider_id.isdecimal() and len(provider_id) <= 18):
+        raise ConsoleError("usage", {"problem": "provider_id"})
+    return int(provider_id)
 
 
 def _row_of(conn: Connection, operation: Operation) -> CreditCheck | None:
@@ -198,12 +269,13 @@ def _journal_row(intent: Intent, record_id: int) -> NewOperation:
 def _operation(entry: SpoolEntry) -> Operation:
     intent = entry.intent
     ended = not entry.holds_claim
+    happened = entry.state is SpoolState.ENDED and intent.payment_id is not None
     return Operation(
         id=intent.operation_id,
         action=intent.action,
-        subject_kind=credit_checks.KIND,
+        subject_kind=_KIND_OF.get(intent.action, credit_checks.KIND),
         subject_id=intent.record_id,
-        state=OperationState.FAILED if ended else OperationState.UNKNOWN,
+        state=OperationState.FAILED if ended else OperationState.DONE if happened else OperationState.UNKNOWN,
         operator=intent.operator,
         desk=intent.desk_id,
         started_at=intent.at,

@@ -1,0 +1,76 @@
+"""Operations of refunds as records of their own, those included that only the desk's spool still knows."""
+
+import pytest
+
+from console.domain.order_records import Payment, Refund
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty, OperationState
+from console.sandbox import SandboxControl
+from console.services.payment_vendors import PaymentVendors
+from tests.support.refund_desks import RefundDesk, code_of, refusal_of
+
+
+@pytest.fixture(autouse=True)
+def _one_provider(desk: RefundDesk) -> None:
+    """The whole console asks the same providers as the desk."""
+    desk.console._machinery._payment_vendors = PaymentVendors(lambda name: desk.vendors.whole(name))
+
+
+def forget(desk: RefundDesk, payment: Payment) -> None:
+    """As a cluster that lost its last commits: the refund, its votes, its journal row and its reservation."""
+    for guard in ("refunds_delete", "approvals_delete", "payments_update"):
+        desk.sql(f"DROP TRIGGER guard_{guard}")
+    for table in ("refunds", "approvals", "operations"):
+        desk.sql(f"DELETE FROM {table}")
+    desk.sql("UPDATE payments SET reserved_minor = 0, version = version + 1 WHERE id = :id", id=payment.id)
+
+
+def sent(desk: RefundDesk, fault: str | None = None) -> tuple[Payment, Refund]:
+    payment = desk.paid()
+    refund = desk.ask(payment)
+    if fault:
+        desk.control.fault(fault, call="paypay_refund", times=1)
+    code_of(lambda: desk.approve(refund))
+    return payment, desk.now(refund)
+
+
+def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
+    """Shown, probed and resolved by its number: never a credit check of the same id."""
+    _, refund = sent(desk, "close_after_charge")
+    recovery, operation = desk.console.recovery, refund.operation_id or ""
+    view = recovery.show("operation", operation)
+    assert (view.record.subject_kind, view.record.subject_id) == ("refund", refund.id)  # type: ignore[union-attr]
+    assert view.explanation.next_step.command == f"support-console show refund {refund.id}"
+    found = recovery.probe("operation", operation)
+    assert isinstance(found, Refund)
+    assert found.certainty is Certainty.KNOWN
+    assert code_of(lambda: recovery.resolve("operation", operation, "failed", "seen")) == "nothing_to_resolve"
+
+
+def test_what_did_happen_goes_on_holding_the_payment(desk: RefundDesk) -> None:
+    """The provider knows the key: a case of the payment, and nothing else of it goes out from this desk."""
+    payment, refund = sent(desk)
+    operation = refund.operation_id or ""
+    forget(desk, payment)
+    found = desk.console.recovery.probe("operation", operation)
+    assert (found.source, found.state, found.subject_kind) == ("desk", OperationState.DONE, "refund")  # type: ignore[union-attr]
+    assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts WHERE subject_kind = 'payment'")] == [
+        "unknown_refund"
+    ]
+    assert refusal_of(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert desk.console.recovery.resolve("operation", operation, "completed", "seen").awaiting is None
+
+
+def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: SandboxControl) -> None:
+    """Not found proves nothing by itself; on two people's word the payment is free again."""
+    payment, refund = sent(desk, "reset")
+    operation = refund.operation_id or ""
+    forget(desk, payment)
+    assert refusal_of(lambda: desk.console.recovery.probe("operation", operation)).detail["reason"] == "not_found"
+    step = desk.console.recovery.show("operation", operation).explanation.next_step
+    assert step.command == f"support-console resolve operation {operation} --as failed --evidence FILE"
+    for person, awaiting in (("op-a", "second_person"), ("lead-b", None)):
+        with desk.console.acting(person):
+            assert desk.console.recovery.resolve("operation", operation, "failed", "not there").awaiting == awaiting
+    assert desk.ask(payment).state is RefundState.REQUESTED
+    assert control.requests(call="paypay_refund", after=0)
