@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BY_NUMBER = ("credit-check", "operation")
 _LONGEST_PROVIDER_ID = 64
 
 
@@ -58,10 +57,12 @@ def row_id(kind: str, text: str) -> int:
 
 
 def provider_id(kind: str, text: str | None) -> int | str | None:
-    """What `--provider-id` names: a number of AlarmBox's, or a payment provider's text. Raises usage."""
+    """What `--provider-id` names: a number of AlarmBox's, or a payment provider's text; of an operation, whichever its
+    record has. Raises usage.
+    """
     if text is None:
         return None
-    if kind in _BY_NUMBER:
+    if kind == "credit-check":
         if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER and int(text):
             return int(text)
         raise usage("--provider-id: a whole number is needed")

@@ -148,6 +148,7 @@ def test_records_in_a_refusal_are_masked_too() -> None:
 def test_ids_as_they_are_typed() -> None:
     """A record's id is a number, a provider's id of AlarmBox too; that of a payment provider is its own text."""
     assert (row_id("refund", "017"), provider_id("credit-check", "12345")) == (17, 12345)
+    assert provider_id("operation", "0421") == "0421"
     assert (provider_id("refund", " RFD-1 "), provider_id("payment", "0421"), provider_id("refund", None)) == (
         "RFD-1", "0421", None,
     )  # fmt: skip
