@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from console.domain.clock import TimeScale
 from console.domain.money import Money
-from console.domain.outcomes import Outcome
+from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.payment_records import PaymentQuestion, PaymentRequest, RefundOrder
 from console.providers.atom import Atom, AtomConfig, AtomMerchant, AtomUrls, open_atom
 from console.providers.atom_patience import IMPATIENT, Patience
@@ -85,6 +85,11 @@ def answer(status: int, body: object = b"") -> HttpAnswer:
 
 def effect(kind: str) -> str:
     return {"SUCCEEDED": "yes", "PENDING": "yes", "UNKNOWN": "maybe"}.get(kind, "no")
+
+
+def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
+    """Which class, and why."""
+    return outcome.kind, outcome.reason
 
 
 def got(outcome: Outcome[T]) -> T:

@@ -1,6 +1,5 @@
 """The adapter against the simulated AlarmBox, whose ledger knows what was really charged."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -10,25 +9,13 @@ from console.domain.clock import SystemClock, TimeScale
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.records import PurchaseRequest
 from console.providers.alarmbox import AlarmBox, AlarmBoxConfig, open_alarmbox
-from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox, SandboxControl, start
+from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, SandboxControl
 from console.sandbox.fault_table import FAULTS
 from tests.providers.parts import MemoryTokens, Turns
 
 NUMBER = "1180301018771"
 REQUEST = PurchaseRequest(NUMBER, "1", deal=2, reasons=(4,), comment="調査")
 NOT_BOUGHT = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with start() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def control(running: Sandbox) -> SandboxControl:
-    running.control.reset()
-    return running.control
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Atom's adapter against the simulated Atom: every way from a token to money that went back, and callbacks."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 
 from console.domain.clock import SystemClock
 from console.domain.money import Money
-from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.outcomes import OutcomeClass
 from console.domain.payment_records import (
     PaymentQuestion,
     PaymentReport,
@@ -21,27 +20,11 @@ from console.domain.payment_records import (
 from console.providers.atom_callback import AtomCallback
 from console.providers.atom_messages import Verification
 from console.providers.atom_signing import AmountFormat
-from console.sandbox import Sandbox, SandboxControl, start
+from console.sandbox import SandboxControl
 from tests.providers.meeting import ATOM_ORDER, RUPEES, Meeting, atom, in_india
-from tests.providers.payment_parts import got
+from tests.providers.payment_parts import got, kind
 
 ATOM_NUMBER = "ORD7"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with start() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def control(running: Sandbox) -> SandboxControl:
-    running.control.reset()
-    return running.control
-
-
-def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
-    return outcome.kind, outcome.reason
 
 
 def test_atom_from_token_to_refund(control: SandboxControl) -> None:

@@ -1,12 +1,12 @@
 """Every fault of the switchboard, once for each call of the payment adapters, and what may be concluded from it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from console.domain.outcomes import Outcome, OutcomeClass
-from console.sandbox import Sandbox, SandboxControl, start
+from console.sandbox import SandboxControl
 from console.sandbox.atom_merchant import CODES
 from console.sandbox.fault_table import FAULTS
 from console.sandbox.paypay_answers import RESULTS
@@ -66,18 +66,6 @@ FITTING = [
     for call in GOOD
     if (call in kind.calls or (not kind.calls and call in ONE_OF_EACH))
 ]
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with start() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def control(running: Sandbox) -> SandboxControl:
-    running.control.reset()
-    return running.control
 
 
 @pytest.mark.parametrize(("name", "call"), FITTING)

@@ -1,6 +1,5 @@
 """PayPay's adapter against the simulated PayPay: every way from a code to money that went back, and notices."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,28 +21,12 @@ from console.domain.payment_records import (
 from console.providers.paypay_notices import OtherHint, ReconFileHint, TransactionHint, read_notice
 from console.providers.paypay_recon import ReconFile, fetch_recon
 from console.providers.strict_json import Unreadable
-from console.sandbox import Sandbox, SandboxControl, start
+from console.sandbox import SandboxControl
 from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
 from tests.providers.parts import HandClock, Turns
-from tests.providers.payment_parts import got
+from tests.providers.payment_parts import got, kind
 
 NUMBER = "ORD-7"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Sandbox]:
-    with start() as sandbox:
-        yield sandbox
-
-
-@pytest.fixture
-def control(running: Sandbox) -> SandboxControl:
-    running.control.reset()
-    return running.control
-
-
-def kind(outcome: Outcome[object]) -> tuple[OutcomeClass, str]:
-    return outcome.kind, outcome.reason
 
 
 def test_paypay_from_code_to_refund(control: SandboxControl) -> None:

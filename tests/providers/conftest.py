@@ -1,0 +1,20 @@
+"""The simulated providers for adapters that meet them: one sandbox for all tests of a file."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.sandbox import Sandbox, SandboxControl, start
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Sandbox]:
+    with start() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def control(running: Sandbox) -> SandboxControl:
+    """The sandbox's control room, as at the start."""
+    running.control.reset()
+    return running.control
