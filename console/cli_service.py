@@ -57,8 +57,8 @@ def row_id(kind: str, text: str) -> int:
 
 
 def provider_id(kind: str, text: str | None) -> int | str | None:
-    """What `--provider-id` names: a number of AlarmBox's, or a payment provider's text; of an operation, whichever its
-    record has. Raises usage.
+    """What `--provider-id` names: a number of AlarmBox's, or a payment provider's text; of an operation, whichever
+    its record has. Raises usage.
     """
     if text is None:
         return None
