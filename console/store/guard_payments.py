@@ -76,10 +76,7 @@ _CHANGED = (
         same("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
-    Rule(
-        f"{same('provider_payment_id')} OR (OLD.provider_payment_id IS NULL AND ({_WAS_TOLD} OR {_WAS_DECIDED}))",
-        "the provider's number is set once, when it is told",
-    ),
+    Rule(f"{same('provider_payment_id')} OR OLD.provider_payment_id IS NULL", "the provider's number is set once"),
     Rule(f"{same('order_id')} OR OLD.order_id IS NULL", "a payment stays with its order"),
     Rule(steps(PAYMENT, "status"), "no such step of a payment"),
     CERTAINTY,
@@ -103,7 +100,8 @@ _CHANGED = (
     ),
     Rule(
         unless(
-            f"({_rise('captured_minor')} > 0 OR (NEW.status <> OLD.status AND NEW.status IN {among(CLAIMING)}))",
+            f"({_rise('captured_minor')} > 0 OR NOT ({same('provider_payment_id')})"
+            f" OR (NEW.status <> OLD.status AND NEW.status IN {among(CLAIMING)}))",
             f"{_WAS_TOLD} OR {_WAS_DECIDED}",
         ),
         "that money has moved only a provider's answer says, or two people",

@@ -60,11 +60,12 @@ _VOTE_OF = (
     f"a.subject_kind = 'refund' AND a.subject_id = CAST(OLD.id AS CHAR) AND a.action = {_VOTE}"
     " AND a.proposed = 'approved'"
 )
-_VOTES = counted(
-    "COUNT(DISTINCT a.person)",
+_ENOUGH = counted(
+    "COUNT(DISTINCT a.person) >= OLD.checkers_needed AND SUM(CAST(a.person AS BINARY) = me) = 1",
     f"approvals a JOIN operators p ON p.name = a.person WHERE {_VOTE_OF} AND {other_than('a.person', 'OLD.maker')}"
     f" AND p.disabled_at IS NULL AND ({held(APPROVER)})",
 )
+"""SQL: so many people who are approvers now have voted for it, I among them, and none of them is its maker."""
 
 
 def _late(instant: str) -> str:
@@ -154,16 +155,8 @@ _ENDED_STAYS = Rule(
     "a refund that was decided stays as it was decided",
 )  # fmt: skip
 _DECIDED = (
-    Rule(unless(_APPROVING, has_role(APPROVER)), "only an approver approves"),
-    Rule(
-        unless(
-            _APPROVING,
-            f"{other_than('me', 'OLD.maker')} AND "
-            + there_is(f"approvals a WHERE {_VOTE_OF} AND CAST(a.person AS BINARY) = me"),
-        ),
-        "nobody approves a refund of their own, or without a vote",
-    ),
-    Rule(unless(_APPROVING, f"{_VOTES} >= OLD.checkers_needed"), "as many approvers as needed, none the maker"),
+    Rule(unless(_APPROVING, other_than("me", "OLD.maker")), "nobody approves a refund of their own"),
+    Rule(unless(_APPROVING, _ENOUGH), "as many approvers as needed, oneself with a vote, none the maker"),
     Rule(unless(_APPROVING, _still_here("OLD.maker")), "who asked for it may not act any more"),
     Rule(unless(_APPROVING, f"{UTC_NOW} <= {_late('OLD.decide_by')}"), "the time to decide is over"),
     Rule(
@@ -254,7 +247,7 @@ _MAY_VOTE = there_is(
     f" AND {other_than('me', 'r.maker')} AND {UTC_NOW} <= {_late('r.decide_by')}"
 )
 _DECIDED_ONCE = (
-    Rule(has_role(OPERATOR, APPROVER), "this role decides nothing"),
+    Rule(f"{_IS_VOTE} OR {has_role(OPERATOR, APPROVER)}", "this role decides nothing"),
     Rule(exactly("NEW.person", "me"), "nobody decides in the name of somebody else"),
     Rule("NEW.closed_at IS NULL", "a decision begins open"),
     Rule(
