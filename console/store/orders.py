@@ -2,13 +2,13 @@
 (the shop raises no version).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Select, bindparam, select
+from sqlalchemy import Connection, Row, Select, bindparam, select
 from sqlalchemy import insert as into
 
 from console.domain import states
@@ -38,15 +38,6 @@ _BY_NUMBER = _ALL.where(_t.merch_txn_id == bindparam("of"))
 _OF_CORPORATION = _ALL.where(_t.number_key == bindparam("of")).order_by(_t.id.desc())
 _PAYMENTS = (
     select(_p.order_id, _p.id).where(_p.order_id.in_(bindparam("ids", expanding=True))).order_by(_p.order_id, _p.id)
-)
-_DUE = (
-    _ALL.where(
-        _t.work_state == "scheduled",
-        _t.work_at <= bindparam("now"),
-        _t.work_reason.in_(bindparam("reasons", expanding=True)),
-    )
-    .order_by(_t.id)
-    .limit(bindparam("most", type_=Integer))
 )
 _INSERT = into(orders)
 _FIXED = frozenset({"id", "version", "merch_txn_id", "corporation_number", "total_amount", "currency", "created_at"})
@@ -79,11 +70,6 @@ def by_number(conn: Connection, merch_txn_id: str) -> Order | None:
 def of_corporation(conn: Connection, number: str) -> tuple[Order, ...]:
     """Orders of a corporation, newest first."""
     return select_records(conn, _OF_CORPORATION, {"of": number})
-
-
-def due(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -> tuple[Order, ...]:
-    """Orders scheduled for one of these reasons whose time has come."""
-    return select_records(conn, _DUE, {"reasons": sorted(reasons), "now": naive(now), "most": limit})
 
 
 def all_records() -> Select[Any]:
