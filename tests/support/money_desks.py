@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from console.app import Console
+from console.domain.dates import IST
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Payment, PaymentImport, Refund, RefundRequest
 from console.sandbox import credentials
@@ -32,8 +33,10 @@ def providers(url: str) -> dict[str, str]:
 def paid(console: Console, sandbox: Sandbox, number: str, minor: int = CAPTURED, provider: str = "paypay") -> Payment:
     """A payment that somebody has made, booked here."""
     sandbox.control.money.know(provider, number, minor)
-    more: dict[str, str] = {} if provider == "paypay" else {"amount": f"{minor / 100:.2f}"}
-    asked = PaymentImport(provider, number, **more)  # type: ignore[arg-type]  # text alone
+    today = console._desk.now().astimezone(IST).date()
+    asked = PaymentImport(provider, number)
+    if provider == "atom":
+        asked = PaymentImport(provider, number, amount=f"{minor // 100}.{minor % 100:02}", day=today)
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         with suppress(ConsoleError):
             return console.payments.import_(asked)

@@ -56,9 +56,9 @@ class Stage:
     checker: Console
     made: int = 0
 
-    def desk(self, action: str, url: str = "") -> Console:
+    def desk(self, action: str, url: str = "", **extra: str) -> Console:
         """A desk of whoever does this, to be disturbed: by another address of the database, say. Close it."""
-        return open_desk(self.place, self.sandbox, self.clock, self.who(action), url)
+        return open_desk(self.place, self.sandbox, self.clock, self.who(action), url, **extra)
 
     def who(self, action: str) -> str:
         """Who does it."""
@@ -195,10 +195,12 @@ _ACTS: Mapping[str, Callable[[Console, Matter, Stage], object]] = {
 ACTIONS = tuple(_ACTS)
 
 
-def open_desk(place: Place, sandbox: Sandbox, clock: MovedClock, person: str, url: str = "") -> Console:
+def open_desk(
+    place: Place, sandbox: Sandbox, clock: MovedClock, person: str, url: str = "", **extra: str
+) -> Console:  # fmt: skip
     """A desk of this person's, the database by another address if one is given. Close it."""
     own = {"DATABASE_URL": url} if url else {}
-    facts = {**place.facts(person, 0), **providers(sandbox.url), "SECRET_NOTICE_BANK_KEY": BANK_KEY, **own}
+    facts = {**place.facts(person, 0), **providers(sandbox.url), "SECRET_NOTICE_BANK_KEY": BANK_KEY, **own, **extra}
     return open_console(Settings.load(environment(place.home, sandbox.url, **facts)), clock)
 
 

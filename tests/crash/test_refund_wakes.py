@@ -1,0 +1,89 @@
+"""Demand 16 for refunds: a sending that wakes up after its lease overwrites nothing of the one that came after it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Event, Thread
+
+import pytest
+
+from console.domain.order_records import Refund
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty
+from tests.support.money_desks import ending, newest
+from tests.support.money_stage import Matter, Stage, stage
+from tests.support.places import Place
+
+PATIENCE_SECONDS = 30
+_R = RefundState
+
+
+class Sleeper:
+    """One sending that stops at a step of its own until somebody wakes it."""
+
+    def __init__(self, on: Stage, matter: Matter, step: str) -> None:
+        self._on, self._matter, self._step = on, matter, step
+        self._asleep, self._go = Event(), Event()
+        self.code = ""
+        self._thread = Thread(target=self._send)
+
+    def _send(self) -> None:
+        with self._on.desk("approve", TIME_SCALE="1") as console:  # whose heart beats too slowly to matter here
+            send = console.refunds.submit if self._step == "asking" else console.refunds.approve
+            self.code = ending(lambda: send(self._matter.refund, progress=self._pause))
+
+    def _pause(self, step: str) -> None:
+        if step == self._step:
+            self._asleep.set()
+            assert self._go.wait(PATIENCE_SECONDS)
+
+    @contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Inside the block it is stopped; at the end of it it has ended."""
+        self._thread.start()
+        try:
+            assert self._asleep.wait(PATIENCE_SECONDS)
+            yield
+        finally:
+            self._go.set()
+            self._thread.join(PATIENCE_SECONDS)
+
+
+def lapsed_and_undone(on: Stage, matter: Matter) -> Refund:
+    """Its lease runs out, and the provider says twice that it knows nothing of it: approved again, to be sent."""
+    on.later(timedelta(minutes=2))
+    on.checker.recovery.run_due()
+    for _ in range(2):
+        on.later(timedelta(seconds=30))
+        ending(lambda: on.maker.refunds.probe(matter.refund))
+    found = newest(on.maker, matter.payment)
+    assert found is not None
+    return found
+
+
+@pytest.mark.expects_log("an answer that came too late")
+def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
+    """The first sending was refused and sleeps with that answer; the second one is at the provider when it wakes: the
+    amount stays reserved, and the refund ends as the second one does, once.
+    """
+    with stage(place) as on:
+        matter = on.prepared("approve")
+        on.sandbox.control.fault("result:REFUND_LIMIT_EXCEEDED", call="paypay_refund", payment=matter.number)
+        first, second = Sleeper(on, matter, "answered"), Sleeper(on, matter, "asking")
+        with first.asleep():
+            undone = lapsed_and_undone(on, matter)
+            assert (undone.state, undone.certainty) == (_R.APPROVED, Certainty.KNOWN), undone
+            with second.asleep():
+                first._go.set()
+                first._thread.join(PATIENCE_SECONDS)
+                now = newest(on.maker, matter.payment)
+                assert now is not None
+                assert (now.state, now.certainty) == (_R.SUBMITTING, Certainty.KNOWN), f"overwritten: {now}"
+        assert second.code == "done", second.code
+        on.later()
+        on.checker.recovery.run_due()
+        done = newest(on.maker, matter.payment)
+        assert done is not None
+        assert (done.state, on.there(matter.number)) == (_R.COMPLETED, 1), done
+        on.checked()
+    print(f"demand 16: {place.engine}: refunds: an old refusal came during a newer sending: 0 overwritten")

@@ -1,0 +1,150 @@
+"""Refunds that get no answer, and providers that know nothing of a refund: what is never sent again, and what is."""
+
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from console.domain.order_records import Refund
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty, WorkState
+from tests.support import money_truth
+from tests.support.money_desks import CAPTURED, ask, ending, newest, paid
+from tests.support.money_stage import Stage
+
+THREADS = 10
+_R = RefundState
+_SPANS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
+"""Longer than each pause of the schedule, in seconds of the console's own time."""
+
+
+def time_outs(on: Stage, count: int, provider: str) -> Counter[str]:
+    """So many refunds that time out, half of them with an effect, and whatever anybody could do afterwards while the
+    provider tells nothing that settles them: PayPay can't be read, Atom knows nothing.
+    """
+    ids = _approved_at_once(on, count, provider, _silences(on, provider, count))
+    sent = _sent(on, provider)
+    if provider == "paypay":
+        on.sandbox.control.fault("status:500", call="paypay_refund_details", times="always")
+    else:
+        on.sandbox.control.fault("hidden_refunds", call="atom_refund_status", times="always")
+    for seconds in _SPANS:
+        on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
+        on.checker.recovery.run_due()
+    _try_everything(on, ids)
+    found = [newest(on.maker, payment) for payment in ids]
+    unknown = [one for one in found if one is not None and one.certainty is Certainty.UNKNOWN]
+    before_people = [one for one in unknown if one.work.state is WorkState.NEEDS_REVIEW]
+    on.sandbox.control.clear_faults()
+    return Counter(
+        time_outs=count, sent=sent, again=_sent(on, provider) - sent, unknown=len(unknown), people=len(before_people)
+    )
+
+
+def _silences(on: Stage, provider: str, count: int) -> list[str]:
+    """Every second one has its effect all the same."""
+    for i in range(count):
+        fault = "hang_after_charge" if i % 2 else "hang"
+        on.sandbox.control.fault(fault, call=f"{provider}_refund", payment=_number(provider, i), seconds=30)
+    return [_number(provider, i) for i in range(count)]
+
+
+def _number(provider: str, i: int) -> str:
+    return f"{provider.upper()}-{i}"
+
+
+def _approved_at_once(on: Stage, count: int, provider: str, numbers: Sequence[str]) -> list[int]:
+    ids = [paid(on.maker, on.sandbox, number, provider=provider).id for number in numbers]
+    asked = [ask(on.maker, payment, "10" if provider == "atom" else 1_000).id for payment in ids]
+    with ThreadPoolExecutor(THREADS) as threads:
+        codes = Counter(threads.map(lambda refund: ending(lambda: on.checker.refunds.approve(refund)), asked))
+    assert codes == Counter(outcome_unknown=count), codes
+    on.sandbox.control.release()
+    return ids
+
+
+def _sent(on: Stage, provider: str) -> int:
+    return len(on.sandbox.control.requests(f"{provider}_refund"))
+
+
+def _try_everything(on: Stage, ids: Sequence[int]) -> None:
+    """Nobody can send it, take it back, ask for another one, or decide alone what became of it."""
+    for payment in ids:
+        refund = newest(on.maker, payment)
+        assert refund is not None
+        attempts = {
+            "submit": ending(lambda r=refund: on.checker.refunds.submit(r.id)),  # type: ignore[misc]  # bound here
+            "approve": ending(lambda r=refund: on.checker.refunds.approve(r.id)),  # type: ignore[misc]
+            "withdraw": ending(lambda r=refund: on.maker.refunds.withdraw(r.id)),  # type: ignore[misc]
+            "ask": ending(lambda p=payment: ask(on.maker, p, "10")),  # type: ignore[misc]
+            "probe": ending(lambda r=refund: on.maker.refunds.probe(r.id)),  # type: ignore[misc]
+        }
+        assert "done" not in attempts.values(), attempts
+
+
+def late_effects(on: Stage, count: int) -> Counter[str]:
+    """Refunds whose request arrives late: before the first answer that knows nothing of it, right before the second,
+    right after it, and never. The same key goes out again where the rule says so, and each is refunded once.
+    """
+    numbers = [f"LATE-{i}" for i in range(count)]
+    for number in numbers:
+        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=number)
+    ids = _late_approved(on, numbers)
+    known = _known(on)
+    last = count // 4
+    keys = [one.provider_refund_key for one in _found(on, ids)]
+    _arrive(on, keys[:last])
+    _pass(on, 61)
+    heard = Counter(one.not_found for one in _found(on, ids))
+    _pass(on, 118)
+    _arrive(on, keys[last : 2 * last])  # a second, in the console's time, before the answer that would settle it
+    _pass(on, 600)
+    undone = sum(one.state is _R.APPROVED or one.sent_count > 1 for one in _found(on, ids))
+    _arrive(on, keys[2 * last : 3 * last])
+    for _ in range(4):
+        _pass(on, 900)
+    found = _found(on, ids)
+    doubles = [number for number in numbers if on.there(number) != 1]
+    assert not doubles, f"not refunded exactly once: {doubles}"
+    odd = [one for one in found if one.state is not _R.COMPLETED]
+    assert not odd, f"not at their end: {odd}"
+    assert ending(lambda: on.checker.refunds.probe(known)) == "done"  # the positive control
+    again = sum(one.sent_count > 1 for one in found)
+    return Counter(refunds=count, heard_once=heard[1], undone=undone, again=again, doubles=len(doubles))
+
+
+def _arrive(on: Stage, keys: Sequence[str | None]) -> None:
+    """What was on its way reaches the provider now."""
+    for key in keys:
+        assert on.sandbox.control.release(number=key), f"nothing was on its way under {key}"
+
+
+def _late_approved(on: Stage, numbers: Sequence[str]) -> list[int]:
+    ids = [paid(on.maker, on.sandbox, number).id for number in numbers]
+    for payment in ids:
+        refund = ask(on.maker, payment, CAPTURED // 3)
+        assert ending(lambda r=refund: on.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
+    return ids
+
+
+def _known(on: Stage) -> int:
+    """A refund that the provider knows, found in the same run by the same question."""
+    refund = ask(on.maker, paid(on.maker, on.sandbox, "KNOWN-1").id)
+    on.sandbox.control.fault("close_after_charge", call="paypay_refund", payment="KNOWN-1")
+    assert ending(lambda: on.checker.refunds.approve(refund.id)) == "outcome_unknown"
+    on.later(timedelta(seconds=3))
+    assert on.checker.refunds.probe(refund.id).certainty is Certainty.KNOWN
+    return refund.id
+
+
+def _pass(on: Stage, seconds: float) -> None:
+    on.later(timedelta(seconds=seconds) / on.checker.settings.time_scale)
+    on.checker.recovery.run_due()
+
+
+def _found(on: Stage, ids: Sequence[int]) -> list[Refund]:
+    return [one for payment in ids if (one := newest(on.maker, payment)) is not None]
+
+
+def checked(on: Stage) -> None:
+    money_truth.check(on.checker, on.sandbox)

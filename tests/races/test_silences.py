@@ -1,0 +1,30 @@
+"""Demands 13 and 14 for refunds: no silence is answered by sending again, and "not found" is believed late or never."""
+
+import pytest
+
+from tests.races import silences
+from tests.support.money_stage import stage
+from tests.support.places import Place
+
+TIME_OUTS, LATE = 10, 12
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_a_time_out_is_never_sent_again(place: Place, provider: str) -> None:
+    """Through all of the schedule, and whatever anybody tries: nothing is sent, and in the end a person is asked."""
+    with stage(place) as on:
+        tally = silences.time_outs(on, TIME_OUTS, provider)
+        silences.checked(on)
+    print(f"demand 13: {place.engine}: {provider}: {tally['again']} re-sends after {TIME_OUTS} refunds timed out")
+    assert (tally["sent"], tally["again"]) == (TIME_OUTS, 0), tally
+    assert tally["unknown"] == tally["people"] == TIME_OUTS, tally
+
+
+def test_effects_that_come_late(place: Place) -> None:
+    """Up to a second before the second answer, and after it: the same key again, one refund each."""
+    with stage(place) as on:
+        tally = silences.late_effects(on, LATE)
+        silences.checked(on)
+    print(f"demand 14: {place.engine}: {dict(tally)}")
+    assert tally["heard_once"] == LATE - LATE // 4, "the first answer counts where nothing had arrived"
+    assert tally["undone"] == tally["again"] == LATE // 2, "and the second alone settles"
