@@ -10,6 +10,7 @@ from console.domain.records import CreditCheck
 from console.views import case_words
 from console.views import record_words as words
 from console.views.case_words import Case
+from console.views.look.theme import look
 from console.views.pages.columns import least, wide
 from console.views.seat import Seat
 from console.views.tables.columns import Column, StateCell
@@ -18,11 +19,15 @@ Of = Callable[[Any], Case]
 _PAD = 16
 _SHAPE = 19
 _STATES = {
-    "credit_check": ("pending", "success", "error", "superseded", "incomplete"),
-    "payment": ("token_generated", "user_payment", "callback_received", "signature_verified", "completed", "expired"),
-    "refund": ("requested", "approved", "submitted", "failed"),
-    "business": ("partly_refunded",),
+    "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
+    "waiting": ("payment", "token_generated", "user_payment"),
+    "payment": ("payment", "callback_received", "signature_verified", "completed", "expired"),
+    "refund": ("refund", "requested", "approved", "submitted", "failed"),
+    "business": ("business", "partly_refunded"),
+    "order": ("order", "pending", "cancelled", "delivered"),
 }
+"""Families of badges with the states in them that there can be, to size a column by."""
+EVERYTHING = tuple(_STATES)
 
 
 def whole(record: Case) -> Case:
@@ -31,11 +36,20 @@ def whole(record: Case) -> Case:
 
 
 def case_columns(
-    seat: Seat, names: Sequence[str], of: Of, since: Callable[[Any], datetime | None] | None = None
-) -> list[Column]:
-    """Columns in that order; `of` gives a row's record, `since` from when its age counts."""
+    seat: Seat, names: Sequence[str], of: Of, since: Callable[[Any], datetime | None] | None = None,
+    kinds: Sequence[str] = EVERYTHING,
+) -> list[Column]:  # fmt: skip
+    """Columns in that order; `of` gives a row's record, `since` from when its age counts, `kinds` are the states that
+    there can be.
+    """
     begins = since or (lambda item: of(item).changed_at)
-    return [_age(seat, begins) if name == "age" else _MAKERS[name](seat, of) for name in names]
+
+    def made(name: str) -> Column:
+        if name == "age":
+            return _age(seat, begins)
+        return _state(seat, of, kinds) if name == "state" else _MAKERS[name](seat, of)
+
+    return [made(name) for name in names]
 
 
 def _age(seat: Seat, since: Callable[[Any], datetime | None]) -> Column:
@@ -77,7 +91,8 @@ def _name(seat: Seat, of: Of) -> Column:
     def shown(item: Any) -> str:
         return case_words.short(of(item), seat)
 
-    return Column("name", seat.say("column.record"), wide("ORD-20261120-000123", _PAD), shown)
+    longest = round(look().metrics("data").horizontalAdvance("ORD-20261120-000123") / look().scale)
+    return Column("name", seat.say("column.record"), longest + _PAD + 4, shown, "data")
 
 
 def _kind(seat: Seat, of: Of) -> Column:
@@ -107,8 +122,9 @@ def _amount(seat: Seat, of: Of) -> Column:
     return Column("amount", title, least_, lambda item: case_words.amount(of(item)), "amount")
 
 
-def _state(seat: Seat, of: Of) -> Column:
-    longest = max((words.longest_word(kind, seat.language, *names) for kind, names in _STATES.items()), key=len)
+def _state(seat: Seat, of: Of, kinds: Sequence[str]) -> Column:
+    each = [words.longest_word(_STATES[kind][0], seat.language, *_STATES[kind][1:]) for kind in kinds]
+    longest = max(each, key=len)
     return Column(
         "state", seat.say("column.state"), wide(longest, _PAD + _SHAPE + 4),
         lambda item: words.cell(case_words.state_key(of(item)), seat.language), "state",
@@ -175,6 +191,6 @@ def _payer(seat: Seat, of: Of) -> Column:
 
 _MAKERS: Mapping[str, Callable[[Seat, Of], Column]] = {
     "corporation": _corporation, "company": _company, "number": _number, "name": _name, "kind": _kind,
-    "client": _client, "provider": _provider, "amount": _amount, "state": _state, "certainty": _certainty,
+    "client": _client, "provider": _provider, "amount": _amount, "certainty": _certainty,
     "work": _work, "cause": _cause, "why": _why, "next": _next, "day": _day, "people": _people, "payer": _payer,
 }  # fmt: skip

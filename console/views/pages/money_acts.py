@@ -168,7 +168,7 @@ def probe_note(seat: Seat, before: Case, found: Settled) -> Note:
 
 def _told(record: Case | Settled) -> tuple[object, ...]:
     """What a probe may change."""
-    names = ("state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state", "not_found")
+    names = ("state", "certainty", "captured_minor", "refunded_minor", "provider_minor", "provider_state")
     return tuple(getattr(record, name, None) for name in names)
 
 

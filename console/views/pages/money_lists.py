@@ -16,5 +16,6 @@ MONEY_LISTS: Mapping[str, tuple[str, ...]] = {
 
 def money_table(seat: Seat, name: str) -> StaticTable:
     """One of the lists; what is least needed goes first where there is no room."""
-    columns = case_columns(seat, MONEY_LISTS[name], whole)
+    kinds = {"payments": ("payment", "waiting", "business"), "refunds": ("refund",), "orders": ("order",)}[name]
+    columns = case_columns(seat, MONEY_LISTS[name], whole, kinds=kinds)
     return StaticTable(seat, columns, ref_of, seat.say(f"record.tab.{name}"), spare=("payer", "next", "age"))

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import ClassVar, TypeAlias
 
-from PySide6.QtCore import Slot
+from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QScrollArea, QWidget
 
@@ -65,7 +65,9 @@ class MoneyPage(Page):
     def _build(self) -> None:
         self.aside = QScrollArea()
         self.aside.setWidgetResizable(True)
-        self.aside.setFixedWidth(tokens().px("layout", "company_side_panel"))
+        self.aside.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.aside.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.aside.setFixedWidth(tokens().px("layout", "preview_width"))
         middle = row(self.tabs, self.aside, gap=0)
         middle.setStretch(0, 1)
         self.add(self.head)

@@ -42,7 +42,7 @@ class OrderPage(MoneyPage):
         self.head.show_identity(record.corporation_number or "", "", total, self.badges(view))
         self.tabs.show_view(record, view, payments=view.payments, refunds=view.refunds)
         facts = fact_list(
-            (say("field.corporation_number"), wording.format_number(record.corporation_number or "")),
+            (say("column.number_short"), wording.format_number(record.corporation_number or "")),
             (say("field.order_number"), record.merch_txn_id),
             (say("field.total"), total),
             (say("field.currency"), record.currency),

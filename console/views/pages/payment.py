@@ -115,11 +115,11 @@ class PaymentPage(MoneyPage):
         paid = wording.format_instant(record.paid_at) if record.paid_at else None
         ends = wording.format_instant(record.expires_at) if record.expires_at and record.state not in PAID else None
         facts = [
-            (say("field.corporation_number"), wording.format_number(record.corporation_number or "")),
+            (say("column.number_short"), wording.format_number(record.corporation_number or "")),
             (say("field.payer"), case_words.payer(record.payer)),
             (say("field.paid_at"), paid),
             (say("field.merchant_payment_id"), record.merchant_payment_id),
-            (say("field.provider_payment_id"), record.provider_payment_id),
+            (say("field.provider_payment_id"), _shortened(record.provider_payment_id)),
             (say("field.currency"), record.currency),
             (say("field.asked"), wording.format_amount(record.asked_minor, record.currency)),
         ]

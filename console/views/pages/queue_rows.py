@@ -12,7 +12,7 @@ from console.views import case_words
 from console.views.case_words import Case
 from console.views.desk_api import Desk
 from console.views.look.tokens import tokens
-from console.views.pages.case_columns import case_columns
+from console.views.pages.case_columns import EVERYTHING, case_columns
 from console.views.pages.columns import check_columns
 from console.views.routes import Ref
 from console.views.seat import Seat
@@ -41,7 +41,7 @@ def record_of(row: QueueRow) -> Case:
     return row.item.record
 
 
-SPARE = ("number", "provider", "kind", "next")
+SPARE = ("number", "provider", "kind", "next", "people")
 """Columns that go where there is no room. The three axes always stay."""
 
 
@@ -52,12 +52,14 @@ def columns(seat: Seat, queue: str) -> list[Column]:
         return check_columns(seat, names, _check_of, lambda row: row.item.since)
     if queue == "refunds":
         names = ["age", "name", "people", "amount", "state", "certainty", "work", "cause", "next"]
-        return case_columns(seat, names, record_of, lambda row: row.item.since)
+        return case_columns(seat, names, record_of, lambda row: row.item.since, ("refund",))
     names = ["age", "company", "number", "kind", "name", "provider", "amount", "state", "certainty"]
     if queue not in GROUPED:
         names.append("work")
     names += ["cause", "next"]
-    return case_columns(seat, names, record_of, lambda row: row.item.since)
+    waits = queue in ("pending", "unknown")  # elsewhere nobody waits for a payer, whose word is long
+    kinds = [kind for kind in EVERYTHING if waits or kind != "waiting"]
+    return case_columns(seat, names, record_of, lambda row: row.item.since, kinds)
 
 
 def _check_of(row: QueueRow) -> CreditCheck:

@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QGridLayout, QHBoxLayout, QWidget
 
 from console import wording
 from console.domain.results import CreditCheckView
@@ -93,8 +93,15 @@ class RecordHead(Surface):
         self._grid.addWidget(self._identity, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)))
         self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
+    def _room(self) -> int:
+        """What there is to see: a page that was too wide before must not stay so."""
+        above = self.parentWidget()
+        while above is not None and not isinstance(above, QAbstractScrollArea):
+            above = above.parentWidget()
+        return self.width() if above is None else min(self.width(), above.viewport().width())
+
     def _fit(self) -> None:
-        room = self.width() - 2 * tokens().px("spacing", "page_margin") - 2 * self._grid.horizontalSpacing()
+        room = self._room() - 2 * tokens().px("spacing", "page_margin") - 2 * self._grid.horizontalSpacing()
         title, identity, right = (part.sizeHint().width() for part in (self.title, self._identity, self._right))
         self._place(identity_below=title + identity + right > room, badges_below=title + right > room)
 
