@@ -85,6 +85,7 @@ def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("peer", ["203.0.113.9", "", "none", "::ffff:203.0.113.9", None])
 def test_a_webhook_from_elsewhere_is_refused(scene: Scene, peer: str | None) -> None:
     """From an address that is not PayPay's: refused, audited, counted, and nothing is asked."""
@@ -115,6 +116,7 @@ def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: Scene) -> No
     assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("unchanged", payment.id)]
 
 
+@pytest.mark.engines("sqlite")
 def test_an_address_that_opens_something_is_not_kept(scene: Scene) -> None:
     """PayPay's announcement of a file carries a permission: it is taken and not written down."""
     body = {"notification_type": "file.created", "notification_id": "n-1", "fileType": "transaction_recon",
@@ -169,6 +171,7 @@ def test_a_false_callback_changes_nothing(scene: Scene, manner: str) -> None:
     assert scene.payments.refused_notices() == 1
 
 
+@pytest.mark.engines("sqlite")
 def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: Scene) -> None:
     """Cut, turned bits, wrong padding, no seal, empty: the result is one and the same, and nothing is written of it
     but the refusal."""

@@ -258,6 +258,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: Moved
     assert scene.payments.probe(payment.id).state == "completed"
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
 def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
     """Any other name is bad input, and nothing is written."""
@@ -265,6 +266,7 @@ def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
 def test_a_sum_that_cant_be_asked_for_is_refused(scene: Scene, minor: int, currency: str) -> None:
     """Zero, beyond every bound, or in a currency that the provider doesn't take."""
@@ -272,6 +274,7 @@ def test_a_sum_that_cant_be_asked_for_is_refused(scene: Scene, minor: int, curre
     assert scene.control.requests(call="paypay_create") == []
 
 
+@pytest.mark.engines("sqlite")
 def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """Neither an address nor credentials: bad_profile before anything is written."""
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
@@ -281,6 +284,7 @@ def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sand
         assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("fault", ["other_payment", "other_order", "other_currency", "other_amount"])
 def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str) -> None:
     """What is known stays, and a person looks at it; asked again rightly, everything still agrees."""

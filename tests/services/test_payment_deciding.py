@@ -144,6 +144,7 @@ def test_an_accepted_reversal_waits_for_nobody(scene: Scene) -> None:
     assert scene.cases() == []
 
 
+@pytest.mark.engines("sqlite")
 def test_bad_decisions_are_refused(scene: Scene) -> None:
     """No evidence, another word, an odd id, an old view: nothing is written."""
     payment = unknown(scene)

@@ -63,6 +63,7 @@ def test_one_without_a_code_is_found_too(scene: Scene) -> None:
     assert scene.payments.probe(payment.id).state == "completed"
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     ("state", "ours"),
     [("created", "user_payment"), ("authorized", "user_payment"), ("failed", "payment_failed"),
@@ -90,6 +91,7 @@ def test_atom_is_asked_by_sum_and_day(scene: Scene) -> None:
     assert other.exit_status == 5
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(
     "more",
     [{"amount": "0x10"}, {"amount": "３３００"}, {"amount": "3300.5"}, {"amount": "-1"}, {"amount": "1" + "0" * 18},
@@ -101,6 +103,7 @@ def test_bad_input_asks_nobody(scene: Scene, more: dict[str, Any]) -> None:
     assert scene.control.requests(call="paypay_payment") == []
 
 
+@pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("number", ["", "a b", "x" * 65, "注文", "ORD/1", "ORD?x=1"])
 def test_a_bad_number_asks_nobody(scene: Scene, number: str) -> None:
     """Two as well: it never becomes part of an address."""
@@ -108,6 +111,7 @@ def test_a_bad_number_asks_nobody(scene: Scene, number: str) -> None:
     assert scene.control.requests(call="paypay_payment") == []
 
 
+@pytest.mark.engines("sqlite")
 def test_a_provider_that_is_none(scene: Scene) -> None:
     """A name that no provider has is bad input."""
     assert refused(scene, "bank").exit_status == 2
