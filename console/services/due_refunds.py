@@ -19,6 +19,10 @@ from console.store.engine import Transaction
 _R = RefundState
 LASTING = frozenset({"over_limit", "outside_window", "not_allowed", "exceeds_captured"})
 """Refusals of a sending that time alone doesn't lift: a person has to look."""
+PASSING = frozenset({"role", "cooling_off", "refused_by_the_database"})
+"""Reasons of `not_allowed` that pass by themselves: somebody else runs the task, the time comes, also by the clock of
+the server, which may be behind this desk's.
+"""
 
 
 class DueRefunds:
@@ -48,7 +52,7 @@ class DueRefunds:
             self._submitting.submit(refund.id)
         except ConsoleError as refusal:
             reason = refusal.detail.get("reason")
-            if refusal.code in LASTING and reason not in ("role", "cooling_off"):
+            if refusal.code in LASTING and reason not in PASSING:
                 self._put_before_people(refund.id)
             raise
 

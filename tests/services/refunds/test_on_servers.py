@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from console.domain.order_records import Payment, Refund, RefundRequest, SetAsideState
 from console.domain.payment_records import RefundState
-from console.domain.records import Certainty
+from console.domain.records import Certainty, WorkState
 from console.sandbox import SandboxControl
 from console.store import accounts, payments, set_asides
 from console.store.engine import Transaction
@@ -123,6 +123,20 @@ def test_two_checkers_for_a_large_one(desks: Desks) -> None:
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
     desks.of("owner").sql(f"UPDATE refunds SET sends_after = created_at WHERE id = {refund.id}")
     assert desks.of("lead-c").refunds.submit(refund.id).state is _R.SUBMITTED
+
+
+def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: Desks) -> None:
+    """The server's clock ends the cooling-off; the worker tries again, and no person is called for it."""
+    refund = desks.ask(desks.paid(900_000), "200000")
+    assert desks.approve(refund).state is _R.APPROVED
+    desks.of("worker")
+    desks.later(hours=1)
+    desks.of("worker").due()
+    waiting = desks.now(refund)
+    assert (waiting.state, waiting.work.state, waiting.sent_count) == (_R.APPROVED, WorkState.SCHEDULED, 0)
+    desks.of("owner").sql(f"UPDATE refunds SET sends_after = created_at WHERE id = {refund.id}")
+    assert desks.of("worker").due()["refund_submissions"] == 1
+    assert desks.now(refund).state is _R.SUBMITTED
 
 
 def test_declined_withdrawn_and_expired(desks: Desks) -> None:
