@@ -1,0 +1,133 @@
+"""The sides of a payment: in a fixed order, each with its age, differences named; and where its money is."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console.domain.order_records import Order, OrderState, Payment, Refund
+from console.domain.payment_records import PaymentState, RefundState
+from console.domain.records import Certainty, Work
+from console.domain.truth import money_strip, sides
+
+NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+P, Ord, R = PaymentState, OrderState, RefundState
+PAID = Payment(
+    id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id="0421",
+    corporation_number=None, payer=None, state=P.COMPLETED, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
+    asked_minor=3300, captured_minor=3300, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
+    paid_at=NOW - timedelta(minutes=6), provider_state="COMPLETED", provider_minor=3300, provider_refunded_minor=0,
+    told_at=NOW - timedelta(minutes=3), changed_at=NOW - timedelta(minutes=6),
+)  # fmt: skip
+ORDER = Order(3, "ORD-1", None, Ord.PAID, "JPY", 3300, (5,), 2, changed_at=NOW - timedelta(minutes=6))
+
+
+def shown(payment: Payment, order: Order | None = ORDER, told: PaymentState | None = P.PAYMENT_SUCCESS) -> Any:
+    return sides(payment, order, told, NOW, by="op-a")
+
+
+def test_three_sides_that_agree() -> None:
+    """Ours, the provider's, the order's: always in this order, none of them empty."""
+    ours, provider, order = shown(PAID)
+    assert [side.name for side in (ours, provider, order)] == ["ours", "provider", "order"]
+    assert (ours.state, ours.minor, ours.version, ours.source) == ("completed", 3300, 4, "op-a")
+    assert (provider.word, provider.state, provider.asked) == ("COMPLETED", "payment_success", PAID.told_at)
+    assert (order.state, order.minor, order.reference) == ("paid", 3300, "ORD-1")
+    assert provider.differs == order.differs == ()
+
+
+def test_a_side_that_was_never_asked_or_is_none_says_so() -> None:
+    """Never asked is not the same as agreeing, and no order is not an unpaid one."""
+    _, provider, order = shown(replace(PAID, told_at=None, provider_state=None, provider_minor=None), None, None)
+    assert (provider.asked, provider.old, provider.differs) == (None, False, ())
+    assert (order.there, order.state) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told", "differs"),
+    [
+        ({}, P.PAYMENT_FAILED, ("state",)),
+        ({}, P.USER_PAYMENT, ("state",)),
+        ({}, None, ()),  # a word that no table has proves nothing
+        ({"provider_minor": 3301}, P.PAYMENT_SUCCESS, ("amount",)),
+        ({"provider_refunded_minor": 1000}, P.PAYMENT_SUCCESS, ("refunded",)),
+        ({"state": P.SIGNATURE_VERIFIED}, P.PAYMENT_SUCCESS, ()),
+        ({"state": P.REVERSED}, P.PAYMENT_FAILED, ()),
+        ({"state": P.REVERSED}, P.PAYMENT_SUCCESS, ("state",)),
+        ({"state": P.EXPIRED, "captured_minor": 0}, P.USER_PAYMENT, ()),
+        ({"state": P.EXPIRED, "captured_minor": 0}, P.PAYMENT_SUCCESS, ("state",)),
+        ({"state": P.USER_PAYMENT, "captured_minor": 0, "provider_minor": 3301}, P.USER_PAYMENT, ("amount",)),
+    ],
+)
+def test_where_the_provider_disagrees(
+    changed: dict[str, Any], told: PaymentState | None, differs: tuple[str, ...]
+) -> None:
+    """State, amount, what was refunded: each difference by its name, and no false ones."""
+    assert shown(replace(PAID, **changed), told=told)[1].differs == differs
+
+
+@pytest.mark.parametrize(
+    ("order", "payment", "differs"),
+    [
+        ({"state": Ord.PENDING}, {}, ("state",)),
+        ({"state": Ord.CANCELLED}, {}, ("state",)),
+        ({"state": Ord.SHIPPED}, {}, ()),
+        ({"total_minor": 3000}, {}, ("amount",)),
+        ({"currency": "INR"}, {}, ("currency",)),
+        ({}, {"state": P.REVERSED}, ("state",)),
+        ({"payment_ids": (5, 6)}, {"state": P.REVERSED}, ()),  # another one may have paid it
+        ({"state": Ord.PENDING}, {"state": P.USER_PAYMENT, "captured_minor": 0}, ()),
+    ],
+)
+def test_where_the_order_disagrees(order: dict[str, Any], payment: dict[str, Any], differs: tuple[str, ...]) -> None:
+    """Paid by us and unpaid there, or the other way round; another sum or currency."""
+    assert shown(replace(PAID, **payment), replace(ORDER, **order))[2].differs == differs
+
+
+@pytest.mark.parametrize(
+    ("state", "certainty", "age", "old"),
+    [
+        (P.COMPLETED, Certainty.KNOWN, timedelta(hours=24), False),
+        (P.COMPLETED, Certainty.KNOWN, timedelta(hours=24, seconds=1), True),
+        (P.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15), False),
+        (P.USER_PAYMENT, Certainty.KNOWN, timedelta(minutes=15, seconds=1), True),
+        (P.COMPLETED, Certainty.UNKNOWN, timedelta(minutes=16), True),
+    ],
+)
+def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, old: bool) -> None:
+    """After fifteen minutes while something is waited for, after a day when nothing is."""
+    payment = replace(PAID, state=state, certainty=certainty, told_at=NOW - age)
+    assert shown(payment)[1].old is old
+
+
+def refund(minor: int, state: RefundState, certainty: Certainty = Certainty.KNOWN) -> Refund:
+    return Refund(9, 5, 3, minor, "JPY", state, certainty, Work(), "op-a", (), None, None, 1)
+
+
+def test_every_yen_has_a_place() -> None:
+    """What was captured is refunded, on its way, unknown, waiting, set aside or refundable."""
+    payment = replace(PAID, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500)
+    money = money_strip(
+        payment,
+        [refund(2000, R.COMPLETED), refund(1000, R.SUBMITTED), refund(500, R.SUBMITTING, Certainty.UNKNOWN),
+         refund(500, R.REQUESTED), refund(900, R.FAILED)],
+    )  # fmt: skip
+    parts = (money.refunded, money.on_its_way, money.unknown, money.waiting, money.set_aside, money.refundable)
+    assert parts == (2000, 1000, 500, 500, 500, 7500)
+    assert sum(parts) == money.captured
+
+
+def test_of_a_reversed_payment_nothing_can_be_refunded() -> None:
+    """The money is gone, whatever was captured."""
+    assert money_strip(replace(PAID, state=P.REVERSED), []).refundable == 0
+
+
+@pytest.mark.parametrize("seen", [0, 500, 5000])
+def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
+    """On a server rows are read one after the other: the parts still add up to what was captured."""
+    payment = replace(PAID, captured_minor=3300, reserved_minor=1000)
+    money = money_strip(payment, [refund(seen, R.SUBMITTED)] if seen else [])
+    parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
+    assert min(parts) >= 0
+    assert sum(parts) == 3300
