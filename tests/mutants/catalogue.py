@@ -1,5 +1,6 @@
 """Bugs that would cost money or trust, each as a change of the source, with the tests that must notice it."""
 
+from tests.mutants.money import MONEY_MUTANTS
 from tests.mutants.mutant import (
     BEFORE_COMMIT,
     BREAKS,
@@ -17,10 +18,13 @@ from tests.mutants.mutant import (
     Change,
     Mutant,
 )
+from tests.mutants.on_refunds import ON_REFUNDS
 from tests.mutants.on_servers import ON_SERVERS
 
 MUTANTS: tuple[Mutant, ...] = (
     *ON_SERVERS,
+    *MONEY_MUTANTS,
+    *ON_REFUNDS,
     Mutant("the unique index is no longer unique", NOT_UNIQUE, (PROOF,), "sqlite"),
     Mutant(
         "5xx is a failure",

@@ -14,7 +14,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One seeded bug. `tests` are pytest's words for what must turn red, on this `engine` if one is named."""
+    """One seeded bug. `tests` are pytest's words for what must turn red, on this `engine` (or those whose names
+    fit these words) if one is named."""
 
     name: str
     changes: tuple[Change, ...]
