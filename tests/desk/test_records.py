@@ -198,7 +198,7 @@ def test_new_arrivals_move_no_row(sit: Sit, console: Console, sandbox: Sandbox) 
     person.until(lambda: page.rows.row_count == 2)
     assert page.current is not None
     assert page.current.record.id == first.id
-    assert page.rows.find(late.id) is not None
+    assert page.rows.find(("credit-check", late.id)) is not None
 
 
 def test_what_was_settled_elsewhere_is_marked_not_removed(sit: Sit, console: Console, sandbox: Sandbox) -> None:
@@ -211,7 +211,7 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(sit: Sit, console: Con
     with console.acting("lead-b"):
         proof = "seen on their screen"
         console.recovery.resolve("credit-check", record.id, "success", proof, provider_id(sandbox, NUMBER))
-    place = page.rows.find(record.id)
+    place = page.rows.find(("credit-check", record.id))
     assert place is not None
     person.until(lambda: page.table.mark_of(place) == "care")
     person.press("F5")
