@@ -5,8 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar
 
-import hypothesis
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -14,20 +12,19 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.failpoints import NAMES
+from tests.stateful import crashing
 from tests.stateful.world import PEOPLE, World
 from tests.support import truth
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import Behaviour, Charge, LedgerVendor
 from tests.support.places import Engine
 
-STEPS = 50
 NUMBERS = numbers(5, seed=24)
 CLIENTS = ("1", "2")
 BEHAVIOURS: tuple[Behaviour, ...] = (
@@ -284,15 +281,5 @@ def run(seed: int, examples: int, on: Engine = "sqlite") -> Counter[str]:
         counts: ClassVar[Counter[str]] = Counter()
         engine: ClassVar[Engine] = on
 
-    run_state_machine_as_test(
-        hypothesis.seed(seed)(Seeded),
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    crashing.run(Seeded, seed, examples)
     return Seeded.counts

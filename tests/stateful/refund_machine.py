@@ -4,8 +4,6 @@ from collections import Counter
 from datetime import timedelta
 from typing import ClassVar
 
-import hypothesis
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -13,7 +11,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from console.app import Console
@@ -22,12 +19,12 @@ from console.domain.order_records import Refund, RefundRequest
 from console.domain.permissions import same_person
 from console.services.failpoints import MONEY, NAMES
 from console.services.refund_settling import refund_seen
+from tests.stateful import crashing
 from tests.stateful.refund_world import CHECKERS, MAKERS, RefundWorld
 from tests.support import money_truth, truth
 from tests.support.ledger_refunds import Behaviour, Entry, report_of
 from tests.support.money_truth import RefundRow
 
-STEPS = 50
 BEHAVIOURS: tuple[Behaviour, ...] = (
     *(("accepts",) * 3), "completes", "silent_after", "silent_after", "silent_before", "other_amount", "refuses",
     "unauthorised", "too_fast", "throttled", "unreachable",
@@ -283,15 +280,5 @@ def run(seed: int, examples: int) -> Counter[str]:
     class Seeded(Refunds):
         counts: ClassVar[Counter[str]] = Counter()
 
-    run_state_machine_as_test(
-        hypothesis.seed(seed)(Seeded),
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            print_blob=True,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    crashing.run(Seeded, seed, examples)
     return Seeded.counts

@@ -4,16 +4,15 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from console.app import Console
-from console.domain.errors import ConsoleError
 from console.domain.payment_records import PaymentState, RefundOrder, RefundState
 from console.domain.states import ENDED_REFUND, HOLDING_REFUND
 from console.services.payment_vendors import PaymentVendors
 from console.store import payments, set_asides
 from console.store.engine import Transaction
-from tests.stateful.world import Crash, CrashPoints, Seat
+from tests.stateful.crashing import Desks
 from tests.support import money_truth
 from tests.support.ledger_refunds import LedgerProvider, RefundLedger
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactions, demand
@@ -41,7 +40,7 @@ _R = RefundState
 
 
 @dataclass
-class RefundWorld:
+class RefundWorld(Desks):
     """Everything, and what must be true of it after each step."""
 
     ledger: RefundLedger = field(default_factory=RefundLedger)
@@ -68,58 +67,27 @@ class RefundWorld:
 
     # Desks
 
-    def _seat(self, number: int) -> Seat:
+    named = NAMED
+
+    def _console(self, number: int) -> Console:
         urls = {"PAYPAY_URL": NOWHERE, "ATOM_URL": NOWHERE}
         console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
         console._machinery._payment_vendors = PaymentVendors(lambda name: made[name])
         self.ledger.watched.append(OpenTransactions(console.database))
-        points = CrashPoints()
-        console._desk.failpoints = points
-        seat = Seat(number, console, points)
-        points.die = lambda: self.kill(seat)
-        return seat
+        return console
 
-    def kill(self, seat: Seat) -> NoReturn:
-        """As kill -9: from here on this process writes nothing, whatever its code tries on the way out."""
-
-        def gone(*_: object, **__: object) -> NoReturn:
-            raise Crash
-
-        seat.dead = True
-        seat.console.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
-        for name in ("intent", "answered", "ended", "delivered", "anchor"):
-            setattr(seat.console._desk.spool, name, gone)
-        raise Crash
-
-    def _leave(self, seat: Seat) -> None:
-        seat.console._machinery._heartbeat.close()
-        if not seat.dead:
-            seat.console._machinery.reads.flush()
-        seat.console._desk.spool.close()
-        seat.console.database.close()
-        self.ledger.watched = [one for one in self.ledger.watched if not one.of(seat.console.database)]
+    def _forget(self, console: Console) -> None:
+        self.ledger.watched = [one for one in self.ledger.watched if not one.of(console.database)]
 
     def do(self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
-        """Let somebody act at a desk: the value, the code of a refusal, or None when the process died."""
-        seat = self.seats[which]
-        seat.points.at = crash_at
-        try:
-            with seat.console.acting(who):
-                return act(seat.console)
-        except ConsoleError as refusal:
-            if refusal.code not in NAMED:
-                raise
-            self.tally[refusal.code] += 1
-            return refusal.code
-        except Crash:
-            self.tally["crashes"] += 1
-            return None
-        finally:
-            seat.points.at = None
-            if seat.dead:
-                self._leave(seat)
-                self.seats[which] = self._seat(seat.number)
+        """Let somebody act at a desk; see `at`."""
+
+        def acting(console: Console) -> T:
+            with console.acting(who):
+                return act(console)
+
+        return self.at(which, acting, crash_at)
 
     def paid(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
         """A payment that was taken, `aside` of it set aside; its id."""

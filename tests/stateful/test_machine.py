@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tests.stateful import machine
+from tests.stateful import crashing, machine
 from tests.support import server_fixtures
 from tests.support.places import Engine
 
@@ -25,5 +25,5 @@ def test_random_interleavings(
     examples = EXAMPLES.get(engine, 3)
     counts = machine.run(seed, examples, engine)
     told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
-    print(f"demand 24: {engine}: {examples} runs of up to {machine.STEPS} steps, {told}, 0 violations")
+    print(f"demand 24: {engine}: {examples} runs of up to {crashing.STEPS} steps, {told}, 0 violations")
     assert counts["bought" if examples > 10 else "steps"]

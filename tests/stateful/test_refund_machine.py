@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tests.stateful import refund_machine
+from tests.stateful import crashing, refund_machine
 
 EXAMPLES = 12
 
@@ -19,5 +19,5 @@ def test_random_interleavings_of_refunds(request: pytest.FixtureRequest, caplog:
     print(f"demand 5: seed {seed}")
     counts = refund_machine.run(seed, EXAMPLES)
     told = {name: counts[name] for name in ("steps", "asked", "approved", "sendings", "refunds", "crashes")}
-    print(f"demand 5: {EXAMPLES} runs of up to {refund_machine.STEPS} steps, {told}, 0 violations")
+    print(f"demand 5: {EXAMPLES} runs of up to {crashing.STEPS} steps, {told}, 0 violations")
     assert counts["refunds"]

@@ -5,15 +5,13 @@ more, and the desk is opened anew. All clocks are moved by hand.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from console.app import Console
-from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
-from console.services.failpoints import Failpoints
+from tests.stateful.crashing import Desks
 from tests.support.ledger_vendor import LedgerVendor, demand
 from tests.support.places import Engine, fresh_anywhere
 from tests.support.quick_desks import HandClock, lease_clock
@@ -32,36 +30,8 @@ NAMED = frozenset((
 ))  # fmt: skip
 
 
-class Crash(BaseException):
-    """The process is gone: nothing catches it, and nothing is written on the way out."""
-
-
-class CrashPoints(Failpoints):
-    """Ends the process at the nth passing of one step."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.die: Callable[[], NoReturn] | None = None
-        self.at: str | None = None
-
-    def reach(self, name: str) -> None:
-        if self.die is not None and name == self.at:
-            self.at = None
-            self.die()
-
-
 @dataclass
-class Seat:
-    """One desk: its number, and the process that runs at it."""
-
-    number: int
-    console: Console
-    points: CrashPoints
-    dead: bool = False
-
-
-@dataclass
-class World:
+class World(Desks):
     """Everything, and what must be true of it after each step."""
 
     vendor: LedgerVendor
@@ -87,57 +57,15 @@ class World:
 
     # Desks
 
-    def _seat(self, number: int) -> Seat:
-        console = self.place.desk(self.vendor, self.clock, desk=number)
-        points = CrashPoints()
-        console._desk.failpoints = points
-        seat = Seat(number, console, points)
-        points.die = lambda: self.kill(seat)
-        return seat
+    named = NAMED
 
-    def kill(self, seat: Seat) -> NoReturn:
-        """As kill -9: from here on this process writes nothing, whatever its code tries on the way out."""
+    def _console(self, number: int) -> Console:
+        return self.place.desk(self.vendor, self.clock, desk=number)
 
-        def gone(*_: object, **__: object) -> NoReturn:
-            raise Crash
+    def _forget(self, console: Console) -> None:
+        self.vendor.watched = [one for one in self.vendor.watched if not one.of(console.database)]
 
-        seat.dead = True
-        console = seat.console
-        console.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
-        for name in ("intent", "answered", "ended", "delivered", "anchor"):
-            setattr(console._desk.spool, name, gone)
-        raise Crash
-
-    def _leave(self, seat: Seat) -> None:
-        seat.console._machinery._heartbeat.close()
-        if not seat.dead:
-            seat.console._machinery.reads.flush()
-        seat.console._desk.spool.close()
-        seat.console.database.close()
-        self.vendor.watched = [one for one in self.vendor.watched if not one.of(seat.console.database)]
-
-    def do(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
-        """Let somebody act at a desk: the value, the code of a refusal, or None when the process died.
-
-        A refusal without a stable name, or any other exception, is a failure.
-        """
-        seat = self.seats[which]
-        seat.points.at = crash_at
-        try:
-            return act(seat.console)
-        except ConsoleError as refusal:
-            if refusal.code not in NAMED:
-                raise
-            self.tally[refusal.code] += 1
-            return refusal.code
-        except Crash:
-            self.tally["crashes"] += 1
-            return None
-        finally:
-            seat.points.at = None
-            if seat.dead:
-                self._leave(seat)
-                self.seats[which] = self._seat(seat.number)
+    do = Desks.at
 
     # The truth
 

@@ -1,0 +1,127 @@
+"""Two desks whose processes die in the middle of anything and are opened anew; how random runs of them are done."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import hypothesis
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.services.failpoints import Failpoints
+
+T = TypeVar("T")
+STEPS = 50
+
+
+class Crash(BaseException):
+    """The process is gone: nothing catches it, and nothing is written on the way out."""
+
+
+class CrashPoints(Failpoints):
+    """Ends the process at the nth passing of one step."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self.die: Callable[[], NoReturn] | None = None
+        self.at: str | None = None
+
+    def reach(self, name: str) -> None:
+        if self.die is not None and name == self.at:
+            self.at = None
+            self.die()
+
+
+@dataclass
+class Seat:
+    """One desk: its number, and the process that runs at it."""
+
+    number: int
+    console: Console
+    points: CrashPoints
+    dead: bool = False
+
+
+class Desks(ABC):
+    """The desks of a world. `named`: codes that a refusal may have; `tally` counts them, and the crashes."""
+
+    named: frozenset[str]
+    tally: Counter[str]
+    seats: list[Seat]
+
+    @abstractmethod
+    def _console(self, number: int) -> Console:
+        """A new process at that desk."""
+
+    @abstractmethod
+    def _forget(self, console: Console) -> None:
+        """Nobody watches this process's transactions any more."""
+
+    def _seat(self, number: int) -> Seat:
+        points = CrashPoints()
+        seat = Seat(number, self._console(number), points)
+        seat.console._desk.failpoints = points
+        points.die = lambda: self.kill(seat)
+        return seat
+
+    def kill(self, seat: Seat) -> NoReturn:
+        """As kill -9: from here on this process writes nothing, whatever its code tries on the way out."""
+
+        def gone(*_: object, **__: object) -> NoReturn:
+            raise Crash
+
+        seat.dead = True
+        seat.console.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
+        for name in ("intent", "answered", "ended", "delivered", "anchor"):
+            setattr(seat.console._desk.spool, name, gone)
+        raise Crash
+
+    def _leave(self, seat: Seat) -> None:
+        seat.console._machinery._heartbeat.close()
+        if not seat.dead:
+            seat.console._machinery.reads.flush()
+        seat.console._desk.spool.close()
+        seat.console.database.close()
+        self._forget(seat.console)
+
+    def at(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
+        """Do something at a desk: the value, the code of a refusal, or None when the process died.
+
+        A refusal without a stable name, or any other exception, is a failure.
+        """
+        seat = self.seats[which]
+        seat.points.at = crash_at
+        try:
+            return act(seat.console)
+        except ConsoleError as refusal:
+            if refusal.code not in self.named:
+                raise
+            self.tally[refusal.code] += 1
+            return refusal.code
+        except Crash:
+            self.tally["crashes"] += 1
+            return None
+        finally:
+            seat.points.at = None
+            if seat.dead:
+                self._leave(seat)
+                self.seats[which] = self._seat(seat.number)
+
+
+def run(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:
+    """So many runs of so many steps; the same seed finds the same failure again."""
+    run_state_machine_as_test(
+        hypothesis.seed(seed)(machine),
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
