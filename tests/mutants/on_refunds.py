@@ -41,14 +41,14 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "what is left is a sum under a lock, and the payment is not written",
         (Change(_MONEY, _RESERVED, _SUM),),
-        (_AT_ONCE,),
-        "sums-alone and galera",
+        (f"{_AT_ONCE}::test_sums_alone",),
+        "galera",
     ),
     Mutant(
         "what is left is read before it is reserved",
         (Change(_MONEY, _RESERVED, _READ_FIRST),),
-        (_AT_ONCE,),
-        "sums-alone and mariadb",
+        (f"{_AT_ONCE}::test_sums_alone",),
+        "mariadb",
     ),
     Mutant(
         "requests of one maker never meet",

@@ -6,9 +6,10 @@ from tests.races import silences
 from tests.support.money_stage import stage
 from tests.support.places import Place
 
-TIME_OUTS, LATE = 10, 12
+TIME_OUTS, LATE = 6, 12
 
 
+@pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_time_out_is_never_sent_again(place: Place, provider: str) -> None:
     """Through all of the schedule, and whatever anybody tries: nothing is sent, and in the end a person is asked."""

@@ -67,7 +67,7 @@ def late(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
 ACTS = "{acts} acts by 16 processes on {refunds} refunds, {faults} faults: 0 twice, 0 beyond captured, 0 that hang"
 DEMANDS: tuple[Demand, ...] = (
     *on(ALL, "5 crowd", 2, crowd, ACTS),
-    *on(ALL, "5 requests", 2, requests, "{payments} payments × 12 processes: {done} taken, 0 above what was captured"),
+    *on(ALL, "5 requests", 2, requests, "{payments} payments × 12 processes: {done} taken, 0 beyond captured"),
     *on(ALL, "5 one maker", 5, one_maker, "{done} taken that fit into a day, {over_limit} refused"),
     Demand("3 refund deaths", 1, deaths, "{deaths} kills of the server in mid-refund, {refusals} read-only: 0 twice"),
     *on(SINGLE, "13 on the wire", 2, unanswered, "{again} re-sends after {time_outs} refunds that timed out"),
