@@ -13,7 +13,7 @@ PROCESSES, PAYMENTS = 5, 6
 def test_one_open_request_of_a_payment(place: Place) -> None:
     """Five processes at each payment: one request is taken, every other one is refused and says why."""
     endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=False)
-    print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} payments: {dict(endings)}, 0 beyond captured")
+    print(f"demand 5: {place.engine}: {PROCESSES} processes × {PAYMENTS} payments: {dict(endings)}: 0 beyond")
 
 
 @pytest.mark.engines("mariadb", "galera")

@@ -1,4 +1,4 @@
-"""Demands 13 and 14 for refunds: no silence is answered by sending again, and "not found" is believed late or never."""
+"""Demands 13 and 14 for refunds: silence is no reason to send again, and "not found" is believed late or never."""
 
 import pytest
 
