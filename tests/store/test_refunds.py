@@ -58,7 +58,7 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     with pytest.raises(refunds.Stale):
         refunds.change(rows, old, NOW, status=_R.REJECTED)
     with pytest.raises(ForbiddenTransition):
-        refunds.change(rows, anew(rows, old.id), NOW, status=_R.COMPLETED)
+        refunds.change(rows, anew(rows, old.id), NOW, status=_R.COMPLETED, refund_txn_id="R-1")
     assert (anew(rows, old.id).state, anew(rows, old.id).version) == (_R.APPROVED, old.version + 1)
 
 
