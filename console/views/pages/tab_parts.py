@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QTextEdit, QVBoxLayout, QWidget
 
 from console import wording
 from console.domain.records import EvidenceItem, TimelineEntry
+from console.views import case_words
 from console.views import record_words as words
 from console.views.pages.static_table import StaticTable
 from console.views.seat import Seat
@@ -36,6 +37,14 @@ def audit_table(seat: Seat) -> StaticTable:
     )
 
 
+def source_words(source: str, seat: Seat) -> str:
+    """Where a kept answer came from: the provider, and what it was asked."""
+    if wording.has(f"evidence.source.{source}"):
+        return seat.say(f"evidence.source.{source}")
+    provider, _, call = source.partition(".")
+    return seat.say("evidence.from", provider=case_words.provider_word(provider, seat), call=call)
+
+
 class EvidenceView(QWidget):
     """Kept answers at the left, the text of the current one at the right."""
 
@@ -44,7 +53,7 @@ class EvidenceView(QWidget):
         say = seat.say
         columns = [
             Column("when", say("column.when"), 176, lambda item: wording.format_instant(item.at)[:-4], "data"),
-            Column("source", say("column.source_of"), 190, lambda item: say(f"evidence.source.{item.source}")),
+            Column("source", say("column.source_of"), 190, lambda item: source_words(item.source, seat)),
             Column("summary", say("column.summary"), 200, lambda item: item.summary, stretches=True),
         ]
         self._table = StaticTable(seat, columns, lambda item: item.id, say("record.tab.evidence"))
