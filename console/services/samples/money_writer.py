@@ -233,13 +233,14 @@ def _operation(
 
 def _evidence(made: PaymentSample) -> Iterator[Row]:
     for answer in made.answers:
-        yield _answer(answer, PAYMENT, made.id, made.operation_id)
+        yield answer_row(answer, PAYMENT, made.id, made.operation_id)
     for one in made.refunds:
         for answer in one.answers:
-            yield _answer(answer, REFUND, one.id, one.operation_id)
+            yield answer_row(answer, REFUND, one.id, one.operation_id)
 
 
-def _answer(answer: Answer, kind: str, record_id: int, operation_id: str) -> Row:
+def answer_row(answer: Answer, kind: str, record_id: int, operation_id: str) -> Row:
+    """An answer as evidence of a record, of any kind."""
     return {
         "subject_kind": kind,
         "subject_id": record_id,

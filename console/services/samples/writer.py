@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Table, insert
@@ -161,17 +160,7 @@ def _operation(desk: Desk, sample: Sample) -> Row:
 
 def _evidence(sample: Sample) -> Iterator[Row]:
     for answer in sample.answers:
-        yield {
-            "subject_kind": KIND,
-            "subject_id": sample.id,
-            "operation_id": sample.operation_id,
-            "at": naive(answer.at),
-            "source": answer.source,
-            "who": answer.who,
-            "sha256": sha256(answer.body.encode()).hexdigest(),
-            "summary": answer.summary,
-            "body": answer.body,
-        }
+        yield money_writer.answer_row(answer, KIND, sample.id, sample.operation_id)
 
 
 def _documents(sample: Sample, reports: dict[int, list[Stored]]) -> Iterator[Row]:
