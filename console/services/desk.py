@@ -9,7 +9,6 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from threading import RLock
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
@@ -19,6 +18,7 @@ from console.domain.errors import ConsoleError
 from console.domain.permissions import ROLES_FOR, may
 from console.domain.records import Person
 from console.services.failpoints import Failpoints
+from console.services.turns import Turn
 from console.settings import Settings
 from console.store import migrate, people
 from console.store.cipher import Cipher
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 WORKER = "worker"
 KEY_FINGERPRINT = "store_key_fingerprint"
-TURN_SECONDS = 1.0
 T = TypeVar("T")
 _acting: ContextVar[str | None] = ContextVar("acting", default=None)
 
@@ -63,19 +62,14 @@ class Desk:
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
     program: str = "terminal"
-    _turn: RLock = field(default_factory=RLock, repr=False)
+    _turn: Turn = field(default_factory=Turn, repr=False)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """`database.write` for whoever writes from many threads at once: on a server the threads of a process all
-        continue one chain of the trail, so they take turns instead of losing races. A courtesy, given up after a
-        second: the database decides.
+        continue one chain of the trail, so they take turns from their entry in it to COMMIT instead of losing races.
         """
-        mine = self.database.is_server and self._turn.acquire(timeout=TURN_SECONDS)
-        try:
+        with self._turn.offered():
             return self.database.write(work)
-        finally:
-            if mine:
-                self._turn.release()
 
     @cached_property
     def audit(self) -> "AuditTrail":
@@ -180,6 +174,8 @@ class Desk:
         kind: str = "credit-check", result: str = "done", reason: str | None = None,
     ) -> None:  # fmt: skip
         """Append to the audit trail inside the caller's transaction."""
+        if self.database.is_server:
+            self._turn.take(tx)
         self.audit.record(tx, self.operator or WORKER, what, kind, subject_id, result, reason, detail)
 
 
