@@ -12,13 +12,13 @@ from console.domain.corporation_number import InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
 from console.domain.money import Money, NotAnAmount
 from console.domain.order_records import Order, OrderState, Payment
-from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.payment_records import PaymentRequest, PaymentState, StartedPayment
 from console.domain.payment_results import StartResult
 from console.domain.records import Certainty, OperationState
 from console.domain.truth import PAID
 from console.services import fitness, refusals
-from console.services.described import Claimed, Guarded, Subject, Unrecorded
+from console.services.described import Claimed, Guarded, Subject, Unrecorded, error_code
 from console.services.desk import Desk
 from console.services.guarded import Guard
 from console.services.idempotency import payment_key
@@ -204,7 +204,7 @@ class Paying:
         detail = {"record": payment, "reason": outcome.reason, "status": outcome.status}
         if payment is not None and outcome.reason == "code_exists" and payment.certainty is Certainty.KNOWN:
             raise ConsoleError("already_decided", {**detail, "state": payment.state.value})
-        raise ConsoleError(_error_code(outcome), detail)
+        raise ConsoleError(error_code(outcome), detail)
 
 
 _OPEN = frozenset({PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT})
@@ -236,16 +236,6 @@ def _free_number(conn: Connection, order: Order, provider: str) -> str:
         attempt += 1
         number = f"{order.merch_txn_id[:56]}-{attempt}"
     return number
-
-
-def _error_code(outcome: Outcome[StartedPayment]) -> str:
-    if outcome.kind is OutcomeClass.AUTH:
-        return "provider_auth"
-    if outcome.kind is OutcomeClass.RATE_LIMITED:
-        return "rate_limited"
-    if outcome.kind is OutcomeClass.FAILED_DEFINITE:
-        return "provider_unreachable" if outcome.sent is Sent.NO else "provider_refused"
-    return "outcome_unknown"
 
 
 def _digest(facts: object) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select
 from sqlalchemy import insert as into
 
 from console.domain import states
@@ -37,15 +37,7 @@ _BY_OURS = _OF_PROVIDER.where(_t.merchant_payment_id == bindparam("of"))
 _BY_THEIRS = _OF_PROVIDER.where(_t.provider_payment_id == bindparam("of"))
 _OF_ORDER = _ALL.where(_t.order_id == bindparam("of")).order_by(_t.id.desc())
 _OF_CORPORATION = _ALL.where(_t.corporation_number == bindparam("of")).order_by(_t.id.desc())
-_DUE = (
-    _ALL.where(
-        _t.work_state == "scheduled",
-        _t.work_at <= bindparam("now"),
-        _t.work_reason.in_(bindparam("reasons", expanding=True)),
-    )
-    .order_by(_t.work_at)
-    .limit(bindparam("most", type_=Integer))
-)
+_DUE = swaps.due(payments, _ALL)
 _INSERT = into(payments)
 _FIXED = MONEY | {"id", "version", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"}
 

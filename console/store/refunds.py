@@ -44,15 +44,7 @@ _BY_PAYER = (
     .where(payments.c.payer_ref == bindparam("of"), _SINCE, _COUNTS)
     .order_by(_t.id.desc())
 )
-_DUE = (
-    _ALL.where(
-        _t.work_state == "scheduled",
-        _t.work_at <= bindparam("now"),
-        _t.work_reason.in_(bindparam("reasons", expanding=True)),
-    )
-    .order_by(_t.work_at)
-    .limit(bindparam("most", type_=Integer))
-)
+_DUE = swaps.due(refunds, _ALL)
 _STUCK = (
     _ALL.where(
         _t.status == RefundState.APPROVED.value,

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, Insert, Table, Update, bindparam, insert, update
+from sqlalchemy import Connection, Insert, Integer, Select, Table, Update, bindparam, insert, update
 
-from console.domain.records import Work
+from console.domain.records import Work, WorkState
 from console.domain.states import ForbiddenTransition
 from console.store.leases import naive
 from console.store.schema import changes
@@ -88,6 +89,14 @@ def work_values(work: Work) -> dict[str, object]:
         "work_reason": work.reason,
         "work_attempts": work.attempt,
     }
+
+
+def due(table: Table, rows: Select[Any]) -> Select[Any]:
+    """Of these rows those with automatic work that is due `now` for one of the `reasons`: `most` of them, in turn."""
+    found = table.c
+    waits = found.work_state == WorkState.SCHEDULED.value, found.work_at <= bindparam("now")
+    told = rows.where(*waits, found.work_reason.in_(bindparam("reasons", expanding=True)))
+    return told.order_by(found.work_at).limit(bindparam("most", type_=Integer))
 
 
 def announce(conn: Connection, kind: str, record_id: int, now: datetime) -> None:
