@@ -71,7 +71,7 @@ class PaymentDeciding:
             fact = PaymentFact(report, asked_at, Way.READ, CALL, answer)
             return self._by_read(payment, target, proof, person, fact)
         try:
-            awaits = self._desk.database.write(
+            awaits = self._desk.write(
                 lambda tx: self._by_people(tx, payment, target, proof, person, answer, provider_id)
             )
         except payments.Stale:
@@ -84,11 +84,11 @@ class PaymentDeciding:
         self, payment: Payment, target: PaymentState, proof: bytes, person: str, fact: PaymentFact
     ) -> ResolveResult:
         if not _confirms(fact.report, target):
-            self._desk.database.write(
+            self._desk.write(
                 lambda tx: happened.keep_answer(self._desk, tx, payment, CALL, fact.answer)
             )
             raise ConsoleError("evidence_mismatch", {"record": payment, "reason": fact.report.provider_state})
-        self._desk.database.write(lambda tx: self._write_read(tx, payment, target, proof, person, fact))
+        self._desk.write(lambda tx: self._write_read(tx, payment, target, proof, person, fact))
         return ResolveResult(self._probing.current(payment.id))
 
     @payments.runs_again()

@@ -89,7 +89,7 @@ class PaymentSettler:
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle by an answer that came too late for tx2; harmless when repeated."""
         desk = self._desk
-        if not desk.database.write(lambda tx: self._deliver(tx, operation_id, outcome)):
+        if not desk.write(lambda tx: self._deliver(tx, operation_id, outcome)):
             return False
         with tolerated("end of a delivered operation"):
             if outcome.kind is not OutcomeClass.UNKNOWN:
@@ -111,7 +111,7 @@ class PaymentSettler:
 
     def lapse(self, operation_id: str) -> bool:
         """Write down that the process went away in the middle: nobody knows whether the payer can pay."""
-        return self._desk.database.write(lambda tx: self._lapse(tx, operation_id))
+        return self._desk.write(lambda tx: self._lapse(tx, operation_id))
 
     @payments.runs_again()
     def _lapse(self, tx: Transaction, operation_id: str) -> bool:

@@ -25,7 +25,7 @@ def audited(
             subject = record.id if subject_id is None and isinstance(record, CreditCheck) else subject_id
             code = refusal.code
             with settling.tolerated("audit of a refusal"):
-                desk.database.write(
+                desk.write(
                     lambda tx: desk.note(tx, what, subject, asked, kind=kind, result="refused", reason=code)
                 )
         raise
