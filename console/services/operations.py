@@ -225,14 +225,17 @@ class Operations:
         if operation.source == "desk":
             ending = "success --provider-id ID" if operation.subject_kind == credit_checks.KIND else "failed"
             command = f"support-console resolve operation {operation.id} --as {ending} --evidence FILE"
-            step = NextStep("next.resolve_operation", {"id": operation.id}, command)
-            return Explanation("verdict.only_desk_knows", "why.row_vanished", step, may_act=("approver", "operator"))
+            money = "" if operation.subject_kind == credit_checks.KIND else "_money"
+            step = NextStep(f"next.resolve_operation{money}", {"id": operation.id}, command)
+            verdict, why = f"verdict.only_desk_knows{money}", f"why.row_vanished{money}"
+            return Explanation(verdict, why, step, may_act=("approver", "operator"))
         ended = operation.state in (OperationState.DONE, OperationState.FAILED)
         kind = operation.subject_kind
         number = operation.subject_id if kind in self._others else record.id if record else None
         shown = f"support-console show {kind} {number}" if number else None
         step = NextStep("next.nothing" if ended else "next.open_record", {"id": number}, shown)
-        return Explanation(f"verdict.operation_{operation.state.value}", "why.operation", step)
+        state = f"{operation.state.value}_money" if kind in self._others else operation.state.value
+        return Explanation(f"verdict.operation_{state}", "why.operation", step)
 
 
 def _is_purchase(operation: Operation) -> bool:

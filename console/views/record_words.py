@@ -170,7 +170,8 @@ def next_words(step: NextStep, seat: Seat) -> str:
 
 def verdict_look(explanation: Explanation) -> tuple[str, Tone]:
     """Shape and tone of a verdict."""
-    return _VERDICTS.get(explanation.verdict.removeprefix("verdict."), ("half_disc", "progress"))
+    name = explanation.verdict.removeprefix("verdict.").removesuffix("_money")
+    return _VERDICTS.get(name, ("half_disc", "progress"))
 
 
 def is_opening(entry: TimelineEntry) -> bool:

@@ -1,12 +1,14 @@
 """Settling a payment or a refund with evidence: by a read of the provider alone, or by two people."""
 
 from pathlib import Path
+from typing import TypeAlias
 
 from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QWidget
 
 from console.domain.order_records import Payment, Refund
 from console.domain.permissions import same_person
+from console.domain.records import Operation
 from console.domain.results import ResolveResult
 from console.views import case_words
 from console.views.dialogs.resolve_form import StepNumber
@@ -23,6 +25,7 @@ from console.views.widgets.inputs import Edit, Field, RadioButton
 NUMBER, FILE, TEXT = "number", "file", "text"
 _OUTCOMES = {"payment": ("completed", "payment_failed", "reversed"), "refund": ("completed", "failed")}
 _INDENT = 24
+Subject: TypeAlias = Payment | Refund | Operation
 
 
 class ResolveMoneyForm(QWidget):
@@ -34,10 +37,11 @@ class ResolveMoneyForm(QWidget):
 
     changed = Signal()
 
-    def __init__(self, seat: Seat, record: Payment | Refund, proposer: str | None) -> None:
+    def __init__(self, seat: Seat, record: Subject, proposer: str | None) -> None:
         super().__init__()
-        self._seat, self._record, self._proposer = seat, record, proposer
-        say, self._kind = seat.say, case_words.kind_of(record)
+        self._seat, self._proposer = seat, proposer
+        say, self._kind = seat.say, "payment" if isinstance(record, Payment) else "refund"
+        self._before = "submitting" if isinstance(record, Operation) else record.state.value
         self.kinds = {name: RadioButton(say(f"dialog.resolve_money.by_{name}")) for name in (NUMBER, FILE, TEXT)}
         self.outcomes = {
             name: RadioButton(say(f"dialog.resolve_money.{self._kind}.{name}")) for name in _OUTCOMES[self._kind]
@@ -173,7 +177,7 @@ class ResolveMoneyForm(QWidget):
             self.effect.say(say("dialog.resolve.no_effect"))
             self.second.say("")
             return
-        before, after = (say(f"state.{self._kind}.{one}") for one in (self._record.state.value, outcome))
+        before, after = (say(f"state.{self._kind}.{one}") for one in (self._before, outcome))
         self.effect.say(say("dialog.resolve_money.effect", before=before, after=after))
         alone = self.kind == NUMBER
         helps = self._proposer is not None and not same_person(self._proposer, self._seat.operator or "")
@@ -200,18 +204,19 @@ class ResolveMoneyForm(QWidget):
 class ResolveMoneyDialog(DialogFrame):
     """Without evidence no result can be chosen; a stale view decides nothing."""
 
-    def __init__(self, seat: Seat, record: Payment | Refund, proposer: str | None, parent: QWidget) -> None:
+    def __init__(self, seat: Seat, record: Subject, proposer: str | None, parent: QWidget) -> None:
         say = seat.say
         super().__init__(
-            say("dialog.resolve_money.title", title=case_words.title(record, seat)),
-            say("dialog.resolve_money.subtitle", amount=case_words.amount(record), version=record.version),
+            say("dialog.resolve_money.title", title=_title(seat, record)),
+            _subtitle(seat, record),
             cancel=say("action.cancel"), act=say("dialog.resolve.act"), close_name=say("action.close"), parent=parent,
         )  # fmt: skip
         self._seat, self._record, self._proposer = seat, record, proposer
         self.form = ResolveMoneyForm(seat, record, proposer)
         self.form.changed.connect(self._look)
         content = QWidget()
-        content.setLayout(column(_badges(seat, record), self.form, gap=12))
+        known = [] if isinstance(record, Operation) else [_badges(seat, record)]
+        content.setLayout(column(*known, self.form, gap=12))
         self.show_content(content)
         self.act_button.clicked.connect(self._ask)
         self._look()
@@ -230,16 +235,17 @@ class ResolveMoneyDialog(DialogFrame):
         if self.busy:
             return
         seat, record, form = self._seat, self._record, self.form
-        kind, id = case_words.ref_of(record)
+        kind, id = _ref(record)
+        saw = None if isinstance(record, Operation) else record.version
         outcome, evidence, provider_id = form.outcome, form.evidence(), form.provider_id
         self.set_busy(seat.say("dialog.resolve.busy"))
         form.setEnabled(False)
         seat.act(
-            lambda desk: desk.recovery.resolve(kind, id, outcome, evidence, provider_id, record.version),
+            lambda desk: desk.recovery.resolve(kind, id, outcome, evidence, provider_id, saw),
             self._resolved,
             self._failed,
             owner=self,
-            label=seat.say("act.resolve_case", title=case_words.title(record, seat)),
+            label=seat.say("act.resolve_case", title=_title(seat, record)),
             told=lambda result: _note(seat, result),
             key=(kind, id),
             asked="",
@@ -267,8 +273,25 @@ class ResolveMoneyDialog(DialogFrame):
             parts.append(_badges(self._seat, record))
         content = QWidget()
         content.setLayout(column(*parts, gap=12))
-        self.show_outcome(title, case_words.title(self._record, self._seat), content,
+        self.show_outcome(title, _title(self._seat, self._record), content,
                           close=self._seat.say("action.close"))  # fmt: skip
+
+
+def _ref(record: Subject) -> tuple[str, int | str]:
+    return ("operation", record.id) if isinstance(record, Operation) else case_words.ref_of(record)
+
+
+def _title(seat: Seat, record: Subject) -> str:
+    """What only this desk knows goes by the operation's own id."""
+    if isinstance(record, Operation):
+        return seat.say("operation_screen.named", operation=record.id)
+    return case_words.title(record, seat)
+
+
+def _subtitle(seat: Seat, record: Subject) -> str:
+    if isinstance(record, Operation):
+        return seat.say("operation.refund.submit")
+    return seat.say("dialog.resolve_money.subtitle", amount=case_words.amount(record), version=record.version)
 
 
 def _badges(seat: Seat, record: Payment | Refund) -> QWidget:

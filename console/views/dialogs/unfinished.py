@@ -6,11 +6,12 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from console import wording
 from console.domain.records import LeaseHolder
 from console.domain.results import UnfinishedWork
+from console.views import case_words
 from console.views import record_words as words
 from console.views.desk_api import Desk
 from console.views.frame import Frame
 from console.views.pages.static_table import StaticTable, TableOrNothing
-from console.views.routes import OperationRoute, RecordRoute
+from console.views.routes import OperationRoute
 from console.views.seat import Seat
 from console.views.tables.columns import Column, StateCell
 from console.views.tasks import Failure
@@ -94,7 +95,7 @@ class UnfinishedDialog(DialogFrame):
             return
         self.accept()
         if work.record is not None:
-            self._seat.go(RecordRoute(work.record.id))
+            self._seat.go(case_words.route_of(work.record))
         else:
             self._seat.go(OperationRoute(work.operation.id))
 
@@ -118,7 +119,7 @@ def _work_columns(seat: Seat) -> list[Column]:
         return StateCell(say(f"state.operation.{work.operation.state.value}"), shape, tone)  # type: ignore[arg-type]  # a tone
 
     def record(work: UnfinishedWork) -> str:
-        return say("record.short", id=work.record.id) if work.record else say("dialog.unfinished.only_desk")
+        return case_words.short(work.record, seat) if work.record else say("dialog.unfinished.only_desk")
 
     def number(work: UnfinishedWork) -> str:
         return wording.format_number(work.operation.corporation_number or "")
@@ -128,7 +129,7 @@ def _work_columns(seat: Seat) -> list[Column]:
 
     return [
         Column("since", say("column.since"), 112, since, "data"),
-        Column("record", say("column.record"), 108, record),
+        Column("record", say("column.record"), 150, record),
         Column("number", say("column.number_short"), 128, number, "data"),
         Column("state", say("column.state"), 104, state, "state"),
         Column("who", say("column.who"), 80, lambda work: words.who(work.operation.operator, seat)),

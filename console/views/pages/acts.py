@@ -110,6 +110,11 @@ class Acts(QObject):
         """What only this desk knows."""
         if self._off("resolve"):
             return
+        if operation.subject_kind in ("refund", "payment"):
+            from console.views.dialogs.resolve_money import ResolveMoneyDialog
+
+            ResolveMoneyDialog(self._seat, operation, None, self._page.window()).open()
+            return
         from console.views.dialogs.resolve import ResolveDialog
 
         ResolveDialog(self._seat, operation, None, self._page.window()).open()

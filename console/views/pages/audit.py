@@ -11,7 +11,7 @@ from console.views import record_words as words
 from console.views.desk_api import Desk
 from console.views.look.tokens import tokens
 from console.views.pages.page import Page, PageHead
-from console.views.routes import RecordRoute
+from console.views.routes import route_to
 from console.views.seat import Note, Seat
 from console.views.tables.book import Page as Rows
 from console.views.tables.columns import Column, StateCell
@@ -92,8 +92,8 @@ class AuditPage(Page):
     @Slot(object)
     def _open(self, entry: AuditEntry) -> None:
         kind, _, id = entry.subject.partition(" ")
-        if kind == "credit-check" and id.isdecimal():
-            self.seat.go(RecordRoute(int(id), (), "audit"))
+        if kind in ("credit-check", "payment", "order", "refund") and id.isdecimal():
+            self.seat.go(route_to(kind, int(id), (), "audit"))
 
     # -- verifying
 

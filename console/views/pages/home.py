@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
 
 from console import wording
 from console.domain.dates import JST
+from console.domain.records import CreditCheck
 from console.domain.results import QueueItem, UnfinishedWork
 from console.views import case_words
 from console.views.case_words import Case
@@ -21,7 +22,7 @@ from console.views.pages.fitted_table import TRAIL, FittedTable
 from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.recent import RecentPanel
 from console.views.record_words import PROVIDER
-from console.views.routes import QueuesRoute, RecordRoute, Ref
+from console.views.routes import QueuesRoute, Ref
 from console.views.seat import Seat
 from console.views.status import provider_cell, service_cell
 from console.views.tables.book import Page as Rows
@@ -167,7 +168,7 @@ class HomePage(Page):
     def _open_unfinished(self) -> None:
         record = self._unfinished.record if self._unfinished else None
         if record is not None:
-            self.seat.go(RecordRoute(record.id, (), "home"))
+            self.seat.go(case_words.route_of(record, (), "home"))
 
     @Slot()
     def _open_review(self) -> None:
@@ -254,6 +255,9 @@ def _of(seat: Seat, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
 
 def _unfinished_words(seat: Seat, work: UnfinishedWork) -> str:
     record = work.record
+    if record is not None and not isinstance(record, CreditCheck):
+        title, since = case_words.title(record, seat), work.operation.started_at
+        return seat.say("home.unfinished_case", title=title, since=since, state=work.operation.state.value)
     return seat.say(
         "home.unfinished_line",
         number=work.operation.corporation_number,

@@ -11,7 +11,7 @@ from console.views.pages.acts import Acts
 from console.views.pages.page import Page
 from console.views.pages.record_facts import moment
 from console.views.pages.rights import Reasons, guarded
-from console.views.routes import OperationRoute, RecordRoute
+from console.views.routes import OperationRoute, route_to
 from console.views.seat import Seat
 from console.views.tasks import Failure
 from console.views.widgets.badge import Badge
@@ -146,7 +146,7 @@ class OperationPage(Page):
     @Slot()
     def _open_record(self) -> None:
         if self.view is not None and self.view.record.subject_id is not None:
-            self.seat.go(RecordRoute(self.view.record.subject_id, (), "queues"))
+            self.seat.go(route_to(self.view.record.subject_kind, self.view.record.subject_id, (), "queues"))
 
     @Slot()
     def _probe(self) -> None:
