@@ -5,7 +5,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, St
 from console.domain.states import OPEN_REFUND
 from console.store import claim_sql
 from console.store.column_types import Id, Instant, LongText
-from console.store.schema import metadata
+from console.store.schema import metadata as metadata
 
 OPEN_PAYMENT = (
     f"CASE WHEN status IN ({', '.join(sorted(repr(state.value) for state in OPEN_REFUND))}) THEN payment_id END"

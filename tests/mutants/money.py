@@ -171,7 +171,7 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
         "a vote counts as a proposal",
         "console/store/approvals.py",
         "_OPEN = (_t.action == RESOLVE, ",
-        "_OPEN = (",
+        "_OPEN = (_t.action != '', ",
         ("tests/store/test_approvals.py",),
     ),
     _mutant(
