@@ -98,9 +98,11 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a refund's 5xx is a failure",
         (
             Change(
-                "console/providers/paypay_codes.py",
-                '    (500, "SERVICE_ERROR"): unknown("provider_error"),\n',
-                '    (500, "SERVICE_ERROR"): refused("provider_error"),\n',
+                "console/providers/paypay_answers.py",
+                "    except Unreadable:\n",
+                "    except Unreadable:\n        if answer.status >= 500:\n"
+                "            from console.providers.payment_verdicts import refused\n\n"
+                '            return None, refused("http_5xx")\n',
             ),
         ),
         ("tests/services/refunds/test_sending.py",),
