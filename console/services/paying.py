@@ -27,7 +27,7 @@ from console.services.payment_starting import PaymentSettler, record_start
 from console.services.payment_vendors import PaymentVendors
 from console.services.settling import tolerated
 from console.store import accounts, idempotency, journal, orders, payments
-from console.store.engine import Transaction
+from console.store.engine import RunAgain, Transaction
 from console.store.payments import NewPayment
 
 ACTION = "payment.start"
@@ -183,6 +183,7 @@ class Paying:
             return 0
         if not accounts.reserve(tx.conn, account.id, order.total_minor):
             self._refuse_over_limit(tx.conn, order)
+            raise RunAgain  # there is room again by now: all of it is looked at afresh
         return order.total_minor
 
     def _free_key(self, tx: Transaction, key: str) -> None:
