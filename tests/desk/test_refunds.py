@@ -1,19 +1,21 @@
 """Refunds through whole windows: one person asks, another decides, the provider gives the money back once."""
 
 import pytest
+from sqlalchemy import text
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import Payment, Refund, RefundRequest
+from console.domain.order_records import OrderState, Payment, Refund, RefundRequest
 from console.domain.payment_records import RefundState
-from console.domain.records import Certainty
+from console.domain.records import Certainty, CreditCheck
 from console.sandbox.server import Sandbox
+from console.services.failpoints import Failpoints
 from console.views.dialogs.decide import ApproveDialog, DeclineDialog, WithdrawDialog
 from console.views.dialogs.refund import RefundDialog
 from console.views.pages.approvals import ApprovalsPage
 from console.views.pages.payment import PaymentPage
 from console.views.pages.refund import RefundPage
-from console.views.routes import PaymentRoute, RefundRoute
+from console.views.routes import HomeRoute, PaymentRoute, RefundRoute
 from tests.desk.conftest import Sit
 from tests.desk.hands import Person
 from tests.support.money_desks import newest, paid
@@ -213,3 +215,63 @@ def test_an_unknown_refund_blocks_another_and_says_so(
     dialog = person.dialog(RefundDialog)
     assert not dialog.act_button.isEnabled()
     assert "no known result" in dialog.hint.plain
+
+
+def test_search_finds_a_payment_by_its_numbers(sit: Sit, payment: Payment) -> None:
+    """Ctrl+K, our number or the provider's, Enter: the payment is open."""
+    person = sit()
+    shell = person.opening.shell
+    assert shell is not None
+    assert payment.provider_payment_id is not None
+    finder = shell.finder
+    for number in (NUMBER, payment.provider_payment_id):
+        person.frame.go(HomeRoute())
+        person.press("Ctrl+K")
+        person.until(lambda: finder.box.visible)
+        finder.box.input.setText("")
+        finder.box.input.insert(number)
+        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._found))
+        person.rest()
+        person.press("Return")
+        page = person.page(PaymentPage)
+        person.until(lambda page=page: page.view is not None and page.view.record.id == payment.id)  # type: ignore[misc]  # of this turn
+
+
+class Away(Failpoints):
+    """The database is away whenever an order is to be moved."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def reach(self, name: str) -> None:
+        if name == "before_order_move":
+            raise RuntimeError("away")
+
+
+@pytest.mark.expects_log("what was tolerated is told")
+def test_an_unpaid_order_is_moved_by_hand(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """The payment's page frames the order, M moves it, and nothing is sent to the provider."""
+    order = order_of(console, "ORD-7", 3_300)
+    payment = console.payments.start(order, "paypay").payment
+    sandbox.control.money.move("paypay", "ORD-7", "paid")
+    before, console._desk.failpoints = console._desk.failpoints, Away()
+    console.payments.probe(payment.id)
+    person = sit()
+    page = at_payment(person, payment)
+    person.until(lambda: page.form._verdict.plain.startswith("Sides disagree"))
+    assert page.strip.panels[2].property("differs")
+    console._desk.failpoints = before
+    person.press("M")
+    person.until(lambda: console.payments.order(order).record.state is OrderState.PAID)
+    person.until(lambda: page.form._verdict.plain == "¥3,300 is paid.")
+
+
+def order_of(console: Console, number: str, minor: int) -> int:
+    """An order as the shop writes it; its id."""
+    with console.database.attempt() as tx:
+        insert = (
+            "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
+            " VALUES (:number, :minor, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
+        )
+        tx.conn.execute(text(insert), {"number": number, "minor": minor})
+        return int(tx.conn.execute(text("SELECT max(id) FROM orders")).scalar_one())
