@@ -1,4 +1,6 @@
-"""What the tests of the store stand on: databases that are migrated once, the connections of two desks, a spool."""
+"""What the tests of the store stand on: databases that are migrated once, the connections of two desks, a spool, a
+team with its accounts.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -11,12 +13,15 @@ from console.store import migrate
 from console.store.cipher import Cipher
 from console.store.engine import Database
 from console.store.spool import Spool
+from tests.store import money_scene
 from tests.store.audit_desk import Desk
+from tests.store.guard_lines import Lines
 from tests.store.spool_worker import KEY
-from tests.support import server_fixtures
+from tests.support import server_fixtures, servers
 from tests.support.places import Engine, Place, fresh_anywhere
 from tests.support.quick_desks import HandClock
 from tests.support.servers import Server
+from tests.support.teams import Team, team_on
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +89,20 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
     opened = Spool(tmp_path, Cipher(KEY))
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def people() -> Iterator[Team]:
+    """A team with payments and refunds of every kind. These tests leave them as they are."""
+    server_fixtures.need("mariadb")
+    with servers.mariadb() as server:
+        made = team_on(server)
+        money_scene.seed(made)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lines(people: Team) -> Iterator[Lines]:
+    made = Lines(people)
+    yield made
+    made.close()

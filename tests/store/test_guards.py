@@ -35,13 +35,6 @@ def people() -> Iterator[Team]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def lines(people: Team) -> Iterator[Lines]:
-    made = Lines(people)
-    yield made
-    made.close()
-
-
 @pytest.mark.parametrize("role", ROLES)
 def test_forbidden_statements_are_refused_to_each_role(people: Team, lines: Lines, role: str) -> None:
     """All of them, with a plain client and each role's account; and not a row is another one afterwards."""
@@ -50,6 +43,35 @@ def test_forbidden_statements_are_refused_to_each_role(people: Team, lines: Line
     assert let_through == []
     assert forbidden.contents(people) == before
     print(f"demand 19: {role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
+
+
+BYPASSES = {
+    "preset approver": "approve: on somebody else's vote",
+    "preset state": "refund: begin approved",
+    "forged requester": "refund: ask in another's name",
+    "own approval": "approve: in the breath of asking",
+    "other's name": "approve: in another's name",
+    "no approver": "approve: without a vote",
+    "un-approve": "approve: undo it",
+    "changed amount": "asked: another sum once approved",
+    "negative amount": "refund: of less than nothing",
+    "delete": "decided: delete",
+    "own approval, checks off": "approve: one's own request, all checks off",
+    "negative amount, checks off": "refund: of less than nothing, all checks off",
+    "forged time": "approve: after its time, with a forged NOW()",
+    "homoglyph account": "approve: as a letter that looks the same",
+}
+"""The classical ways around four eyes, and the statement that tries each."""
+
+
+@pytest.mark.parametrize("who", ["op-a", "lead-b"])
+def test_the_classical_bypasses_of_four_eyes(people: Team, lines: Lines, who: str) -> None:
+    """Each is refused to who asks and to who approves, and no row is another one afterwards."""
+    before, by_title = forbidden.contents(people), {case.title: case for case in FORBIDDEN}
+    refused = [way for way, title in BYPASSES.items() if attempt(people, lines, who, by_title[title])]
+    print(f"demand 19: {who}: {len(refused)} of {len(BYPASSES)} bypasses refused")
+    assert refused == list(BYPASSES)
+    assert forbidden.contents(people) == before
 
 
 @pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)

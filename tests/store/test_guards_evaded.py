@@ -7,31 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.store import money_scene
 from tests.store.forbidden_money import CASES
 from tests.store.guard_lines import Lines, said
 from tests.store.money_scene import DECLINED, FREE, SUM, payment, refund_row, reserve
-from tests.support import server_fixtures
-from tests.support.servers import mariadb
-from tests.support.teams import Team, team_on
+from tests.support.teams import Team
 from tests.support.waiting import until
-
-
-@pytest.fixture(scope="module")
-def people() -> Iterator[Team]:
-    """A team with payments and refunds of every kind. These tests leave them as they are."""
-    server_fixtures.need("mariadb")
-    with mariadb() as server:
-        made = team_on(server)
-        money_scene.seed(made)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def lines(people: Team) -> Iterator[Lines]:
-    made = Lines(people)
-    yield made
-    made.close()
 
 
 def test_triggers_refuse_what_grants_would_have(people: Team) -> None:

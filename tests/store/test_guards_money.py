@@ -33,30 +33,11 @@ from tests.store.money_scene import (
     row,
     vote,
 )
-from tests.support import server_fixtures
-from tests.support.servers import mariadb
-from tests.support.teams import Team, team_on
+from tests.support.teams import Team
 
 RELEASED = {"reserved_minor": f"reserved_minor - {SUM}"}
 GIVEN_BACK = RELEASED | {"refunded_minor": f"refunded_minor + {SUM}"}
 BACK = {"status": "'approved'", "certainty": "'known'"}
-
-
-@pytest.fixture(scope="module")
-def people() -> Iterator[Team]:
-    """A team with payments and refunds of every kind. These tests leave them as they are."""
-    server_fixtures.need("mariadb")
-    with mariadb() as server:
-        made = team_on(server)
-        money.seed(made)
-        yield made
-
-
-@pytest.fixture(scope="module")
-def lines(people: Team) -> Iterator[Lines]:
-    made = Lines(people)
-    yield made
-    made.close()
 
 
 class Desk:
