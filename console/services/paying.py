@@ -82,11 +82,14 @@ class Paying:
         raise ConsoleError("invalid_amount", {"problem": "order_total", "minor": order.total_minor})
 
     def _standing(self, order: Order, provider: str) -> StartResult | None:
-        """The payment that the payer can still go on with."""
+        """The payment that the payer can still go on with, if the order is still what it was begun for."""
+        if order.state is not OrderState.PENDING:
+            return None
         with self._desk.database.read() as conn:
             found = [one for one in self._live(conn, order.id) if one.provider == provider]
         for payment in found:
-            if payment.state in _OPEN and payment.handle is not None and payment.certainty is Certainty.KNOWN:
+            same = (payment.asked_minor, payment.certainty) == (order.total_minor, Certainty.KNOWN)
+            if same and payment.state in _OPEN and payment.handle is not None:
                 told = (payment.merchant_payment_id, payment.handle, payment.url)
                 return StartResult(payment, StartedPayment(*told, expires_at=payment.expires_at))
         return None

@@ -1,9 +1,7 @@
 """Payments begin once per order and provider, and go on from what their provider says."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -11,7 +9,6 @@ from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
 from console.services.failpoints import Failpoints
-from console.store import boot_clock
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -56,6 +53,15 @@ def test_the_same_order_again_is_the_same_code(scene: Scene) -> None:
     second = scene.payments.start(order, "paypay")
     assert (second.payment.id, second.started.url) == (first.payment.id, first.started.url)
     assert len(scene.control.requests(call="paypay_create")) == 1
+
+
+@pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
+def test_an_order_that_changed_is_not_gone_on_with(scene: Scene, change: str) -> None:
+    """Cancelled meanwhile, or of another sum: the code that was begun for it is not handed out again."""
+    order = scene.order("ORD-1", 3300)
+    scene.payments.start(order, "paypay")
+    scene.place.sql(f"UPDATE orders SET {change}")
+    assert refused(scene.payments.start, order, "paypay").exit_status == 3
 
 
 def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
@@ -228,103 +234,3 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.handle is not None) == ("token_generated", True)
-
-
-def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) -> None:
-    """A token is no payment: not found is no news; pending is no success; success may still be taken back."""
-    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
-    assert payment.state == "token_generated"
-    assert scene.payments.probe(payment.id).state == "token_generated"
-    scene.money.move("atom", "ORD-1", "pending")
-    assert scene.payments.probe(payment.id).state == "user_payment"
-    scene.money.move("atom", "ORD-1", "paid")
-    paid = scene.payments.probe(payment.id)
-    assert (paid.state, paid.captured_minor) == ("completed", 50_000)
-    view = scene.payments.show(paid.id)
-    assert view.explanation.verdict == "verdict.payment_reversible"
-    clock.offset += timedelta(days=4)
-    assert scene.payments.show(paid.id).explanation.verdict == "verdict.payment_complete"
-    scene.money.move("atom", "ORD-1", "reversed")
-    assert scene.payments.probe(paid.id).state == "reversed"
-
-
-def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: MovedClock) -> None:
-    """Atom names no end; after a day and one more question it is over, and money that comes later is booked."""
-    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
-    clock.offset += timedelta(days=1, minutes=1)
-    scene.run_due()
-    assert scene.payment(payment.id).state == "expired"
-    scene.money.move("atom", "ORD-1", "paid")
-    assert scene.payments.probe(payment.id).state == "completed"
-
-
-@pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
-def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
-    """Any other name is bad input, and nothing is written."""
-    assert refused(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
-    assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
-
-
-@pytest.mark.engines("sqlite")
-@pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
-def test_a_sum_that_cant_be_asked_for_is_refused(scene: Scene, minor: int, currency: str) -> None:
-    """Zero, beyond every bound, or in a currency that the provider doesn't take."""
-    assert refused(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
-    assert scene.control.requests(call="paypay_create") == []
-
-
-@pytest.mark.engines("sqlite")
-def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
-    """Neither an address nor credentials: bad_profile before anything is written."""
-    names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
-    off: dict[str, Any] = dict.fromkeys(names)
-    with paying(place, sandbox, clock, **off) as scene:
-        assert refused(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
-        assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
-
-
-@pytest.mark.engines("sqlite")
-@pytest.mark.parametrize("fault", ["other_payment", "other_order", "other_currency", "other_amount"])
-def test_an_answer_about_something_else_settles_nothing(scene: Scene, fault: str) -> None:
-    """What is known stays, and a person looks at it; asked again rightly, everything still agrees."""
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
-    scene.money.move("paypay", "ORD-1", "paid")
-    scene.payments.probe(payment.id)
-    scene.control.fault(fault, call="paypay_payment")
-    with suppress(ConsoleError):
-        scene.payments.probe(payment.id)
-    after = scene.payment(payment.id)
-    assert (after.state, after.captured_minor, after.certainty) == ("completed", 3300, "known")
-    assert (after.work.reason, scene.cases()) == ("contradicted", ["contradicted"])
-
-
-class Gone(BaseException):
-    """The process went away."""
-
-
-def test_a_start_whose_process_went_away_is_unknown_and_read(
-    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Sent, and nobody wrote down what came back: unknown, never failed; a due task reads what there is."""
-    order, uptime = scene.order("ORD-1", 3300), boot_clock.uptime_ms
-
-    def vanish(name: str) -> None:
-        if name == "after_send":
-            raise Gone
-
-    monkeypatch.setattr(scene.desk.failpoints, "reach", vanish)
-    with pytest.raises(Gone):
-        scene.payments.start(order, "paypay")
-    scene.desk.failpoints = Failpoints(None)
-    scene.place.age(timedelta(minutes=10))
-    monkeypatch.setattr(boot_clock, "uptime_ms", lambda: uptime() + 600_000)
-    payment = scene.of_number("paypay", "ORD-1")
-    assert payment is not None
-    assert scene.payments.show(payment.id).record.certainty is Certainty.UNKNOWN
-    scene.console.recovery.run_due()
-    lapsed = scene.payment(payment.id)
-    assert (lapsed.state, lapsed.certainty, lapsed.error_code) == ("initializing", Certainty.UNKNOWN, "lapsed")
-    clock.offset += timedelta(seconds=60)  # the provider asks for a clock that is right
-    scene.console.recovery.run_due()
-    assert (scene.payment(payment.id).state, scene.payment(payment.id).certainty) == ("user_payment", Certainty.KNOWN)
