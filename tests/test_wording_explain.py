@@ -8,8 +8,8 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.explain import explain
 from console.domain.records import Certainty, CheckState, CreditCheck, Work, WorkState
-from console.domain.results import Explanation
-from console.wording import LANGUAGES, NOTHING, message, say
+from console.wording import LANGUAGES, message
+from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 BOUGHT = CreditCheck(
@@ -58,23 +58,11 @@ SITUATIONS: dict[str, CreditCheck] = {
 }
 
 
-def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
-    step = explained.next_step
-    return (
-        say(explained.verdict, language, **explained.facts),
-        say(explained.why, language, **explained.facts),
-        say(step.code, language, **step.facts),
-    )
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
     """What it is, why, what next: each there, with every fact that it names."""
-    for text in sentences(explain(SITUATIONS[situation], NOW), language):
-        assert text.rstrip().endswith(("。", "."))
-        assert NOTHING not in text
-        assert "{" not in text
+    require_whole(explain(SITUATIONS[situation], NOW), language)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

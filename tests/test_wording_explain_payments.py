@@ -16,7 +16,8 @@ from console.domain.order_records import Order, OrderState, Payment, Refund
 from console.domain.payment_records import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.results import Explanation
-from console.wording import LANGUAGES, NOTHING, say
+from console.wording import LANGUAGES
+from tests.support.telling import require_whole, sentences
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
@@ -98,23 +99,11 @@ SITUATIONS: dict[str, Explanation] = {
 }
 
 
-def sentences(explained: Explanation, language: str) -> tuple[str, str, str]:
-    step = explained.next_step
-    return (
-        say(explained.verdict, language, **explained.facts),
-        say(explained.why, language, **explained.facts),
-        say(step.code, language, **step.facts),
-    )
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_every_situation_has_three_whole_sentences(situation: str, language: str) -> None:
     """What it is, why, what next: each there, with every fact that it names."""
-    for text in sentences(SITUATIONS[situation], language):
-        assert text.rstrip().endswith(("。", ".", "\""))
-        assert NOTHING not in text
-        assert "{" not in text
+    require_whole(SITUATIONS[situation], language)
 
 
 @pytest.mark.parametrize("situation", [name for name in SITUATIONS if "unknown" in name])

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, TypeVar
 
@@ -52,6 +53,7 @@ class Desks(ABC):
     named: frozenset[str]
     tally: Counter[str]
     seats: list[Seat]
+    _open: ExitStack
 
     @abstractmethod
     def _console(self, number: int) -> Console:
@@ -60,6 +62,12 @@ class Desks(ABC):
     @abstractmethod
     def _forget(self, console: Console) -> None:
         """Nobody watches this process's transactions any more."""
+
+    def close(self) -> None:
+        """Everybody leaves, and the database goes."""
+        for seat in self.seats:
+            self._leave(seat)
+        self._open.close()
 
     def _seat(self, number: int) -> Seat:
         points = CrashPoints()
@@ -87,6 +95,20 @@ class Desks(ABC):
         seat.console._desk.spool.close()
         seat.console.database.close()
         self._forget(seat.console)
+
+    @contextmanager
+    def losing(self, which: int) -> Iterator[Callable[[], None]]:
+        """What makes that desk's database refuse to be written, until the end of the block."""
+        database = self.seats[which].console.database
+
+        def broken(_work: object) -> None:
+            raise ConsoleError("database_locked")
+
+        def lose() -> None:
+            database.write = broken  # type: ignore[method-assign, assignment]  # until the block is over
+
+        yield lose
+        database.__dict__.pop("write", None)
 
     def at(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
         """Do something at a desk: the value, the code of a refusal, or None when the process died.

@@ -15,7 +15,6 @@ from hypothesis.stateful import (
 )
 
 from console.app import Console
-from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.services.failpoints import NAMES
 from tests.stateful import crashing
@@ -97,17 +96,9 @@ class Desk(RuleBasedStateMachine):
         behaviour=st.sampled_from(BEHAVIOURS),
     )  # fmt: skip
     def lose_the_database_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
-        database = self.world.seats[desk].console.database
-
-        def broken(_work: object) -> None:
-            raise ConsoleError("database_locked")
-
-        def lose() -> None:
-            database.write = broken  # type: ignore[method-assign, assignment]  # until the call is over
-
-        self.world.vendor.during = lose
-        self._buy(desk, PurchaseRequest(number, client), behaviour, None)
-        database.__dict__.pop("write", None)
+        with self.world.losing(desk) as lose:
+            self.world.vendor.during = lose
+            self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     @rule(
         desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS),

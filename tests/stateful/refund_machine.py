@@ -14,7 +14,6 @@ from hypothesis.stateful import (
 )
 
 from console.app import Console
-from console.domain.errors import ConsoleError
 from console.domain.order_records import Refund, RefundRequest
 from console.domain.permissions import same_person
 from console.services.failpoints import MONEY, NAMES
@@ -133,17 +132,9 @@ class Refunds(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS))
     def lose_the_database_in_the_call(self, desk: int, n: int, behaviour: Behaviour) -> None:
-        database = self.world.seats[desk].console.database
-
-        def broken(_work: object) -> None:
-            raise ConsoleError("database_locked")
-
-        def lose() -> None:
-            database.write = broken  # type: ignore[method-assign, assignment]  # until the call is over
-
-        self.world.ledger.during = lose
-        self._approve(desk, n, CHECKERS[0], behaviour, None)
-        database.__dict__.pop("write", None)
+        with self.world.losing(desk) as lose:
+            self.world.ledger.during = lose
+            self._approve(desk, n, CHECKERS[0], behaviour, None)
 
     @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(SPANS))
     def sleep_in_the_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:

@@ -60,11 +60,6 @@ class RefundWorld(Desks):
         self.payments = [self.paid(*facts) for facts in PAYMENTS]
         self.place.sql(*(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMITS.items()))
 
-    def close(self) -> None:
-        for seat in self.seats:
-            self._leave(seat)
-        self._open.close()
-
     # Desks
 
     named = NAMED

@@ -50,11 +50,6 @@ class World(Desks):
         self.vendor.witness = self._witness
         self.seats = [self._seat(number) for number in range(2)]
 
-    def close(self) -> None:
-        for seat in self.seats:
-            self._leave(seat)
-        self._open.close()
-
     # Desks
 
     named = NAMED
