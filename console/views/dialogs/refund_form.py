@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
 from console import wording
@@ -86,11 +86,9 @@ class RefundForm(QWidget):
         extent = labelled(say("dialog.refund.extent"), choice)
         self.after.setMinimumHeight(look().control("input"))
         after = labelled("", self.after)
-        first = row(gap=16)
-        for part in (self.amount, extent, after):
-            first.addWidget(part, 1 if part is extent else 0, Qt.AlignmentFlag.AlignTop)
-        second = row(labelled(say("field.reason"), self.reason), self.words, self.ticket, gap=12)
-        second.setStretch(1, 1)
+        first = refund_words.beside(self.amount, extent, after, stretched=extent)
+        reason = labelled(say("field.reason"), self.reason)
+        second = refund_words.beside(reason, self.words, self.ticket, stretched=self.words)
         self.ticket.setFixedWidth(round(112 * look().scale))
         return column(first, second, self._radar, self._rules, gap=12)
 

@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLayout, QWidget
 
 from console import wording
 from console.domain.payment_results import Check, RadarHit, RefundPlan
+from console.views.look.theme import look
 from console.views.look.tokens import Tone
 from console.views.seat import Seat
-from console.views.widgets.base import Sign, Words, row
+from console.views.widgets.base import Sign, Words, column, row
 from console.views.widgets.buttons import LinkButton
+
+LARGE = 1.4
+"""Text size from which fields stand one below the other."""
 
 
 def hit(hit: RadarHit, seat: Seat) -> str:
@@ -53,6 +58,18 @@ def check(check: Check, seat: Seat, currency: str) -> str:
 def check_line(found: Check, seat: Seat, currency: str) -> QWidget:
     shape, tone = ("check", "good") if found.holds else ("cross", "bad")
     return sign_line(shape, tone, check(found, seat, currency))  # type: ignore[arg-type]  # a tone
+
+
+def beside(*parts: QWidget, stretched: QWidget) -> QLayout:
+    """Side by side; one below the other where letters are large."""
+    if look().scale >= LARGE:
+        for part in parts:
+            part.setMinimumHeight(part.sizeHint().height())
+        return column(*parts, gap=8)
+    box = row(gap=14)
+    for part in parts:
+        box.addWidget(part, int(part is stretched), Qt.AlignmentFlag.AlignTop)
+    return box
 
 
 def sign_line(shape: str, tone: Tone, words: str) -> QWidget:

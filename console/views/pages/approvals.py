@@ -1,13 +1,15 @@
 """The approvals inbox: who asks for which refund, and the view in which another person decides."""
 
 from PySide6.QtCore import Qt, QTimer, Slot
-from PySide6.QtWidgets import QStackedWidget, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QStackedWidget, QWidget
 
 from console import wording
 from console.domain.payment_records import RefundState
 from console.domain.payment_results import ApprovalInbox, RefundView
 from console.domain.permissions import same_person
 from console.views import case_words
+from console.views.look.theme import look
 from console.views.pages.approval_list import ApprovalList
 from console.views.pages.approval_view import ApprovalView, badges, title
 from console.views.pages.money_acts import MoneyActs
@@ -20,6 +22,7 @@ from console.views.widgets.buttons import KeyButton
 from console.views.widgets.empty import EmptyState
 
 _LOOK_MS = 15_000
+_BESIDE = 900  # px at text size 1
 
 
 class ApprovalsPage(Page):
@@ -67,10 +70,10 @@ class ApprovalsPage(Page):
 
     def _build(self) -> None:
         head = Surface(edge="bottom")
-        first = row(self.title, gap=12)
-        first.addLayout(self._badges)
-        first.setStretch(0, 1)
-        head.setLayout(column(first, self.whose, gap=2, margins=(24, 12, 24, 10)))
+        self._first = row(self.title, gap=12)
+        self._first.addLayout(self._badges)
+        self._first.setStretch(0, 1)
+        head.setLayout(column(self._first, self.whose, gap=2, margins=(24, 12, 24, 10)))
         self.foot = Surface(raised=True, edge="top")
         parts = (self.decline, self.withdraw, self.reads, self.why_not, self.approve)
         foot = row(*parts, gap=12, margins=(24, 8, 24, 8))
@@ -257,6 +260,13 @@ class ApprovalsPage(Page):
         if self.view.stale_fact(view):
             return self.seat.say("approvals.off_old")
         return "" if self.view.seen_whole else self.seat.say("approvals.off_unread")
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The badges go below the title where there is no room beside it."""
+        super().resizeEvent(event)
+        beside = self.width() >= _BESIDE * look().scale
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._first.setDirection(across if beside else down)
 
     # -- acting
 

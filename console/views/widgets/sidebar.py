@@ -152,13 +152,17 @@ class _PlaceDelegate(QStyledItemDelegate):
         painter.setFont(look().font("body", bold=current))
         painter.setPen(colour("text"))
         painter.drawText(int(left + side + 8), baseline, place.word)
+        wide = look().metrics("small_data").horizontalAdvance(place.count)
         keys = look().metrics("caption").horizontalAdvance(place.keys)
         right = box.right() - 8
-        painter.setFont(look().font("caption"))
-        painter.setPen(colour("muted"))
-        painter.drawText(int(right - keys), baseline, place.keys)
+        word = left + side + 8 + look().metrics("body", bold=current).horizontalAdvance(place.word)
+        if place.count and word + 6 + wide + 18 + keys > right:
+            keys = -18  # with large letters the count is worth more than the keys
+        else:
+            painter.setFont(look().font("caption"))
+            painter.setPen(colour("muted"))
+            painter.drawText(int(right - keys), baseline, place.keys)
         if place.count:
             painter.setFont(look().font("small_data"))
             painter.setPen(colour("text"))
-            wide = look().metrics("small_data").horizontalAdvance(place.count)
             painter.drawText(int(right - keys - 18 - wide), baseline, place.count)
