@@ -20,6 +20,8 @@ from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
 
 DESKS = 3
+SUMS = (500, 1_000, 1_600)
+"""What is asked for of a payment; the last one takes two approvers here."""
 VISITS = 6
 """How often everybody comes by at each payment."""
 SENDING = (
@@ -47,6 +49,7 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
     """Run it, let due tasks settle what is left, and compare with the ledger; what happened, counted."""
     clock = MovedClock()
     with Sandbox() as sandbox, place.opened(sandbox, clock, **providers(sandbox.url)) as console:
+        place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above' AND currency = 'JPY'")
         ids = [paid(console, sandbox, f"ORD-{wanted.seed}-{i}").id for i in range(wanted.payments)]
         _let_fail(sandbox, wanted)
         endings = _race(place, sandbox, wanted, ids)
@@ -62,10 +65,13 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
 
 
 def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
-    how = {"seed": wanted.seed, "seconds": 1.7}
-    sandbox.control.random_faults(*SENDING, rate=wanted.rate, call="paypay_refund", **how)
-    sandbox.control.random_faults(*READING, rate=wanted.rate / 2, call="paypay_refund_details", **how)
-    sandbox.control.random_faults("reset", "status:500", rate=wanted.rate / 8, call="paypay_payment", **how)
+    often, at_times = wanted.rate, wanted.rate / 2
+    for call, rate, faults in (
+        ("paypay_refund", often, SENDING),
+        ("paypay_refund_details", at_times, READING),
+        ("paypay_payment", at_times / 4, ("reset", "status:500")),
+    ):
+        sandbox.control.random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
 
 
 def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Sequence[int]) -> Counter[str]:
@@ -88,7 +94,7 @@ def meddle(
     rounds = [payment for _ in range(wanted.visits) for payment in which.sample(ids, len(ids))]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
-        acts = _acts(console, number % len(PEOPLE) >= len(PEOPLE) // 2)
+        acts = _acts(console, chance, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(PATIENCE_SECONDS)
             name = _chosen(console, payment, chance)
@@ -96,7 +102,7 @@ def meddle(
     pipe.send(endings)
 
 
-def _acts(console: Console, checks: bool) -> dict[str, Callable[[int], object]]:
+def _acts(console: Console, chance: random.Random, *, checks: bool) -> dict[str, Callable[[int], object]]:
     """What a person may do; who is no checker probes where others approve."""
     refunds = console.refunds
 
@@ -109,7 +115,7 @@ def _acts(console: Console, checks: bool) -> dict[str, Callable[[int], object]]:
         "reject": lambda payment: refunds.reject(current(payment), "not ours"),
     }
     everybody: dict[str, Callable[[int], object]] = {
-        "ask": lambda payment: ask(console, payment),
+        "ask": lambda payment: ask(console, payment, chance.choice(SUMS)),
         "submit": lambda payment: refunds.submit(current(payment)),
         "probe": lambda payment: refunds.probe(current(payment)),
         "withdraw": lambda payment: refunds.withdraw(current(payment)),
@@ -121,8 +127,8 @@ def _acts(console: Console, checks: bool) -> dict[str, Callable[[int], object]]:
 
 _LIKELY: dict[RefundState | None, tuple[str, ...]] = {
     None: ("ask",),
-    RefundState.REQUESTED: ("approve", "approve", "approve", "approve", "approve", "reject", "withdraw"),
-    RefundState.APPROVED: ("submit", "submit", "approve", "due", "withdraw", "probe"),
+    RefundState.REQUESTED: (*(("approve",) * 8), "reject", "withdraw"),
+    RefundState.APPROVED: ("submit", "submit", "submit", "approve", "approve", "due", "withdraw", "probe"),
     RefundState.SUBMITTING: ("submit", "probe", "probe", "withdraw", "ask", "due"),
     RefundState.SUBMITTED: ("probe", "probe", "ask", "submit", "withdraw"),
 }
