@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from console.app import Console, open_console
 from console.domain.money import Money
@@ -56,8 +55,7 @@ def _on(engine: str, place: Place, url: str, control: SandboxControl) -> Iterato
 
 
 def _desk(place: Place, url: str, who: str, desk: int) -> Console:
-    known: dict[str, Any] = {**providers(url)}
-    return open_console(Settings.load(place.told(url, who, desk, **known)))
+    return open_console(Settings.load(place.told(url, who, desk, **providers(url))))
 
 
 def _floor(opened: ExitStack, folder: Path) -> DurableWrites:

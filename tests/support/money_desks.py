@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from console.app import Console
 from console.domain.dates import IST
@@ -24,7 +25,7 @@ _ATOM = (
 _SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATOM_{name}" for name in _ATOM))
 
 
-def providers(url: str) -> dict[str, str]:
+def providers(url: str) -> dict[str, Any]:
     """What a desk is told of both; names without their `CONSOLE_`."""
     secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRETS}
     return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": SCALE, **secrets}
