@@ -1,0 +1,36 @@
+"""The same order begun by many at once: one code at the provider, one payment here, the account's room held once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.sandbox.server import Sandbox
+from tests.support.desks import NUMBERS, MovedClock
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+
+STARTERS = 8
+
+
+@pytest.mark.timeout(120)
+def test_an_order_is_begun_once(place: Place) -> None:
+    """Whoever comes second waits for nothing: the same code, or a refusal that says who is at it."""
+    with Sandbox() as sandbox, paying(place, sandbox, MovedClock()) as scene:
+        scene.account(NUMBERS[0], 10_000)
+        orders = [scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]
+        with ThreadPoolExecutor(STARTERS) as pool:
+            ends = list(pool.map(lambda order: begin(scene, order), [order for order in orders for _ in range(8)]))
+        assert set(ends) <= {"begun", "in_progress", "over_limit", "already_decided"}
+        assert len(scene.control.requests(call="paypay_create")) == 3
+        rows = scene.place.sql("SELECT COUNT(*), COUNT(DISTINCT order_id), SUM(account_minor) FROM payments")
+        assert [tuple(map(int, row)) for row in rows] == [(3, 3, 9900)]
+        assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(0, 9900)]
+
+
+def begin(scene: Scene, order: int) -> str:
+    try:
+        scene.payments.start(order, "paypay")
+    except ConsoleError as refusal:
+        return refusal.code
+    return "begun"
