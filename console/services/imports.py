@@ -82,7 +82,10 @@ class Imports:
         if outcome.kind is OutcomeClass.NOT_FOUND and not reader.capabilities.asks_by_amount_and_day:
             outcome, by_code = reader.payment(replace(question, by_code=False)), False
         fact = PaymentFact(self._usable(outcome), asked_at, Way.READ, CALL, outcome)
-        return self._desk.write(lambda tx: self._enter(tx, asked, fact, number, by_code=by_code))
+        entered = self._desk.write(lambda tx: self._enter(tx, asked, fact, number, by_code=by_code))
+        with suppress(ConsoleError):
+            return self._probing.current(entered.id)  # its order may have followed by now
+        return entered
 
     def _known(self, asked: PaymentImport) -> Payment | None:
         with self._desk.database.read() as conn:
