@@ -144,5 +144,6 @@ def resolve_money(stage: Stage) -> None:
 
 MONEY: Mapping[str, Scene] = {
     "payments": payments, "payment_tabs": payment_tabs, "orders": orders, "refunds": refunds,
-    "money_lists": money_lists, "refund_dialog": refund_dialog, "approvals": approvals, "resolve_money": resolve_money,
+    "money_lists": money_lists, "refund_dialog": refund_dialog, "approvals": approvals,
+    "resolve_money": resolve_money,
 }  # fmt: skip
