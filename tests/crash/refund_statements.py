@@ -2,9 +2,10 @@
 
 import random
 from collections import Counter
-from itertools import count
+from functools import partial
 
 from tests.crash.broken_statements import Trouble, failing
+from tests.support.each_place import at_each_place
 from tests.support.money_stage import Stage
 
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
@@ -21,12 +22,7 @@ def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
     """Every place there is, once failing for a moment and once for good."""
     tally: Counter[str] = Counter()
     for lasting in (False, True):
-        for nth in count(1):
-            ended = fails_at(on, action, trouble, nth, lasting=lasting)
-            if ended is None:
-                break
-            tally.update({"places": 1, ended: 1})
-    assert tally["places"], "nothing was ever asked"
+        tally += at_each_place(partial(fails_at, on, action, trouble, lasting=lasting))
     on.checked()
     return tally
 

@@ -5,16 +5,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import count
-from threading import Event, Thread
+from functools import partial
 from typing import Literal
 
 import pytest
 
+from tests.faults.steps import death_of
+from tests.support.each_place import at_each_place
 from tests.support.money_stage import Stage
 from tests.support.places import ServerPlace
 from tests.support.servers import Server
 from tests.support.sql_proxy import Break, SqlProxy
+from tests.support.sql_server import SqlServer
 
 Trouble = Literal[
     "lost_request", "lost_reply", "half_reply", "killed", "commit_lost", "deadlock", "away", "away_after",
@@ -44,13 +46,7 @@ SOME = 3
 
 def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:
     """Every place there is."""
-    tally: Counter[str] = Counter()
-    for nth in count(1):
-        ended = fails_at(on, action, trouble, nth)
-        if ended is None:
-            break
-        tally.update({"places": 1, ended: 1})
-    assert tally["places"], "nothing was ever asked"
+    tally = at_each_place(partial(fails_at, on, action, trouble))
     on.checked()
     return tally
 
@@ -83,7 +79,7 @@ def fails_at(
         console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.who(action)))))
         console.recovery.counts()
         if harm is None and trouble == "killed":
-            harm = lambda session: node.sql(f"KILL CONNECTION {session}") and None  # noqa: E731 - one line of it
+            harm = partial(_kill, node)
         word = "COMMIT" if trouble == "commit_lost" else ""
         with proxy.breaking(_KINDS[trouble], nth, word, lasting=lasting, before=harm or _nothing) as shot:
             code = on.act(console, matter)
@@ -96,22 +92,20 @@ def fails_at(
     return code if shot.hit else None
 
 
+def _kill(node: SqlServer, session: int) -> None:
+    node.sql(f"KILL CONNECTION {session}")
+
+
 def _nothing(_session: int) -> None:
     """The proxy alone does the harm."""
 
 
 def dies_at(on: Stage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
     """The same while the server is killed and started again at that moment; and how long all of it took."""
-    back, dead = Thread(target=server.start), Event()
-
-    def die(_session: int) -> None:
-        server.kill()
-        back.start()
-        dead.set()
+    die, back = death_of(server)
 
     def mend() -> None:
-        assert dead.wait(30)
-        back.join()
+        back()
         on.place.database._lines.clear()  # type: ignore[attr-defined]  # a server's: connections of before its death
 
     begun = time.monotonic()

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from itertools import count
 from threading import Event, Thread
 from typing import Literal
 
@@ -16,6 +15,7 @@ from console.domain.errors import ConsoleError
 from console.providers.protocol import TokenPair
 from console.services.tokens import StoredTokens
 from tests.faults.scene import NAMED, Scene, buy, check_ending
+from tests.support.each_place import at_each_place
 from tests.support.invented import numbers
 from tests.support.servers import Server
 from tests.support.sql_proxy import Break
@@ -40,14 +40,8 @@ _IMPATIENT = {"patience.AWAY_SECONDS": 0.2, "engine.VERDICT_SECONDS": 0.2}
 
 def run_all(scene: Scene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
     """Every place there is."""
-    tally: Counter[str] = Counter()
     names = iter(numbers(2_000, seed))
-    for nth in count(1):
-        ending = fails_at(scene, action, trouble, nth, next(names))
-        if ending is None:
-            break
-        tally.update({"places": 1, ending: 1})
-    assert tally["places"], "nothing was ever asked"
+    tally = at_each_place(lambda nth: fails_at(scene, action, trouble, nth, next(names)))
     scene.verified()
     return tally
 
@@ -63,8 +57,8 @@ def run_some(scene: Scene, action: str, seed: int) -> Counter[str]:
     return tally
 
 
-def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) -> tuple[str | None, float]:
-    """The same while the server is killed and started again at that moment; and how long the action took."""
+def death_of(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]:
+    """What kills the server, whichever session asks for it, and starts it again; and what waits until it is back."""
     back, dead = Thread(target=server.start), Event()
 
     def die(_session: int) -> None:
@@ -72,10 +66,16 @@ def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) ->
         back.start()
         dead.set()
 
-    def mend() -> None:
+    def wait() -> None:
         assert dead.wait(30)
         back.join()
 
+    return die, wait
+
+
+def dies_at(scene: Scene, server: Server, action: str, nth: int, number: str) -> tuple[str | None, float]:
+    """The same while the server is killed and started again at that moment; and how long the action took."""
+    die, mend = death_of(server)
     begun = time.monotonic()
     try:
         ending = fails_at(scene, action, "restarted", nth, number, die, mend)
