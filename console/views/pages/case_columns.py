@@ -11,13 +11,13 @@ from console.views import case_words
 from console.views import record_words as words
 from console.views.case_words import Case
 from console.views.look.theme import look
+from console.views.pages import columns
 from console.views.pages.columns import least, wide
 from console.views.seat import Seat
-from console.views.tables.columns import Column, StateCell
+from console.views.tables.columns import Column
 
 Of = Callable[[Any], Case]
 _PAD = 16
-_SHAPE = 19
 _STATES = {
     "credit_check": ("credit_check", "pending", "success", "error", "superseded", "incomplete"),
     "waiting": ("payment", "token_generated", "user_payment"),
@@ -46,17 +46,10 @@ def case_columns(
 
     def made(name: str) -> Column:
         if name == "age":
-            return _age(seat, begins)
+            return columns.age(seat, begins)
         return _state(seat, of, kinds) if name == "state" else _MAKERS[name](seat, of)
 
     return [made(name) for name in names]
-
-
-def _age(seat: Seat, since: Callable[[Any], datetime | None]) -> Column:
-    return Column(
-        "age", seat.say("column.age"), least("age"), lambda item: words.age_cell(since(item), seat), "age",
-        spoken=lambda item: words.age_spoken(since(item), seat),
-    )  # fmt: skip
 
 
 def _corporation(seat: Seat, of: Of) -> Column:
@@ -77,12 +70,7 @@ def _company(seat: Seat, of: Of) -> Column:
 
 
 def _number(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        number = case_words.number_of(of(item))
-        return wording.format_number(number) if number else ""
-
-    title = seat.say("column.number_short")
-    return Column("number", title, wide("8 8888 8888 8888", _PAD - 4), shown, "data")
+    return columns.number(seat, lambda item: case_words.number_of(of(item)))
 
 
 def _name(seat: Seat, of: Of) -> Column:
@@ -124,28 +112,19 @@ def _amount(seat: Seat, of: Of) -> Column:
 
 def _state(seat: Seat, of: Of, kinds: Sequence[str]) -> Column:
     each = [words.longest_word(_STATES[kind][0], seat.language, *_STATES[kind][1:]) for kind in kinds]
-    longest = max(each, key=len)
-    return Column(
-        "state", seat.say("column.state"), wide(longest, _PAD + _SHAPE + 4),
-        lambda item: words.cell(case_words.state_key(of(item)), seat.language), "state",
-    )  # fmt: skip
+    return columns.badge(seat, "state", max(each, key=len), lambda item: case_words.state_key(of(item)))
 
 
 def _certainty(seat: Seat, of: Of) -> Column:
     longest = words.longest_word("certainty", seat.language, "known", "unknown", "sides_disagree")
-    return Column(
-        "certainty", seat.say("column.certainty"), wide(longest, _PAD + _SHAPE + 4),
-        lambda item: words.cell(case_words.certainty_key(of(item), seat.now()), seat.language), "state",
+    return columns.badge(
+        seat, "certainty", longest, lambda item: case_words.certainty_key(of(item), seat.now())
     )  # fmt: skip
 
 
 def _work(seat: Seat, of: Of) -> Column:
     longest = words.longest_word("work", seat.language, "none", "scheduled", "needs_review", "waiting_for_approval")
-
-    def shown(item: Any) -> StateCell:
-        return words.cell(case_words.work_key(of(item)), seat.language)
-
-    return Column("work", seat.say("column.work"), wide(longest, _PAD + _SHAPE + 4), shown, "state")
+    return columns.badge(seat, "work", longest, lambda item: case_words.work_key(of(item)))
 
 
 def _cause(seat: Seat, of: Of) -> Column:
@@ -157,8 +136,7 @@ def _why(seat: Seat, of: Of) -> Column:
 
 
 def _next(seat: Seat, of: Of) -> Column:
-    title = seat.say("column.next_short")
-    return Column("next", title, 96, lambda item: case_words.next_short(of(item), seat.now()), "data")
+    return columns.next_step(seat, lambda item: case_words.next_short(of(item), seat.now()))
 
 
 def _day(seat: Seat, of: Of) -> Column:

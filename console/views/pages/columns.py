@@ -23,7 +23,7 @@ def check_columns(
 ) -> list[Column]:
     """Columns in that order; `of` gives a row's record, `since` from when its age counts."""
     begins = since or (lambda item: of(item).changed_at)
-    return [_age(seat, begins) if name == "age" else _MAKERS[name](seat, of) for name in names]
+    return [age(seat, begins) if name == "age" else _MAKERS[name](seat, of) for name in names]
 
 
 def least(name: str) -> int:
@@ -35,11 +35,34 @@ def wide(text: str, extra: int = _PAD) -> int:
     return round(look().metrics("body").horizontalAdvance(text) / look().scale) + extra
 
 
-def _age(seat: Seat, since: Callable[[Any], datetime | None]) -> Column:
+def age(seat: Seat, since: Callable[[Any], datetime | None]) -> Column:
+    """How long it has been so."""
     return Column(
         "age", seat.say("column.age"), least("age"), lambda item: words.age_cell(since(item), seat), "age",
         spoken=lambda item: words.age_spoken(since(item), seat),
     )  # fmt: skip
+
+
+def badge(seat: Seat, name: str, longest: str, key: Callable[[Any], str]) -> Column:
+    """A state's shape and word, with room for the longest there can be."""
+    title, width = seat.say(f"column.{name}"), wide(longest, _PAD + _SHAPE + 4)
+    return Column(name, title, width, lambda item: words.cell(key(item), seat.language), "state")
+
+
+def number(seat: Seat, key: Callable[[Any], str | None]) -> Column:
+    """A corporation number, as people read it."""
+
+    def shown(item: Any) -> str:
+        found = key(item)
+        return wording.format_number(found) if found else ""
+
+    title = seat.say("column.number_short")
+    return Column("number", title, wide("8 8888 8888 8888", _PAD - 4), shown, "data")
+
+
+def next_step(seat: Seat, key: Callable[[Any], str]) -> Column:
+    """When something happens by itself, or who is awaited, in a word."""
+    return Column("next", seat.say("column.next_short"), 96, key, "data")
 
 
 def _corporation(seat: Seat, of: Of) -> Column:
@@ -56,11 +79,7 @@ def _company(seat: Seat, of: Of) -> Column:
 
 
 def _number(seat: Seat, of: Of) -> Column:
-    def shown(item: Any) -> str:
-        return wording.format_number(of(item).corporation_number)
-
-    title = seat.say("column.number_short")
-    return Column("number", title, wide("8 8888 8888 8888", _PAD - 4), shown, "data")
+    return number(seat, lambda item: of(item).corporation_number)
 
 
 def _record(seat: Seat, of: Of) -> Column:
@@ -84,26 +103,17 @@ def _provider(seat: Seat, of: Of) -> Column:
 
 def _state(seat: Seat, of: Of) -> Column:
     longest = words.longest_word("credit_check", seat.language, *_STATES)
-    return Column(
-        "state", seat.say("column.state"), wide(longest, _PAD + _SHAPE + 4),
-        lambda item: words.cell(words.state_key(of(item)), seat.language), "state",
-    )  # fmt: skip
+    return badge(seat, "state", longest, lambda item: words.state_key(of(item)))
 
 
 def _certainty(seat: Seat, of: Of) -> Column:
     longest = words.longest_word("certainty", seat.language, "known", "unknown")
-    return Column(
-        "certainty", seat.say("column.certainty"), wide(longest, _PAD + _SHAPE + 4),
-        lambda item: words.cell(words.certainty_key(of(item)), seat.language), "state",
-    )  # fmt: skip
+    return badge(seat, "certainty", longest, lambda item: words.certainty_key(of(item)))
 
 
 def _work(seat: Seat, of: Of) -> Column:
     longest = words.longest_word("work", seat.language, "none", "scheduled", "needs_review")
-    return Column(
-        "work", seat.say("column.work"), wide(longest, _PAD + _SHAPE + 4),
-        lambda item: words.cell(words.work_key(of(item)), seat.language), "state",
-    )  # fmt: skip
+    return badge(seat, "work", longest, lambda item: words.work_key(of(item)))
 
 
 def _cause(seat: Seat, of: Of) -> Column:
@@ -115,8 +125,7 @@ def _why(seat: Seat, of: Of) -> Column:
 
 
 def _next(seat: Seat, of: Of) -> Column:
-    title = seat.say("column.next_short")
-    return Column("next", title, 96, lambda item: words.next_short(of(item), seat.now()), "data")
+    return next_step(seat, lambda item: words.next_short(of(item), seat.now()))
 
 
 def _day(seat: Seat, of: Of) -> Column:
