@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.synchronize import Barrier
@@ -20,8 +20,10 @@ from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
 
 DESKS = 3
-SUMS = (500, 1_000, 1_600)
+SUMS = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
 """What is asked for of a payment; the last one takes two approvers here."""
+ATOM_EVERY = 3
+"""Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
 VISITS = 6
 """How often everybody comes by at each payment."""
 SENDING = (
@@ -30,6 +32,11 @@ SENDING = (
     *("result:THROTTLED_MULTIPLE_REFUND_REJECTED", "result:RATE_LIMIT", "result:RESOURCE_NOT_FOUND", "html"),
     *("other_amount", "other_refund", "odd_status", "malformed", "garbage", "redirect_after_charge"),
 )
+ATOM_SENDING = (
+    *("status:500", "status_after_charge:500", "reset", "reset_after_charge", "close_after_charge", "refuse", "hang"),
+    *("hang_after_charge", "truncate", "html", "malformed", "other_amount", "no_seal", "other_seal", "no_data"),
+)
+ATOM_READING = ("reset", "status:500", "odd_status", "no_seal")
 READING = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "hang", "odd_status", "result:UNAUTHORIZED")
 
 
@@ -49,19 +56,23 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
     """Run it, let due tasks settle what is left, and compare with the ledger; what happened, counted."""
     clock = MovedClock()
     with Sandbox() as sandbox, place.opened(sandbox, clock, **providers(sandbox.url)) as console:
-        place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above' AND currency = 'JPY'")
-        ids = [paid(console, sandbox, f"ORD-{wanted.seed}-{i}").id for i in range(wanted.payments)]
+        place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above'")
+        ids = {}
+        for i in range(wanted.payments):
+            provider = "paypay" if (i + 1) % ATOM_EVERY else "atom"
+            ids[paid(console, sandbox, f"ORD-{wanted.seed}-{i}", provider=provider).id] = provider
         _let_fail(sandbox, wanted)
         endings = _race(place, sandbox, wanted, ids)
         odd = [code for code in endings if "unhandled" in code]
         assert not odd, odd
-        met = sum(entry["fault"] is not None for entry in sandbox.control.requests("paypay_refund"))
+        sent = [one for call in ("paypay_refund", "atom_refund") for one in sandbox.control.requests(call)]
+        met = sum(entry["fault"] is not None for entry in sent)
         money_truth.check(console, sandbox)
         sandbox.control.clear_faults()
         sandbox.control.release()
         tally = _settle(console, sandbox, clock)
         console.audit.verify()
-        return tally + Counter(acts=endings.total(), faults=met, done=_done(endings))
+        return tally + Counter(acts=endings.total(), done=_done(endings), sent=len(sent), faults=met)
 
 
 def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
@@ -70,11 +81,13 @@ def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
         ("paypay_refund", often, SENDING),
         ("paypay_refund_details", at_times, READING),
         ("paypay_payment", at_times / 4, ("reset", "status:500")),
+        ("atom_refund", often, ATOM_SENDING),
+        ("atom_refund_status", at_times, ATOM_READING),
     ):
         sandbox.control.random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
 
 
-def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Sequence[int]) -> Counter[str]:
+def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Mapping[int, str]) -> Counter[str]:
     barrier = context().Barrier(wanted.processes)
     extra = providers(sandbox.url) | ({} if wanted.leases else {"LEASES": "off"})
     each = [
@@ -86,15 +99,15 @@ def _race(place: Place, sandbox: Sandbox, wanted: Crowd, ids: Sequence[int]) -> 
 
 
 def meddle(
-    pipe: Pipe, told: dict[str, str], number: int, wanted: Crowd, ids: Sequence[int], barrier: Barrier
+    pipe: Pipe, told: dict[str, str], number: int, wanted: Crowd, ids: Mapping[int, str], barrier: Barrier
 ) -> None:  # fmt: skip
     """One process: at each visit all come to the same payment at the same moment, and each does what it likes."""
     chance = random.Random(f"{wanted.seed} {number}")
     which = random.Random(wanted.seed)
-    rounds = [payment for _ in range(wanted.visits) for payment in which.sample(ids, len(ids))]
+    rounds = [payment for _ in range(wanted.visits) for payment in which.sample(sorted(ids), len(ids))]
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
-        acts = _acts(console, chance, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
+        acts = _acts(console, chance, ids, checks=number % len(PEOPLE) >= len(PEOPLE) // 2)
         for payment in rounds:
             barrier.wait(PATIENCE_SECONDS)
             name = _chosen(console, payment, chance)
@@ -102,7 +115,9 @@ def meddle(
     pipe.send(endings)
 
 
-def _acts(console: Console, chance: random.Random, *, checks: bool) -> dict[str, Callable[[int], object]]:
+def _acts(
+    console: Console, chance: random.Random, ids: Mapping[int, str], *, checks: bool
+) -> dict[str, Callable[[int], object]]:  # fmt: skip
     """What a person may do; who is no checker probes where others approve."""
     refunds = console.refunds
 
@@ -115,7 +130,7 @@ def _acts(console: Console, chance: random.Random, *, checks: bool) -> dict[str,
         "reject": lambda payment: refunds.reject(current(payment), "not ours"),
     }
     everybody: dict[str, Callable[[int], object]] = {
-        "ask": lambda payment: ask(console, payment, chance.choice(SUMS)),
+        "ask": lambda payment: ask(console, payment, chance.choice(SUMS[ids[payment]])),
         "submit": lambda payment: refunds.submit(current(payment)),
         "probe": lambda payment: refunds.probe(current(payment)),
         "withdraw": lambda payment: refunds.withdraw(current(payment)),
@@ -151,8 +166,8 @@ def _done(endings: Counter[str]) -> int:
 
 def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
     """Due tasks alone, for as long as something is due: what is left then waits for a person and says for what."""
-    for _ in range(8):
-        later(clock, sandbox, timedelta(minutes=10))
+    for step in (*(4 * (10,)), *(8 * (90,))):  # minutes: twenty times as many hours of the schedules
+        later(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_due()
         rows = money_truth.check(console, sandbox)
         left = [row for row in rows if row.open and not _waits_for_person(row)]
