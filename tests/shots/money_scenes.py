@@ -80,6 +80,8 @@ def refund_dialog(stage: Stage) -> None:
     page.act("refund")
     dialog = stage.find(RefundDialog)
     stage.shoot("dialog-refund-begin")
+    dialog.probe_button.click()
+    stage.until(lambda: not dialog.is_old)
     dialog.form.amount_edit.setText("999999999")
     stage.shoot("dialog-refund-too-much")
     dialog.form.amount_edit.setText(str(max(1, payment.minor // 2)) if payment.currency == "JPY" else "1.00")

@@ -4,8 +4,10 @@ from PySide6.QtCore import QTimer, Slot
 from PySide6.QtWidgets import QWidget
 
 from console import wording
+from console.domain.money import decimal_text
 from console.domain.order_records import Refund, SetAside
 from console.domain.payment_results import RefundPlan
+from console.domain.truth import is_old
 from console.views import case_words, record_words
 from console.views.dialogs.refund_form import RefundForm
 from console.views.dialogs.refund_review import RefundReview
@@ -16,6 +18,7 @@ from console.views.tasks import Failure
 from console.views.widgets.badge import Badge
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Words, column, row
+from console.views.widgets.buttons import KeyButton
 from console.views.widgets.dialog import DialogFrame
 
 
@@ -42,8 +45,12 @@ class RefundDialog(DialogFrame):
         self.form.changed.connect(self._look)
         self.form.amount_changed.connect(self._read_plan)
         self.form.case_wanted.connect(self._open_case)
+        self._probing = False
+        self.probe_button = KeyButton(say("action.probe"), kind="inline")
+        self.probe_button.clicked.connect(self._probe)
+        self._old = Bar("", say("dialog.refund.old"), tone="care", shape="clock", button=self.probe_button)
         self._holder = QWidget()
-        self._holder.setLayout(column(*self._bars(), self.form, gap=12))
+        self._holder.setLayout(column(*self._bars(), self._old, self.form, gap=12))
         self.show_content(self._holder)
         self.act_button.clicked.connect(self._go_on)
         self._patience = QTimer(self, singleShot=True, interval=LET_GO_SECONDS * 1_000)
@@ -63,6 +70,12 @@ class RefundDialog(DialogFrame):
         return self._seat.say(f"reason.{plan.off}", **plan.off_facts) if plan.off and not set_aside else ""
 
     @property
+    def is_old(self) -> bool:
+        """Whether the provider's answer about the payment says too little by now to ask for a refund on it."""
+        payment = self.plan.payment
+        return payment.told_at is None or is_old(payment.told_at, payment, self._seat.now())
+
+    @property
     def provider(self) -> str:
         return case_words.provider_word(self.plan.payment.provider, self._seat)
 
@@ -70,14 +83,16 @@ class RefundDialog(DialogFrame):
     def _look(self) -> None:
         off = self._why_off()
         self.form.setEnabled(not off)
-        why_not = off or self.form.why_not()
+        old = self.is_old and not off
+        self._old.setVisible(old)
+        why_not = off or (self._seat.say("dialog.refund.old") if old else "") or self.form.why_not()
         if why_not or self._reading or self.form.asking:
             self.set_act_off(why_not or self._seat.say("dialog.refund.reading"))
         else:
             self.set_act_on(self._seat.say("dialog.refund.nothing_sent", provider=self.provider))
 
     @Slot(str)
-    def _read_plan(self, amount: str) -> None:
+    def _read_plan(self, amount: str | None) -> None:
         """Hits and rules depend on the amount."""
         payment, self._reading = self.plan.payment.id, True
         self._look()
@@ -85,6 +100,36 @@ class RefundDialog(DialogFrame):
             lambda desk: desk.refunds.plan(payment, amount), self._take_plan, self._no_plan, owner=self,
             key=("refund-plan", payment),
         )  # fmt: skip
+
+    @Slot()
+    def _probe(self) -> None:
+        """The provider's present answer, then the plan anew."""
+        if self._probing:
+            return
+        seat, payment, self._probing = self._seat, self.plan.payment, True
+        self.probe_button.set_busy(seat.say("dialog.busy"))
+        title = case_words.title(payment, seat)
+        seat.act(
+            lambda desk: desk.recovery.probe("payment", payment.id),
+            self._probed,
+            self._not_probed,
+            owner=self,
+            label=seat.say("act.probe_case", title=title),
+            told=lambda _: Note(seat.say("record.no_change", at=seat.now()), title),
+            key=("payment", payment.id),
+            asked=payment.provider,
+        )
+
+    def _probed(self, _found: object) -> None:
+        self._probing = False
+        money = self.form.money
+        self._read_plan(decimal_text(money) if money is not None else None)
+
+    def _not_probed(self, failure: Failure) -> None:
+        self._probing = False
+        self.probe_button.say(self._seat.say("action.probe"))
+        self.probe_button.set_on()
+        self._old.say("", self._seat.message(failure))
 
     def _take_plan(self, plan: RefundPlan) -> None:
         self._reading = False

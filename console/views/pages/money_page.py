@@ -87,7 +87,7 @@ class MoneyPage(Page):
         self.tabs.case_wanted.connect(self._open_case)
         self.verbs.wanted.connect(self.act)
         for keys, name in (("P", "probe"), ("R", "refund"), ("E", "resolve"), ("M", "move_order"), ("A", "approve"),
-                           ("D", "reject"), ("W", "withdraw")):  # fmt: skip
+                           ("D", "reject"), ("W", "withdraw"), ("O", "open_payment")):  # fmt: skip
             if name in self.verb_names:
                 self.key(keys, partial(self._act_by_key, name))
         self.key("[", partial(self._step, -1))

@@ -1,6 +1,7 @@
 """The form and review of a refund: what is refused before anybody is asked, and what is asked for then."""
 
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from console.views.dialogs.refund_form import LOOK_ALIKE, RefundForm
 from console.views.dialogs.refund_review import LastDigits
 from console.views.seat import Seat
 from tests.support.inline_runner import InlineRunner
-from tests.views.pages.invented_checks import seat
-from tests.views.pages.invented_payments import ASIDE, plan, refund
+from tests.views.pages.invented_checks import NOW, seat
+from tests.views.pages.invented_payments import ASIDE, payment, plan, refund
 
 PAYER = RadarHit("payer_often", {"n": 4, "days": 30}, "refund", 7)
 SAME = RadarHit(LOOK_ALIKE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
@@ -152,6 +153,18 @@ def test_a_form_that_is_off_says_why(parent: QWidget, qtbot: QtBot) -> None:
     assert dialog.hint.plain == "Refund R-9 has no known result yet. Probe it first."
     assert not dialog.form.isEnabled()
     assert not dialog.act_button.isEnabled()
+
+
+def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
+    """The acting button is off, and the bar offers to ask the provider."""
+    old = payment(told_at=NOW - timedelta(hours=30))
+    dialog, _, _ = shown(parent, qtbot, plan(payment=old))
+    assert dialog.is_old
+    assert dialog.probe_button.isVisible()
+    assert dialog.hint.plain == "The gateway's answer is old. Probe it before asking for a refund."
+    dialog._take_plan(plan())
+    assert not dialog.probe_button.isVisible()
+    qtbot.waitUntil(dialog.act_button.isEnabled)
 
 
 def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
