@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from console.app import Console
+from console.domain.order_records import Refund
 from console.domain.payment_records import RefundState
+from console.domain.records import Certainty
 from console.domain.states import ENDED_REFUND
 from console.sandbox.server import Sandbox
 from console.store import journal
@@ -31,6 +33,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "approve": ("before_vote", "after_vote", *_SENDING),
     "reject": ("before_vote", "after_vote"),
     "withdraw": ("before_vote", "after_vote"),
+    "approve at Atom": ("after_tx1", "before_send", "after_send", "before_tx2"),
     "send again": _SENDING,
     "probe": ("before_probe", "after_probe"),
     "poll": ("before_probe", "after_probe"),
@@ -65,11 +68,17 @@ class Case:
 
     @property
     def word(self) -> str:
-        return {"send again": "submit", "poll": "probe", "delivery": "due"}.get(self.action, self.action)
+        words = {"send again": "submit", "poll": "probe", "delivery": "due", "approve at Atom": "approve"}
+        return words.get(self.action, self.action)
 
     @property
     def sends(self) -> bool:
-        return self.action in ("approve", "send again")
+        return self.action in ("approve", "send again", "approve at Atom")
+
+    @property
+    def stays_unknown(self) -> bool:
+        """Atom's "not found" proves nothing: what was claimed and isn't there is for people, and never sent again."""
+        return self.action == "approve at Atom" and self.step in _UNSENT
 
     @property
     def left_something(self) -> bool:
@@ -92,6 +101,12 @@ class Team:
     def there(self, case: Case) -> int:
         """How many refunds of its payment the provider has taken on."""
         return len(self.sandbox.control.money.refunds(payment=case.number))
+
+    def refund(self, case: Case) -> Refund:
+        """As it is now."""
+        found = newest(self.maker, case.payment)
+        assert found is not None, f"the refund is gone: {case}"
+        return found
 
     def due(self, case: Case | None = None) -> float:
         """Due tasks, at the desk of a case if one is named; how many seconds they took."""
@@ -145,9 +160,10 @@ def _team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
 
 def _prepare(case: Case, team: Team) -> None:
     """What must be there before the action can be killed in the middle."""
-    case.payment = paid(team.maker, team.sandbox, case.number).id
+    atom = case.action == "approve at Atom"
+    case.payment = paid(team.maker, team.sandbox, case.number, provider="atom" if atom else "paypay").id
     if case.action != "ask":
-        case.refund = ask(team.maker, case.payment).id
+        case.refund = ask(team.maker, case.payment, "10.00" if atom else 1_000).id
     if case.action in ("probe", "resolve", "poll", "send again"):
         _approve(case, team, {"poll": "", "send again": "result:RATE_LIMIT"}.get(case.action, "close_after_charge"))
     if case.action == "resolve":
@@ -234,11 +250,13 @@ def _let_end(cases: Sequence[Case], team: Team) -> None:
     for _ in range(4):
         later(team.clock, team.sandbox, timedelta(minutes=5))
         team.due()
-        found = {case.refund: newest(team.maker, case.payment) for case in cases}
-        if all(refund is None or refund.state in ENDED_REFUND for refund in found.values()):
+        found = [(case, team.refund(case)) for case in cases]
+        if all(refund.state in ENDED_REFUND or case.stays_unknown for case, refund in found):
             break
-    for case in cases:
-        refund, wanted = found[case.refund], ends.get(case.action, _R.COMPLETED)
-        assert refund is not None
+    for case, refund in found:
+        wanted = ends.get(case.action, _R.COMPLETED)
+        if case.stays_unknown:
+            assert (refund.certainty, team.there(case)) == (Certainty.UNKNOWN, 0), f"{case}, {refund}"
+            continue
         assert refund.state is wanted, f"it did not come to its end: {case}, {refund}"
         assert team.there(case) == (wanted is _R.COMPLETED), f"{team.there(case)} refunds: {case}"

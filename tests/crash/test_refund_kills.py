@@ -7,7 +7,11 @@ from tests.support.places import Place
 
 
 @pytest.mark.parametrize(
-    "actions", [("approve", "ask", "reject", "withdraw"), ("send again", "probe", "poll", "resolve", "delivery")]
+    "actions",
+    [
+        ("approve", "ask", "reject", "withdraw"),
+        ("send again", "approve at Atom", "probe", "poll", "resolve", "delivery"),
+    ],
 )
 @pytest.mark.expects_log("what the database could not take is told")
 def test_killed_at_every_step(place: Place, actions: tuple[str, ...]) -> None:
