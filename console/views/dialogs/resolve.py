@@ -30,7 +30,7 @@ class ResolveDialog(DialogFrame):
             parent=parent,
         )
         self._seat, self._record, self._proposer = seat, record, proposer
-        self.form = ResolveForm(seat, record, proposer)
+        self.form = ResolveForm(seat, proposer)
         self.form.changed.connect(self._look)
         content = QWidget()
         parts = [badges(seat, record)] if isinstance(record, CreditCheck) else []
