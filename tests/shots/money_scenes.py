@@ -139,6 +139,7 @@ def resolve_money(stage: Stage) -> None:
     dialog.form.kinds["file"].setChecked(True)
     dialog.form.file.edit.setText("atom-refund-1120.png")  # type: ignore[union-attr]  # a line
     dialog.form.outcomes["completed"].setChecked(True)
+    dialog.form.done_as.edit.setText("1519")  # type: ignore[union-attr]  # a line
     stage.until(dialog.act_button.isEnabled)
     stage.shoot("dialog-resolve-refund")
     dialog.reject()

@@ -84,8 +84,12 @@ class EvidenceSteps(QWidget):
     def _result_step(self) -> QLayout:
         parts: list[QWidget] = []
         for name, radio in self.outcomes.items():
-            parts += [radio, _indented(self._why[name])]
+            parts += [radio, _indented(self._why[name], *self._under_outcome(name))]
         return column(*parts, gap=2, margins=(0, 10, 0, 12))
+
+    def _under_outcome(self, _name: str) -> tuple[QWidget, ...]:
+        """What stands below a result."""
+        return ()
 
     def _effect_step(self) -> QLayout:
         return column(self.effect, self.second, gap=4, margins=(0, 12, 0, 4))

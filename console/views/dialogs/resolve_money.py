@@ -24,7 +24,9 @@ Subject: TypeAlias = Payment | Refund | Operation
 
 
 class ResolveMoneyForm(EvidenceSteps):
-    """The gateway's number, which a read confirms, carries *completed* by one person; all else takes two."""
+    """The gateway's number, which a read confirms, carries *completed* by one person; all else takes two. Whoever
+    says that a refund took place says under which number.
+    """
 
     def __init__(self, seat: Seat, record: Subject, proposer: str | None) -> None:
         say, of = seat.say, "payment" if isinstance(record, Payment) else "refund"
@@ -32,12 +34,29 @@ class ResolveMoneyForm(EvidenceSteps):
         outcomes = {name: RadioButton(say(f"dialog.resolve_money.{of}.{name}")) for name in _OUTCOMES[of]}
         super().__init__(seat, proposer, Field(say("dialog.resolve_money.number"), role="data"), kinds, outcomes)
         self._of, self._before = of, "submitting" if isinstance(record, Operation) else record.state.value
+        self.done_as.edit.textChanged.connect(self._look)
         self._look()
+
+    def _under_outcome(self, name: str) -> tuple[QWidget, ...]:
+        if name != "completed":
+            return ()
+        self.done_as = Field(self._seat.say("dialog.resolve_money.number"), role="data")
+        return (self.done_as,)
+
+    @property
+    def _needs_number(self) -> bool:
+        """The evidence is another one than the number itself."""
+        return self._of == "refund" and self.outcome == "completed" and self.kind != NUMBER
 
     @property
     def provider_id(self) -> str | None:
-        typed = self.number.text().strip()
-        return typed if self.kind == NUMBER and typed else None
+        field = self.done_as if self._needs_number else self.number
+        typed = field.text().strip()
+        return typed if typed and (self._needs_number or self.kind == NUMBER) else None
+
+    def why_not(self) -> str:
+        missing = self._needs_number and self.provider_id is None
+        return super().why_not() or (self._seat.say("dialog.resolve_money.needs_number") if missing else "")
 
     def _statement(self) -> str:
         return self._seat.say("dialog.resolve_money.number_statement", number=self.number.text().strip())
@@ -49,6 +68,7 @@ class ResolveMoneyForm(EvidenceSteps):
 
     def _show_effect(self) -> None:
         say, outcome = self._seat.say, self.outcome
+        self.done_as.setVisible(self._needs_number)
         if not outcome:
             self.effect.say(say("dialog.resolve.no_effect"))
             self.second.say("")
