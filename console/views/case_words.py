@@ -162,6 +162,21 @@ def short(record: Case, seat: Seat) -> str:
     return seat.say("case.refund_short", id=record.id)
 
 
+def is_called(record: Case, text: str) -> bool:
+    """Whether this is one of its own numbers, as written anywhere."""
+    names: tuple[str | None, ...]
+    match record:
+        case Payment():
+            names = (record.merchant_payment_id, record.provider_payment_id)
+        case Order():
+            names = (record.merch_txn_id,)
+        case Refund():
+            names = (record.provider_refund_key, record.provider_refund_id)
+        case _:
+            return False
+    return text.strip().casefold() in {name.casefold() for name in names if name}
+
+
 def title(record: Case, seat: Seat) -> str:
     match record:
         case CreditCheck():

@@ -107,9 +107,15 @@ class Finder(QObject):
 
     def _show(self) -> None:
         typed = bool(self._text.strip())
-        groups = [*self._corporations(), *self._records()] if typed else self._recent()
+        groups = self._answers() if typed else self._recent()
         groups.append(self._command_group())
         self.box.show_groups([group for group in groups if group.entries])
+
+    def _answers(self) -> list[OmniGroup]:
+        """Companies first, unless a record's own number was typed: Enter opens what was asked for."""
+        companies, records = self._corporations(), self._records()
+        exact = any(case_words.is_called(record, self._text) for record in self._found)
+        return [*records, *companies] if exact else [*companies, *records]
 
     def _corporations(self) -> list[OmniGroup]:
         """Every company among the answers, and the number as typed where it is one."""
@@ -128,6 +134,7 @@ class Finder(QObject):
         """Payments with their orders and refunds first, then credit checks."""
         checks = [record for record in self._found if isinstance(record, CreditCheck)]
         others = [record for record in self._found if not isinstance(record, CreditCheck)]
+        others.sort(key=lambda record: not case_words.is_called(record, self._text))
         named = (("search.money", others), ("search.records", checks))
         return [
             OmniGroup(self._seat.say(key), tuple(self.entry(record) for record in found[:_MOST]))
@@ -160,10 +167,9 @@ class Finder(QObject):
         if isinstance(record, CreditCheck):
             title, name = case_words.short(record, seat), _cut(case_words.name_of(record, seat))
             return OmniEntry(RecordRoute(record.id), "document", title, name, state=state, right=at)
-        title, name = case_words.title(record, seat), _cut(case_words.name_of(record, seat))
         return OmniEntry(
-            case_words.route_of(record), "card", title, name if name != title else "",
-            amount=case_words.amount(record), provider=case_words.provider(record, seat), state=state, right=at,
+            case_words.route_of(record), "card", case_words.title(record, seat), amount=case_words.amount(record),
+            provider=case_words.provider(record, seat), state=state, right=at,
         )  # fmt: skip
 
     # -- what is picked

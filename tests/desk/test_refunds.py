@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from console.app import Console
 from console.domain.errors import ConsoleError
-from console.domain.order_records import OrderState, Payment, Refund, RefundRequest
+from console.domain.order_records import OrderState, Payment, PaymentImport, Refund, RefundRequest
 from console.domain.payment_records import RefundState
 from console.domain.records import Certainty, CreditCheck
 from console.sandbox.server import Sandbox
@@ -217,14 +217,20 @@ def test_an_unknown_refund_blocks_another_and_says_so(
     assert "no known result" in dialog.hint.plain
 
 
-def test_search_finds_a_payment_by_its_numbers(sit: Sit, payment: Payment) -> None:
-    """Ctrl+K, our number or the provider's, Enter: the payment is open."""
+def test_search_finds_a_payment_by_its_numbers(
+    sit: Sit, console: Console, sandbox: Sandbox, payment: Payment
+) -> None:
+    """Ctrl+K, our number or the provider's, Enter: the payment is open, and not the company that it belongs to."""
+    sandbox.control.money.know("paypay", "ORD-OF-A-COMPANY", 500)
+    asked = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
+    of_company = console.payments.import_(asked)
     person = sit()
     shell = person.opening.shell
     assert shell is not None
     assert payment.provider_payment_id is not None
     finder = shell.finder
-    for number in (NUMBER, payment.provider_payment_id):
+    wanted = ((NUMBER, payment), (payment.provider_payment_id, payment), ("ORD-OF-A-COMPANY", of_company))
+    for number, whose in wanted:
         person.frame.go(HomeRoute())
         person.press("Ctrl+K")
         person.until(lambda: finder.box.visible)
@@ -234,7 +240,9 @@ def test_search_finds_a_payment_by_its_numbers(sit: Sit, payment: Payment) -> No
         person.rest()
         person.press("Return")
         page = person.page(PaymentPage)
-        person.until(lambda page=page: page.view is not None and page.view.record.id == payment.id)  # type: ignore[misc]  # of this turn
+        person.until(
+            lambda page=page, whose=whose: page.view is not None and page.view.record.id == whose.id  # type: ignore[misc]  # of this turn
+        )
 
 
 class Away(Failpoints):
