@@ -144,7 +144,7 @@ def _readable(as_state: str, provider_id: str | None) -> tuple[RefundState, str 
     if state is None:
         raise ConsoleError("usage", {"problem": "as_refund", "allowed": sorted(_STATES)})
     if state is _R.COMPLETED and number is None:
-        raise ConsoleError("usage", {"problem": "provider_id_missing"})
+        raise ConsoleError("usage", {"problem": "provider_id"})
     if number is not None and (len(number) > LONGEST_NUMBER or not number.isascii() or not number.isprintable()):
         raise ConsoleError("usage", {"problem": "provider_id", "longest": LONGEST_NUMBER})
     return state, number if state is _R.COMPLETED else None
