@@ -134,7 +134,7 @@ class Finder(QObject):
         """Payments with their orders and refunds first, then credit checks."""
         checks = [record for record in self._found if isinstance(record, CreditCheck)]
         others = [record for record in self._found if not isinstance(record, CreditCheck)]
-        others.sort(key=lambda record: not case_words.is_called(record, self._text))
+        others.sort(key=lambda one: (not case_words.is_called(one, self._text), not isinstance(one, Payment)))
         named = (("search.money", others), ("search.records", checks))
         return [
             OmniGroup(self._seat.say(key), tuple(self.entry(record) for record in found[:_MOST]))
