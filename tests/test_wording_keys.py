@@ -1,10 +1,14 @@
 """The program never asks for words that aren't there, and no family of words lies unused."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import console
+from console import wording
+from console.domain.errors import EXIT_STATUS
+from console.domain.records import TimelineEntry
 from console.providers import failures
 from console.wording import catalogue
 from scripts import word_use
@@ -82,3 +86,12 @@ def test_every_reason_of_an_outcome_has_a_word() -> None:
     reasons = {asked.text for asked in word_use.arguments(ROOT / "providers", OUTCOMES)}
     reasons |= {reason for reason, *_ in failures._rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_a_line_of_history_never_shows_a_code(language: str) -> None:
+    """Whatever a service refuses with has a short word for the history of its record."""
+    codes = set(EXIT_STATUS) - {"internal_error"}
+    assert [code for code in codes if not (wording.has(f"refusal.{code}") or wording.has(f"cause.{code}"))] == []
+    entry = TimelineEntry(datetime(2026, 11, 20, tzinfo=UTC), "op-a", "refund.request", {"reason": "exceeds_captured"}, "refused")
+    assert "exceeds" not in wording.timeline_line(entry, language)
