@@ -93,5 +93,6 @@ def test_a_line_of_history_never_shows_a_code(language: str) -> None:
     """Whatever a service refuses with has a short word for the history of its record."""
     codes = set(EXIT_STATUS) - {"internal_error"}
     assert [code for code in codes if not (wording.has(f"refusal.{code}") or wording.has(f"cause.{code}"))] == []
-    entry = TimelineEntry(datetime(2026, 11, 20, tzinfo=UTC), "op-a", "refund.request", {"reason": "exceeds_captured"}, "refused")
+    at, why = datetime(2026, 11, 20, tzinfo=UTC), {"reason": "exceeds_captured"}
+    entry = TimelineEntry(at, "op-a", "refund.request", why, "refused")
     assert "exceeds" not in wording.timeline_line(entry, language)
