@@ -111,18 +111,7 @@ def write_completed(
     """The money is back with the payer. Where the provider has no number of its own, our key is the number."""
     now = desk.now()
     number = refund.provider_refund_id or provider_id or (report and report.provider_refund_id)
-    refunds.change(
-        tx.conn,
-        refund,
-        now,
-        status=_R.COMPLETED,
-        certainty=Certainty.KNOWN,
-        error_code=None,
-        refund_txn_id=number or refund.provider_refund_key,
-        **told(report, now),
-        **refunds.work_values(Work()),
-    )
-    _close(desk, tx, refund)
+    _become(desk, tx, refund, _R.COMPLETED, report, refund_txn_id=number or refund.provider_refund_key)
     _move(payments.settle_refund(tx.conn, refund.payment_id, refund.amount_minor, now), refund)
     _end_set_aside(tx, refund, SetAsideState.REFUNDED, now)
     desk.note(tx, "refund.completed", refund.id, {**_facts(refund), **(why or {})}, kind=KIND)
@@ -134,22 +123,22 @@ def write_submitted(
     why: Mapping[str, object] | None = None,
 ) -> None:  # fmt: skip
     """Accepted, and on its way: from here on nothing is sent again, and the provider is asked whether it is done."""
-    now = desk.now()
     number = refund.provider_refund_id or (report and report.provider_refund_id)
-    at = next_of_endless(polls(can), 0, now, desk.scale)
-    refunds.change(
-        tx.conn,
-        refund,
-        now,
-        status=_R.SUBMITTED,
-        certainty=Certainty.KNOWN,
-        error_code=None,
-        refund_txn_id=number,
-        **told(report, now),
-        **refunds.work_values(Work(WorkState.SCHEDULED, at, POLL)),
-    )
-    _close(desk, tx, refund)
+    at = next_of_endless(polls(can), 0, desk.now(), desk.scale)
+    work = refunds.work_values(Work(WorkState.SCHEDULED, at, POLL))
+    _become(desk, tx, refund, _R.SUBMITTED, report, refund_txn_id=number, **work)
     desk.note(tx, "refund.accepted", refund.id, {**_facts(refund), **(why or {})}, kind=KIND)
+
+
+def _become(
+    desk: Desk, tx: Transaction, refund: Refund, state: RefundState, report: RefundReport | None, **values: object
+) -> None:  # fmt: skip
+    """Write what is known of it from now on; whatever waited for that is closed."""
+    now = desk.now()
+    known: dict[str, object] = {"status": state, "certainty": Certainty.KNOWN, "error_code": None}
+    known |= refunds.work_values(Work()) | told(report, now) | values
+    refunds.change(tx.conn, refund, now, **known)
+    _close(desk, tx, refund)
 
 
 def polls(can: PaymentCapabilities | None) -> Sequence[timedelta]:
@@ -162,18 +151,7 @@ def write_failed(
     why: Mapping[str, object] | None = None,
 ) -> None:  # fmt: skip
     """Certainly not refunded, and never will be under this key: the amount is free again."""
-    now = desk.now()
-    refunds.change(
-        tx.conn,
-        refund,
-        now,
-        status=_R.FAILED,
-        certainty=Certainty.KNOWN,
-        error_code=cause[:64],
-        **told(report, now),
-        **refunds.work_values(Work()),
-    )
-    _close(desk, tx, refund)
+    _become(desk, tx, refund, _R.FAILED, report, error_code=cause[:64])
     release(desk, tx, refund)
     desk.note(tx, "refund.failed", refund.id, {**_facts(refund), **(why or {})}, kind=KIND, reason=cause[:64])
 

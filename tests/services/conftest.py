@@ -7,6 +7,7 @@ import pytest
 from console.app import Console
 from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
 
 
@@ -19,3 +20,10 @@ def clock() -> MovedClock:
 def console(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
     with place.opened(sandbox, clock) as desk:
         yield desk
+
+
+@pytest.fixture
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
+    """A desk that takes payments."""
+    with paying(place, sandbox, clock) as made:
+        yield made

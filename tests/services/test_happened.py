@@ -1,7 +1,6 @@
 """One function takes all news of a payment: the end is the same in every order, its money is booked once."""
 
 import itertools
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,23 +11,15 @@ from console.domain.order_records import Payment
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.payment_news import Way
 from console.domain.payment_records import PaymentReport, PaymentState, RefundReport, RefundState
-from console.sandbox.server import Sandbox
 from console.services.happened import PaymentFact, what_happened
 from console.store import payments
 from console.store.payments import NewPayment
-from tests.support.desks import NUMBERS, MovedClock
-from tests.support.payment_desks import Scene, paying
-from tests.support.places import Place
+from tests.support.desks import NUMBERS
+from tests.support.payment_desks import Scene
 
 P = PaymentState
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _KINDS = {P.PAYMENT_SUCCESS: OutcomeClass.SUCCEEDED, P.USER_PAYMENT: OutcomeClass.PENDING}
-
-
-@pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    with paying(place, sandbox, clock) as made:
-        yield made
 
 
 def fact(state: PaymentState, minute: int, way: Way = Way.READ, **more: Any) -> PaymentFact:

@@ -1,7 +1,6 @@
 """What providers send of their own accord: believed as far as it proves anything, booked once, refused in one way."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,18 +8,10 @@ import pytest
 from console.domain.order_records import NoticePost, PaymentImport
 from console.domain.payment_results import NoticeResult
 from console.domain.records import Certainty
-from console.sandbox.server import Sandbox
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene, paying
-from tests.support.places import Place
+from tests.support.payment_desks import Scene
 
 REFUSED = NoticeResult(refused=True)
-
-
-@pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    with paying(place, sandbox, clock) as made:
-        yield made
 
 
 def begun(scene: Scene, provider: str, number: str = "ORD-1", **paid: object) -> int:

@@ -1,7 +1,6 @@
 """Signed notices of sources that can't be asked: evidence by themselves, booked once, refused in one way."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,19 +9,11 @@ import pytest
 from console.domain.order_records import NoticePost
 from console.domain.payment_results import NoticeResult
 from console.domain.records import WorkState
-from console.sandbox.server import Sandbox
 from console.services.failpoints import FailpointReached, Failpoints
-from tests.support.desks import NUMBERS, MovedClock
-from tests.support.payment_desks import Scene, paying, signed
-from tests.support.places import Place
+from tests.support.desks import NUMBERS
+from tests.support.payment_desks import Scene, signed
 
 REFUSED = NoticeResult(refused=True)
-
-
-@pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    with paying(place, sandbox, clock) as made:
-        yield made
 
 
 def test_a_signed_notice_is_evidence_by_itself(scene: Scene) -> None:

@@ -1,29 +1,14 @@
 """Payments begin once per order and provider, and go on from what their provider says."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
-from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, WorkState
-from console.sandbox.server import Sandbox
 from console.services.failpoints import Failpoints
 from tests.support.desks import NUMBERS, MovedClock
-from tests.support.payment_desks import Scene, paying
-from tests.support.places import Place
-
-
-@pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    with paying(place, sandbox, clock) as made:
-        yield made
-
-
-def refused(act: object, *args: object) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        act(*args)  # type: ignore[operator]  # any of the services' methods
-    return caught.value
+from tests.support.payment_desks import Scene
+from tests.support.refusals import refusal
 
 
 def test_a_payment_goes_from_its_code_to_its_order(scene: Scene) -> None:
@@ -61,7 +46,7 @@ def test_an_order_that_changed_is_not_gone_on_with(scene: Scene, change: str) ->
     order = scene.order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET {change}")
-    assert refused(scene.payments.start, order, "paypay").exit_status == 3
+    assert refusal(scene.payments.start, order, "paypay").exit_status == 3
 
 
 def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
@@ -70,7 +55,7 @@ def test_a_paid_order_is_not_begun_again(scene: Scene) -> None:
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    assert refused(scene.payments.start, order, "paypay").code == "already_decided"
+    assert refusal(scene.payments.start, order, "paypay").code == "already_decided"
 
 
 def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
@@ -78,7 +63,7 @@ def test_what_was_never_sent_can_be_begun_again(scene: Scene) -> None:
     scene.account(NUMBERS[0], 3300)
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     scene.control.fault("result:INVALID_PARAMS", call="paypay_create")
-    assert refused(scene.payments.start, order, "paypay").exit_status == 5
+    assert refusal(scene.payments.start, order, "paypay").exit_status == 5
     gone = scene.of_number("paypay", "ORD-1")
     assert gone is not None
     assert (gone.state, gone.certainty, gone.account_minor) == ("expired", "known", 0)
@@ -91,12 +76,12 @@ def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: Scene, fault
     """Errors on the way back: unknown, held, and settled by reading what the provider has."""
     order = scene.order("ORD-1", 3300)
     scene.control.fault(fault, call="paypay_create")
-    assert refused(scene.payments.start, order, "paypay").exit_status == 4
+    assert refusal(scene.payments.start, order, "paypay").exit_status == 4
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (payment.state, payment.certainty) == ("initializing", "unknown")
     assert payment.work.state is WorkState.SCHEDULED
-    assert refused(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     known = scene.payments.probe(payment.id)
     assert (known.state, known.certainty) == ("user_payment", "known")
     scene.money.move("paypay", "ORD-1", "paid")
@@ -107,7 +92,7 @@ def test_a_code_that_exists_is_read_not_made_anew(scene: Scene) -> None:
     """DUPLICATE_DYNAMIC_QR_REQUEST: how the payment stands is read at once."""
     order = scene.order("ORD-1", 3300)
     scene.money.know("paypay", "ORD-1", 3300)
-    error = refused(scene.payments.start, order, "paypay")
+    error = refusal(scene.payments.start, order, "paypay")
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
     assert (error.code, payment.state, payment.captured_minor) == ("already_decided", "completed", 3300)
@@ -118,7 +103,7 @@ def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
     """Reservations count: the second order is refused before anything is sent."""
     scene.account(NUMBERS[0], 5000)
     scene.payments.start(scene.order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
-    error = refused(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
+    error = refusal(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
     assert error.code == "over_limit"
     assert len(scene.control.requests(call="paypay_create")) == 1
     assert scene.of_number("paypay", "ORD-2") is None
@@ -159,7 +144,7 @@ def test_another_sum_is_never_booked_silently(scene: Scene) -> None:
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.money.move("paypay", "ORD-1", "paid")
     scene.control.fault("other_amount", call="paypay_payment")
-    assert refused(scene.payments.probe, payment.id).exit_status == 4
+    assert refusal(scene.payments.probe, payment.id).exit_status == 4
     odd = scene.payment(payment.id)
     assert (odd.certainty, odd.captured_minor, odd.work.reason) == (Certainty.UNKNOWN, 0, "amount_differs")
     assert (odd.provider_minor, odd.error_code) == (3301, "other_amount")
@@ -211,7 +196,7 @@ class Broken(Failpoints):
 def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: Scene, clock: MovedClock) -> None:
     """One, five, thirty minutes and so on; then a person; time alone never fails it."""
     scene.control.fault("status_after_charge:500", call="paypay_create")
-    refused(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
+    refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
     scene.control.fault("status:503", call="paypay_payment", times="always")
     for _ in range(8):
         clock.offset += timedelta(days=2)
@@ -227,7 +212,7 @@ def test_a_start_that_the_database_could_not_record_is_delivered(scene: Scene) -
     """The answer waits in the desk's spool; delivered, the payer can go on."""
     order = scene.order("ORD-1", 3300)
     scene.desk.failpoints = Broken("before_tx2")
-    assert refused(scene.payments.start, order, "paypay").code == "outcome_unknown"
+    assert refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     entry = scene.desk.spool.undelivered(scene.desk.database_id)[0]
     assert entry.answer is not None
     assert scene.machinery.settler.deliver(entry.intent.operation_id, entry.answer)

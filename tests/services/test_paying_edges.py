@@ -1,6 +1,5 @@
 """Where payments begin and where they end: other providers, bad input, answers about something else."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -15,18 +14,7 @@ from console.store import boot_clock
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
-
-
-@pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    with paying(place, sandbox, clock) as made:
-        yield made
-
-
-def refused(act: object, *args: object) -> ConsoleError:
-    with pytest.raises(ConsoleError) as caught:
-        act(*args)  # type: ignore[operator]  # any of the services' methods
-    return caught.value
+from tests.support.refusals import refusal
 
 
 def test_atom_goes_from_its_token_to_its_end(scene: Scene, clock: MovedClock) -> None:
@@ -61,15 +49,15 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: Scene, clock: Moved
 @pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
 def test_only_providers_can_begin(scene: Scene, provider: str) -> None:
     """Any other name is bad input, and nothing is written."""
-    assert refused(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
+    assert refusal(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
-def test_a_sum_that_cant_be_asked_for_is_refused(scene: Scene, minor: int, currency: str) -> None:
+def test_a_sum_that_cant_be_asked_for_is_refusal(scene: Scene, minor: int, currency: str) -> None:
     """Zero, beyond every bound, or in a currency that the provider doesn't take."""
-    assert refused(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
+    assert refusal(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
     assert scene.control.requests(call="paypay_create") == []
 
 
@@ -79,7 +67,7 @@ def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sand
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
     off: dict[str, Any] = dict.fromkeys(names)
     with paying(place, sandbox, clock, **off) as scene:
-        assert refused(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
+        assert refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
         assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 

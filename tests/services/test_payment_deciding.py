@@ -16,12 +16,6 @@ from tests.support.places import Place
 
 
 @pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    with paying(place, sandbox, clock) as made:
-        yield made
-
-
-@pytest.fixture
 def other(place: Place, sandbox: Sandbox, clock: MovedClock) -> Callable[[str], "Other"]:
     return lambda person: Other(place, sandbox, clock, person)
 

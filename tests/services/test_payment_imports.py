@@ -1,6 +1,5 @@
 """What the provider has and we don't is booked as its answer proves, however often it is asked for."""
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,16 +8,8 @@ import pytest
 from console.domain.dates import IST
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Payment, PaymentImport
-from console.sandbox.server import Sandbox
-from tests.support.desks import NUMBERS, MovedClock
-from tests.support.payment_desks import Scene, paying
-from tests.support.places import Place
-
-
-@pytest.fixture
-def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Scene]:
-    with paying(place, sandbox, clock) as made:
-        yield made
+from tests.support.desks import NUMBERS
+from tests.support.payment_desks import Scene
 
 
 def imported(scene: Scene, provider: str = "paypay", number: str = "ORD-1", **more: object) -> Payment:

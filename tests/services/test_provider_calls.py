@@ -100,7 +100,7 @@ def time_outs(place: Place, count: int, seed: int = 13) -> int:
     with lease_clock(clock), place.desk(vendor, clock) as console:
         for i, number in enumerate(numbers(count, seed)):
             vendor.behaviour = "silent_after_charge" if i % 2 else "silent_before_charge"
-            refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))  # type: ignore[misc]
+            refusal(lambda n=number: console.credit_checks.purchase(PurchaseRequest(n, "1")))
             _try_everything(console, clock, number)
         return vendor.asked["check"] - count
 

@@ -46,7 +46,7 @@ def test_refused_every_time(console: Console, vendor: LedgerVendor, place: Place
     refused = 0
     for i, number in enumerate(numbers(rounds, seed=12)):
         forget(place, buy(console, number), ROW, *([JOURNAL] if i % 2 else []))
-        error = refusal(lambda n=number: buy(console, n))  # type: ignore[misc]  # bound now
+        error = refusal(lambda n=number: buy(console, n))
         refused += (error.code, error.detail.get("source")) == ("already_purchased", "desk")
     print(f"demand 12: {place.engine}: {refused} of {rounds} second purchases refused from the desk's memory")
     assert refused == rounds

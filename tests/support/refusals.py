@@ -7,10 +7,10 @@ import pytest
 from console.domain.errors import ConsoleError
 
 
-def refusal(call: Callable[[], object]) -> ConsoleError:
+def refusal(call: Callable[..., object], *given: object) -> ConsoleError:
     """The error that ends this call; a test whose call isn't refused fails."""
     with pytest.raises(ConsoleError) as caught:
-        call()
+        call(*given)
     return caught.value
 
 
