@@ -34,7 +34,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "reject": ("before_vote", "after_vote"),
     "withdraw": ("before_vote", "after_vote"),
     "approve at Atom": ("after_tx1", "before_send", "after_send", "before_tx2"),
-    "send again": _SENDING,
+    "send again": ("after_tx1", "after_send", "before_tx2"),
     "probe": ("before_probe", "after_probe"),
     "poll": ("before_probe", "after_probe"),
     "resolve": ("before_resolve", "after_resolve"),

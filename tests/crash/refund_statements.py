@@ -15,7 +15,7 @@ STATEMENTS = {
 }  # fmt: skip
 _FEW: dict[Trouble, int] = {"commit_lost": 5, "desk_full": 2}
 
-SOME = 3
+SOME = 2
 
 
 def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:

@@ -41,7 +41,7 @@ COMMANDS = {
 COMMITS = {"ask": 1, "approve": 4, "reject": 1, "withdraw": 1, "probe": 3, "due": 3, "resolve": 3, "notice": 2}
 Harm = Callable[[int], None]
 
-SOME = 3
+SOME = 2
 
 
 def run_all(on: Stage, action: str, trouble: Trouble) -> Counter[str]:

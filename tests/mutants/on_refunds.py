@@ -91,7 +91,6 @@ ON_REFUNDS: tuple[Mutant, ...] = (
             ),
         ),
         (f"{_SILENCES}::test_a_time_out_is_never_sent_again",),
-        "atom",
     ),
     Mutant(
         "a refund's 5xx is a failure",

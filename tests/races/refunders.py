@@ -24,20 +24,22 @@ SUMS = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
 """What is asked for of a payment; the last one takes two approvers here."""
 ATOM_EVERY = 3
 """Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
-VISITS = 6
+VISITS = 5
 """How often everybody comes by at each payment."""
 SENDING = (
     *("result_after:SERVICE_ERROR", "result:SERVICE_ERROR", "status:500", "status_after_charge:500", "reset"),
-    *("reset_after_charge", "close_after_charge", "hang", "hang_after_charge", "late_charge", "refuse", "truncate"),
+    *("reset_after_charge", "close_after_charge", "refuse", "truncate"),
     *("result:THROTTLED_MULTIPLE_REFUND_REJECTED", "result:RATE_LIMIT", "result:RESOURCE_NOT_FOUND", "html"),
     *("other_amount", "other_refund", "odd_status", "malformed", "garbage", "redirect_after_charge"),
 )
 ATOM_SENDING = (
-    *("status:500", "status_after_charge:500", "reset", "reset_after_charge", "close_after_charge", "refuse", "hang"),
-    *("hang_after_charge", "truncate", "html", "malformed", "other_amount", "no_seal", "other_seal", "no_data"),
+    *("status:500", "status_after_charge:500", "reset", "reset_after_charge", "close_after_charge", "refuse"),
+    *("truncate", "html", "malformed", "other_amount", "no_seal", "other_seal", "no_data"),
 )
 ATOM_READING = ("reset", "status:500", "odd_status", "no_seal")
-READING = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "hang", "odd_status", "result:UNAUTHORIZED")
+READING = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "odd_status", "result:UNAUTHORIZED")
+HANGING = ("hang", "hang_after_charge", "late_charge")
+"""Those that take their time: a crowd that has little of it does without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Crowd:
     rate: float = 0.6
     visits: int = VISITS
     leases: bool = True
+    hangs: bool = False
 
 
 def run(place: Place, wanted: Crowd) -> Counter[str]:
@@ -77,11 +80,12 @@ def run(place: Place, wanted: Crowd) -> Counter[str]:
 
 def _let_fail(sandbox: Sandbox, wanted: Crowd) -> None:
     often, at_times = wanted.rate, wanted.rate / 2
+    hanging = HANGING if wanted.hangs else ()
     for call, rate, faults in (
-        ("paypay_refund", often, SENDING),
+        ("paypay_refund", often, (*SENDING, *hanging)),
         ("paypay_refund_details", at_times, READING),
         ("paypay_payment", at_times / 4, ("reset", "status:500")),
-        ("atom_refund", often, ATOM_SENDING),
+        ("atom_refund", often, (*ATOM_SENDING, *hanging)),
         ("atom_refund_status", at_times, ATOM_READING),
     ):
         sandbox.control.random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)
@@ -142,7 +146,7 @@ def _acts(
 
 _LIKELY: dict[RefundState | None, tuple[str, ...]] = {
     None: ("ask",),
-    RefundState.REQUESTED: (*(("approve",) * 8), "reject", "withdraw"),
+    RefundState.REQUESTED: (*(("approve",) * 14), "reject", "withdraw"),
     RefundState.APPROVED: ("submit", "submit", "submit", "approve", "approve", "due", "withdraw", "probe"),
     RefundState.SUBMITTING: ("submit", "probe", "probe", "withdraw", "ask", "due"),
     RefundState.SUBMITTED: ("probe", "probe", "ask", "submit", "withdraw"),

@@ -18,7 +18,7 @@ _DEATHS = 90
 def crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Sixteen processes that meet at a hundred payments; leases on and off in turn."""
     with placed(engine, folder) as place:
-        return refunders.run(place, Crowd(16, 100, 100 + shard, visits=4, leases=shard % 2 == 0))
+        return refunders.run(place, Crowd(16, 100, 100 + shard, visits=4, leases=shard % 2 == 0, hangs=True))
 
 
 def requests(engine: Engine, shard: int, folder: Path) -> Counter[str]:
