@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from PySide6.QtCore import QTimer, Signal, Slot
+from PySide6.QtCore import QSignalBlocker, QTimer, Signal, Slot
 from PySide6.QtWidgets import QButtonGroup, QLayout, QWidget
 
 from console import wording
@@ -265,10 +265,9 @@ class RefundForm(QWidget):
     def _typed(self) -> None:
         money = self.money
         whole = money is not None and money.minor == self.most
-        for button, on in ((self.all, whole), (self.part, not whole)):
-            button.blockSignals(True)
-            button.setChecked(on)
-            button.blockSignals(False)
+        # Checking one unchecks the other, and that must not look like a choice: it would take the amount anew.
+        with QSignalBlocker(self.all), QSignalBlocker(self.part):
+            (self.all if whole else self.part).setChecked(True)
         self._show_after()
         self.changed.emit()
         self._timer.start()

@@ -68,6 +68,21 @@ def test_a_part_says_what_stays_refundable(the_look: object) -> None:
     assert made.after.plain == "Refundable after this: ¥3,500"
 
 
+def test_each_digit_that_is_typed_counts(parent: QWidget, qtbot: QtBot) -> None:
+    """Over the prefilled sum, figure by figure: the choice of a part follows, and takes none of them away."""
+    made = form()
+    made.setParent(parent)
+    made.show()
+    made.amount_edit.setFocus()
+    made.amount_edit.selectAll()
+    qtbot.keyClicks(made.amount_edit, "8500")
+    assert (made.amount_edit.text(), made.part.isChecked()) == ("8500", True)
+    made.all.click()
+    assert (made.amount_edit.text(), made.part.isChecked()) == ("12000", False)
+    made.part.click()
+    assert made.amount_edit.selectedText() == "12000"
+
+
 def test_every_hit_needs_an_answer(the_look: object) -> None:
     """One answer for each rule; it goes with the request."""
     made = form(PAYER)
