@@ -121,6 +121,8 @@ class RefundViews:
         if name == "withdraw":
             if person is not None and not same_person(person.name, refund.maker):
                 return "refund_not_maker", {"maker": refund.maker}
+            if refund.work.reason in refund_limits.CONTRADICTED:
+                return "refund_contradicted", {}
             return None if refund.state in (_R.REQUESTED, _R.APPROVED) else "refund_decided", {}
         if name == "submit":
             return self._why_not_send(refund)

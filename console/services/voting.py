@@ -172,6 +172,8 @@ class Voting:
                     require_requested(conn, refund)
                 if refund.error_code == THROTTLED:  # what the provider says is running may be this very refund
                     raise ConsoleError("in_progress", {"record": refund, "reason": THROTTLED})
+                if refund.work.reason in refund_limits.CONTRADICTED:  # it was sent, and is there after all
+                    raise ConsoleError("in_progress", {"record": refund, "reason": "nothing_contradicted"})
 
             return self._end(refund_id, _R.WITHDRAWN, refuse)
 

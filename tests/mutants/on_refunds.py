@@ -93,6 +93,11 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         (f"{_SILENCES}::test_a_time_out_is_never_sent_again",),
     ),
     Mutant(
+        "what arrived after all may be withdrawn",
+        (Change(_VOTING, "if refund.work.reason in refund_limits.CONTRADICTED:", "if False:"),),
+        ("tests/crash/test_refund_late_effects.py",),
+    ),
+    Mutant(
         "a refund's 5xx is a failure",
         (
             Change(

@@ -1,0 +1,35 @@
+"""A refund that "did not happen" and did after all: nobody can give its money away a second time."""
+
+from datetime import timedelta
+
+from console.domain.payment_records import RefundState
+from tests.support.money_desks import ask, ending, newest
+from tests.support.money_stage import stage
+from tests.support.places import Place
+
+
+def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
+    """Two answers know nothing of it, so it waits to be sent again; then it arrives, and a probe says so. Taking it
+    back would free its sum for another refund: only sending it, under its key, ends it.
+    """
+    with stage(place) as on:
+        matter = on.prepared("approve")
+        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
+        assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
+        for _ in range(2):
+            on.later(timedelta(seconds=30))
+            ending(lambda: on.maker.refunds.probe(matter.refund))
+        undone = newest(on.maker, matter.payment)
+        assert undone is not None
+        assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
+        assert on.sandbox.control.release(number=undone.provider_refund_key)
+        on.maker.refunds.probe(matter.refund)
+        assert ending(lambda: on.maker.refunds.withdraw(matter.refund)) != "done", "its money is free, and gone"
+        assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
+        assert ending(lambda: on.checker.refunds.submit(matter.refund)) == "done"
+        on.later()
+        on.checker.recovery.run_due()
+        done = newest(on.maker, matter.payment)
+        assert done is not None
+        assert (done.state, on.there(matter.number)) == (RefundState.COMPLETED, 1), done
+        on.checked()
