@@ -33,3 +33,23 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
         assert done is not None
         assert (done.state, on.there(matter.number)) == (RefundState.COMPLETED, 1), done
         on.checked()
+
+
+def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) -> None:
+    """Withdrawn in good faith, it arrives all the same: a probe says so, a person has to look, and until then nothing
+    more of the payment is asked for.
+    """
+    with stage(place) as on:
+        matter = on.prepared("approve")
+        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
+        assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
+        for _ in range(2):
+            on.later(timedelta(seconds=30))
+            ending(lambda: on.maker.refunds.probe(matter.refund))
+        on.maker.refunds.withdraw(matter.refund)
+        withdrawn = newest(on.maker, matter.payment)
+        assert withdrawn is not None
+        assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
+        on.maker.refunds.probe(matter.refund)
+        assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
+        on.checked()
