@@ -7,7 +7,7 @@ that also writes by compare-and-swap does that first. Amounts are minor units; n
 
 from datetime import datetime
 
-from sqlalchemy import BindParameter, Connection, Update, bindparam, update
+from sqlalchemy import BindParameter, Connection, Update, bindparam, case, update
 
 from console.domain.payment_records import PaymentState
 from console.store import swaps
@@ -33,7 +33,20 @@ _RESERVE = _TO_RESERVED.where(_LEFT >= _X, _STANDS)
 _RESERVE_ASIDE = _TO_RESERVED.where(_t.set_aside_minor >= _X, _STANDS).values(set_aside_minor=_t.set_aside_minor - _X)
 _RELEASE = _FROM_RESERVED
 _RELEASE_ASIDE = _FROM_RESERVED.values(set_aside_minor=_t.set_aside_minor + _X)
-_SETTLE = _FROM_RESERVED.values(refunded_minor=_t.refunded_minor + _X)
+_GONE, _TOLD = _t.refunded_minor + _X, _t.provider_refunded_minor
+# The provider has said so of the refund, if not yet of the payment: what it told before is no difference now. That
+# comes first, because a server's later assignments read what the earlier ones wrote.
+_SETTLE = (
+    update(payments)
+    .where(_t.id == bindparam("of"), _X > 0, _t.reserved_minor >= _X)
+    .ordered_values(
+        (_TOLD, case((_TOLD < _GONE, _GONE), else_=_TOLD)),
+        (_t.refunded_minor, _GONE),
+        (_t.reserved_minor, _t.reserved_minor - _X),
+        (_t.version, _t.version + 1),
+        (_t.changed_at, bindparam("at")),
+    )
+)
 _CAPTURE = _MOVE.where(_t.captured_minor < _X).values(captured_minor=_X)
 _SET_ASIDE = _MOVE.where(_LEFT >= _X).values(set_aside_minor=_t.set_aside_minor + _X)
 

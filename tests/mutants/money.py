@@ -60,15 +60,15 @@ MONEY_MUTANTS: tuple[Mutant, ...] = (
     _mutant(
         "a refund that is done stays reserved",
         _MONEY,
-        "_SETTLE = _FROM_RESERVED.values(",
-        "_SETTLE = _MOVE.values(",
+        "        (_t.reserved_minor, _t.reserved_minor - _X),\n",
+        "",
         _SUMS,
     ),
     _mutant(
         "what was refunded is free again",
         _MONEY,
-        "_FROM_RESERVED.values(refunded_minor=_t.refunded_minor + _X)",
-        "_FROM_RESERVED",
+        "        (_t.refunded_minor, _GONE),\n",
+        "",
         _SUMS,
     ),
     _mutant(

@@ -112,6 +112,16 @@ def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
     assert not payments.reserve(rows, payment.id, 1, NOW, from_set_aside=True)
 
 
+@pytest.mark.parametrize(("told", "then"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])
+def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | None, then: int | None) -> None:
+    """What the provider has said of a refund counts as said of its payment, until it is asked about that again."""
+    payment = paid(rows)
+    payments.change(rows, again(rows, payment.id), NOW, provider_refunded_minor=told)
+    assert payments.reserve(rows, payment.id, 300, NOW)
+    assert payments.settle_refund(rows, payment.id, 300, NOW)
+    assert (again(rows, payment.id).refunded_minor, again(rows, payment.id).provider_refunded_minor) == (300, then)
+
+
 def test_who_looks_is_told(rows: Connection) -> None:
     """Moving money is told in the feed; what was refused is not."""
     payment = paid(rows)

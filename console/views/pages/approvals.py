@@ -23,6 +23,7 @@ from console.views.widgets.empty import EmptyState
 
 _LOOK_MS = 15_000
 _BESIDE = 900  # px at text size 1
+_UNSENT = frozenset({RefundState.REQUESTED, RefundState.APPROVED})
 
 
 class ApprovalsPage(Page):
@@ -178,6 +179,9 @@ class ApprovalsPage(Page):
         if id != self.id:
             return
         self.reading_done()
+        if view.record.state not in _UNSENT:
+            self._leave(id)
+            return
         first = self.content.currentWidget() is not self.whole
         self.view.show_view(view)
         self._show_head(view)
@@ -188,6 +192,16 @@ class ApprovalsPage(Page):
         buttons = (self.decline, self.withdraw, self.approve)
         in_order(*self.list.cards, self.view, *self.view.findChildren(KeyButton), *buttons)
         self._look()
+
+    def _leave(self, id: int) -> None:
+        """Nothing is left to decide about it here: the next one that waits, or nothing."""
+        self.id, self.view.view = 0, None
+        waiting = (one.id for one in (*self.inbox.mine_to_decide, *self.inbox.others))
+        following = next((one for one in waiting if one != id), 0)
+        if following:
+            self.show_refund(following)
+        else:
+            self._show_empty()
 
     def _show_head(self, view: RefundView) -> None:
         seat, payment = self.seat, view.payment
@@ -225,8 +239,8 @@ class ApprovalsPage(Page):
         own = self.own(view)
         undecided = view.record.state is RefundState.REQUESTED
         self.decline.setVisible(not own and undecided)
-        self.approve.setVisible(not own and view.record.state in (RefundState.REQUESTED, RefundState.APPROVED))
-        self.withdraw.setVisible(own and view.record.state in (RefundState.REQUESTED, RefundState.APPROVED))
+        self.approve.setVisible(not own and view.record.state in _UNSENT)
+        self.withdraw.setVisible(own and view.record.state in _UNSENT)
         maker = view.record.maker
         self.reads.say(self.seat.say("approvals.own") if own else self.seat.say("approvals.maker_reads", maker=maker))
         self.reads.setVisible(own or undecided)
