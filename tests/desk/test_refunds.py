@@ -111,6 +111,7 @@ def test_one_asks_another_approves_and_it_is_refunded(
     checker.until(lambda: dialog.windowTitle() == "Approved")
     checker.press("Esc")
     checker.no_dialog()
+    checker.until(lambda: page.content.currentWidget() is page.empty)  # nothing is left to decide
     ended(checker, console, refund)
     assert [one["amount_minor"] for one in sandbox.control.money.refunds()] == [8_500]
     assert maker.opening.seat.operator == "op-a"
