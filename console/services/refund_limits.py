@@ -81,7 +81,7 @@ def ground(desk: Desk, conn: Connection, payment: Payment, maker: str) -> Ground
         maker=maker,
         today_minor=refunds.made_by_since(conn, maker, payment.currency, midnight),
         maker_active=is_active(desk, conn, maker),
-        contradicted=next((one for one in found if one.work.reason in CONTRADICTED), None),
+        contradicted=next((one for one in found if one.work.reason in CONTRADICTED and one.state not in _OPEN), None),
         now=now,
     )
 
@@ -101,11 +101,12 @@ def checks(
     until = reader.refund_until(payment.paid_at) if payment.paid_at else None
     left = payment.left_minor if aside is None else aside
     found = [Check("paid", payment.state in PAID and payment.certainty is Certainty.KNOWN, {"state": payment.state})]
+    opened, odd = seen.open, seen.contradicted
     if asking:
-        opened, odd = seen.open, seen.contradicted
+        found.append(Check("nothing_open", opened is None, {"refund": opened.id if opened else None}))
+    found.append(Check("nothing_contradicted", odd is None, {"refund": odd.id if odd else None}))
+    if asking:
         found += [
-            Check("nothing_open", opened is None, {"refund": opened.id if opened else None}),
-            Check("nothing_contradicted", odd is None, {"refund": odd.id if odd else None}),
             Check("left", 0 < minor <= left, {"left": left, "minor": minor}),
             Check("repeated", can.repeated_refunds or not seen.moved, {"earlier": seen.moved}),
             Check("count", can.most_refunds is None or seen.moved < can.most_refunds, {"most": can.most_refunds}),

@@ -22,6 +22,7 @@ from console.services.described import HAPPENED, Progress
 from console.services.desk import Desk
 from console.services.payment_vendors import PaymentVendors
 from console.services.refund_reading import Matter
+from console.services.refund_settling import refund_seen
 from console.services.submitting import THROTTLED, Submitting
 from console.store import evidence, payments, refunds
 from console.store.engine import Transaction
@@ -131,9 +132,14 @@ class Voting:
         outcome = reader.payment(question)
         who, now = self._desk.holder().operator, self._desk.now()
         subject, source = (payments.KIND, payment.id), f"{payment.provider}.payment"
-        self._desk.database.write(
-            lambda tx: evidence.add_answer(tx.conn, subject, payment.operation_id, source, who, outcome, now)
-        )
+
+        def keep(tx: Transaction) -> None:
+            evidence.add_answer(tx.conn, subject, payment.operation_id, source, who, outcome, now)
+            told = outcome.found.refunds if outcome.found and outcome.kind in HAPPENED else None
+            for report in told or ():  # an earlier one may have happened after all: then this one has to wait
+                refund_seen(self._desk, tx, report)
+
+        self._desk.database.write(keep)
         against = _contrary(matter, outcome)
         if against is not None:
             code, reason = against

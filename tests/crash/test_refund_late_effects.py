@@ -53,3 +53,24 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
         on.maker.refunds.probe(matter.refund)
         assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
         on.checked()
+
+
+def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -> None:
+    """Nobody has probed, and another refund was asked for meanwhile: whoever approves it asks the provider, is told
+    of the first one, and can't approve a second.
+    """
+    with stage(place) as on:
+        matter = on.prepared("approve")
+        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
+        assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
+        for _ in range(2):
+            on.later(timedelta(seconds=30))
+            ending(lambda: on.maker.refunds.probe(matter.refund))
+        on.maker.refunds.withdraw(matter.refund)
+        withdrawn = newest(on.maker, matter.payment)
+        assert withdrawn is not None
+        again = ask(on.maker, matter.payment)
+        assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
+        assert ending(lambda: on.checker.refunds.approve(again.id)) != "done"
+        assert on.there(matter.number) == 1
+        on.checked()
