@@ -23,9 +23,9 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 	@scripts/display.sh
 	@$(VENV)/bin/support-console demo
 
-test: setup $(STAMPS)/build-tools $(STAMPS)/servers check  ## all checks, then all tests on two workers
+test: setup $(STAMPS)/build-tools $(STAMPS)/servers check  ## all checks, then all tests on three workers
 	@echo "Running the tests …"
-	@$(PY) -m pytest -n 2 --dist loadfile -m "not soak"
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak"
 
 check: setup  ## ruff, import contracts, lock in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"

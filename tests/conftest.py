@@ -19,6 +19,21 @@ settings.register_profile("suite", deadline=None, print_blob=True)
 settings.load_profile("suite")
 
 
+# Files that take longest: none of them is left for the end, when the other workers have nothing more to do.
+_BEGUN_FIRST = (
+    "packaging/test_build.py", "crash/test_statements.py", "crash/test_kills.py", "races/test_races.py",
+    "races/test_refunds.py", "crash/test_refund_kills.py", "store/test_guards.py", "mutants/test_mutants.py",
+    "services/test_adoption.py", "faults/test_steps.py", "store/test_spool.py", "races/test_silences.py",
+    "stateful/test_machine.py", "faults/test_galera.py", "races/test_notices.py", "crash/test_hangs.py",
+)  # fmt: skip
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(_BEGUN_FIRST)}
+    items.sort(key=lambda item: rank.get("/".join(item.path.parts[-2:]), len(rank)))
+
+
 def pytest_unconfigure() -> None:
     _home.cleanup()
 
