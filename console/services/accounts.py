@@ -70,7 +70,7 @@ class Accounts:
         tasks = [self._task(entry, before.get(entry.person.name), passwords) for entry in entries]
         statements = self._apply_on_server(tasks, dry_run=dry_run) if server else ()
         if not dry_run:
-            desk.database.write(lambda tx: self._keep(tx, tasks))
+            desk.write(lambda tx: self._keep(tx, tasks))
         return AccountsApplied(tuple(task.done(has_passwords=server) for task in tasks), statements, dry_run)
 
     def _task(self, entry: Entry, before: Kept | None, passwords: Passwords) -> _Task:

@@ -55,21 +55,21 @@ class Completion:
                 progress(name)
                 with settling.tolerated(f"{name} of credit check {record_id}"):
                     self._follow_up_part(record_id, name)
-            self._desk.database.write(lambda tx: self._parts.plan_next(tx, record_id, attempts=0))
+            self._desk.write(lambda tx: self._parts.plan_next(tx, record_id, attempts=0))
 
     def _follow_up_part(self, record_id: int, name: str) -> None:
         record = reading.current(self._desk, record_id)
         if record.state is not CheckState.SUCCESS:  # people decided otherwise while the answer was on its way
             return
         part = self._parts.fetch(record, name)
-        self._desk.database.write(lambda tx: self._parts.apply(tx, record_id, part))
+        self._desk.write(lambda tx: self._parts.apply(tx, record_id, part))
         self._desk.failpoints.reach(f"after_{name}")
 
     @contextmanager
     def _leased(self, record_id: int) -> Iterator[Lease | None]:
         desk, seconds = self._desk, self._heartbeat.lease_seconds
         name = lease_name(record_id)
-        lease = desk.database.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
+        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
         beat = f"follow-up-{uuid.uuid4()}"
         self._heartbeat.add(beat, lambda: self._beat(lease))
         try:
@@ -77,12 +77,12 @@ class Completion:
         finally:
             self._heartbeat.remove(beat)
             if lease is not None:
-                desk.database.write(lambda tx: leases.release(tx.conn, lease))
+                desk.write(lambda tx: leases.release(tx.conn, lease))
 
     def _beat(self, lease: Lease | None) -> None:
         if lease is not None:
             desk, seconds = self._desk, self._heartbeat.lease_seconds
-            desk.database.write(lambda tx: leases.renew(tx.conn, lease, desk.now(), seconds))
+            desk.write(lambda tx: leases.renew(tx.conn, lease, desk.now(), seconds))
 
     # By hand, and by the worker
 

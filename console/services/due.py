@@ -146,7 +146,7 @@ class DueTasks:
             return sum(self._adopt(tx, *row) for row in rows)
 
         try:
-            return self._desk.database.write(adopt)
+            return self._desk.write(adopt)
         except Exception:
             _log.warning("rows written by another application: each alone", exc_info=True)
             return sum(self._adopt_alone(row) for row in rows)
@@ -158,7 +158,7 @@ class DueTasks:
         return int(done)
 
     def _adopt_one(self, row: tuple[int, str, str]) -> bool:
-        return self._desk.database.write(lambda tx: self._adopt(tx, *row))
+        return self._desk.write(lambda tx: self._adopt(tx, *row))
 
     @credit_checks.runs_again()
     def _adopt(self, tx: Transaction, record_id: int, raw: str, key: str) -> bool:

@@ -66,7 +66,7 @@ class DueRefunds:
                 work = Work(WorkState.NEEDS_REVIEW, None, "not_sent", refund.work.attempt)
                 refunds.change(tx.conn, refund, desk.now(), **refunds.work_values(work))
 
-        desk.database.write(put)
+        desk.write(put)
 
     def _expire(self) -> int:
         """Requests that nobody decided in time, and approved ones that can't be sent: nothing was sent of either."""

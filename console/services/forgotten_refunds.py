@@ -34,7 +34,7 @@ class ForgottenRefunds:
             self._desk.require("probe")
             payment = self._payment(entry, operation)
             outcome = self._vendors.reader(payment.provider).refund_status(_order(entry, payment))
-            self._desk.database.write(lambda tx: self._keep(tx, entry, payment, outcome))
+            self._desk.write(lambda tx: self._keep(tx, entry, payment, outcome))
             if outcome.kind in HAPPENED:
                 self._desk.spool.ended(operation.id, holds_claim=True)
                 return True

@@ -101,7 +101,7 @@ class Guard:
             return Claimed(operation_id, fence, subject, lease)
 
         try:
-            return desk.database.write(tx1)
+            return desk.write(tx1)
         except IntegrityError:
             with desk.database.read() as conn:
                 operation.check(conn)
@@ -223,7 +223,7 @@ class Guard:
                 leases.release(tx.conn, claimed.lease)
             return mine
 
-        return desk.database.write(tx2)
+        return desk.write(tx2)
 
     def _keep_answer(self, claimed: Claimed, outcome: Outcome[T]) -> bool:
         _log.exception("operation %s: the outcome could not be recorded", claimed.operation_id)
@@ -254,7 +254,7 @@ class Guard:
             if claimed.lease is not None:
                 leases.renew(tx.conn, claimed.lease, desk.now(), seconds)
 
-        desk.database.write(renew)
+        desk.write(renew)
 
 
 def _tell(progress: Progress, step: str) -> None:

@@ -86,7 +86,7 @@ class Idempotency:
         lost = 0
         while True:
             try:
-                return self._desk.database.write(lambda tx: self._begin(tx, key, fingerprint, action, subject))
+                return self._desk.write(lambda tx: self._begin(tx, key, fingerprint, action, subject))
             except IntegrityError:  # somebody else was faster; where several write at once only the index can tell
                 stored, lost = self._look(key, fingerprint, None), lost + 1
                 if stored is not None:
@@ -115,7 +115,7 @@ class Idempotency:
             idempotency.forget(tx, found.operation_id, key, self._desk.holder(), self._desk.now())
             return True
 
-        forgotten = self._desk.database.write(forget)
+        forgotten = self._desk.write(forget)
         if forgotten:
             self._cache.forget(key)
         return forgotten
@@ -163,7 +163,7 @@ class Idempotency:
                 idempotency.set_aside(tx.conn, begun.operation_id, begun.key)
             return mine
 
-        return self._desk.database.write(end)
+        return self._desk.write(end)
 
 
 def answer(found: Seen, fingerprint: str) -> str | None:

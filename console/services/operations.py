@@ -151,7 +151,7 @@ class Operations:
                 evidence.add_proof(tx.conn, subject, intent.operation_id, who, proof, desk.now())
             return record_id
 
-        record_id = desk.database.write(settle)
+        record_id = desk.write(settle)
         desk.spool.ended(intent.operation_id, holds_claim=True, provider_id=provider_id)
         desk.spool.delivered(intent.operation_id)
         with desk.database.read() as conn:
@@ -185,7 +185,7 @@ class Operations:
     def _free(self, operation: Operation, proof: bytes, person: str) -> ResolveResult:
         """Not bought, on two people's word: the desk stops holding the claim."""
         desk = self._desk
-        if desk.database.write(lambda tx: self._write_half(tx, operation, proof, person)):
+        if desk.write(lambda tx: self._write_half(tx, operation, proof, person)):
             return ResolveResult(operation, awaiting="second_person")
         desk.spool.ended(operation.id, holds_claim=False)
         return ResolveResult(self._find(operation.id))

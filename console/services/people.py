@@ -28,4 +28,4 @@ class People:
             people.add(tx.conn, person)
             self._desk.note(tx, "operator.added", person.name, {"roles": sorted(person.roles)}, kind="operator")
 
-        self._desk.database.write(keep)
+        self._desk.write(keep)

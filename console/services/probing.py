@@ -78,7 +78,7 @@ class Probing:
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
     ) -> str | None:
         """Settle by the answer if it is beyond doubt; else say why not. None as well if it was settled meanwhile."""
-        return self._desk.database.write(lambda tx: self._apply_answer(tx, record, outcome, automatic))
+        return self._desk.write(lambda tx: self._apply_answer(tx, record, outcome, automatic))
 
     def _apply_answer(
         self, tx: Transaction, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], automatic: bool
@@ -162,7 +162,7 @@ class Probing:
             if observed is not None:
                 settling.contradict(desk, tx, record, observed)
 
-        desk.database.write(keep)
+        desk.write(keep)
         code = part_code(outcome)
         if outcome.kind is not OutcomeClass.SUCCEEDED and code in (
             "provider_auth", "rate_limited", "provider_unreachable",

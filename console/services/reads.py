@@ -41,4 +41,4 @@ class ReadLog:
             self._waiting = []
         if batch:
             with settling.tolerated("audit of reads"):
-                self._desk.database.write(lambda tx: self._desk.audit.record_all(tx, batch))
+                self._desk.write(lambda tx: self._desk.audit.record_all(tx, batch))

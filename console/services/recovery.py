@@ -75,7 +75,7 @@ class Recovery:
         seconds = desk.scale.lease_seconds(LEASE_SECONDS)
         record = self._open_matter(record_id, saw)
         name = lease_name(record_id)
-        lease = desk.database.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
+        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
         if lease is None:
             with desk.database.read() as conn:
                 held = leases.holder_of(conn, name)
@@ -87,7 +87,7 @@ class Recovery:
             raise stale_view(reading.current(self._desk, record_id), record.version) from None
         finally:
             with settling.tolerated("giving a lease up"):
-                desk.database.write(lambda tx: leases.release(tx.conn, lease))
+                desk.write(lambda tx: leases.release(tx.conn, lease))
 
     def _open_matter(self, record_id: int, saw: int | None) -> CreditCheck:
         record = reading.current(self._desk, record_id)
@@ -123,7 +123,7 @@ class Recovery:
         if outcome.kind is not OutcomeClass.SUCCEEDED or report is None:
             self._keep_failed_reading(record, outcome)
             raise unconfirmed(record, outcome)
-        mismatch = desk.database.write(lambda tx: self._write_read(tx, record, proof, outcome, report))
+        mismatch = desk.write(lambda tx: self._write_read(tx, record, proof, outcome, report))
         if mismatch is not None:
             raise ConsoleError("evidence_mismatch", {"record": record, "reason": mismatch})
         self._end_spooled(record, bought=True, provider_id=provider_id)
@@ -146,7 +146,7 @@ class Recovery:
             settling.keep_answer(self._desk, tx, record, "resolve", outcome)
             self._desk.note(tx, "credit-check.resolve", record.id, result="refused", reason=outcome.reason[:64])
 
-        self._desk.database.write(keep)
+        self._desk.write(keep)
 
     def _mismatch(self, tx: Transaction, record: CreditCheck, report: CheckReport) -> str | None:
         if report.corporation_number != record.corporation_number:
@@ -164,7 +164,7 @@ class Recovery:
     # Not bought, on two people's word
 
     def _decide_unbought(self, record: CreditCheck, proof: bytes, person: str) -> ResolveResult:
-        if self._desk.database.write(lambda tx: self._write_half(tx, record, proof, person)):
+        if self._desk.write(lambda tx: self._write_half(tx, record, proof, person)):
             return ResolveResult(reading.current(self._desk, record.id), awaiting="second_person")
         self._end_spooled(record, bought=False)
         return ResolveResult(reading.current(self._desk, record.id))

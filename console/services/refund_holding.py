@@ -33,7 +33,7 @@ class RefundHolding:
         seconds = desk.scale.lease_seconds(LEASE_SECONDS)
         matter = self._open_matter(refund_id, saw)
         name = lease_name(matter.payment.id)
-        lease = desk.database.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
+        lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
         if lease is None:
             with desk.database.read() as conn:
                 holder = leases.holder_of(conn, name)
@@ -47,7 +47,7 @@ class RefundHolding:
             ) from None  # fmt: skip
         finally:
             with settling.tolerated("giving a lease up"):
-                desk.database.write(lambda tx: leases.release(tx.conn, lease))
+                desk.write(lambda tx: leases.release(tx.conn, lease))
 
     def _open_matter(self, refund_id: int, saw: int | None) -> Matter:
         matter = refund_reading.matter(self._desk, refund_id)

@@ -70,7 +70,7 @@ class RefundProbing:
             desk.failpoints.reach("before_probe")
             outcome = reader.refund_status(matter.order)
             desk.failpoints.reach("after_probe")
-            reason = desk.database.write(lambda tx: self._apply(tx, matter.refund, outcome, can, automatic))
+            reason = desk.write(lambda tx: self._apply(tx, matter.refund, outcome, can, automatic))
         if reason is None:
             return refund_reading.current(desk, refund_id)
         raise self._still_unknown(refund_id, outcome, reason)
@@ -148,7 +148,7 @@ class RefundProbing:
         desk, sent = self._desk, refund.last_sent_at or self._desk.now()
         at = sent + desk.scale.delta(timedelta(seconds=can.refund_timeout))
         work = refunds.work_values(replace(refund.work, at=at))
-        desk.database.write(lambda tx: refunds.change(tx.conn, refund, desk.now(), **work))
+        desk.write(lambda tx: refunds.change(tx.conn, refund, desk.now(), **work))
 
     def _still_unknown(self, refund_id: int, outcome: Answer | None, reason: str) -> ConsoleError:
         detail = {"record": refund_reading.current(self._desk, refund_id), "reason": reason}
@@ -165,7 +165,7 @@ class RefundProbing:
         desk.failpoints.reach("before_probe")
         outcome = reader.refund_status(matter.order)
         desk.failpoints.reach("after_probe")
-        desk.database.write(lambda tx: self._follow(tx, matter, outcome, reader.capabilities, automatic))
+        desk.write(lambda tx: self._follow(tx, matter, outcome, reader.capabilities, automatic))
         code = part_code(outcome)
         read = outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
         if not read and code in _ASKED_IN_VAIN:

@@ -60,12 +60,12 @@ class RefundRecovery:
         reader = self._vendors.reader(matter.payment.provider)
         outcome = reader.refund_status(matter.order)
         if outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE):
-            settled = desk.database.write(lambda tx: self._settle_by_read(tx, refund, outcome, state, number, proof))
+            settled = desk.write(lambda tx: self._settle_by_read(tx, refund, outcome, state, number, proof))
             if settled is not None:
                 found = refund_reading.current(desk, refund.id)
                 raise ConsoleError("evidence_mismatch", {"record": found, "reason": settled})
             return None
-        waits = desk.database.write(lambda tx: self._write_half(tx, refund, outcome, state, number, proof, person))
+        waits = desk.write(lambda tx: self._write_half(tx, refund, outcome, state, number, proof, person))
         return "second_person" if waits else None
 
     # On the provider's word

@@ -37,7 +37,7 @@ class RefundSettling:
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle a sending by an answer that came too late for its own tx2; harmless when repeated."""
         desk = self._desk
-        if not desk.database.write(lambda tx: self._deliver(tx, operation_id, outcome)):
+        if not desk.write(lambda tx: self._deliver(tx, operation_id, outcome)):
             return False
         with tolerated("end of a delivered refund"):
             if outcome.kind is not OutcomeClass.UNKNOWN:
@@ -68,7 +68,7 @@ class RefundSettling:
 
     def lapse(self, operation_id: str) -> bool:
         """Write down that a process went away in the middle of a sending: unknown, never failed."""
-        return self._desk.database.write(lambda tx: self._lapse(tx, operation_id))
+        return self._desk.write(lambda tx: self._lapse(tx, operation_id))
 
     @refunds.runs_again()
     def _lapse(self, tx: Transaction, operation_id: str) -> bool:

@@ -143,7 +143,7 @@ class Refunding:
     def _write(self, asked: _Asked) -> int:
         """The unique index has the last word on who is the one open refund of a payment."""
         try:
-            return self._desk.database.write(lambda tx: self._ask(tx, asked))
+            return self._desk.write(lambda tx: self._ask(tx, asked))
         except IntegrityError:
             with self._desk.database.read() as conn:
                 opened = refunds.open_of(conn, asked.request.payment_id)

@@ -41,7 +41,7 @@ class Sessions:
             self._note(tx, "session_created", {"kept": kept})
 
         with settling.tolerated("audit of a sign-in"):
-            self._desk.database.write(tell)
+            self._desk.write(tell)
             self._sign_in.missing = None
         return kept
 
@@ -72,7 +72,7 @@ class Sessions:
         """
         kept = self._sign_in.forget()
         try:
-            self._desk.database.write(lambda tx: self._note(tx, "session_deleted", {"kept": kept}))
+            self._desk.write(lambda tx: self._note(tx, "session_deleted", {"kept": kept}))
         except ConsoleError:
             return False
         return True
@@ -86,7 +86,7 @@ class Sessions:
 
     def _note_refused(self) -> None:
         with settling.tolerated("audit of a wrong password"):
-            self._desk.database.write(
+            self._desk.write(
                 lambda tx: self._note(tx, "session_confirmed", {}, result="refused", reason="password")
             )
 

@@ -176,7 +176,7 @@ def write_unknown(desk: Desk, tx: Transaction, record: CreditCheck, cause: str, 
 
 def lapse(desk: Desk, operation_id: str, can: Capabilities) -> bool:
     """Write down that a process went away in the middle: unknown for a purchase, ended for a reading."""
-    return desk.database.write(lambda tx: _lapse(desk, tx, operation_id, can))
+    return desk.write(lambda tx: _lapse(desk, tx, operation_id, can))
 
 
 @credit_checks.runs_again()
@@ -202,7 +202,7 @@ def deliver(desk: Desk, operation_id: str, outcome: Outcome[CheckReport], can: C
     Only an outcome that nobody knows is settled. A record that was decided meanwhile keeps its state: the answer
     is kept as evidence, and a contradiction becomes a case.
     """
-    if not desk.database.write(lambda tx: _deliver(desk, tx, operation_id, outcome, can)):
+    if not desk.write(lambda tx: _deliver(desk, tx, operation_id, outcome, can)):
         return False
     with tolerated("end of a delivered operation"):
         bought = outcome.kind is OutcomeClass.SUCCEEDED

@@ -37,7 +37,7 @@ class StoredTokens:
         try:
             return self._refresh(exchange, stale)
         finally:
-            self._desk.database.write(lambda tx: leases.release(tx.conn, lease))
+            self._desk.write(lambda tx: leases.release(tx.conn, lease))
 
     def _refresh(self, exchange: Exchange, stale: TokenPair | None) -> TokenPair:
         with self._desk.database.read() as conn:
@@ -73,7 +73,7 @@ class StoredTokens:
             version=version,
             used_first=used | {self._mark(first)} if first else used,
         )
-        if not self._desk.database.write(lambda tx: self._swap(tx, stored, after)):
+        if not self._desk.write(lambda tx: self._swap(tx, stored, after)):
             return self._stored_by_another()
         return TokenPair(new.access_token, new.refresh_token, new.expires_at, version)
 
@@ -116,7 +116,7 @@ class StoredTokens:
         seconds = desk.scale.lease_seconds(LEASE_SECONDS)
         deadline = desk.clock.monotonic() + desk.scale.seconds(WAIT_SECONDS)
         while True:
-            lease = desk.database.write(lambda tx: leases.take(tx, LEASE, desk.holder(), desk.now(), seconds))
+            lease = desk.write(lambda tx: leases.take(tx, LEASE, desk.holder(), desk.now(), seconds))
             if lease is not None:
                 return lease
             if desk.clock.monotonic() >= deadline:
@@ -135,5 +135,5 @@ class SpacedCalls:
     def wait_turn(self) -> None:
         if self._spacing <= 0:
             return
-        wait = self._desk.database.write(lambda tx: rates.reserve(tx.conn, self._name, self._spacing))
+        wait = self._desk.write(lambda tx: rates.reserve(tx.conn, self._name, self._spacing))
         self._desk.clock.sleep(wait)

@@ -71,7 +71,7 @@ class Voting:
         reader = self._vendors.reader(matter.payment.provider)
         self._ask_provider(matter, reader)
         desk.failpoints.reach("before_vote")
-        desk.database.write(lambda tx: self._vote(tx, refund_id, person, saw, reader))
+        desk.write(lambda tx: self._vote(tx, refund_id, person, saw, reader))
         desk.failpoints.reach("after_vote")
         return refund_reading.current(desk, refund_id)
 
@@ -139,7 +139,7 @@ class Voting:
             for report in told or ():  # an earlier one may have happened after all: then this one has to wait
                 refund_seen(self._desk, tx, report)
 
-        self._desk.database.write(keep)
+        self._desk.write(keep)
         against = _contrary(matter, outcome)
         if against is not None:
             code, reason = against
@@ -218,7 +218,7 @@ class Voting:
             desk.note(tx, f"refund.{state}", refund_id, {"payment": refund.payment_id}, kind=KIND)
 
         desk.failpoints.reach("before_vote")
-        desk.database.write(end)
+        desk.write(end)
         desk.failpoints.reach("after_vote")
         return refund_reading.current(desk, refund_id)
 

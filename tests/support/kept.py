@@ -51,8 +51,10 @@ class Kept(ABC):
 
     @property
     def paused(self) -> bool:
-        """Whether it is stopped in the middle of what it did."""
-        return self.alive and Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        """Whether it is stopped in the middle of what it did, with all of its threads."""
+        threads = Path(f"/proc/{self.pid}/task").glob("*/stat") if self.alive else ()
+        states = {stat.read_text().rpartition(")")[2].split()[0] for stat in threads}
+        return states == {"T"}
 
     def kill(self) -> None:
         """kill -9; it is gone when this returns."""
@@ -69,8 +71,9 @@ class Kept(ABC):
         self.start()
 
     def pause(self) -> None:
-        """SIGSTOP: its connections stay open and hang."""
+        """SIGSTOP: its connections stay open and hang. It stands still when this returns."""
         self.run.signal(self.name, signal.SIGSTOP)
+        until(lambda: self.paused, f"{self.name} to stand still")
 
     def resume(self) -> None:
         """Go on after a pause."""

@@ -6,13 +6,13 @@ import pytest
 from PySide6.QtWidgets import QApplication
 
 from console.views.look.theme import Look, install, look
-from console.views.widgets.ring import FocusRings
+from console.views.widgets.ring import have_rings
 
 
 @pytest.fixture(scope="session")
 def dressed(qapp: QApplication) -> QApplication:
     install(qapp, theme="light")
-    FocusRings(qapp)
+    have_rings()
     return qapp
 
 

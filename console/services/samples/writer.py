@@ -52,7 +52,7 @@ def fill(
         checks = ((event, KIND, sample.id) for sample in samples for event in sample.events)
         _add_trail(desk, tx, [*checks, *money_writer.trail(payments)])
 
-    desk.database.write(write)
+    desk.write(write)
 
 
 def _fill(
