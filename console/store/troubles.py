@@ -30,6 +30,9 @@ _SQLITE = (
 TOO_LATE = "an audit row carries the time of the server"
 """What a trigger says of a row that is dated otherwise."""
 
+HALF_READ = "has an error in its body"
+"""What a server says of a trigger that it was interrupted in reading, as if it had been written wrongly."""
+
 # Servers tell them in numbers (the server's and the client's; MariaDB's where the two differ).
 LOCK_WAIT = 1205
 _NO_QUORUM = 1047
@@ -76,6 +79,8 @@ def _number(told_by: BaseException | None) -> int | None:
 def code_of(trouble: DatabaseError | DBAPIError) -> str | None:
     """The error code for a database trouble; None for what only a bug of ours can cause."""
     number = number_of(trouble)
+    if number == 1064 and HALF_READ in str(trouble.orig):
+        return "database_locked"
     if number is not None:
         return _CODE_OF.get(number)
     words = str(trouble.orig).lower()
@@ -117,8 +122,14 @@ def fate_of(trouble: BaseException) -> Fate:
 
 
 def _overtaken(number: int | None, words: str) -> bool:
-    """Two threads of one process at the head of its chain; or it slept between asking for the time and using it."""
-    return (number == 1062 and "uq_audit_chain" in words) or (number == 1644 and TOO_LATE in words)
+    """Two threads of one process at the head of its chain; or it slept between asking for the time and using it; or
+    its node gave way to another one's write while it was still reading a trigger (seen on Galera, MariaDB 10.11).
+    """
+    return (
+        (number == 1062 and "uq_audit_chain" in words)
+        or (number == 1644 and TOO_LATE in words)
+        or (number == 1064 and HALF_READ in words)
+    )
 
 
 def waited_in_vain(trouble: BaseException) -> bool:
