@@ -4,8 +4,19 @@ from datetime import timedelta
 
 from console.domain.payment_records import RefundState
 from tests.support.money_desks import ask, ending, newest
-from tests.support.money_stage import stage
+from tests.support.money_stage import Matter, Stage, stage
 from tests.support.places import Place
+
+
+def believed_undone(on: Stage) -> Matter:
+    """A refund that was sent and not answered, of which two later answers know nothing; it waits at the provider."""
+    matter = on.prepared("approve")
+    on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
+    assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
+    for _ in range(2):
+        on.later(timedelta(seconds=30))
+        ending(lambda: on.maker.refunds.probe(matter.refund))
+    return matter
 
 
 def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
@@ -13,12 +24,7 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
     back would free its sum for another refund: only sending it, under its key, ends it.
     """
     with stage(place) as on:
-        matter = on.prepared("approve")
-        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
-        assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
-        for _ in range(2):
-            on.later(timedelta(seconds=30))
-            ending(lambda: on.maker.refunds.probe(matter.refund))
+        matter = believed_undone(on)
         undone = newest(on.maker, matter.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
@@ -40,12 +46,7 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
     more of the payment is asked for.
     """
     with stage(place) as on:
-        matter = on.prepared("approve")
-        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
-        assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
-        for _ in range(2):
-            on.later(timedelta(seconds=30))
-            ending(lambda: on.maker.refunds.probe(matter.refund))
+        matter = believed_undone(on)
         on.maker.refunds.withdraw(matter.refund)
         withdrawn = newest(on.maker, matter.payment)
         assert withdrawn is not None
@@ -60,12 +61,7 @@ def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -
     of the first one, and can't approve a second.
     """
     with stage(place) as on:
-        matter = on.prepared("approve")
-        on.sandbox.control.fault("late_charge:500", call="paypay_refund", payment=matter.number)
-        assert ending(lambda: on.checker.refunds.approve(matter.refund)) == "outcome_unknown"
-        for _ in range(2):
-            on.later(timedelta(seconds=30))
-            ending(lambda: on.maker.refunds.probe(matter.refund))
+        matter = believed_undone(on)
         on.maker.refunds.withdraw(matter.refund)
         withdrawn = newest(on.maker, matter.payment)
         assert withdrawn is not None
