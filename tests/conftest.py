@@ -1,7 +1,9 @@
 """What holds for every test: a hermetic environment, loopback only, no stray warnings or threads."""
 
+import gc
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -10,6 +12,9 @@ from tests.support import guards
 from tests.support.environment import isolate
 
 pytest_plugins = ["tests.support.server_fixtures", "tests.support.place_fixtures"]
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
 
 # Before anything of Qt, keyring or ours is imported.
 _home = isolate()
@@ -48,6 +53,13 @@ def network_guard() -> Iterator[guards.NetworkGuard]:
         yield guard
 
 
+@pytest.fixture(scope="session")
+def qapp(qapp: "QApplication") -> "QApplication":
+    """From the first window on, the main thread alone frees what nobody holds, as it does in the product."""
+    gc.disable()
+    return qapp
+
+
 @pytest.fixture(autouse=True)
 def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) -> Iterator[None]:
     """Fails a test that reached for the network, logged a warning unawares or left a thread running."""
@@ -56,6 +68,10 @@ def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) 
     with guards.collected_warnings() as logged:
         yield
         leaked = guards.leaked_threads(threads)
+    if not gc.isenabled():
+        from console.views.collector import collect_what_is_due
+
+        collect_what_is_due()
     faults = [f"tried the network: {attempt}" for attempt in network_guard.attempts]
     faults += [f"left a thread running: {thread}" for thread in leaked]
     expected = request.node.get_closest_marker("expects_log")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Slot
 from PySide6.QtWidgets import QApplication
 
+from console.views.collector import Collector
 from console.views.end_watch import EndWatch
 from console.views.first_window import FirstWindow
 
@@ -34,11 +35,12 @@ def run(
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     opening = Opening(settings, open_desk)
-    watch = EndWatch(app, asked_to_end)
+    watch, collector = EndWatch(app, asked_to_end), Collector(app)
     opening.window.show()
     status = app.exec()
     watch.stop()
     opening.close()
+    collector.stop()
     return status
 
 

@@ -77,7 +77,7 @@ class Application:
         url = self._url
         return pymysql.connect(
             host=url.host, port=url.port or 3306, user=url.username, password=url.password or "",
-            database=url.database, autocommit=True, charset="utf8mb4",
+            database=url.database, autocommit=True, charset="utf8mb4", ssl_disabled=True,
         )  # fmt: skip
 
     def _read(self) -> None:

@@ -35,7 +35,7 @@ class SqlServer:
 
         account = {"user": user, "password": password} if user else {"user": self.admin, "password": self.password}
         where = {"host": self.host, "port": self.port, "database": database}
-        how = {"connect_timeout": _SECONDS, "autocommit": True, "charset": "utf8mb4"}
+        how = {"connect_timeout": _SECONDS, "autocommit": True, "charset": "utf8mb4", "ssl_disabled": True}
         return pymysql.connect(**account, **{**where, **how, **more})
 
     def sql(self, *statements: str, seconds: float = 60) -> tuple[tuple[Any, ...], ...]:
@@ -52,7 +52,7 @@ class SqlServer:
         import pymysql
 
         try:
-            self.connect(connect_timeout=1, read_timeout=2, ssl_disabled=True).close()
+            self.connect(connect_timeout=1, read_timeout=2).close()
         except (pymysql.MySQLError, OSError):
             return False
         return True

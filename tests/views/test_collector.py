@@ -1,0 +1,54 @@
+"""What nobody holds any more is freed by the GUI thread, whoever allocates meanwhile."""
+
+import gc
+import threading
+import weakref
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from console.views.collector import Collector
+
+
+@pytest.fixture
+def collector(qapp: QApplication) -> Iterator[Collector]:
+    made = Collector(qapp)
+    yield made
+    made.stop()
+    gc.disable()  # as in every process that has shown a window
+
+
+def lose_a_page(freed_by: list[threading.Thread]) -> None:
+    """A widget that holds itself, as each page with a slot of its own does; nobody else does."""
+    page = QWidget()
+    page.itself = page  # type: ignore[attr-defined]
+    weakref.finalize(page, lambda: freed_by.append(threading.current_thread()))
+
+
+def allocate(answer: list[list[int]]) -> None:
+    """Enough for Python to look for cycles of every age, were it to do so by itself."""
+    answer.extend([] for _ in range(200_000))
+
+
+def test_a_worker_frees_no_widget(collector: Collector) -> None:
+    """A page is closed while a worker reads a long answer: the GUI thread frees it, a moment later."""
+    collector.look()
+    freed_by: list[threading.Thread] = []
+    lose_a_page(freed_by)
+    answer: list[list[int]] = []
+    worker = threading.Thread(target=allocate, args=(answer,))
+    worker.start()
+    worker.join()
+    assert freed_by == []
+    collector.look()
+    assert freed_by == [threading.main_thread()]
+
+
+def test_python_collects_by_itself_again(qapp: QApplication) -> None:
+    """Once the window is gone."""
+    collector = Collector(qapp)
+    assert not gc.isenabled()
+    collector.stop()
+    assert gc.isenabled()
+    gc.disable()
