@@ -5,7 +5,7 @@ SealBroken   what was sealed is damaged, or another key sealed it
 
 import hashlib
 import hmac
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from console.domain.errors import ConsoleError
@@ -44,13 +44,10 @@ class Cipher:
         except InvalidToken:
             raise SealBroken from None
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
-        """32 hex digits by which two desks see whether they use the same key.
-
-        It is stored where others read it, so each guess at the key must cost: scrypt, about 50 ms and 16 MiB.
-        """
-        return hashlib.scrypt(self._name_key, salt=_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
+        """32 hex digits by which two desks see whether they use the same key."""
+        return _fingerprint(self._name_key)
 
     @cached_property
     def _fernet(self) -> "Fernet":
@@ -59,6 +56,12 @@ class Cipher:
         from cryptography.fernet import Fernet
 
         return Fernet(urlsafe_b64encode(self._seal_key))
+
+
+@lru_cache(maxsize=4)
+def _fingerprint(name_key: bytes) -> str:
+    """It is stored where others read it, so each guess at the key must cost: scrypt, about 50 ms and 16 MiB."""
+    return hashlib.scrypt(name_key, salt=_LABEL, n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def derived_key(key_text: str, purpose: str) -> bytes:

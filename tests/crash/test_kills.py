@@ -11,7 +11,7 @@ AROUND_THE_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2", "before
 @pytest.mark.parametrize("actions", [("purchase",), ("renewal",), ("refetch",), ("probe", "resolve", "delivery")])
 @pytest.mark.expects_log("what the database could not take is told")
 def test_killed_at_every_step(place: Place, seed: int, actions: tuple[str, ...]) -> None:
-    """No second charge, no lost record, the right queue, the right next step; recovered within 5 s."""
+    """No second charge, no lost record, the right queue, the right next step; recovered in seconds."""
     tally = kills.run(actions, place, seed)
     told = f"{tally['kills']} kills at the steps of {', '.join(actions)}, 0 second charges, 0 lost records"
     print(f"demand 3: {place.engine}: {told}")

@@ -112,10 +112,10 @@ def test_a_statement_that_takes_too_long(place: ServerPlace) -> None:
     with databases(place, 1) as (database,):
 
         def work(tx: Transaction) -> None:
-            tx.conn.exec_driver_sql("SET STATEMENT max_statement_time = 0.2 FOR SELECT sleep(5)")
+            tx.conn.exec_driver_sql("SET STATEMENT max_statement_time = 0.2 FOR SELECT sleep(60)")
 
         begun = time.monotonic()
         with pytest.raises(ConsoleError) as stopped:
             database.write(work)
     assert stopped.value.code == "database_locked"
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 20

@@ -126,7 +126,7 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
             begun = time.monotonic()
             assert works(database, place, "after-dead")
             assert shot.hit
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 10  # an answer may take 15 s
         database.close()
 
 
@@ -138,10 +138,10 @@ def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pyte
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:
         database = Database(f"{broken.url(place.url())}?fallback={node.host}:{node.port}")
         assert works(database, place, f"fallback-{first}")
-        begun = time.monotonic()
+        asked = broken.taken
         with database.read(), database.read() as second:  # one more connection is made
             second.execute(ONE)
-        assert time.monotonic() - begun < 0.9, "the broken node was asked again"
+        assert broken.taken == asked > 0
         database.close()
 
 

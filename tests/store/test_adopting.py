@@ -355,7 +355,7 @@ class Visitor:
 
 def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind an ALTER that waits for it nobody waits longer than an instant; it is tried again, and given up."""
-    monkeypatch.setattr(online_ddl, "PATIENCE_SECONDS", 1.0)
+    monkeypatch.setattr(online_ddl, "PATIENCE_SECONDS", 4.0)
     legacy.make(served, [bought(ONE, 1)])
     step = adopting.steps(adopting.look(served), "mysql", "UTC")[0]
     with served.attempt() as reader, Visitor(served) as visitor:
@@ -363,7 +363,7 @@ def test_a_long_reader_makes_no_queue(served: Database, monkeypatch: pytest.Monk
         with pytest.raises(ConsoleError) as refused:
             adopting.carry_out(served, step, "UTC", convert=False, last=lambda _tx: None)
     assert code_of(refused) == ("database_locked", "table_in_use")
-    assert visitor.longest < 0.8
+    assert visitor.longest < 3  # not until patience ends
     adopting.carry_out(served, step, "UTC", convert=False, last=lambda _tx: None)
     assert "work_state" in adopting.look(served).columns
 

@@ -26,7 +26,7 @@ from tests.support.waiting import until
 KEY, PRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
 STORE_KEY = "a store key of enough characters"
 AWAY = "the cache is away ({}); the database answers alone"
-PATIENCE_SECONDS = 0.5  # far more than an answer may take, and little beside a wait: this machine is busy
+PATIENCE_SECONDS = 5.0  # far more than an answer may take, and little beside waiting for ever: machines are busy
 LONGEST_P95_SECONDS = 0.05
 
 

@@ -38,9 +38,9 @@ def _undone(connection: Any, cursor: Any, statements: tuple[str, ...]) -> str:
 
 def test_ignored_errors_change_nothing(people: Team, lines: Lines) -> None:
     """IGNORE makes refusals into warnings, and passes by the row all the same."""
-    connection, me = lines.fresh("lead-b"), people.names["lead-b"]
+    me = people.names["lead-b"]
     written: dict[str, int] = {}
-    with connection.cursor() as cursor:
+    with lines.fresh("lead-b") as connection, connection.cursor() as cursor:
         for case in CASES:
             *before, last = (one.replace("{me}", me).replace("{other}", people.names["op-b"]) for one in case.sql)
             connection.begin()

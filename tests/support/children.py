@@ -12,14 +12,17 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
 PATIENCE_SECONDS = 50.0
-_PRELOADED = ("console.machinery", "console.providers.alarmbox", "requests", "cryptography.fernet", "alembic.command")
+_PRELOADED = (
+    "console.app", "console.machinery", "console.providers.alarmbox", "requests", "cryptography.fernet", "pymysql",
+    "alembic.command", "tests.support.places", "tests.support.money_desks",
+)  # fmt: skip
 
 
 @cache
 def context() -> ForkServerContext:
     """Where children come from. The server starts with the first one and ends with this process."""
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(["console.app", *_PRELOADED])
+    made.set_forkserver_preload(list(_PRELOADED))
     return made
 
 

@@ -179,6 +179,7 @@ class SqlProxy:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = int(self._listener.getsockname()[1])
         self.commands: list[str] = []
+        self.taken = 0  # connections
         self._lines: list[_Line] = []
         self._silent: list[socket.socket] = []
         self._shot: Shot | None = None
@@ -246,6 +247,7 @@ class SqlProxy:
             while True:
                 client, _ = self._listener.accept()
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.taken += 1
                 self._take(client)
 
     def _take(self, client: socket.socket) -> None:

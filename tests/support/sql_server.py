@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-_SECONDS = 10
+_SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Preview(Surface):
         blocked = _blocked(record)
         if blocked:
             lead, words_ = blocked
-            box.addWidget(Bar(seat.say(lead), seat.say(words_), tone="unknown", shape="lock"))
+            box.addWidget(Bar(seat.say(lead), seat.say(words_), tone="unknown", shape="lock", narrow=True))
         _, why, following = words.explained(item.explanation, seat)
         box.addWidget(FactList([(seat.say("record.label.why"), why), (seat.say("record.label.next"), following)]))
         box.addLayout(self._actions(record))
