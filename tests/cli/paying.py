@@ -5,6 +5,7 @@ import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
+from console.domain.dates import IST
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Ending, Terminal
 from tests.support.desks import environment
@@ -33,7 +34,7 @@ class Desk(Terminal):
         self.money.know(provider, number, minor, at=when.isoformat())
         asked = ["payment", "import", provider, number, "--corporation-number", NUMBER]
         if provider == "atom":
-            day = when.astimezone().strftime("%Y-%m-%d")
+            day = when.astimezone(IST).strftime("%Y-%m-%d")
             asked += ["--amount", f"{minor // 100}.{minor % 100:02}", "--date", day]
         return int(self.json(*asked).data["id"])
 

@@ -172,6 +172,7 @@ def test_a_certificate_that_a_client_can_verify() -> None:
     """Chain and name are checked against the authority that comes with the server; another name is refused."""
     with mariadb(tls=Tls(names=("127.0.0.1",))) as server:
         options: dict[str, Any] = {
+            "ssl_disabled": False,
             "ssl_ca": str(server.authority),
             "ssl_verify_cert": True,
             "ssl_verify_identity": True,
