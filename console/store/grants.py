@@ -25,16 +25,18 @@ Right = tuple[str, str, str]
 _CHECKS = schema.credit_checks.name
 _OF_ALL = ("alembic_version", "console_alembic_version", "console_meta", "limits", "operators", "sessions")
 _RECORDS = (
-    _CHECKS, "accounts", "alerts", "approvals", "audit_log", "changes", "documents", "evidence", "leases",
-    "operations", "orders", "payment_events", "payments", "refunds", "set_asides",
+    _CHECKS, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes", "documents",
+    "evidence", "leases", "notes", "operations", "orders", "outbox", "payment_events", "payments",
+    "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "stock_reservations", "takes", "tasks",
 )  # fmt: skip
 _FOR_CALLS = ("call_rates", "provider_tokens")
 _LOGGED = ("audit_log", "sessions")
 _ADDED = (
-    *_LOGGED, "alerts", "call_rates", "changes", "console_meta", "documents", "evidence", "leases", "operations",
-    "payment_events", "payments", "provider_tokens", "set_asides",
+    *_LOGGED, "alerts", "bulk_rows", "bulk_runs", "call_rates", "changes", "console_meta", "documents", "evidence",
+    "leases", "operations", "outbox", "payment_events", "payments", "provider_tokens", "reconciliation_rows",
+    "reconciliations", "sagas", "set_asides", "takes", "tasks",
 )  # fmt: skip
-_DECIDED = (_CHECKS, "approvals", "refunds")
+_DECIDED = (_CHECKS, "approvals", "notes", "refunds")
 # Columns that our services change in a row that is there; whatever is not named stays as it was first written.
 _CHANGED: Mapping[str, tuple[str, ...]] = {
     _CHECKS: (
@@ -43,8 +45,10 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
         "viewing_over", "superseded_at", "superseded_by", "duplicate_of", "changed_at", "version",
     ),
     "accounts": ("balance_minor", "reserved_minor", "version"),
-    "alerts": ("resolved_at", "acknowledged_by", "note"),
+    "alerts": ("resolved_at", "acknowledged_by", "acknowledged_at", "note"),
     "approvals": ("closed_at",),
+    "bulk_rows": ("result", "reason", "done_at"),
+    "bulk_runs": ("state", "most", "changed_at", "ended_at", "reason", "version"),
     "call_rates": ("lease_clock", "not_before"),
     "documents": ("fetched_at",),
     "leases": (
@@ -57,6 +61,7 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
         "status", "updated_at", "atom_token_id", "atom_txn_id", "work_state", "work_at", "work_reason",
         "work_attempts", "version",
     ),
+    "outbox": ("next_at", "attempts", "trouble", "published_at"),
     "payment_events": ("payment_id", "done"),
     "payments": (
         "order_id", "provider_payment_id", "corporation_number", "payer_ref", "status", "certainty", "work_state",
@@ -66,12 +71,23 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
         "error_code", "operation_id", "changed_at", "version",
     ),
     "provider_tokens": ("sealed", "expires_at", "version", "used_first", "changed_at"),
+    "reconciliation_rows": ("case_opened",),
+    "reconciliations": (
+        "state", "phase", "position", "matched", "imported", "missing_there", "different_state", "different_amount",
+        "evidence_id", "reason", "changed_at", "ended_at", "version",
+    ),
     "refunds": (
         "refund_txn_id", "status", "certainty", "work_state", "work_at", "work_reason", "work_attempts",
         "declined_because", "provider_refund_key", "provider_state", "told_at", "first_sent_at", "last_sent_at",
         "sent_count", "not_found", "first_not_found_at", "error_code", "operation_id", "changed_at", "version",
     ),
+    "sagas": ("state", "step", "facts", "reason", "changed_at", "next_at", "attempts", "ended_at", "version"),
     "set_asides": ("status", "refund_id", "changed_at", "version"),
+    "stock_reservations": ("status", "updated_at"),
+    "takes": ("person", "taken_at", "until"),
+    "tasks": (
+        "every_seconds", "next_at", "begun_at", "ended_at", "taken", "trouble", "failures", "position", "version",
+    ),
 }  # fmt: skip
 
 _Rights = frozenset[tuple[str, str, str]]

@@ -175,9 +175,9 @@ def _require_welcome(conn: Connection, tables: AbstractSet[str]) -> None:
         return
     if not legacy_table.is_there(conn, tables):
         raise ConsoleError("not_our_database", {"tables": sorted(tables)[:10]})
-    from console.store.payment_schema import payments  # with it all tables of ours are known
+    from console.store.worker_schema import metadata  # with it all tables of ours are known
 
-    taken = sorted(tables & set(payments.metadata.tables) - {legacy_table.NAME})
+    taken = sorted(tables & set(metadata.tables) - {legacy_table.NAME})
     if taken:
         raise ConsoleError("not_our_database", {"problem": "names_taken", "tables": taken[:10]})
 

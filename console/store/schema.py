@@ -17,7 +17,7 @@ from sqlalchemy import (
 from console.store import claim_sql
 from console.store.column_types import ByOthers, Id, Instant, LongText
 
-HEAD = "0005"
+HEAD = "0006"
 """The migration that this program needs; older or newer databases are refused (a test compares it with Alembic)."""
 
 VOTE_OF = "CASE WHEN action = 'refund.approve' THEN subject_id END"
@@ -234,6 +234,7 @@ alerts = Table(
     Column("detected_at", Instant, nullable=False),
     Column("resolved_at", Instant),
     Column("acknowledged_by", String(64)),
+    Column("acknowledged_at", Instant),
     Column("note", LongText),
     Index("ix_alerts_subject", "subject_kind", "subject_id"),
     sqlite_autoincrement=True,

@@ -177,14 +177,14 @@ def test_the_schema_and_its_migrations_agree(database: Database) -> None:
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    from console.store.payment_schema import payments
     from console.store.schema import HEAD
+    from console.store.worker_schema import metadata
 
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     assert ScriptDirectory.from_config(config).get_current_head() == HEAD
     with database.read() as conn:
-        differences = compare_metadata(MigrationContext.configure(conn), payments.metadata)
+        differences = compare_metadata(MigrationContext.configure(conn), metadata)
     assert differences == []
 
 

@@ -1,0 +1,218 @@
+"""What the worker keeps: tasks, sagas, stock, outbox, reconciliations, bulk runs; and takes and notes of people."""
+
+import sqlalchemy as sa
+
+from console.store.migrations.making import add_column, create_index, create_table
+
+revision = "0006"
+down_revision = "0005"
+
+_OPEN_SAGA = "CASE WHEN ended_at IS NULL THEN subject_id END"
+_OPEN_RUN = "CASE WHEN ended_at IS NULL THEN provider END"
+
+
+def upgrade() -> None:
+    _bulk_rows()
+    _bulk_runs()
+    _notes()
+    _outbox()
+    _reconciliation_rows()
+    _reconciliations()
+    _sagas()
+    _stock_reservations()
+    _takes()
+    _tasks()
+    add_column("alerts", sa.Column("acknowledged_at", sa.DateTime()))
+
+
+def _bulk_rows() -> None:
+    create_table(
+        "bulk_rows",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("saw", sa.Integer(), nullable=False),
+        sa.Column("result", sa.String(length=24), nullable=True),
+        sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column("done_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("run_id", "kind", "subject_id", name="uq_bulk_rows"),
+        sqlite_autoincrement=True,
+    )
+    create_index("ix_bulk_rows_open", "bulk_rows", ["run_id", "result", "position"], unique=False)
+
+
+def _bulk_runs() -> None:
+    create_table(
+        "bulk_runs",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("action", sa.String(length=16), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("most", sa.Integer(), nullable=False),
+        sa.Column("made_by", sa.String(length=64), nullable=False),
+        sa.Column("made_at", sa.DateTime(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    create_index("ix_bulk_runs_state", "bulk_runs", ["state", "id"], unique=False)
+
+
+def _notes() -> None:
+    create_table(
+        "notes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    create_index("ix_notes_subject", "notes", ["kind", "subject_id", "id"], unique=False)
+
+
+def _outbox() -> None:
+    create_table(
+        "outbox",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("topic", sa.String(length=64), nullable=False),
+        sa.Column("event_id", sa.String(length=64), nullable=False),
+        sa.Column("record_key", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=False),
+        sa.Column("next_at", sa.DateTime(), nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("trouble", sa.String(length=64), nullable=True),
+        sa.Column("published_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("event_id", name="uq_outbox_event"),
+        sqlite_autoincrement=True,
+    )
+    create_index("ix_outbox_waiting", "outbox", ["published_at", "next_at"], unique=False)
+
+
+def _reconciliation_rows() -> None:
+    create_table(
+        "reconciliation_rows",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("run_id", sa.BigInteger(), nullable=False),
+        sa.Column("row_key", sa.String(length=128), nullable=False),
+        sa.Column("verdict", sa.String(length=24), nullable=False),
+        sa.Column("payment_id", sa.BigInteger(), nullable=True),
+        sa.Column("ours", sa.String(length=255), nullable=True),
+        sa.Column("theirs", sa.String(length=255), nullable=True),
+        sa.Column("case_opened", sa.Boolean(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("run_id", "row_key", name="uq_reconciliation_rows"),
+        sqlite_autoincrement=True,
+    )
+
+
+def _reconciliations() -> None:
+    create_table(
+        "reconciliations",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("provider", sa.String(length=32), nullable=False),
+        sa.Column("from_day", sa.String(length=10), nullable=False),
+        sa.Column("to_day", sa.String(length=10), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("phase", sa.String(length=16), nullable=False),
+        sa.Column("position", sa.String(length=255), nullable=True),
+        sa.Column("matched", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("imported", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("missing_there", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("different_state", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("different_amount", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("evidence_id", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column("asked_by", sa.String(length=64), nullable=False),
+        sa.Column("begun_at", sa.DateTime(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(), nullable=False),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("open_provider", sa.String(length=32), sa.Computed(_OPEN_RUN, persisted=False), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    create_index("ix_reconciliations_provider", "reconciliations", ["provider", "id"], unique=False)
+    create_index("uq_reconciliations_open", "reconciliations", ["open_provider", "from_day", "to_day"], unique=True)
+
+
+def _sagas() -> None:
+    create_table(
+        "sagas",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("step", sa.String(length=32), nullable=False),
+        sa.Column("facts", sa.Text(), nullable=False),
+        sa.Column("reason", sa.String(length=64), nullable=True),
+        sa.Column("begun_at", sa.DateTime(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(), nullable=False),
+        sa.Column("next_at", sa.DateTime(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("open_subject", sa.BigInteger(), sa.Computed(_OPEN_SAGA, persisted=False), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    create_index("ix_sagas_next", "sagas", ["state", "next_at"], unique=False)
+    create_index("ix_sagas_subject", "sagas", ["subject_kind", "subject_id", "id"], unique=False)
+    create_index("uq_sagas_open", "sagas", ["kind", "subject_kind", "open_subject"], unique=True)
+
+
+def _stock_reservations() -> None:
+    create_table(
+        "stock_reservations",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("order_id", sa.BigInteger(), nullable=False),
+        sa.Column("item", sa.String(length=64), nullable=False),
+        sa.Column("quantity", sa.Integer(), nullable=False),
+        sa.Column("status", sa.String(length=16), server_default="held", nullable=False),
+        sa.Column("created_at", sa.DateTime(), nullable=True),
+        sa.Column("updated_at", sa.DateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    create_index("ix_stock_order", "stock_reservations", ["order_id"], unique=False)
+
+
+def _takes() -> None:
+    create_table(
+        "takes",
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=False),
+        sa.Column("taken_at", sa.DateTime(), nullable=False),
+        sa.Column("until", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "subject_id"),
+    )
+
+
+def _tasks() -> None:
+    create_table(
+        "tasks",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("every_seconds", sa.Integer(), nullable=False),
+        sa.Column("next_at", sa.DateTime(), nullable=False),
+        sa.Column("begun_at", sa.DateTime(), nullable=True),
+        sa.Column("ended_at", sa.DateTime(), nullable=True),
+        sa.Column("taken", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("trouble", sa.String(length=64), nullable=True),
+        sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("position", sa.String(length=255), nullable=True),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    create_index("ix_tasks_next", "tasks", ["next_at"], unique=False)

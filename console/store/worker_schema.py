@@ -1,0 +1,188 @@
+"""The tables of the worker: scheduled tasks, sagas, stock, what is published, reconciliations, bulk runs, and who has
+taken or noted what. Beside those of `schema`; migrations build them, a test compares.
+"""
+
+from sqlalchemy import BigInteger, Boolean, Column, Computed, Index, Integer, String, Table, UniqueConstraint, text
+
+from console.store.column_types import Id, Instant, LongText
+from console.store.payment_schema import metadata as metadata
+
+OPEN_SAGA = "CASE WHEN ended_at IS NULL THEN subject_id END"
+"""SQL: the record of a saga that is under way; a unique index lets a record have one of each kind."""
+OPEN_RUN = "CASE WHEN ended_at IS NULL THEN provider END"
+"""SQL: the provider of a reconciliation that is under way; one for each range of days."""
+
+tasks = Table(
+    "tasks",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("every_seconds", Integer, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("begun_at", Instant),
+    Column("ended_at", Instant),
+    Column("taken", Integer, nullable=False, server_default="0"),  # records of the last run
+    Column("trouble", String(64)),  # the code of what the last run failed by
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("position", String(255)),  # where a sweep that is made in parts goes on
+    Column("version", Integer, nullable=False, server_default="1"),
+    Index("ix_tasks_next", "next_at"),
+)
+
+sagas = Table(
+    "sagas",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject_kind", String(32), nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),  # running, done, compensated, stuck
+    Column("step", String(32), nullable=False),  # the one that is done next
+    Column("facts", LongText, nullable=False),  # JSON
+    Column("reason", String(64)),
+    Column("begun_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("next_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("ended_at", Instant),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("open_subject", BigInteger, Computed(OPEN_SAGA, persisted=False)),
+    Index("uq_sagas_open", "kind", "subject_kind", "open_subject", unique=True),
+    Index("ix_sagas_subject", "subject_kind", "subject_id", "id"),
+    Index("ix_sagas_next", "state", "next_at"),
+    sqlite_autoincrement=True,
+)
+
+stock_reservations = Table(
+    "stock_reservations",
+    metadata,
+    # Written by the shop; the console writes `status` alone.
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("order_id", BigInteger, nullable=False),
+    Column("item", String(64), nullable=False),
+    Column("quantity", Integer, nullable=False),
+    Column("status", String(16), nullable=False, server_default="held"),  # held, released, used
+    Column("created_at", Instant),
+    Column("updated_at", Instant),
+    Index("ix_stock_order", "order_id"),
+    sqlite_autoincrement=True,
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("topic", String(64), nullable=False),
+    Column("event_id", String(64), nullable=False),
+    Column("record_key", String(64), nullable=False),  # what keeps its order among the others of the same key
+    Column("body", LongText, nullable=False),  # JSON
+    Column("created_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("trouble", String(64)),
+    Column("published_at", Instant),
+    UniqueConstraint("event_id", name="uq_outbox_event"),
+    Index("ix_outbox_waiting", "published_at", "next_at"),
+    sqlite_autoincrement=True,
+)
+
+reconciliations = Table(
+    "reconciliations",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("provider", String(32), nullable=False),
+    Column("from_day", String(10), nullable=False),
+    Column("to_day", String(10), nullable=False),
+    Column("state", String(16), nullable=False),  # running, done, failed
+    Column("phase", String(16), nullable=False),  # theirs, ours
+    Column("position", String(255)),
+    Column("matched", Integer, nullable=False, server_default="0"),
+    Column("imported", Integer, nullable=False, server_default="0"),
+    Column("missing_there", Integer, nullable=False, server_default="0"),
+    Column("different_state", Integer, nullable=False, server_default="0"),
+    Column("different_amount", Integer, nullable=False, server_default="0"),
+    Column("evidence_id", BigInteger),
+    Column("reason", String(64)),
+    Column("asked_by", String(64), nullable=False),
+    Column("begun_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Column("open_provider", String(32), Computed(OPEN_RUN, persisted=False)),
+    Index("uq_reconciliations_open", "open_provider", "from_day", "to_day", unique=True),
+    Index("ix_reconciliations_provider", "provider", "id"),
+    sqlite_autoincrement=True,
+)
+
+reconciliation_rows = Table(
+    "reconciliation_rows",
+    metadata,
+    # What did not match; the others are counted.
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("row_key", String(128), nullable=False),
+    Column("verdict", String(24), nullable=False),
+    Column("payment_id", BigInteger),
+    Column("ours", String(255)),
+    Column("theirs", String(255)),
+    Column("case_opened", Boolean, nullable=False, server_default=text("0")),
+    UniqueConstraint("run_id", "row_key", name="uq_reconciliation_rows"),
+    sqlite_autoincrement=True,
+)
+
+bulk_runs = Table(
+    "bulk_runs",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("action", String(16), nullable=False),  # probe, refetch, take, note
+    Column("state", String(16), nullable=False),  # frozen, running, paused, stopped, done
+    Column("words", LongText),
+    Column("most", Integer, nullable=False),  # rows to be done of those frozen
+    Column("made_by", String(64), nullable=False),
+    Column("made_at", Instant, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("reason", String(64)),
+    Column("version", Integer, nullable=False, server_default="1"),
+    Index("ix_bulk_runs_state", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+bulk_rows = Table(
+    "bulk_rows",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("run_id", BigInteger, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("saw", Integer, nullable=False),  # the version that was frozen
+    Column("result", String(24)),  # done, skipped, refused, failed; none: not yet
+    Column("reason", String(64)),
+    Column("done_at", Instant),
+    UniqueConstraint("run_id", "kind", "subject_id", name="uq_bulk_rows"),
+    Index("ix_bulk_rows_open", "run_id", "result", "position"),
+    sqlite_autoincrement=True,
+)
+
+takes = Table(
+    "takes",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("subject_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("person", String(64), nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject_id", BigInteger, nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("words", LongText, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_notes_subject", "kind", "subject_id", "id"),
+    sqlite_autoincrement=True,
+)
