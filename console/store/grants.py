@@ -27,7 +27,8 @@ _OF_ALL = ("alembic_version", "console_alembic_version", "console_meta", "limits
 _RECORDS = (
     _CHECKS, "accounts", "alerts", "approvals", "audit_log", "bulk_rows", "bulk_runs", "changes", "documents",
     "evidence", "leases", "notes", "operations", "orders", "outbox", "payment_events", "payments",
-    "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "stock_reservations", "takes", "tasks",
+    "reconciliation_rows", "reconciliations", "refunds", "sagas", "set_asides", "stock_reservations", "takes",
+    "tasks",
 )  # fmt: skip
 _FOR_CALLS = ("call_rates", "provider_tokens")
 _LOGGED = ("audit_log", "sessions")
