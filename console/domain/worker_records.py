@@ -109,6 +109,8 @@ class Difference:
     payment_id: int | None
     ours: str | None
     theirs: str | None
+    case_opened: bool = False
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class BulkRow:
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """A frozen set of records and what is done to each. `most`: how many of them."""
+    """A frozen set of records and what is done to each. `most`: how many of them, from the first one on."""
 
     id: int
     action: BulkAction
@@ -168,7 +170,32 @@ class BulkRun:
     words: str | None = None
     reason: str | None = None
     ended_at: datetime | None = None
+    changed_at: datetime | None = None
+    version: int = 1
 
     @property
     def name(self) -> str:
         return f"BS-{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Who works on a record, and until when others leave it to them."""
+
+    kind: str
+    subject_id: int
+    person: str
+    taken_at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What somebody wrote beside a record."""
+
+    id: int
+    kind: str
+    subject_id: int
+    person: str
+    words: str
+    at: datetime
