@@ -88,6 +88,10 @@ class Payment:
     changed_at: datetime | None = None
     account_minor: int = 0
     """What it holds of its account's reservations until it is captured or has ended."""
+    booked_at: datetime | None = None
+    """When we learned that it was paid."""
+    late_after: PaymentState | None = None
+    """The end that it had come to, expired or failed, before it was paid after all."""
 
     @property
     def left_minor(self) -> int:

@@ -69,7 +69,7 @@ _CHANGED: Mapping[str, tuple[str, ...]] = {
         "work_at", "work_reason", "work_attempts", "captured_minor", "reserved_minor", "refunded_minor",
         "set_aside_minor", "account_minor", "by_code", "handle", "url", "payment_expires_at", "begun_at", "paid_at",
         "provider_state", "provider_minor", "provider_refunded_minor", "told_at", "payment_last_event_id",
-        "error_code", "operation_id", "changed_at", "version",
+        "error_code", "operation_id", "changed_at", "version", "booked_at", "late_after",
     ),
     "provider_tokens": ("sealed", "expires_at", "version", "used_first", "changed_at"),
     "reconciliation_rows": ("case_opened",),

@@ -19,7 +19,7 @@ COLUMNS = (
     _t.asked_minor, _t.captured_minor, _t.reserved_minor, _t.refunded_minor, _t.set_aside_minor, _t.version,
     _t.by_code, _t.handle, _t.url, _t.payment_expires_at, _t.begun_at, _t.paid_at, _t.provider_state,
     _t.provider_minor, _t.provider_refunded_minor, _t.told_at, _t.payment_last_event_id, _t.error_code,
-    _t.operation_id, _t.created_at, _t.changed_at, _t.account_minor,
+    _t.operation_id, _t.created_at, _t.changed_at, _t.account_minor, _t.booked_at, _t.late_after,
 )  # fmt: skip
 LAPSED = Work(WorkState.NEEDS_REVIEW, reason="lapsed")
 """The work of a record whose process went away, until a due task writes down what is next."""
@@ -31,7 +31,7 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         payment_id, order_id, provider, merchant_id, provider_id, number, payer, status, certainty, work_state,
         work_at, work_reason, attempts, currency, asked, captured, reserved, refunded, set_aside, version, by_code,
         handle, url, expires, begun, paid, word, word_minor, word_refunded, told, event, error, operation, created,
-        changed, account,
+        changed, account, booked, late_after,
     ) = row  # fmt: skip
     record = Payment(
         id=payment_id,
@@ -67,6 +67,8 @@ def to_record(row: Sequence[Any], lapsed: AbstractSet[int] = frozenset()) -> Pay
         created_at=at(created),
         changed_at=at(changed),
         account_minor=account,
+        booked_at=at(booked),
+        late_after=PaymentState(late_after) if late_after else None,
     )
     if payment_id in lapsed and record.state is PaymentState.INITIALIZING and record.certainty is Certainty.KNOWN:
         return replace(record, certainty=Certainty.UNKNOWN, work=LAPSED)

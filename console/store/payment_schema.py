@@ -72,6 +72,8 @@ payments = Table(
     Column("payment_expires_at", Instant),
     Column("begun_at", Instant),
     Column("paid_at", Instant),
+    Column("booked_at", Instant),  # when we learned that it was paid
+    Column("late_after", String(20)),  # the end that it had come to before it was paid
     Column("provider_state", String(40)),
     Column("provider_minor", BigInteger),
     Column("provider_refunded_minor", BigInteger),

@@ -14,6 +14,7 @@ from console.domain import states
 from console.domain.order_records import Payment
 from console.domain.payment_records import PaymentState
 from console.domain.records import Certainty, Work
+from console.domain.truth import ENDED_UNPAID, PAID
 from console.store import swaps
 from console.store.leases import naive
 from console.store.payment_money import KIND as KIND
@@ -137,6 +138,7 @@ def insert(conn: Connection, new: NewPayment, now: datetime) -> int:
         "operation_id": new.operation_id,
         "created_at": naive(now),
         "changed_at": naive(now),
+        "booked_at": naive(now) if new.state in PAID else None,
     } | swaps.given(new.given_id)
     return swaps.added(conn, KIND, _INSERT, row, now)
 
@@ -160,6 +162,13 @@ def follow(conn: Connection, payment: Payment, path: Sequence[PaymentState], now
     for step in path[:-1]:
         swaps.swap(conn, payments, (payment.id, version), {"status": step})
         version += 1
-    last = {"status": path[-1]} if path else {}
+    last = {"status": path[-1], **_arrival(payment, path, now)} if path else {}
     swaps.swap(conn, payments, (payment.id, version), {**values, **last, "changed_at": now})
     swaps.announce(conn, KIND, payment.id, now)
+
+
+def _arrival(payment: Payment, path: Sequence[PaymentState], now: datetime) -> dict[str, object]:
+    """When it was found paid, and which end it had come to before."""
+    if PaymentState.PAYMENT_SUCCESS not in path:
+        return {}
+    return {"booked_at": now, "late_after": payment.state if payment.state in ENDED_UNPAID else None}

@@ -22,6 +22,8 @@ HEAD = "0006"
 
 VOTE_OF = "CASE WHEN action = 'refund.approve' THEN subject_id END"
 """SQL: the refund that an approval is a vote for."""
+OPEN_ALERT = "CASE WHEN resolved_at IS NULL THEN subject_id END"
+"""SQL: the record of an alert that is open; a unique index lets a record have one of each rule."""
 
 metadata = MetaData()
 
@@ -236,7 +238,11 @@ alerts = Table(
     Column("acknowledged_by", String(64)),
     Column("acknowledged_at", Instant),
     Column("note", LongText),
+    Column("open_subject", BigInteger, Computed(OPEN_ALERT, persisted=False)),
+    Index("uq_alerts_open", "rule_id", "subject_kind", "open_subject", unique=True),
     Index("ix_alerts_subject", "subject_kind", "subject_id"),
+    Index("ix_alerts_open", "resolved_at"),
+    Index("ix_alerts_rule", "rule_id", "resolved_at"),
     sqlite_autoincrement=True,
 )
 

@@ -81,6 +81,7 @@ outbox = Table(
     Column("trouble", String(64)),
     Column("published_at", Instant),
     UniqueConstraint("event_id", name="uq_outbox_event"),
+    Index("ix_outbox_key", "record_key", "published_at"),
     Index("ix_outbox_waiting", "published_at", "next_at"),
     sqlite_autoincrement=True,
 )
@@ -161,6 +162,7 @@ bulk_rows = Table(
     Column("reason", String(64)),
     Column("done_at", Instant),
     UniqueConstraint("run_id", "kind", "subject_id", name="uq_bulk_rows"),
+    UniqueConstraint("run_id", "position", name="uq_bulk_rows_position"),
     Index("ix_bulk_rows_open", "run_id", "result", "position"),
     sqlite_autoincrement=True,
 )

@@ -1,6 +1,7 @@
 """What the worker keeps: tasks, sagas, stock, outbox, reconciliations, bulk runs; and takes and notes of people."""
 
 import sqlalchemy as sa
+from alembic import op
 
 from console.store.migrations.making import add_column, create_index, create_table
 
@@ -9,9 +10,20 @@ down_revision = "0005"
 
 _OPEN_SAGA = "CASE WHEN ended_at IS NULL THEN subject_id END"
 _OPEN_RUN = "CASE WHEN ended_at IS NULL THEN provider END"
+_OPEN_ALERT = "CASE WHEN resolved_at IS NULL THEN subject_id END"
+# The first of several open alerts that say the same stays open. A table that is changed is read by way of another.
+_CLOSE_DOUBLES = """
+    UPDATE alerts SET resolved_at = detected_at WHERE id IN (SELECT id FROM (
+        SELECT later.id FROM alerts first JOIN alerts later ON later.rule_id = first.rule_id
+            AND later.subject_kind = first.subject_kind AND later.subject_id = first.subject_id
+            AND later.id > first.id
+        WHERE first.resolved_at IS NULL AND later.resolved_at IS NULL
+    ) doubles)
+"""
 
 
 def upgrade() -> None:
+    _alerts()
     _bulk_rows()
     _bulk_runs()
     _notes()
@@ -22,7 +34,17 @@ def upgrade() -> None:
     _stock_reservations()
     _takes()
     _tasks()
+    add_column("payments", sa.Column("booked_at", sa.DateTime()))
+    add_column("payments", sa.Column("late_after", sa.String(length=20)))
+
+
+def _alerts() -> None:
     add_column("alerts", sa.Column("acknowledged_at", sa.DateTime()))
+    add_column("alerts", sa.Column("open_subject", sa.BigInteger(), sa.Computed(_OPEN_ALERT, persisted=False)))
+    op.execute(_CLOSE_DOUBLES)
+    create_index("uq_alerts_open", "alerts", ["rule_id", "subject_kind", "open_subject"], unique=True)
+    create_index("ix_alerts_open", "alerts", ["resolved_at"], unique=False)
+    create_index("ix_alerts_rule", "alerts", ["rule_id", "resolved_at"], unique=False)
 
 
 def _bulk_rows() -> None:
@@ -39,6 +61,7 @@ def _bulk_rows() -> None:
         sa.Column("done_at", sa.DateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("run_id", "kind", "subject_id", name="uq_bulk_rows"),
+        sa.UniqueConstraint("run_id", "position", name="uq_bulk_rows_position"),
         sqlite_autoincrement=True,
     )
     create_index("ix_bulk_rows_open", "bulk_rows", ["run_id", "result", "position"], unique=False)
@@ -96,6 +119,7 @@ def _outbox() -> None:
         sa.UniqueConstraint("event_id", name="uq_outbox_event"),
         sqlite_autoincrement=True,
     )
+    create_index("ix_outbox_key", "outbox", ["record_key", "published_at"], unique=False)
     create_index("ix_outbox_waiting", "outbox", ["published_at", "next_at"], unique=False)
 
 
