@@ -119,6 +119,8 @@ def mark(conn: Connection, record_id: int, stays: int, now: datetime) -> bool:
 
 def open_cases(conn: Connection, marked: Sequence[tuple[int, int, str]], now: datetime) -> None:
     """A case for each row that has just become a duplicate: id, the id that stays, the number."""
+    same = alerts.c.rule_id == "duplicate", alerts.c.subject_kind == KIND, alerts.c.resolved_at.is_(None)
+    there = set(conn.scalars(select(alerts.c.subject_id).where(*same))) if marked else frozenset()
     rows = [
         {
             "rule_id": "duplicate",
@@ -129,6 +131,7 @@ def open_cases(conn: Connection, marked: Sequence[tuple[int, int, str]], now: da
             "detected_at": naive(now),
         }
         for record_id, stays, number in marked
+        if record_id not in there
     ]
     if rows:
         conn.execute(insert(alerts), rows)
