@@ -24,6 +24,8 @@ KEYS: Mapping[str, str] = {
     "receiver.bind": "RECEIVER_BIND",
     "receiver.port": "RECEIVER_PORT",
     "receiver.trusted_proxies": "RECEIVER_TRUSTED_PROXIES",
+    "receiver.certificate": "RECEIVER_CERTIFICATE",
+    "receiver.key": "RECEIVER_KEY",
     "receiver.paypay_webhook_sources": "PAYPAY_WEBHOOK_SOURCES",
     "environment": "environment",
     "idle_lock_minutes": "idle_lock_minutes",

@@ -48,7 +48,8 @@ VARIABLES = tuple(
     for name in (
         "DATABASE_URL", "DOCUMENTS_URL", "REDIS_URL", "LANGUAGE", "OPERATOR", "CLIENTS",
         "ALARMBOX_URL", "PAYPAY_URL", "ATOM_URL", "ALARMBOX_FIND_PURCHASES",
-        "RECEIVER_BIND", "RECEIVER_PORT", "RECEIVER_TRUSTED_PROXIES", "PAYPAY_WEBHOOK_SOURCES",
+        "RECEIVER_BIND", "RECEIVER_PORT", "RECEIVER_TRUSTED_PROXIES", "RECEIVER_CERTIFICATE", "RECEIVER_KEY",
+        "PAYPAY_WEBHOOK_SOURCES",
         "REFUND_COOLING_OFF_SECONDS", "TIME_SCALE", "LEASES", "FAILPOINT", "TEST_NUMBERS",
     )
 )  # fmt: skip
@@ -87,6 +88,8 @@ class Settings:
     receiver_bind: str
     receiver_port: int
     receiver_trusted_proxies: tuple[str, ...]
+    receiver_certificate: Path | None
+    receiver_key: Path | None
     paypay_webhook_sources: tuple[str, ...]
     environment_word: Literal["production", "test", "training"]
     idle_lock_seconds: int
@@ -204,6 +207,8 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         receiver_bind=given.get("RECEIVER_BIND", Given.address, "127.0.0.1"),
         receiver_port=given.get("RECEIVER_PORT", lambda it: it.whole(0, 65535), RECEIVER_PORT),
         receiver_trusted_proxies=given.get("RECEIVER_TRUSTED_PROXIES", Given.networks, ()),
+        receiver_certificate=given.get("RECEIVER_CERTIFICATE", Given.path, None),
+        receiver_key=given.get("RECEIVER_KEY", Given.path, None),
         paypay_webhook_sources=given.get("PAYPAY_WEBHOOK_SOURCES", Given.networks, _LOOPBACK_NETWORKS),
         environment_word=given.get("environment", Given.environment_word, "production"),
         idle_lock_seconds=60 * given.get("idle_lock_minutes", lambda it: it.whole(1, 120), IDLE_LOCK_MINUTES),
