@@ -1,4 +1,4 @@
-"""PDF files kept by content: `ab/abcdef….pdf` in a folder or bucket, written whole or not at all, never replaced.
+"""Files kept by content: `ab/abcdef….pdf` in a folder or bucket, written whole or not at all, never replaced.
 
 ConsoleError
 ├── storage_full               no room, read-only, or the folder can't be written
@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Literal
 
 from console.domain.errors import ConsoleError
 from console.store import evidence
@@ -21,7 +22,7 @@ from console.store.engine import Database
 
 __all__ = ["LARGEST_BYTES", "Documents", "Stored", "open_documents"]
 
-_OURS = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.pdf")
+_OURS = re.compile(r"([0-9a-f]{2})/\1[0-9a-f]{62}\.(?:pdf|csv)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,12 @@ class Documents:
         """Where the documents are, for people."""
         return self._shelf.place
 
-    def put(self, content: bytes) -> Stored:
+    def put(self, content: bytes, kind: Literal["pdf", "csv"] = "pdf") -> Stored:
         """Keep the content, durably when this returns. The same content again changes nothing."""
         if len(content) > LARGEST_BYTES:
             raise ConsoleError("provider_answer_unusable", {"reason": "too_large"})
         digest = sha256(content).hexdigest()
-        stored = Stored(f"{digest[:2]}/{digest}.pdf", digest, len(content))
+        stored = Stored(f"{digest[:2]}/{digest}.{kind}", digest, len(content))
         self._shelf.keep(stored.path, content)
         return stored
 

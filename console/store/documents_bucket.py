@@ -79,7 +79,8 @@ class Bucket:
         from gcsfs.core import UnclosableBytesIO  # can be sent again when the first attempt fails
 
         checksum = b64encode(md5(content, usedforsecurity=False).digest()).decode()
-        about = {"name": self._prefix + path, "contentType": "application/pdf", "md5Hash": checksum}
+        kind = "text/csv" if path.endswith(".csv") else "application/pdf"
+        about = {"name": self._prefix + path, "contentType": kind, "md5Hash": checksum}
         boundary, body = _two_parts(json.dumps(about).encode(), content)
         try:
             self._ask(

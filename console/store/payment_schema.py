@@ -95,6 +95,8 @@ payments = Table(
     Index("ix_payments_certainty", "certainty", "work_state", "id"),
     Index("ix_payments_work", "work_state", "id"),
     Index("ix_payments_due", "work_state", "work_at"),
+    Index("ix_payments_paid", "provider", "paid_at"),
+    Index("ix_payments_begun", "provider", "begun_at"),
     sqlite_autoincrement=True,
 )
 
@@ -116,6 +118,7 @@ payment_events = Table(
     UniqueConstraint("source", "event_id", name="uq_payment_events"),
     Index("ix_payment_events_payment", "payment_id"),
     Index("ix_payment_events_done", "done", "id"),
+    Index("ix_payment_events_source", "source", "occurred_at"),
     sqlite_autoincrement=True,
 )
 
@@ -168,6 +171,7 @@ refunds = Table(
     Index("ix_refunds_work", "work_state", "id"),
     Index("ix_refunds_due", "work_state", "work_at"),
     Index("ix_refunds_maker", "maker", "created_at"),
+    Index("ix_refunds_sent", "first_sent_at"),
     sqlite_autoincrement=True,
 )
 

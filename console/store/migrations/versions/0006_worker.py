@@ -23,6 +23,7 @@ _CLOSE_DOUBLES = """
 
 
 def upgrade() -> None:
+    _history()
     _alerts()
     _bulk_rows()
     _bulk_runs()
@@ -241,3 +242,11 @@ def _tasks() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     create_index("ix_tasks_next", "tasks", ["next_at"], unique=False)
+
+
+def _history() -> None:
+    """What a reconciliation goes through in order of time."""
+    create_index("ix_payments_paid", "payments", ["provider", "paid_at"], unique=False)
+    create_index("ix_payments_begun", "payments", ["provider", "begun_at"], unique=False)
+    create_index("ix_payment_events_source", "payment_events", ["source", "occurred_at"], unique=False)
+    create_index("ix_refunds_sent", "refunds", ["first_sent_at"], unique=False)
