@@ -76,9 +76,10 @@ class RefundMachinery:
         holding = RefundHolding(desk, self.settler)
         probing = RefundProbing(desk, vendors, holding)
         recovery = RefundRecovery(desk, vendors, holding)
+        self.refunding = Refunding(desk, vendors)
         self._due = DueRefunds(desk, submitting, probing, voting)
         self.refunds = RefundDesk(
-            Refunding(desk, vendors), voting, submitting, probing, recovery, RefundViews(desk, vendors, reads)
+            self.refunding, voting, submitting, probing, recovery, RefundViews(desk, vendors, reads)
         )
 
     def tasks(self) -> Sequence[Task]:

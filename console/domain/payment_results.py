@@ -8,6 +8,7 @@ from console.domain.order_records import Account, Limits, Order, Payment, Refund
 from console.domain.payment_records import StartedPayment
 from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
 from console.domain.results import AllowedAction, Explanation
+from console.domain.worker_records import Note, Take
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class PaymentView:
     actions: tuple[AllowedAction, ...]
     holder: LeaseHolder | None = None
     awaiting: str | None = None
+    taken: Take | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ class OrderView:
     timeline: tuple[TimelineEntry, ...]
     evidence: tuple[EvidenceItem, ...] = ()
     actions: tuple[AllowedAction, ...] = ()
+    taken: Take | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,8 @@ class RefundView:
     actions: tuple[AllowedAction, ...]
     holder: LeaseHolder | None = None
     awaiting: str | None = None
+    taken: Take | None = None
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

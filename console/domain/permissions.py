@@ -11,6 +11,8 @@ ROLES_FOR: Mapping[str, frozenset[str]] = {
     "read": frozenset({OPERATOR, APPROVER, AUDITOR, WORKER}),
     "probe": frozenset({OPERATOR, APPROVER, WORKER}),
     "refetch": frozenset({OPERATOR, APPROVER, WORKER}),
+    "take": frozenset({OPERATOR, APPROVER, WORKER}),
+    "note": frozenset({OPERATOR, APPROVER}),
     "purchase": frozenset({OPERATOR, APPROVER}),
     "resolve": frozenset({OPERATOR, APPROVER}),
     "resolve_second": frozenset({APPROVER}),

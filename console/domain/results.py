@@ -17,6 +17,7 @@ from console.domain.records import (
 
 if TYPE_CHECKING:  # a lookup of credit checks does without
     from console.domain.order_records import Order, Payment, Refund
+    from console.domain.worker_records import Note, Take
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class CreditCheckView:
     awaiting: str | None = None
     asked_at: datetime | None = None
     history: tuple[CreditCheck, ...] = ()
+    taken: "Take | None" = None
+    notes: "tuple[Note, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """An order follows its payment: pending becomes paid. A transaction of its own, scheduled until it is done."""
 
+from sqlalchemy import Connection
+
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Order, OrderState, Payment
 from console.domain.records import Work, WorkState
+from console.domain.recovery_choices import why_not_move
 from console.domain.schedules import PAYMENT_PROBES, next_at
 from console.domain.truth import PAID
 from console.services import payment_work, refusals
@@ -43,10 +46,34 @@ def _write(desk: Desk, payment_id: int) -> int:
 
 
 def by_hand(desk: Desk, payment_id: int) -> Order:
-    """The same for a person who doesn't want to wait. Raises not_allowed as well."""
+    """The same for a person who doesn't want to wait. Raises not_allowed as well, and nothing_to_resolve where there
+    is nothing that the order could follow.
+    """
     with refusals.audited(desk, ACTION, payment_id, kind=payments.KIND):
         desk.require("probe")
+        _refuse_idle(desk, payment_id)
         return move(desk, payment_id)
+
+
+def _refuse_idle(desk: Desk, payment_id: int) -> None:
+    with desk.database.read() as conn:
+        payment = payments.find(conn, payment_id)
+        order = orders.find(conn, payment.order_id) if payment and payment.order_id else None
+        covered = order is not None and covers(paid_of(conn, order), order)
+    why = why_not_move(payment, order, covered=covered) if payment else None
+    if why is not None:
+        raise ConsoleError("nothing_to_resolve", {"record": payment, "reason": why})
+
+
+def paid_of(conn: Connection, order: Order) -> list[Payment]:
+    """The payments of an order that were paid."""
+    return [one for one in payments.of_order(conn, order.id) if one.state in PAID]
+
+
+def covers(paid: list[Payment], order: Order) -> bool:
+    """Whether what was paid pays for the order, in its own currency."""
+    same = all(one.currency == order.currency for one in paid)
+    return same and sum(one.captured_minor for one in paid) >= order.total_minor
 
 
 @orders.runs_again()
@@ -63,7 +90,7 @@ def _move(desk: Desk, tx: Transaction, payment_id: int) -> int:
 
 def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> bool:
     """Pending becomes paid by all that was paid for it; cancelled stays so. True where a person has to look."""
-    paid = [one for one in payments.of_order(tx.conn, order.id) if one.state in PAID]
+    paid = paid_of(tx.conn, order)
     if order.state is OrderState.CANCELLED:
         _paid_too_late(desk, tx, payment, order)
         return True
@@ -73,7 +100,7 @@ def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> bool:
             expected = f"{order.merch_txn_id} is {order.state}"
             payment_work.open_case(desk, tx, payment.id, "paid_twice", f"{len(paid)} payments", expected)
         return twice
-    if not _covers(paid, order):
+    if not covers(paid, order):
         observed = f"{payment.captured_minor} {payment.currency}"
         expected = f"{order.total_minor} {order.currency}"
         payment_work.open_case(desk, tx, payment.id, "not_moved", observed, expected)
@@ -81,11 +108,6 @@ def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> bool:
     orders.change(tx.conn, order, desk.now(), status=OrderState.PAID, **orders.work_values(Work()))
     desk.note(tx, "order.paid", order.id, {"payment": payment.id}, kind=KIND)
     return False
-
-
-def _covers(paid: list[Payment], order: Order) -> bool:
-    same = all(one.currency == order.currency for one in paid)
-    return same and sum(one.captured_minor for one in paid) >= order.total_minor
 
 
 def _paid_too_late(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> None:

@@ -11,8 +11,9 @@ from console.domain.payment_news import Way
 from console.domain.payment_records import PaymentReport, PaymentState
 from console.domain.permissions import may, same_person
 from console.domain.records import Certainty, OperationState
+from console.domain.recovery_choices import way_of_decision, why_not_decide
 from console.domain.results import ResolveResult
-from console.domain.truth import ENDED_UNPAID, PAID, WAITING
+from console.domain.truth import ENDED_UNPAID, PAID
 from console.services import account_money, happened, order_moving, payment_work, refusals
 from console.services.desk import Desk
 from console.services.happened import PaymentFact, what_happened
@@ -179,7 +180,7 @@ class PaymentDeciding:
         what_happened(self._desk, tx, payment, fact)
 
     def _end(self, tx: Transaction, payment: Payment, target: PaymentState, now: datetime) -> None:
-        path = _path(payment.state, target)
+        path = way_of_decision(payment.state, target)
         if payment.account_minor and target in ENDED_UNPAID:
             account_money.release(tx, payment)
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
@@ -198,23 +199,8 @@ def _require_open(payment: Payment, as_state: str, saw: int | None) -> None:
     """There is something to decide, and it is as the person saw it."""
     if saw is not None and saw != payment.version:
         raise stale_view(payment, saw)
-    target = _P(as_state)
-    open_matter = payment.certainty is Certainty.UNKNOWN or payment.work.state.value == "needs_review"
-    reversal = target is _P.REVERSED and payment.state in PAID
-    possible = target is payment.state or bool(_path(payment.state, target))
-    if not possible or not (open_matter or reversal):
+    if why_not_decide(payment, _P(as_state)) is not None:
         raise ConsoleError("nothing_to_resolve", {"record": payment})
-
-
-def _path(before: PaymentState, target: PaymentState) -> tuple[PaymentState, ...]:
-    """The steps of a decision, each in the table."""
-    from console.domain.states import payment_path
-
-    if target is _P.REVERSED and before is _P.SIGNATURE_VERIFIED:
-        return (_P.COMPLETED, _P.REVERSED)
-    if target is _P.REVERSED and before in WAITING | ENDED_UNPAID:
-        return ()  # nothing was paid that could be taken back
-    return payment_path(before, target)
 
 
 def _confirms(report: PaymentReport, target: PaymentState) -> bool:

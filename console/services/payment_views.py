@@ -13,6 +13,7 @@ from console.domain.permissions import ROLES_FOR, may
 from console.domain.records import Certainty, LeaseHolder, Person, WorkState
 from console.domain.results import AllowedAction
 from console.domain.truth import PAID, money_strip, sides
+from console.services.beside import beside
 from console.services.desk import Desk
 from console.services.payment_probing import lease_name
 from console.services.payment_vendors import meaning
@@ -61,6 +62,7 @@ class PaymentViews:
                 actions=tuple(_action(name, record, order, person, holder) for name in _ACTIONS),
                 holder=holder,
                 awaiting=awaiting,
+                **beside(desk, conn, KIND, payment_id),
             )
         self._reads.opened("payment.opened", KIND, payment_id)
         return view
@@ -80,6 +82,7 @@ class PaymentViews:
                 refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
                 timeline=timeline(conn, orders.KIND, str(order_id)),
                 evidence=evidence.of_subject(conn, orders.KIND, order_id),
+                **beside(desk, conn, orders.KIND, order_id),
             )
         self._reads.opened("order.opened", orders.KIND, order_id)
         return view

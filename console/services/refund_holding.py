@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from console.domain.errors import ConsoleError
-from console.domain.order_records import Refund
-from console.domain.payment_records import RefundState
-from console.domain.records import Certainty, WorkState
+from console.domain.recovery_choices import is_open_refund
 from console.services import refund_reading, refusals, settling
 from console.services.desk import Desk
 from console.services.heartbeat import LEASE_SECONDS
@@ -59,12 +57,7 @@ class RefundHolding:
         if refund.operation_id and refund.work.reason == "lapsed":
             self._settling.lapse(refund.operation_id)
             matter = refund_reading.matter(self._desk, refund_id)
-        if not is_open_matter(matter.refund):
+        if not is_open_refund(matter.refund):
             raise ConsoleError("nothing_to_resolve", {"record": matter.refund})
         return matter
 
-
-def is_open_matter(refund: Refund) -> bool:
-    """Whether people may decide what became of it: unknown, or accepted and its provider can't tell any more."""
-    stuck = refund.state is RefundState.SUBMITTED and refund.work.state is WorkState.NEEDS_REVIEW
-    return refund.certainty is Certainty.UNKNOWN or stuck

@@ -13,13 +13,14 @@ from console.domain.payment_records import RefundState
 from console.domain.payment_results import ApprovalInbox, Check, RadarHit, RefundView, Side
 from console.domain.permissions import ROLES_FOR, may, same_person
 from console.domain.records import Certainty, LeaseHolder, Person
+from console.domain.recovery_choices import is_open_refund
 from console.domain.results import AllowedAction
 from console.domain.truth import money_strip, sides
 from console.services import radar, refund_limits, refund_reading
+from console.services.beside import beside
 from console.services.desk import Desk
 from console.services.payment_vendors import PaymentVendors, meaning
 from console.services.reads import ReadLog
-from console.services.refund_holding import is_open_matter
 from console.services.refund_limits import Ground
 from console.services.refunding import what_is_seen
 from console.services.submitting import lease_name
@@ -88,6 +89,7 @@ class RefundViews:
             actions=tuple(self._action(name, refund, person, holder) for name in _ACTIONS),
             holder=holder,
             awaiting=awaiting,
+            **beside(desk, conn, KIND, refund_id),
         )
 
     def _sides(self, payment: Payment, order: Order | None) -> tuple[Side, Side, Side]:
@@ -128,7 +130,7 @@ class RefundViews:
             return self._why_not_send(refund)
         if name == "probe":
             return None if refund.provider_refund_key is not None else "refund_never_sent", {}
-        return None if is_open_matter(refund) else "outcome_known", {}
+        return None if is_open_refund(refund) else "outcome_known", {}
 
     def _why_not_send(self, refund: Refund) -> tuple[str | None, Mapping[str, object]]:
         if refund.state is not _R.APPROVED:

@@ -90,6 +90,11 @@ class Refunding:
             read_at=now,
         )
 
+    def why_off(self, conn: Connection, payment: Payment) -> str | None:
+        """Why no refund of this payment can be asked for now, as a code; None where one can."""
+        seen = refund_limits.ground(self._desk, conn, payment, self._desk.operator or "")
+        return self._off(conn, seen, payment.left_minor)[1]
+
     def _off(
         self, conn: Connection, seen: Ground, minor: int
     ) -> tuple[tuple[Check, ...], str | None, Mapping[str, object]]:

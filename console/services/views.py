@@ -19,6 +19,7 @@ from console.domain.records import (
 )
 from console.domain.results import AllowedAction, CreditCheckView
 from console.services import reading
+from console.services.beside import beside
 from console.services.completion import lease_name
 from console.services.desk import Desk
 from console.services.reads import ReadLog
@@ -56,6 +57,7 @@ class Views:
                 awaiting=awaiting,
                 asked_at=_last_asked(kept),
                 history=credit_checks.by_number(conn, record.corporation_number),
+                **beside(desk, conn, KIND, record_id),
             )
         self._reads.opened("credit-check.opened", KIND, record_id)
         return view
