@@ -18,11 +18,22 @@ MONEY = (
 )  # fmt: skip
 """Those of refunds and notices beside the pipeline's."""
 
+SAGAS = (
+    "before_saga", "after_saga",
+    "before_ask_provider", "answered_ask_provider", "after_ask_provider",
+    "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
+    "before_release_stock", "after_release_stock", "before_undo_expire_payment", "after_undo_expire_payment",
+)  # fmt: skip
+"""Those around the beginning and each step of what follows when a payment's time has passed."""
+
 ADOPTING = (
     "after_adopt_columns", "after_adopt_numbers", "after_adopt_duplicates", "after_adopt_rows", "after_adopt_index",
     "before_adopt_end",
 )  # fmt: skip
 """Those of `db adopt`."""
+
+EXPORTING = ("after_pack_written", "before_pack_named")
+"""Those of an evidence pack, before its entry in the trail and before it has its name."""
 
 
 class FailpointReached(RuntimeError):

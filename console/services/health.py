@@ -7,7 +7,7 @@ from functools import cached_property
 
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
-from console.services.failpoints import ADOPTING, MONEY, NAMES
+from console.services.failpoints import ADOPTING, EXPORTING, MONEY, NAMES, SAGAS
 from console.setting_urls import masked
 from console.settings import Settings
 from console.store import boot_clock, fitness, migrate
@@ -16,6 +16,7 @@ from console.store.engine import Database
 
 ROOM_BYTES = 200 * 1024 * 1024
 GATEWAYS = ("paypay", "atom")
+_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *ADOPTING, *EXPORTING)
 
 
 class Health:
@@ -133,7 +134,7 @@ class Health:
     def _switches(self) -> dict[str, object]:
         """Switches that only tests use; they name the points at which a process may be stopped."""
         on = self._settings.switches
-        return {"ok": not on, "on": ", ".join(on) or "-", "failpoints": ", ".join((*NAMES, *MONEY, *ADOPTING))}
+        return {"ok": not on, "on": ", ".join(on) or "-", "failpoints": ", ".join(_FAILPOINTS)}
 
 
 def _told(finding: fitness.Finding) -> HealthCheck:

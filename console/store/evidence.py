@@ -1,6 +1,7 @@
 """Kept answers and people's proofs, and the documents of a record."""
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
@@ -14,6 +15,7 @@ from console.store.troubles import RunAgain
 
 _e, _d = evidence.c, documents.c
 LONGEST_BODY = 20_000
+_PAGE = 100
 _INSERT = insert(evidence)
 
 
@@ -77,13 +79,23 @@ def of_operation(conn: Connection, operation_id: str) -> tuple[EvidenceItem, ...
     return _items(conn, _e.operation_id == operation_id)
 
 
-def _items(conn: Connection, condition: object) -> tuple[EvidenceItem, ...]:
+def _items(conn: Connection, condition: object, limit: int | None = None) -> tuple[EvidenceItem, ...]:
     query = (
         select(_e.id, _e.at, _e.source, _e.sha256, _e.summary, _e.body, _e.who)
         .where(condition)  # type: ignore[arg-type]  # a column condition
         .order_by(_e.id)
+        .limit(limit)
     )
     return tuple(EvidenceItem(i, aware(at), *rest) for i, at, *rest in conn.execute(query))
+
+
+def walk(conn: Connection, kind: str, subject_id: int) -> Iterator[EvidenceItem]:
+    """Evidence of a record with its bodies, oldest first, a page at a time."""
+    last = 0
+    mine = (_e.subject_kind == kind) & (_e.subject_id == subject_id)
+    while page := _items(conn, mine & (_e.id > last), limit=_PAGE):
+        yield from page
+        last = page[-1].id
 
 
 def add_document(

@@ -1,5 +1,6 @@
 """What sources told us of payments, each event kept once: a repeated notice meets its own first row."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,12 @@ _ALL = select(
 )  # fmt: skip
 _GET = _ALL.where(_t.source == bindparam("whose"), _t.event_id == bindparam("of"))
 _OF_PAYMENT = _ALL.where(_t.payment_id == bindparam("of")).order_by(_t.id)
+_PAGE = 100
+_WALK = (
+    _ALL.where(_t.payment_id == bindparam("of"), _t.id > bindparam("after"))
+    .order_by(_t.id)
+    .limit(bindparam("most", type_=Integer))
+)
 _DONE = (
     _ALL.where(_t.done == bindparam("what"), _t.id > bindparam("after"))
     .order_by(_t.id)
@@ -90,6 +97,14 @@ def seen(conn: Connection, source: str, event_id: str) -> PaymentEvent | None:
 def of_payment(conn: Connection, payment_id: int) -> tuple[PaymentEvent, ...]:
     """Events of a payment, as they came."""
     return _events(conn, _OF_PAYMENT, {"of": payment_id})
+
+
+def walk(conn: Connection, payment_id: int) -> Iterator[PaymentEvent]:
+    """Events of a payment, as they came, a page at a time."""
+    last = 0
+    while page := _events(conn, _WALK, {"of": payment_id, "after": last, "most": _PAGE}):
+        yield from page
+        last = page[-1].id
 
 
 def with_done(conn: Connection, done: str, limit: int, after: int = 0) -> tuple[PaymentEvent, ...]:

@@ -241,6 +241,14 @@ class Spool:
         for chain, seq, row_id, digest in rows:
             yield Head(str(chain), _int(seq), _int(row_id), str(digest))
 
+    def anchor_of(self, database_id: str, chain: str, seq: int) -> tuple[Head, ...]:
+        """What this desk saw committed at that place of a chain: nothing, or one row."""
+        found = self._file.read(
+            "SELECT row_id, hash FROM anchors WHERE database_id = ? AND chain = ? AND seq = ? ORDER BY row_id",
+            (database_id, chain, seq),
+        )
+        return tuple(Head(chain, seq, _int(row_id), str(digest)) for row_id, digest in found)
+
     def close(self) -> None:
         self._file.close()
 
