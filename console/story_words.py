@@ -62,5 +62,7 @@ def sentence(event: Event, language: str) -> str:
 def _refs(event: Event, language: str) -> Iterator[str]:
     if event.operation_id is not None:
         yield wording.say("story.operation", language, id=event.operation_id)
+    elif event.correlation is not None:
+        yield wording.say("story.correlation", language, id=event.correlation)
     for one in event.evidence:
         yield wording.say("story.evidence", language, id=one)

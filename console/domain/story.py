@@ -41,9 +41,9 @@ Key = tuple[datetime, int, str, int, str]
 class Event:
     """One thing that happened to the record `kind` `id`. `at` is aware UTC.
 
-    `what` is a code with `facts`; `result` done, refused or failed. `source` and `row` say where it is kept,
-    `operation_id` (where there was one) and `session` (the process run) what belongs together, `evidence` the ids of
-    what it rests on.
+    `what` is a code with `facts`; `result` done, refused or failed. `source` and `row` say where it is kept;
+    `operation_id` (where there was one), `correlation` (the piece of work, as in the logs) and `session` (the process
+    run) what belongs together; `evidence` the ids of what it rests on.
     """
 
     at: datetime
@@ -59,6 +59,7 @@ class Event:
     operation_id: str | None = None
     session: str | None = None
     evidence: tuple[int, ...] = ()
+    correlation: str | None = None
 
     @property
     def stream(self) -> str:

@@ -43,7 +43,8 @@ class Plain:
         return {
             "at": event.at.isoformat(timespec="microseconds"), "step": event.step.value, "who": event.who,
             "what": event.what, "result": event.result, "kind": event.kind, "id": event.id,
-            "operation_id": event.operation_id, "session": event.session, "evidence": list(event.evidence),
+            "operation_id": event.operation_id, "session": event.session, "correlation": event.correlation,
+            "evidence": list(event.evidence),
             "kept_in": {"table": event.source.partition(":")[0], "row": event.row},
             "facts": self.value(event.facts),
         }  # fmt: skip

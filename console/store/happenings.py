@@ -135,11 +135,11 @@ def _voted(row: Row[Any], kind: str, id: str) -> Event:
 
 def _audited(row: Row[Any], kind: str, id: str) -> Event:
     detail = json.loads(row.detail)
-    kept, operation = detail.get("evidence"), detail.get("operation")
+    kept, operation, work = detail.get("evidence"), detail.get("operation"), detail.get("correlation")
     return Event(
         aware(row.at), step_of(row.what), row.who, row.what, kind, id, "audit_log", str(row.id), row.result,
         {**detail, "reason": row.reason}, operation if isinstance(operation, str) else None, row.session,
-        (kept,) if type(kept) is int else (),
+        (kept,) if type(kept) is int else (), work if isinstance(work, str) else None,
     )  # fmt: skip
 
 
