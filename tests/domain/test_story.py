@@ -1,0 +1,98 @@
+"""The chain of what happened: one true order out of several sources, whatever their clocks said."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.story import NEVER, Event, Step, in_order, masked, step_of
+
+NOON = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+def event(source: str, row: int | str, seconds: float = 0, step: Step = Step.CHANGE) -> Event:
+    return Event(NOON + timedelta(seconds=seconds), step, "op-a", "x", "payment", "1", source, str(row))
+
+
+def rows(*streams: Iterable[Event]) -> list[tuple[str, str]]:
+    return [(one.source, one.row) for _, one in in_order((stream, NEVER) for stream in streams)]
+
+
+def test_sources_are_merged_by_time() -> None:
+    """What happened earlier is told earlier, whichever table has it."""
+    told = rows([event("a", 1, 0), event("a", 2, 20)], [event("b", 1, 10), event("b", 2, 30)])
+    assert told == [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")]
+
+
+def test_at_one_moment_causes_come_before_effects() -> None:
+    """Begun, answered, noticed, decided, changed, ended; whatever order the sources are in."""
+    steps = [Step.ENDED, Step.CHANGE, Step.DECISION, Step.NOTICE, Step.ANSWER, Step.BEGUN]
+    told = [one.step for _, one in in_order(([event(step, 1, 0, step)], NEVER) for step in steps)]
+    assert told == steps[::-1]
+
+
+def test_ids_break_ties() -> None:
+    """Rows of one moment and one kind keep their numbers' order, as numbers: 9 comes before 10."""
+    assert rows([event("b", 9), event("b", 10)], [event("a", 100)]) == [("a", "100"), ("b", "9"), ("b", "10")]
+
+
+def test_a_clock_set_back_turns_no_source_round() -> None:
+    """A row written later stays later, although its clock says yesterday; other sources still fit in."""
+    told = rows([event("a", 1, 0), event("a", 2, -86_400), event("a", 3, 60)], [event("b", 1, 30)])
+    assert told == [("a", "1"), ("a", "2"), ("b", "1"), ("a", "3")]
+
+
+@given(st.lists(st.lists(st.integers(-100, 100), max_size=8), max_size=4))
+def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]]) -> None:
+    """For any clocks: each event once, and each source's rows in the order in which they were written."""
+    streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
+    told = rows(*streams)
+    assert sorted(told) == sorted((one.source, one.row) for stream in streams for one in stream)
+    for number, stream in enumerate(streams):
+        assert [row for source, row in told if source == f"s{number}"] == [one.row for one in stream]
+
+
+@given(st.lists(st.lists(st.integers(-50, 50), max_size=8), min_size=1, max_size=4), st.integers(0, 12))
+def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int) -> None:
+    """A stream that goes on with the moment it had reached is placed as if it had never been interrupted."""
+    streams = [[event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
+    whole = list(in_order((stream, NEVER) for stream in streams))
+    read = [one for _, one in whole[:cut]]
+    rest = [[one for one in stream if one not in read] for stream in streams]
+    reached = [max([NEVER, *(one.at for one in read if one in stream)]) for stream in streams]
+    assert list(in_order(zip(rest, reached, strict=True))) == whole[cut:]
+
+
+def test_it_is_read_no_further_than_it_is_told() -> None:
+    """A source of any length costs what is taken of it."""
+    taken = 0
+
+    def endless() -> Iterator[Event]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield event("a", taken, taken)
+
+    assert len(list(islice(in_order([(endless(), NEVER)]), 10))) == 10
+    assert taken <= 11
+
+
+@pytest.mark.parametrize(
+    ("what", "step"),
+    [
+        ("refund.approved", Step.DECISION), ("payment.resolve_proposed", Step.DECISION), ("payment.booked", Step.CHANGE),
+        ("payment.noticed", Step.NOTICE), ("order.saga_step", Step.SAGA), ("credit-check.bought", Step.CHANGE),
+    ],
+)  # fmt: skip
+def test_entries_of_the_trail_have_their_kind(what: str, step: Step) -> None:
+    """Decisions of people are told from what the record became by them."""
+    assert step_of(what) is step
+
+
+def test_what_is_hidden_is_masked_everywhere() -> None:
+    """Of a long word the last four characters stay, of a short one none; the longest is looked for first."""
+    assert masked("U-1234567 and U-12 and U-1234567", ("U-12", "U-1234567")) == "****4567 and **** and ****4567"
+    assert masked("a b c", ("a",)) == "a b c", "a single letter names nobody"
