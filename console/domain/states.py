@@ -6,6 +6,7 @@ from typing import TypeVar
 from console.domain.order_records import OrderState, SetAsideState
 from console.domain.payment_states import PaymentState, RefundState
 from console.domain.records import CheckState, OperationState
+from console.domain.worker_records import SagaState, StockState
 
 CREDIT_CHECK: Mapping[CheckState, frozenset[CheckState]] = {
     CheckState.PENDING: frozenset({CheckState.SUCCESS, CheckState.ERROR}),
@@ -66,6 +67,19 @@ SET_ASIDE: Mapping[SetAsideState, frozenset[SetAsideState]] = {
     SetAsideState.OPEN: frozenset({SetAsideState.REFUNDING}),
     SetAsideState.REFUNDING: frozenset({SetAsideState.REFUNDED, SetAsideState.OPEN}),
     SetAsideState.REFUNDED: frozenset(),
+}
+
+SAGA: Mapping[SagaState, frozenset[SagaState]] = {
+    SagaState.RUNNING: frozenset({SagaState.DONE, SagaState.COMPENSATED, SagaState.STUCK}),
+    SagaState.DONE: frozenset(),
+    SagaState.COMPENSATED: frozenset(),
+    SagaState.STUCK: frozenset(),
+}
+
+STOCK: Mapping[StockState, frozenset[StockState]] = {
+    StockState.HELD: frozenset({StockState.RELEASED, StockState.USED}),
+    StockState.RELEASED: frozenset(),
+    StockState.USED: frozenset(),
 }
 
 _State = TypeVar("_State")

@@ -58,6 +58,12 @@ class Saga:
     version: int = 1
 
 
+class StockState(StrEnum):
+    HELD = "held"
+    RELEASED = "released"
+    USED = "used"
+
+
 class Rule(StrEnum):
     """Between an order and its payment."""
 
@@ -90,6 +96,16 @@ class Alert:
     note: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AlertItem:
+    """An open alert and what settles it: `action` (None: nothing here does) on the record `kind` `id`."""
+
+    alert: Alert
+    action: str | None
+    kind: str
+    id: int
+
+
 class Verdict(StrEnum):
     """What a comparison of their history with ours says of one payment."""
 
@@ -98,6 +114,8 @@ class Verdict(StrEnum):
     MISSING_THERE = "missing_there"
     DIFFERENT_STATE = "different_state"
     DIFFERENT_AMOUNT = "different_amount"
+    REFUSED = "refused"
+    """A row of theirs that is not believed: of no payment, and in no count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +133,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """A reconciliation so far. `run_id` is None for a dry run, which writes nothing."""
+    """A reconciliation so far. `run_id` is None for a dry run, which writes nothing. `refused`: rows of theirs that are
+    not believed; while there are such, nothing is said to be missing there. `differences` are the first 1,000.
+    """
 
     provider: str
     from_day: date
@@ -131,6 +151,7 @@ class ReconcileReport:
     evidence_id: int | None = None
     begun_at: datetime | None = None
     ended_at: datetime | None = None
+    refused: int = 0
 
 
 class BulkAction(StrEnum):

@@ -1,7 +1,7 @@
 """What the database itself refuses, as conditions that have to hold: per table, for INSERT, UPDATE and DELETE.
 
-Here: the trail, the journal, leases, sessions, people, tokens and cases. Credit checks, orders, payments and refunds
-have files of their own.
+Here: the trail, the journal, leases, sessions, people and tokens. Credit checks, orders, payments, refunds and what
+the worker keeps have files of their own.
 """
 
 from collections.abc import Mapping
@@ -193,13 +193,5 @@ RULES: Mapping[tuple[str, Event], tuple[Rule, ...]] = {
         Rule("CHAR_LENGTH(NEW.used_first) >= CHAR_LENGTH(OLD.used_first)", "a used token stays used"),
     ),
     ("provider_tokens", "DELETE"): (OWNERS,),
-    ("alerts", "UPDATE"): (
-        Rule(same("id", "rule_id", "subject_kind", "subject_id", "observed", "expected"), "a case stays what it is"),
-        Rule(
-            f"{same('acknowledged_by')} OR CAST(NEW.acknowledged_by AS BINARY) <=> me",
-            "nobody acknowledges in the name of somebody else",
-        ),
-    ),
-    ("alerts", "DELETE"): (Rule(NEVER, "cases are never deleted"),),
 }
 """For tables that the console alone writes."""

@@ -15,7 +15,7 @@ from sqlalchemy import String
 from console.domain.outcomes import OutcomeClass
 from console.domain.permissions import APPROVER
 from console.domain.records import Certainty, WorkState
-from console.store import payment_schema, schema
+from console.store import worker_schema
 
 State = TypeVar("State", bound=StrEnum)
 Event = Literal["INSERT", "UPDATE", "DELETE"]
@@ -40,7 +40,7 @@ RAISED = Rule("NEW.version = OLD.version + 1", "each change raises the version b
 
 _TEXTS = frozenset(
     column.name
-    for table in (*schema.metadata.tables.values(), *payment_schema.metadata.tables.values())
+    for table in worker_schema.metadata.tables.values()
     for column in table.columns
     if isinstance(column.type, String)
 )

@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 
 from console.store import guard_checks as checks
 from console.store import guard_orders as orders
-from console.store import guard_payments, guard_refunds, guard_rules, legacy_table
+from console.store import guard_payments, guard_refunds, guard_rules, guard_worker, legacy_table
 from console.store.grants import Fault, quoted, run, writable
 from console.store.guard_words import Event, Rule, is_person
 
 PREFIX = "console_"
-RULES = {**guard_rules.RULES, **guard_refunds.RULES, **guard_payments.RULES}
+RULES = {**guard_rules.RULES, **guard_refunds.RULES, **guard_payments.RULES, **guard_worker.RULES}
 """For tables that the console alone writes."""
 LONGEST_WORDS = 128
 """Characters of a refusal's words."""
@@ -58,7 +58,7 @@ class Trigger:
 def triggers() -> tuple[Trigger, ...]:
     """All there should be."""
     own = (Trigger(table, event, _body(rules)) for (table, event), rules in RULES.items())
-    return (*own, *_of_credit_checks(), *_of_orders())
+    return (*own, *_of_credit_checks(), *_of_orders(), *_of_stock())
 
 
 def refresh(conn: Connection, in_use: Callable[[str], None] | None = None) -> None:
@@ -120,6 +120,13 @@ def _of_orders() -> Iterator[Trigger]:
     yield Trigger(orders.TABLE, "INSERT", _body(orders.ADDED_BY_PEOPLE, orders.ADDED_BY_OTHERS))
     yield Trigger(orders.TABLE, "UPDATE", _body(orders.CHANGED_BY_PEOPLE, orders.CHANGED_BY_OTHERS))
     yield Trigger(orders.TABLE, "DELETE", _body(orders.DELETED_BY_PEOPLE, orders.DELETED_BY_OTHERS))
+
+
+def _of_stock() -> Iterator[Trigger]:
+    table, deleted = guard_worker.STOCK_TABLE, guard_worker.STOCK_DELETED
+    yield Trigger(table, "INSERT", _body(guard_worker.STOCK_ADDED_BY_PEOPLE, guard_worker.STOCK_ADDED_BY_OTHERS))
+    yield Trigger(table, "UPDATE", _body(guard_worker.STOCK_CHANGED_BY_PEOPLE, guard_worker.STOCK_CHANGED_BY_OTHERS))
+    yield Trigger(table, "DELETE", _body(deleted))
 
 
 def _body(rules: Sequence[Rule], others: Sequence[Rule] | None = None, declared: str = "") -> str:

@@ -5,51 +5,29 @@ Rendered from the tables of transitions; a migration makes them, and `fitness` l
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from console.domain.money import LARGEST_MINOR
 from console.domain.payment_records import PaymentState, RefundState
 from console.domain.states import ENDED_REFUND, HOLDING_REFUND, ORDER, PAYMENT, REFUND, SET_ASIDE
+from console.store import sqlite_guards_worker
 from console.store.guard_words import Rule, among, there_is
-
-State = TypeVar("State", bound=StrEnum)
-Rules = tuple[Rule, ...]
+from console.store.sqlite_guard_words import RAISED, Guard, Rules, never_replaced, same, steps
 
 _TRIGGERS = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _BEGINNING = (PaymentState.INITIALIZING, PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
 _SUMS = ("captured_minor", "reserved_minor", "refunded_minor", "set_aside_minor")
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """One trigger: `event` on `table`."""
-
-    table: str
-    event: str
-    rules: Rules
-
-    @property
-    def name(self) -> str:
-        return f"guard_{self.table}_{self.event.lower()}"
-
-    @property
-    def sql(self) -> str:
-        refusals = (
-            "SELECT RAISE(ABORT, '{}') WHERE NOT COALESCE(({}), 0);".format(rule.words.replace("'", "''"), rule.must)
-            for rule in self.rules
-        )
-        return "\n".join((f"CREATE TRIGGER {self.name} BEFORE {self.event} ON {self.table} BEGIN", *refusals, "END"))
-
-
 def renew(conn: Connection) -> None:
-    """Make them all, in place of those that are there."""
+    """Make them all, in place of those that are there; where a later migration makes a table, with that one."""
+    tables = set(conn.exec_driver_sql(_TABLES).scalars())
     for guard in GUARDS:
-        conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {guard.name}")
-        conn.exec_driver_sql(guard.sql)
+        if guard.table in tables:
+            conn.exec_driver_sql(f"DROP TRIGGER IF EXISTS {guard.name}")
+            conn.exec_driver_sql(guard.sql)
 
 
 def missing(conn: Connection) -> tuple[str, ...]:
@@ -58,26 +36,11 @@ def missing(conn: Connection) -> tuple[str, ...]:
     return tuple(guard.name for guard in GUARDS if there.get(guard.name) != guard.sql)
 
 
-def _same(*columns: str) -> str:
-    return " AND ".join(f"NEW.{name} IS OLD.{name}" for name in columns)
-
-
-def _steps(table: Mapping[State, Collection[State]]) -> str:
-    known = sorted(f"'{before.value}>{after.value}'" for before, targets in table.items() for after in targets)
-    return f"NEW.status IS OLD.status OR OLD.status || '>' || NEW.status IN ({', '.join(known)})"
-
-
 def _refunds_in(states: Collection[RefundState], payment: str) -> str:
     rows = f"refunds r WHERE r.payment_id = {payment} AND r.status IN {among(states)}"
     return f"(SELECT COALESCE(SUM(r.refund_amount), 0) FROM {rows})"  # noqa: S608  # our own words
 
 
-def _never_replaced(table: str) -> Rule:
-    """INSERT OR REPLACE deletes a row without asking the guard of deletions."""
-    return Rule(f"NOT {there_is(f'{table} t WHERE t.id = NEW.id')}", "rows are never replaced")
-
-
-_RAISED = Rule("NEW.version = OLD.version + 1", "each change raises the version by one")
 _VOTES = (
     "(SELECT COUNT(DISTINCT lower(trim(a.person))) FROM approvals a WHERE a.vote_of = CAST(OLD.id AS TEXT)"
     " AND lower(trim(a.person)) <> lower(trim(OLD.maker)))"
@@ -85,7 +48,7 @@ _VOTES = (
 _SENDING = "(OLD.status = 'approved' AND NEW.status = 'submitting')"
 
 _REFUND_BEGINS: Rules = (
-    _never_replaced("refunds"),
+    never_replaced("refunds"),
     Rule(
         "NEW.status = 'requested' AND NEW.certainty = 'known' AND NEW.version = 1 AND NEW.sent_count = 0"
         " AND NEW.provider_refund_key IS NULL AND NEW.refund_txn_id IS NULL",
@@ -102,31 +65,31 @@ _REFUND_BEGINS: Rules = (
     ),
 )
 _REFUND_CHANGES: Rules = (
-    _RAISED,
+    RAISED,
     Rule(
-        _same(
+        same(
             "id", "order_id", "payment_id", "refund_amount", "currency", "maker", "reason", "ticket",
             "intended_repeat", "set_aside_id", "saw", "radar", "checkers_needed", "decide_by", "created_at",
         ),
         "what was asked for never changes, ask anew",
     ),
-    Rule(_steps(REFUND), "no such step of a refund"),
+    Rule(steps(REFUND), "no such step of a refund"),
     Rule(
-        f"OLD.status NOT IN {among(ENDED_REFUND)} OR ({_same('status', 'refund_txn_id', 'declined_because')})",
+        f"OLD.status NOT IN {among(ENDED_REFUND)} OR ({same('status', 'refund_txn_id', 'declined_because')})",
         "a refund that was decided stays as it was decided",
     ),
     Rule(
         f"NOT (OLD.status = 'requested' AND NEW.status = 'approved') OR {_VOTES} >= OLD.checkers_needed",
         "as many approvers as needed, none the maker",
     ),
-    Rule(f"{_same('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_SENDING})",
+    Rule(f"{same('provider_refund_key')} OR (OLD.provider_refund_key IS NULL AND {_SENDING})",
      "the key towards the provider is for life"),
     Rule(f"NOT {_SENDING} OR NEW.provider_refund_key IS NOT NULL", "no refund is sent without a key"),
-    Rule(f"{_same('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"),
+    Rule(f"{same('refund_txn_id')} OR OLD.refund_txn_id IS NULL", "the provider's number is set once"),
     Rule("NEW.status <> 'completed' OR length(trim(NEW.refund_txn_id)) > 0", "completed with the provider's number"),
 )  # fmt: skip
 _PAYMENT_BEGINS: Rules = (
-    _never_replaced("payments"),
+    never_replaced("payments"),
     Rule(
         f"NEW.status IN {among(_BEGINNING)} AND " + " AND ".join(f"NEW.{name} = 0" for name in _SUMS),
         "a payment begins without money",
@@ -134,13 +97,13 @@ _PAYMENT_BEGINS: Rules = (
     Rule(f"NEW.asked_minor BETWEEN 0 AND {LARGEST_MINOR}", "a price is 0 to 10^15 minor units"),
 )
 _PAYMENT_CHANGES: Rules = (
-    _RAISED,
+    RAISED,
     Rule(
-        _same("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
+        same("id", "provider", "merchant_payment_id", "currency", "asked_minor", "created_at"),
         "which payment it is, and its price, never change",
     ),
-    Rule(f"{_same('provider_payment_id')} OR OLD.provider_payment_id IS NULL", "the provider's number is set once"),
-    Rule(_steps(PAYMENT), "no such step of a payment"),
+    Rule(f"{same('provider_payment_id')} OR OLD.provider_payment_id IS NULL", "the provider's number is set once"),
+    Rule(steps(PAYMENT), "no such step of a payment"),
     Rule(
         f"min({', '.join(f'NEW.{name}' for name in _SUMS)}) >= 0 AND NEW.captured_minor <= {LARGEST_MINOR}"
         " AND NEW.reserved_minor + NEW.refunded_minor + NEW.set_aside_minor <= NEW.captured_minor",
@@ -153,7 +116,7 @@ _PAYMENT_CHANGES: Rules = (
         "what open refunds hold stays reserved",
     ),
     Rule(
-        f"{_same(*_SUMS)} OR NEW.refunded_minor >= {_refunds_in((RefundState.COMPLETED,), 'OLD.id')}",
+        f"{same(*_SUMS)} OR NEW.refunded_minor >= {_refunds_in((RefundState.COMPLETED,), 'OLD.id')}",
         "what completed refunds gave back is refunded",
     ),
 )
@@ -168,20 +131,20 @@ _DECISION: Rules = (
 )  # fmt: skip
 _DECIDED: Rules = (
     Rule(
-        _same("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
+        same("id", "subject_kind", "subject_id", "action", "proposed", "person", "evidence_id", "at"),
         "what somebody decided is never changed",
     ),
 )
 _TOLD: Rules = (
     Rule(
-        _same("id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at", "body"),
+        same("id", "source", "event_id", "kind", "order_no", "amount_minor", "currency", "occurred_at", "body"),
         "what was told is never changed",
     ),
 )
 _ASIDE_BEGINS = Rule(f"NEW.amount_minor BETWEEN 1 AND {LARGEST_MINOR}", "a set-aside is of one minor unit to 10^15")
 _ASIDE_MOVES: Rules = (
-    Rule(_same("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"),
-    Rule(_steps(SET_ASIDE), "no such step of what was set aside"),
+    Rule(same("id", "payment_id", "account_id", "amount_minor", "currency"), "what was set aside stays"),
+    Rule(steps(SET_ASIDE), "no such step of what was set aside"),
 )
 _ACCOUNT: Rules = (
     Rule("NEW.balance_minor >= 0 AND NEW.reserved_minor >= 0", "an account holds no less than nothing"),
@@ -211,9 +174,9 @@ def _all() -> Iterator[Guard]:
     yield Guard("set_asides", "INSERT", (_ASIDE_BEGINS,))
     yield Guard("set_asides", "UPDATE", _ASIDE_MOVES)
     yield Guard("accounts", "UPDATE", _ACCOUNT)
-    yield Guard("orders", "UPDATE", (Rule(_steps(ORDER), "no such step of an order"),))
+    yield Guard("orders", "UPDATE", (Rule(steps(ORDER), "no such step of an order"),))
     for table, words in _KEPT.items():
         yield Guard(table, "DELETE", (Rule("0", words),))
 
 
-GUARDS = tuple(_all())
+GUARDS = (*_all(), *sqlite_guards_worker.GUARDS)

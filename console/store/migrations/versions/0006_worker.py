@@ -3,7 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-from console.store.migrations.making import add_column, create_index, create_table
+from console.store import sqlite_guards
+from console.store.migrations.making import add_column, create_index, create_table, on_server
 
 revision = "0006"
 down_revision = "0005"
@@ -37,6 +38,8 @@ def upgrade() -> None:
     _tasks()
     add_column("payments", sa.Column("booked_at", sa.DateTime()))
     add_column("payments", sa.Column("late_after", sa.String(length=20)))
+    if not on_server():
+        sqlite_guards.renew(op.get_bind())
 
 
 def _alerts() -> None:
@@ -246,6 +249,7 @@ def _tasks() -> None:
 
 def _history() -> None:
     """What a reconciliation goes through in order of time."""
+    create_index("ix_payments_over", "payments", ["status", "certainty", "payment_expires_at"], unique=False)
     create_index("ix_payments_paid", "payments", ["provider", "paid_at"], unique=False)
     create_index("ix_payments_begun", "payments", ["provider", "begun_at"], unique=False)
     create_index("ix_payment_events_source", "payment_events", ["source", "occurred_at"], unique=False)
