@@ -16,6 +16,7 @@ from console.services.paying import Paying
 from console.services.payment_deciding import PaymentDeciding
 from console.services.payment_probing import PaymentProbing
 from console.services.payment_starting import PaymentSettler
+from console.services.payment_timeouts import PaymentTimeouts
 from console.services.payment_vendors import PaymentVendors
 from console.services.payment_views import PaymentViews
 from console.services.reads import ReadLog
@@ -72,6 +73,7 @@ class PaymentMachinery:
         probing = PaymentProbing(desk, vendors)
         notices = Notices(desk, vendors, probing)
         self._due = DuePayments(desk, probing, notices)
+        self._timeouts = PaymentTimeouts(desk, probing)
         self.settler = PaymentSettler(desk)
         self.payments = PaymentDesk(
             Paying(desk, guard, vendors, probing), Imports(desk, vendors, probing), notices, probing,
@@ -80,4 +82,4 @@ class PaymentMachinery:
 
     def tasks(self) -> tuple[Task, ...]:
         """Due tasks, for the worker."""
-        return self._due.tasks()
+        return (*self._due.tasks(), *self._timeouts.tasks())

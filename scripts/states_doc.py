@@ -28,7 +28,9 @@ _LATE = """From `initializing` to `user_payment` the payer may still pay. A succ
 News that comes late, twice or out of order takes no step but these. A signed callback leads as far as
 `signature_verified`; a read completes.
 """
-_ORDER = "The console moves an order from `pending` to `paid` and to `refunded`; the shop does the rest.\n"
+_ORDER = """The console moves an order from `pending` to `paid`, to `cancelled` (its payments' time has passed) and to
+`refunded`; the shop does the rest.
+"""
 _REFUND = """`submitting` with certainty `unknown`: it may have happened. It goes back to `approved` only when
 nothing was sent, or when the provider's rule proves that nothing happened; the key stays.
 A payment has one refund at a time in {open}.
@@ -43,6 +45,8 @@ _SCHEDULES = """## Schedules
 - Incomplete check: {refetches}; then a person.
 - Unknown payment, or an order that could not follow: {payments}; then a person.
 - Payment that may still be paid: {polls}.
+- Payment whose time has passed, while nobody can tell whether it was paid: {timeouts}. Without end; it is not
+  expired by time.
 - Unknown refund: {refunds}; then a person. Never is it failed by time.
 - Approved refund that could not be sent: {sendings}; then a person.
 - Accepted refund: {accepted}; at Atom {slow}. Without end; after {patience} somebody is told.
@@ -76,6 +80,7 @@ def _waits() -> Mapping[str, str]:
         "refetches": _times(schedules.INCOMPLETE_REFETCHES),
         "payments": _times(schedules.PAYMENT_PROBES),
         "polls": _times(schedules.PAYMENT_POLLS),
+        "timeouts": _times(schedules.PAYMENT_TIMEOUTS),
         "refunds": _times(schedules.REFUND_PROBES),
         "sendings": _times(schedules.REFUND_SENDINGS),
         "accepted": _times(schedules.REFUND_POLLS),

@@ -8,6 +8,7 @@ from console.domain.order_records import Account, Limits, Order, Payment, Refund
 from console.domain.payment_records import StartedPayment
 from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
 from console.domain.results import AllowedAction, Explanation
+from console.domain.saga_steps import SagaView
 from console.domain.worker_records import Note, Take
 
 
@@ -70,7 +71,7 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its payments."""
+    """An order with its payments. `sagas`: what follows, or followed, when the time of one of them had passed."""
 
     record: Order
     explanation: Explanation
@@ -81,6 +82,7 @@ class OrderView:
     actions: tuple[AllowedAction, ...] = ()
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    sagas: tuple[SagaView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

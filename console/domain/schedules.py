@@ -19,6 +19,8 @@ PAYMENT_POLLS: Sequence[timedelta] = (
 REFUND_PROBES: Sequence[timedelta] = (
     _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY, _DAY, _DAY, _DAY,
 )  # fmt: skip
+PAYMENT_TIMEOUTS: Sequence[timedelta] = (_MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR)
+"""When the end of a payment whose time has passed is tried again, while nobody can tell; the last goes on."""
 INCOMPLETE_REFETCHES: Sequence[timedelta] = (5 * _MINUTE, _HOUR, 6 * _HOUR, _DAY, _DAY)
 
 REFUND_POLLS: Sequence[timedelta] = (30 * _SECOND, 2 * _MINUTE, 10 * _MINUTE, *(24 * (_HOUR,)), _DAY)

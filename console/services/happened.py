@@ -19,7 +19,7 @@ from console.domain.payment_records import PaymentReport, PaymentState, RefundRe
 from console.domain.records import Certainty, OperationState, Work, WorkState
 from console.domain.schedules import PAYMENT_PROBES, next_at
 from console.domain.truth import ENDED_UNPAID, PAID
-from console.services import account_money, order_moving, payment_work
+from console.services import account_money, order_moving, payment_work, timed_out
 from console.services.desk import Desk
 from console.store import approvals, cases, evidence, journal, payments
 from console.store.engine import RunAgain, Transaction
@@ -107,6 +107,8 @@ def _write(desk: Desk, tx: Transaction, payment: Payment, fact: PaymentFact, new
         tx.after_commit(lambda: order_moving.follow(desk, payment.id))
     if ended is PaymentState.REVERSED and news.path:
         account_money.take_back(tx, payment_work.required(tx, payment.id))
+    if news.path and ended in ENDED_UNPAID:
+        timed_out.begin_behind(desk, tx, payment)
     if settles(news, payment):
         _settle_operation(desk, tx, payment, fact)
     _note(desk, tx, payment, fact, news, ended)

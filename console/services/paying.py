@@ -157,12 +157,18 @@ class Paying:
             facts = {name: Money(minor, order.currency) for name, minor in sums.items()}
             raise ConsoleError("over_limit", {"reason": "account", **facts})
 
+    @orders.runs_again()
     def _claim(
         self, tx: Transaction, order_id: int, provider: str, operation_id: str
     ) -> tuple[Subject, PaymentRequest]:
-        """The payment, its account's room, and the key that admits one beginning at a time."""
+        """The payment, its account's room, and the key that admits one beginning at a time. The order is written
+        too: who cancels it at this very moment sees this payment, or is seen.
+        """
         now = self._desk.now()
         order = _required(tx.conn, order_id)
+        if order.state is not OrderState.PENDING:
+            raise ConsoleError("already_decided", {"order": order.merch_txn_id, "state": order.state.value})
+        orders.change(tx.conn, order, now)
         number, held = _number(order), self._hold(tx, order)
         key = payment_key(provider, order.merch_txn_id)
         self._free_key(tx, key)

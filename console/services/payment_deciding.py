@@ -14,7 +14,7 @@ from console.domain.records import Certainty, OperationState
 from console.domain.recovery_choices import way_of_decision, why_not_decide
 from console.domain.results import ResolveResult
 from console.domain.truth import ENDED_UNPAID, PAID
-from console.services import account_money, happened, order_moving, payment_work, refusals
+from console.services import account_money, happened, order_moving, payment_work, refusals, timed_out
 from console.services.desk import Desk
 from console.services.happened import PaymentFact, what_happened
 from console.services.payment_probing import PaymentProbing, told
@@ -185,6 +185,8 @@ class PaymentDeciding:
             account_money.release(tx, payment)
         values = {"certainty": Certainty.KNOWN, "error_code": "resolved_by_people", "account_minor": 0}
         payments.follow(tx.conn, payment, path, now, **values)
+        if target in ENDED_UNPAID and path:
+            timed_out.begin_behind(self._desk, tx, payment)
         if target is _P.REVERSED and path:
             account_money.take_back(tx, payment_work.required(tx, payment.id))
 

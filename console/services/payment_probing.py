@@ -10,11 +10,11 @@ from console.domain.money import Money
 from console.domain.order_records import Payment
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.payment_news import Way
-from console.domain.payment_records import PaymentQuestion, PaymentReport, PaymentState
+from console.domain.payment_records import PaymentQuestion, PaymentReport
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.schedules import PAYMENT_POLLS, PAYMENT_PROBES, next_at
-from console.domain.truth import PAID, WAITING
-from console.services import account_money, happened, payment_work, refusals
+from console.domain.truth import PAID
+from console.services import happened, payment_work, refusals
 from console.services.desk import Desk
 from console.services.happened import Done, PaymentFact, what_happened
 from console.services.heartbeat import LEASE_SECONDS
@@ -165,27 +165,23 @@ class PaymentProbing:
 
         `asked_at`: since then the answer may have been true.
         """
+        return self._desk.write(lambda tx: self.take(tx, payment, outcome, asked_at, call, event_id))
+
+    def take(
+        self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], asked_at: datetime,
+        call: str = CALL, event_id: str | None = None,
+    ) -> Done | None:  # fmt: skip
+        """The same in a transaction of the caller's."""
         report = told(outcome)
         if report is None:
-            self._desk.write(lambda tx: self._keep(tx, payment, outcome, call))
-            return None
+            return self._keep(tx, payment, outcome, call)
         fact = PaymentFact(report, asked_at, Way.READ, call, outcome, event_id)
-        return self._desk.write(lambda tx: self._take(tx, payment, fact))
-
-    @payments.runs_again()
-    def _take(self, tx: Transaction, payment: Payment, fact: PaymentFact) -> Done:
-        done = what_happened(self._desk, tx, payment, fact).done
-        if fact.report.provider_payment_id is None and not fact.report.final:
-            after = payment_work.required(tx, payment.id)
-            if _is_over(after, fact.at):
-                self._expire(tx, after)
-                return "changed"
-        return done
+        return what_happened(self._desk, tx, payment, fact).done
 
     @payments.runs_again()
     def _keep(self, tx: Transaction, payment: Payment, outcome: Outcome[PaymentReport], call: str) -> None:
-        """An answer that says nothing about money changes no state; not to be found may say that time is over, and an
-        answer about something else is for a person.
+        """An answer that says nothing about money changes no state; one about something else is for a person, and so
+        is what was paid and is not to be found.
         """
         desk, fresh = self._desk, payment_work.required(tx, payment.id)
         happened.keep_answer(desk, tx, fresh, call, outcome)
@@ -197,23 +193,12 @@ class PaymentProbing:
             self._contradict(tx, fresh, "not_found")
         elif fresh.certainty is Certainty.UNKNOWN:
             payments.change(tx.conn, fresh, desk.now(), error_code="not_found")
-        elif _is_over(fresh, desk.now()):
-            self._expire(tx, fresh)
 
     def _contradict(self, tx: Transaction, payment: Payment, observed: str) -> None:
         expected = f"{payment.state} {payment.captured_minor or payment.asked_minor} {payment.currency}"
         if payment.certainty is Certainty.UNKNOWN and payment.error_code != observed:
             payments.change(tx.conn, payment, self._desk.now(), error_code=observed)
         payment_work.open_case(self._desk, tx, payment.id, "contradicted", observed, expected)
-
-    def _expire(self, tx: Transaction, payment: Payment) -> None:
-        """By our own clock, after the provider was asked once more. Whoever pays after all is booked late."""
-        desk, values = self._desk, payments.work_values(Work())
-        if payment.account_minor:
-            account_money.release(tx, payment)
-        path = (PaymentState.EXPIRED,)
-        payments.follow(tx.conn, payment, path, desk.now(), account_minor=0, error_code=None, **values)
-        desk.note(tx, "payment.expired", payment.id, {"until": payment.expires_at}, kind=KIND)
 
     # What is next
 
@@ -257,8 +242,3 @@ def told(outcome: Outcome[PaymentReport]) -> PaymentReport | None:
     if report is None or outcome.kind in USABLE:
         return report
     return report if outcome.reason == "other_amount" and report.state in PAID else None
-
-
-def _is_over(payment: Payment, at: datetime) -> bool:
-    known = payment.certainty is Certainty.KNOWN and payment.expires_at is not None
-    return known and payment.state in WAITING and payment.expires_at is not None and at > payment.expires_at

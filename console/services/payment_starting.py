@@ -75,7 +75,9 @@ def _write_refused(desk: Desk, tx: Transaction, payment: Payment, cause: str) ->
 def write_unknown(desk: Desk, tx: Transaction, payment: Payment, cause: str) -> None:
     """The payer may or may not be able to pay: asked about by itself."""
     work = payments.work_values(payment_work.unknown(desk, payment))
-    values = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64], **work}
+    values: dict[str, object] = {"certainty": Certainty.UNKNOWN, "error_code": cause[:64], **work}
+    if payment.expires_at is None and payment.begun_at is not None:  # for when it is known that somebody may pay
+        values["payment_expires_at"] = payment.begun_at + LONGEST_WAIT
     payments.change(tx.conn, payment, desk.now(), **values)
     desk.note(tx, "payment.unknown", payment.id, kind=KIND, reason=cause[:64])
 

@@ -1,6 +1,7 @@
 """Everything a payment's or an order's screen needs, read in one go: sides, money, history, and who may do what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -12,14 +13,16 @@ from console.domain.payment_results import OrderView, PaymentView, SetAsideItem
 from console.domain.permissions import ROLES_FOR, may
 from console.domain.records import Certainty, LeaseHolder, Person, WorkState
 from console.domain.results import AllowedAction
+from console.domain.saga_steps import SagaView, seen
 from console.domain.truth import PAID, money_strip, sides
+from console.services import timed_out
 from console.services.beside import beside
 from console.services.desk import Desk
 from console.services.payment_probing import lease_name
 from console.services.payment_vendors import meaning
 from console.services.reads import ReadLog
 from console.services.views import timeline
-from console.store import accounts, approvals, evidence, journal, leases, orders, payments, refunds, set_asides
+from console.store import accounts, approvals, evidence, journal, leases, orders, payments, refunds, sagas, set_asides
 
 KIND = payments.KIND
 LONGEST_PAGE = 1_000
@@ -75,13 +78,15 @@ class PaymentViews:
             record = orders.find(conn, order_id)
             if record is None:
                 raise ConsoleError("not_found", {"kind": orders.KIND, "id": str(order_id)})
+            paid_by = payments.of_order(conn, order_id, journal.lapsed_subjects(conn, KIND))
             view = OrderView(
                 record=record,
                 explanation=explain_order(record, desk.now()),
-                payments=payments.of_order(conn, order_id, journal.lapsed_subjects(conn, KIND)),
+                payments=paid_by,
                 refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
                 timeline=timeline(conn, orders.KIND, str(order_id)),
                 evidence=evidence.of_subject(conn, orders.KIND, order_id),
+                sagas=_sagas(conn, paid_by, desk.now()),
                 **beside(desk, conn, orders.KIND, order_id),
             )
         self._reads.opened("order.opened", orders.KIND, order_id)
@@ -95,6 +100,12 @@ class PaymentViews:
             return tuple(
                 SetAsideItem(one, _found(conn, one.payment_id), _account(conn, one.account_id)) for one in found
             )
+
+
+def _sagas(conn: Connection, paid_by: Sequence[Payment], now: datetime) -> tuple[SagaView, ...]:
+    """What followed when their time had passed, oldest first."""
+    of_each = (sagas.of_subject(conn, KIND, payment.id) for payment in reversed(paid_by))
+    return tuple(seen(saga, timed_out.STEPS, now) for some in of_each for saga in some if saga.kind == timed_out.KIND)
 
 
 def _found(conn: Connection, payment_id: int) -> Payment:

@@ -95,6 +95,7 @@ payments = Table(
     Index("ix_payments_certainty", "certainty", "work_state", "id"),
     Index("ix_payments_work", "work_state", "id"),
     Index("ix_payments_due", "work_state", "work_at"),
+    Index("ix_payments_over", "status", "certainty", "payment_expires_at"),
     Index("ix_payments_paid", "provider", "paid_at"),
     Index("ix_payments_begun", "provider", "begun_at"),
     sqlite_autoincrement=True,

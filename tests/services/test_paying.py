@@ -110,7 +110,9 @@ def test_an_account_without_room_sends_nothing(scene: Scene) -> None:
 
 
 def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: MovedClock) -> None:
-    """By our own clock, after one more question; whoever pays late is booked with evidence, and the room was free."""
+    """By our own clock, after one more question; whoever pays late is booked with evidence, and the room was free.
+    Its order was cancelled, and stays so.
+    """
     scene.account(NUMBERS[0], 3300)
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
     payment = scene.payments.start(order, "paypay").payment
@@ -124,7 +126,7 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: Scene, clock: Mo
     scene.money.move("paypay", "ORD-1", "paid")
     late = scene.payments.probe(payment.id)
     assert (late.state, late.captured_minor) == ("completed", 3300)
-    assert scene.order_now("ORD-1").state == "paid"
+    assert (scene.order_now("ORD-1").state, scene.cases()) == ("cancelled", ["paid_after_cancel"])
 
 
 def test_a_payment_that_fails_after_its_success_is_reversed(scene: Scene) -> None:

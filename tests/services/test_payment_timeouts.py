@@ -1,0 +1,444 @@
+"""A payment whose time has passed: asked once more, expired, its order cancelled, its stock free; nothing guessed."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+
+from console.domain.order_records import Payment
+from console.domain.saga_steps import SagaView, StepState
+from console.domain.worker_records import SagaState
+from console.services import payment_timeouts
+from console.services.desk import WORKER, acting
+from console.services.timed_out import STEPS
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+
+LIFE = timedelta(seconds=300)
+"""How long a code of the sandbox's PayPay can be paid."""
+OVER = LIFE + timedelta(seconds=5)
+
+
+@pytest.fixture
+def scene(scene: Scene, clock: MovedClock) -> Scene:
+    """With a shop that holds stock, and hands that move the clock."""
+    return scene
+
+
+def begun(scene: Scene, number: str = "ORD-1", provider: str = "paypay", held: int = 2) -> Payment:
+    """A payment of an order for which the shop holds stock."""
+    currency = "INR" if provider == "atom" else "JPY"
+    order = scene.order(number, 50_000 if provider == "atom" else 3300, currency)
+    hold(scene, order, held)
+    return scene.payments.start(order, provider).payment
+
+
+def later(scene: Scene, clock: MovedClock, by: timedelta) -> None:
+    """Time goes on for us and for the provider."""
+    clock.offset += by
+    scene.control.config(advance_seconds=by.total_seconds())
+
+
+def hold(scene: Scene, order: int, pieces: int, state: str = "held") -> None:
+    for piece in range(pieces):
+        scene.place.sql(
+            "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
+            f" VALUES ({order}, 'SKU-{piece}', 1, '{state}', '2026-11-20 03:00:00')"
+        )
+
+
+def stock(scene: Scene, number: str = "ORD-1") -> list[str]:
+    order = scene.order_now(number).id
+    rows = scene.place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {order} ORDER BY id")
+    return [str(state) for (state,) in rows]
+
+
+def due(scene: Scene) -> int:
+    """The sweep as the program runs it; how many it took."""
+    return {run.task: run.count for run in scene.run_due()}[payment_timeouts.TASK]
+
+
+def sagas(scene: Scene, number: str = "ORD-1") -> tuple[SagaView, ...]:
+    return scene.payments.order(scene.order_now(number).id).sagas
+
+
+def only(scene: Scene, number: str = "ORD-1") -> SagaView:
+    (one,) = sagas(scene, number)
+    return one
+
+
+def states(seen: SagaView) -> list[str]:
+    return [step.state.value for step in seen.steps]
+
+
+def ends(scene: Scene, payment: Payment, number: str = "ORD-1") -> tuple[str, str, list[str]]:
+    return scene.payment(payment.id).state.value, scene.order_now(number).state.value, stock(scene, number)
+
+
+EXPIRED = ("expired", "cancelled", ["released", "released"])
+
+
+def test_in_this_order_and_once(scene: Scene, clock: MovedClock) -> None:
+    """Asked, expired, cancelled, released; each once, in the trail in this order, and again changes nothing."""
+    payment = begun(scene)
+    assert due(scene) == 0
+    later(scene, clock, OVER)
+    asked = len(scene.control.requests(call="paypay_payment"))
+    assert due(scene) >= 1
+    assert ends(scene, payment) == EXPIRED
+    assert len(scene.control.requests(call="paypay_payment")) > asked
+    seen = only(scene)
+    assert (seen.record.state, seen.record.reason, states(seen)) == (SagaState.DONE, None, ["done"] * 4)
+    assert [step.name for step in seen.steps] == list(STEPS)
+    trail = ("payment.expired", "order.cancelled", "order.stock_released")
+    what = ", ".join(f"'{one}'" for one in trail)
+    told = scene.place.sql(f"SELECT what FROM audit_log WHERE what IN ({what}) ORDER BY id")
+    assert [str(one) for (one,) in told] == list(trail)
+    assert due(scene) == 0
+    assert len(sagas(scene)) == 1
+
+
+def test_paid_at_the_last_question(scene: Scene, clock: MovedClock) -> None:
+    """The answer books the payment, its order is paid, and nothing more is needed."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+    scene.money.move("paypay", "ORD-1", "paid", notify=False)
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("completed", "paid", ["held", "held"])
+    seen = only(scene)
+    assert (seen.record.state, seen.record.reason) == (SagaState.DONE, "paid")
+    assert states(seen) == ["skipped"] * 4
+    assert scene.cases() == []
+
+
+def only_timeouts(scene: Scene) -> int:
+    """The sweep alone, without the polls that come before it in a round of due tasks."""
+    tasks = dict(scene.machinery.tasks())
+    with acting(WORKER):
+        return tasks[payment_timeouts.TASK]()
+
+
+@pytest.mark.parametrize("point", ["answered_ask_provider", "before_expire_payment"])
+def test_paid_between_question_and_expiry_by_a_notice(
+    scene: Scene, clock: MovedClock, point: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is heard after the answer counts: the payment isn't expired."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+
+    def paid() -> None:
+        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
+
+    at(scene, point, paid, monkeypatch)
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("completed", "paid", ["held", "held"])
+    assert only(scene).record.reason == "paid"
+
+
+def at(scene: Scene, point: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do something when a named point is passed for the first time."""
+    open_ = [True]
+    reach = scene.desk.failpoints.reach
+
+    def passed(name: str) -> None:
+        if name == point and open_:
+            open_.clear()
+            act()
+        reach(name)
+
+    monkeypatch.setattr(scene.desk.failpoints, "reach", passed)
+
+
+def test_an_old_answer_is_asked_for_again(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who takes over hours after the question asks again before anything is expired: by then it was paid."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+
+    def hours_later() -> None:
+        later(scene, clock, timedelta(hours=3))
+        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+
+    at(scene, "before_expire_payment", hours_later, monkeypatch)
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("completed", "paid", ["held", "held"])
+
+
+def test_paid_between_expiry_and_cancelling(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its order is cancelled a late success lets the order go on: the expiry is compensated."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+
+    def paid() -> None:
+        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
+
+    at(scene, "before_cancel_order", paid, monkeypatch)
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("completed", "paid", ["held", "held"])
+    seen = only(scene)
+    assert (seen.record.state, seen.record.reason) == (SagaState.COMPENSATED, "paid_late")
+    assert states(seen) == ["done", "undone", "skipped", "skipped"]
+    assert scene.audited("payment.expiry_undone") == 1
+
+
+@pytest.mark.parametrize("point", ["before_release_stock", None])
+def test_paid_after_cancelling_is_for_people(
+    scene: Scene, clock: MovedClock, point: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Booked, and a case; the order stays cancelled, its stock is free, and the saga's record as it ended."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+
+    def paid() -> None:
+        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.machinery.payments.notice(scene.post("paypay", "ORD-1"))
+
+    if point:
+        at(scene, point, paid, monkeypatch)
+    only_timeouts(scene)
+    if point is None:
+        paid()
+    assert ends(scene, payment) == ("completed", *EXPIRED[1:])
+    assert "paid_after_cancel" in scene.cases()
+    assert (only(scene).record.state, states(only(scene))) == (SagaState.DONE, ["done"] * 4)
+    later(scene, clock, timedelta(days=2))
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("completed", *EXPIRED[1:])
+
+
+@pytest.mark.parametrize(("state", "reason"), [("authorized", "in_between"), ("paid_otherwise", "unknown")])
+def test_in_between_or_unknown_waits(scene: Scene, clock: MovedClock, state: str, reason: str) -> None:
+    """Money that is blocked, or a sum that can't be booked: never expired by time, however long."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+    if state == "authorized":
+        scene.money.move("paypay", "ORD-1", "authorized")
+    else:
+        scene.money.move("paypay", "ORD-1", "paid", notify=False)
+        scene.control.fault("other_amount", call="paypay_payment", times=50)
+    for _ in range(6):
+        only_timeouts(scene)
+        assert scene.order_now("ORD-1").state == "pending"
+        assert scene.payment(payment.id).state in ("token_generated", "user_payment")
+        step = only(scene).current
+        assert step is not None
+        assert (step.name, step.state, step.reason) == ("ask_provider", StepState.WAITING, reason)
+        later(scene, clock, timedelta(hours=2))
+    assert stock(scene) == ["held", "held"]
+
+
+def test_a_provider_that_is_down_for_a_day(scene: Scene, clock: MovedClock) -> None:
+    """Asked with growing gaps, one question for all of it; afterwards everything is caught up, each once."""
+    made = [begun(scene, f"ORD-{number}") for number in range(4)]
+    later(scene, clock, OVER)
+    scene.control.fault("status:503", call="paypay_payment", times=10_000)
+    before = len(scene.control.requests(call="paypay_payment"))
+    for _ in range(24):
+        only_timeouts(scene)
+        later(scene, clock, timedelta(hours=1))
+    assert len(scene.control.requests(call="paypay_payment")) - before <= 4 * 24 + 4
+    assert {scene.order_now(f"ORD-{number}").state.value for number in range(4)} == {"pending"}
+    scene.control.clear_faults()
+    scene.money.move("paypay", "ORD-3", "paid", notify=False)
+    for _ in range(2):
+        later(scene, clock, timedelta(hours=1))
+        only_timeouts(scene)
+    for number, payment in enumerate(made[:3]):
+        assert ends(scene, payment, f"ORD-{number}") == EXPIRED
+    assert ends(scene, made[3], "ORD-3") == ("completed", "paid", ["held", "held"])
+    assert scene.audited("order.cancelled") == 3
+
+
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: Scene, clock: MovedClock, days: int) -> None:
+    """A day forth or back and again right: what is over ends once, what isn't does when it is."""
+    early, late = begun(scene, "ORD-1"), begun(scene, "ORD-2")
+    later(scene, clock, OVER)
+    scene.money.move("paypay", "ORD-2", "authorized")
+    clock.offset += timedelta(days=days)  # ours alone
+    only_timeouts(scene)
+    clock.offset -= timedelta(days=days)
+    only_timeouts(scene)
+    scene.money.move("paypay", "ORD-2", "paid", notify=False)
+    for _ in range(27):
+        later(scene, clock, timedelta(hours=1))
+        only_timeouts(scene)
+    assert ends(scene, early) == EXPIRED
+    assert ends(scene, late, "ORD-2") == ("completed", "paid", ["held", "held"])
+    assert [len(sagas(scene, number)) for number in ("ORD-1", "ORD-2")] == [1, 1]
+    for what in ("payment.expired", "order.cancelled", "order.stock_released"):
+        assert scene.audited(what) == 1
+
+
+def test_a_clock_that_jumped_while_it_was_under_way(
+    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back by a day between question and expiry: by that clock nothing is over, so nothing is expired yet."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+
+    def back() -> None:
+        clock.offset -= timedelta(days=1)
+
+    at(scene, "before_expire_payment", back, monkeypatch)
+    only_timeouts(scene)
+    assert scene.order_now("ORD-1").state == "pending"
+    clock.offset += timedelta(days=1)
+    for _ in range(2):
+        later(scene, clock, timedelta(hours=1))
+        only_timeouts(scene)
+    assert ends(scene, payment) == EXPIRED
+
+
+def test_an_order_with_two_payments(scene: Scene, clock: MovedClock) -> None:
+    """The first one's end waits for the second; the order is cancelled when neither can be paid any more."""
+    first = begun(scene)
+    later(scene, clock, OVER)
+    order = scene.order_now("ORD-1").id
+    second = scene.payments.start(order, "paypay").payment
+    assert second.id != first.id
+    only_timeouts(scene)
+    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
+    step = only(scene).current
+    assert step is not None
+    assert (step.name, step.reason, step.at) == ("cancel_order", "other_payment", scene.payment(second.id).expires_at)
+    assert stock(scene) == ["held", "held"]
+    later(scene, clock, OVER)
+    only_timeouts(scene)
+    later(scene, clock, timedelta(minutes=1))
+    only_timeouts(scene)
+    assert ends(scene, second) == EXPIRED
+    assert [seen.record.state for seen in sagas(scene)] == [SagaState.DONE, SagaState.DONE]
+    assert scene.audited("order.cancelled") == 1
+
+
+def test_the_second_of_two_payments_is_paid(scene: Scene, clock: MovedClock) -> None:
+    """Then the order is paid by it, and the first one's end stops there."""
+    first = begun(scene)
+    later(scene, clock, OVER)
+    second = scene.payments.start(scene.order_now("ORD-1").id, "paypay").payment
+    only_timeouts(scene)
+    scene.money.move("paypay", second.merchant_payment_id, "paid", notify=False)
+    later(scene, clock, OVER)
+    only_timeouts(scene)
+    later(scene, clock, timedelta(minutes=1))
+    only_timeouts(scene)
+    assert (scene.payment(first.id).state, scene.payment(second.id).state) == ("expired", "completed")
+    assert (scene.order_now("ORD-1").state, stock(scene)) == ("paid", ["held", "held"])
+    assert {seen.record.reason for seen in sagas(scene)} == {"order_paid", "paid"}
+
+
+@pytest.mark.parametrize(
+    ("shop", "reason", "kept"),
+    [("cancelled", None, ["released", "released"]), ("paid", "order_paid", ["held", "held"])],
+)
+def test_the_shop_was_faster(scene: Scene, clock: MovedClock, shop: str, reason: str | None, kept: list[str]) -> None:
+    """Cancelled already: only what is held still is given free. Paid already: it stays so, with its stock."""
+    payment = begun(scene)
+    scene.place.unguard("orders")
+    scene.place.sql(f"UPDATE orders SET status = '{shop}' WHERE merch_txn_id = 'ORD-1'")
+    later(scene, clock, OVER)
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("expired", shop, kept)
+    assert only(scene).record.reason == reason
+    assert scene.audited("order.cancelled") == 0
+
+
+def test_stock_that_was_used_stays_used(scene: Scene, clock: MovedClock) -> None:
+    """Only what is held is given free; none held is no trouble."""
+    begun(scene, held=1)
+    hold(scene, scene.order_now("ORD-1").id, 1, "used")
+    begun(scene, "ORD-2", held=0)
+    later(scene, clock, OVER)
+    only_timeouts(scene)
+    assert (stock(scene), stock(scene, "ORD-2")) == (["released", "used"], [])
+    assert {scene.order_now(number).state.value for number in ("ORD-1", "ORD-2")} == {"cancelled"}
+
+
+def test_two_workers_at_once(scene: Scene, clock: MovedClock) -> None:
+    """Each effect once, whoever wins each step."""
+    made = [begun(scene, f"ORD-{number}") for number in range(6)]
+    later(scene, clock, OVER)
+    start, failed = Barrier(2), list[BaseException]()
+
+    def work() -> None:
+        start.wait(10)
+        try:
+            for _ in range(3):
+                only_timeouts(scene)
+        except BaseException as trouble:  # told to the test
+            failed.append(trouble)
+
+    _together([Thread(target=work) for _ in range(2)])
+    assert failed == []
+    later(scene, clock, timedelta(minutes=2))
+    only_timeouts(scene)
+    for number, payment in enumerate(made):
+        assert ends(scene, payment, f"ORD-{number}") == EXPIRED
+        assert len(sagas(scene, f"ORD-{number}")) == 1
+    for what in ("payment.expired", "order.cancelled", "order.stock_released"):
+        assert scene.audited(what) == 6
+
+
+def _together(threads: Sequence[Thread]) -> None:
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+
+def test_what_failed_waits_until_its_time_is_over(scene: Scene, clock: MovedClock) -> None:
+    """A payer who gave up may begin again until the code's end; then the order is cancelled in the same way."""
+    payment = begun(scene)
+    scene.money.move("paypay", "ORD-1", "cancelled", notify=False)
+    assert scene.payments.probe(payment.id).state == "payment_failed"
+    only_timeouts(scene)
+    step = only(scene).current
+    assert step is not None
+    assert (step.name, step.reason) == ("cancel_order", "may_begin_again")
+    assert scene.order_now("ORD-1").state == "pending"
+    later(scene, clock, OVER)
+    only_timeouts(scene)
+    assert ends(scene, payment) == ("payment_failed", *EXPIRED[1:])
+    assert states(only(scene)) == ["skipped", "skipped", "done", "done"]
+
+
+def test_a_persons_probe_expires_nothing(scene: Scene, clock: MovedClock) -> None:
+    """There is one way to the end of a payment's time; a probe only asks."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+    assert scene.payments.probe(payment.id).state in ("token_generated", "user_payment")
+    only_timeouts(scene)
+    assert ends(scene, payment) == EXPIRED
+
+
+def test_nobody_begins_a_payment_of_a_cancelled_order(
+    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of beginning and cancelling at one moment one sees the other: no cancelled order has a payment under way."""
+    begun(scene)
+    later(scene, clock, OVER)
+    order = scene.order_now("ORD-1").id
+    results: list[str] = []
+    start = Barrier(2)
+
+    def begin() -> None:
+        start.wait(10)
+        try:
+            scene.payments.start(order, "paypay")
+            results.append("begun")
+        except Exception as refusal:
+            results.append(getattr(refusal, "code", repr(refusal)))
+
+    def cancel() -> None:
+        start.wait(10)
+        only_timeouts(scene)
+
+    _together([Thread(target=begin), Thread(target=cancel)])
+    now = scene.order_now("ORD-1")
+    alive = [one for one in scene.payments.order(now.id).payments if payment_timeouts.is_alive(one)]
+    assert (now.state == "cancelled", len(alive)) in ((True, 0), (False, 1)), (now, alive, results)
+    assert results[0] in ("begun", "already_decided")
