@@ -1,5 +1,6 @@
 """Alerts: what doesn't fit between records, each once while it is open. Cases (`cases`) are rows of it too."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,8 @@ _NEWEST = _ALL.order_by(_t.id.desc()).limit(_MOST)
 _BEFORE = _NEWEST.where(_t.id < bindparam("before"))
 _OF_SUBJECT = _ALL.where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")).order_by(_t.id)
 _SAME = _OF_SUBJECT.where(_t.rule_id == bindparam("rule"), _OPEN)
+_AMONG = _t.subject_id.in_(bindparam("ids", expanding=True))
+_OPEN_OF = _ALL.where(_t.subject_kind == bindparam("kind"), _AMONG, _OPEN)
 _INSERT = into(alerts)
 _RESOLVE = update(alerts).where(_t.id == bindparam("of"), _OPEN).values(resolved_at=bindparam("at"))
 _ACKNOWLEDGE = (
@@ -92,6 +95,14 @@ def all_of(conn: Connection, limit: int, before: int | None = None) -> tuple[Ale
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:
     """All of one record, oldest first."""
     return _select(conn, _OF_SUBJECT, kind=kind, of=subject_id)
+
+
+def open_of_subjects(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, list[Alert]]:
+    """The open ones of these records, by record."""
+    found: dict[int, list[Alert]] = {}
+    for alert in _select(conn, _OPEN_OF, kind=kind, ids=sorted(ids)) if ids else ():
+        found.setdefault(alert.subject_id, []).append(alert)
+    return found
 
 
 def acknowledge(conn: Connection, alert_id: int, person: str, note: str | None, now: datetime) -> bool:

@@ -154,3 +154,9 @@ def change(conn: Connection, order: Order, now: datetime, **values: object) -> N
     written = {**values, "updated_at": now}
     swaps.swap(conn, orders, (order.id, order.version), written, status=order.state)
     swaps.announce(conn, KIND, order.id, now)
+
+
+def plan(conn: Connection, order: Order, now: datetime, work: Work) -> None:
+    """Write who does what next, and nothing else: `updated_at` stays the time of the order itself. Raises Stale."""
+    swaps.swap(conn, orders, (order.id, order.version), work_values(work), status=order.state)
+    swaps.announce(conn, KIND, order.id, now)

@@ -26,6 +26,9 @@ _ALL = select(
 _GET = _ALL.where(_t.name == bindparam("of"))
 _DUE = _ALL.where(_t.next_at <= bindparam("now")).order_by(None).order_by(_t.next_at, _t.name)
 _INSERT = into(tasks)
+_POSITION = (
+    update(tasks).where(_t.name == bindparam("of")).values(position=bindparam("at"), version=_t.version + 1)
+)
 _AS_READ = update(tasks).where(_t.name == bindparam("of"), _t.version == bindparam("as_read"))
 
 
@@ -81,6 +84,11 @@ def end(
         position=position,
     )  # fmt: skip
     return ended
+
+
+def keep_position(conn: Connection, name: str, position: str) -> None:
+    """Where a sweep in parts goes on, written by its run; `end` leaves it as it is given."""
+    conn.execute(_POSITION, {"of": name, "at": position})
 
 
 def _write(conn: Connection, task: ScheduledTask, **values: object) -> None:

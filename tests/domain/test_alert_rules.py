@@ -1,0 +1,132 @@
+"""The rules between orders and payments, case by case."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from console.domain.alert_rules import ACTIONS, GRACES, LONGEST_GRACE, Finding, judge
+from console.domain.clock import TimeScale
+from console.domain.order_records import Order, OrderState, Payment
+from console.domain.payment_states import PaymentState
+from console.domain.records import Certainty, Work
+from console.domain.truth import PAID
+from console.domain.worker_records import Rule
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+LONG_AGO = NOW - timedelta(days=1)
+UNPAID = [state for state in PaymentState if state not in PAID]
+_O, _P = OrderState, PaymentState
+
+
+def order(state: OrderState, changed_at: datetime | None = LONG_AGO) -> Order:
+    return Order(3, "ORD-1", None, state, "JPY", 3300, (5,), 1, changed_at=changed_at)
+
+
+def payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
+    paid = state in PAID
+    made = Payment(
+        id, 3, "paypay", f"ORD-1-{id}", None, None, None, state, Certainty.KNOWN, Work(), "JPY", 3300,
+        3300 if paid else 0, 0, 0, 0, 1, changed_at=LONG_AGO, booked_at=LONG_AGO if paid else None,
+    )  # fmt: skip
+    return replace(made, **facts)  # type: ignore[arg-type]  # of each test
+
+
+def found(order: Order, *payments: Payment, now: datetime = NOW, scale: float = 1, told: str = "") -> Finding | None:
+    return judge(order, payments, now, TimeScale(scale), told)
+
+
+@pytest.mark.parametrize("state", sorted(PAID))
+def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
+    """A, once the grace is over, and its action is to move the order."""
+    finding = found(order(_O.PENDING), payment(state))
+    assert finding == Finding(Rule.PAID_UNNOTICED, 5, f"order=pending; payment 5={state} 3300 JPY", "order=paid")
+    assert finding.action == "move_order"
+
+
+@pytest.mark.parametrize("scale", [1, 20])
+def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
+    """Counted from when we knew; the scale of time divides it; an open alert waits for no grace again."""
+    grace = GRACES[Rule.PAID_UNNOTICED] / scale
+    just = payment(_P.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
+    assert found(order(_O.PENDING), just, scale=scale) is None
+    assert found(order(_O.PENDING), just, scale=scale, told="A") is not None
+    assert found(order(_O.PENDING), just, now=NOW + timedelta(microseconds=1), scale=scale) is not None
+
+
+@pytest.mark.parametrize("state", [_O.PAID, _O.SHIPPED, _O.DELIVERED])
+@pytest.mark.parametrize("unpaid", UNPAID)
+def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: PaymentState) -> None:
+    """B, also when the payment was taken back; the newest payment is asked about."""
+    finding = found(order(state), payment(_P.EXPIRED, 4), payment(unpaid))
+    assert finding is not None
+    assert (finding.rule, finding.payment_id, finding.action) == (Rule.PAID_WITHOUT_PAYMENT, 5, "ask_payment")
+    assert finding.observed == f"order={state}; payment 4=expired 3300 JPY; payment 5={unpaid} 3300 JPY"
+    young = order(state, NOW - GRACES[Rule.PAID_WITHOUT_PAYMENT] + timedelta(seconds=1))
+    assert found(young, payment(unpaid)) is None
+
+
+def test_times_of_another_zone_say_nothing() -> None:
+    """A shop that writes its own local time gets no grace of nine hours."""
+    assert found(order(_O.PAID, NOW + timedelta(hours=9)), payment(_P.EXPIRED)) is not None
+    assert found(order(_O.PAID, None), payment(_P.EXPIRED)) is not None
+
+
+def test_an_order_without_payments_was_paid_in_another_way() -> None:
+    """Nothing is said of what never passed through here."""
+    assert all(found(order(state)) is None for state in OrderState)
+
+
+@pytest.mark.parametrize("state", sorted(PAID))
+def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
+    """C at once, until all of the money has gone back; a part of it is not enough."""
+    cancelled, just = order(_O.CANCELLED, NOW), payment(state, booked_at=NOW)
+    finding = found(cancelled, just)
+    assert finding is not None
+    assert (finding.rule, finding.action, finding.expected) == (Rule.PAID_TOO_LATE, "refund", "refund|compensation")
+    assert found(cancelled, replace(just, refunded_minor=3299)) is not None
+    assert found(cancelled, replace(just, refunded_minor=3300)) is None
+
+
+@pytest.mark.parametrize("end", [_P.EXPIRED, _P.PAYMENT_FAILED])
+@pytest.mark.parametrize("state", [_O.PENDING, _O.PAID])
+def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
+    """C and nothing else, whether or not the order followed."""
+    finding = found(order(state), payment(_P.COMPLETED, late_after=end))
+    assert finding is not None
+    assert finding.rule is Rule.PAID_TOO_LATE
+    assert finding.observed == f"order={state}; payment 5=completed 3300 JPY after={end}"
+
+
+def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
+    """Whoever shipped has decided; a second payment of the same order is still too much."""
+    late = payment(_P.COMPLETED, 6, late_after=_P.EXPIRED)
+    for state in (_O.SHIPPED, _O.DELIVERED, _O.REFUNDED):
+        assert found(order(state), late) is None
+    finding = found(order(_O.SHIPPED), payment(_P.COMPLETED), late)
+    assert finding is not None
+    assert (finding.rule, finding.payment_id) == (Rule.PAID_TOO_LATE, 6)
+
+
+@pytest.mark.parametrize("state", [_O.PAID, _O.SHIPPED, _O.DELIVERED])
+def test_what_fits_is_left_alone(state: OrderState) -> None:
+    """One good payment is enough, whatever the others became."""
+    assert found(order(state), payment(_P.EXPIRED, 4), payment(_P.COMPLETED), payment(_P.PAYMENT_FAILED, 6)) is None
+
+
+@pytest.mark.parametrize("unpaid", UNPAID)
+def test_who_has_not_paid_breaks_no_rule(unpaid: PaymentState) -> None:
+    assert found(order(_O.PENDING), payment(unpaid)) is None
+    assert found(order(_O.CANCELLED), payment(unpaid)) is None
+
+
+def test_rows_of_other_programs_are_judged_too() -> None:
+    """Without the columns that we alone write, by when it was paid."""
+    bare = payment(_P.COMPLETED, captured_minor=0, booked_at=None)
+    assert found(order(_O.PENDING), replace(bare, paid_at=NOW)) is None
+    assert found(order(_O.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE)) is not None
+    assert found(order(_O.CANCELLED), bare) is not None
+
+
+def test_each_rule_has_one_action_and_a_grace() -> None:
+    assert set(ACTIONS) == set(GRACES) == set(Rule)

@@ -1,0 +1,200 @@
+"""Alerts are raised once, told in the same transaction, acknowledged by people and resolved by the facts."""
+
+import json
+from typing import Any
+
+import pytest
+
+from console.domain.alert_rules import LONGEST_GRACE
+from console.services.alert_desk import AlertDesk
+from console.services.alerting import AlertRules
+from console.services.desk import WORKER, acting
+from console.services.going_on import while_true
+from console.store import alerts
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+from tests.support.refusals import refusal
+
+
+class Looks:
+    """The task on a desk that takes payments, and what it has told."""
+
+    def __init__(self, scene: Scene, clock: MovedClock) -> None:
+        self.scene, self.clock = scene, clock
+        self.rules, self.desk = AlertRules(scene.desk), AlertDesk(scene.desk)
+
+    def run(self) -> int:
+        with acting(WORKER):
+            return self.rules.run()
+
+    def after_grace(self) -> int:
+        self.clock.offset += self.scene.desk.scale.delta(LONGEST_GRACE)
+        return self.run()
+
+    def open(self) -> list[tuple[str, str | None]]:
+        return [(one.alert.rule_id, one.alert.order_no) for one in self.desk.open() if one.alert.order_no]
+
+    def events(self) -> list[dict[str, Any]]:
+        rows = self.scene.place.sql("SELECT body, event_id, record_key, topic FROM outbox ORDER BY id")
+        for body, event_id, key, topic in rows:
+            told = json.loads(body)
+            assert (told["event_id"], told["order_no"]) == (event_id, key)
+            assert topic == "alerts.order_payment_inconsistency.v1"
+        return [json.loads(body) for body, *_ in rows]
+
+    def begun(self) -> int:
+        return self.scene.payments.start(self.scene.order("ORD-1", 3300), "paypay").payment.id
+
+    def pay(self, payment_id: int) -> None:
+        self.scene.money.move("paypay", "ORD-1", "paid")
+        self.scene.payments.probe(payment_id)
+
+    def behind(self) -> int:
+        """A payment that was paid, and its order waits for more."""
+        payment = self.begun()
+        self.shop("total_amount = 4400")
+        self.pay(payment)
+        return payment
+
+    def late(self) -> int:
+        """A payment that was paid though its order is cancelled."""
+        payment = self.begun()
+        self.shop("status = 'cancelled'")
+        self.pay(payment)
+        return payment
+
+    def shop(self, change: str) -> None:
+        """The shop writes its row, and tells nobody."""
+        self.scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
+
+
+@pytest.fixture
+def looks(scene: Scene, clock: MovedClock) -> Looks:
+    return Looks(scene, clock)
+
+
+def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
+    """A after the grace and not before, once however often it is looked at; gone when the order follows."""
+    payment = looks.behind()
+    assert (looks.run(), looks.open()) == (0, [])
+    assert (looks.after_grace(), looks.open()) == (1, [("A", "ORD-1")])
+    assert (looks.run(), looks.after_grace(), looks.open()) == (0, 0, [("A", "ORD-1")])
+    item = looks.desk.open()[-1]
+    assert (item.action, item.kind, item.id) == ("move_order", "payment", payment)
+    assert looks.scene.order_now("ORD-1").work.reason == "not_moved"
+    looks.shop("total_amount = 3300")
+    looks.scene.payments.move_order(payment)
+    assert (looks.run(), looks.open()) == (1, [])
+    assert looks.scene.order_now("ORD-1").work.reason is None
+    assert looks.scene.audited("alert.raised") == looks.scene.audited("alert.resolved") == 1
+
+
+def test_what_is_told_to_other_programs(looks: Looks) -> None:
+    """Raised and resolved, each once, with an id of its own and what was found."""
+    payment = looks.behind()
+    looks.after_grace()
+    raised = looks.desk.list()[0]
+    looks.shop("total_amount = 3300")
+    looks.scene.payments.move_order(payment)
+    looks.run()
+    first, second = looks.events()
+    assert {name: first[name] for name in ("event", "alert_id", "order_no", "rule_id", "observed", "expected")} == {
+        "event": "AlertRaised", "alert_id": raised.id, "order_no": "ORD-1", "rule_id": "A",
+        "observed": raised.observed, "expected": "order=paid",
+    }  # fmt: skip
+    assert (second["event"], second["alert_id"]) == ("AlertResolved", raised.id)
+    assert first["event_id"] != second["event_id"]
+    assert first["detected_at"] == second["detected_at"] <= second["resolved_at"]
+    assert [one.resolved_at is not None for one in looks.desk.list() if one.rule_id == "A"] == [True]
+
+
+def test_an_order_that_is_paid_by_nothing(looks: Looks) -> None:
+    """B: the shop says paid, its payment isn't; asked about, the payment turns out to have been paid."""
+    payment = looks.begun()
+    looks.shop("status = 'paid'")
+    assert (looks.after_grace(), looks.open()) == (1, [("B", "ORD-1")])
+    (item,) = looks.desk.open()
+    assert (item.action, item.id) == ("ask_payment", payment)
+    looks.run()
+    assert looks.open() == [("B", "ORD-1")], "writing down that a person is needed is no news of the order"
+    looks.pay(payment)
+    assert (looks.run(), looks.open()) == (1, [])
+
+
+def test_a_payment_that_came_after_all(looks: Looks) -> None:
+    """C for a payment that had expired here and was paid nevertheless, as soon as that is known."""
+    scene, payment = looks.scene, looks.begun()
+    scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
+    assert looks.run() == 0
+    scene.money.move("paypay", "ORD-1", "paid")
+    paid = scene.payments.probe(payment)
+    assert (paid.state, paid.late_after, scene.order_now("ORD-1").state) == ("completed", "expired", "paid")
+    assert (looks.run(), looks.open()) == (1, [("C", "ORD-1")])
+    assert "after=expired" in looks.desk.list()[0].observed
+    looks.shop("status = 'shipped'")
+    assert (looks.run(), looks.open()) == (1, []), "whoever shipped has decided"
+
+
+def test_one_rule_follows_another(looks: Looks) -> None:
+    """The old alert ends where the next begins, in one step."""
+    looks.behind()
+    looks.after_grace()
+    looks.shop("status = 'cancelled'")
+    assert (looks.run(), looks.open()) == (2, [("C", "ORD-1")])
+    assert [event["event"] for event in looks.events()] == ["AlertRaised", "AlertResolved", "AlertRaised"]
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.expects_log("the outbox is broken on purpose")
+def test_what_is_not_written_whole_is_not_written(looks: Looks) -> None:
+    """An alert without its event, or an event without its alert, is never there."""
+    looks.late()
+    broken = "CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'broken'); END"
+    looks.scene.place.sql(broken)
+    assert (looks.run(), looks.open(), looks.events()) == (0, [], [])
+    looks.scene.place.sql("DROP TRIGGER broken")
+    assert (looks.run(), looks.open(), len(looks.events())) == (1, [("C", "ORD-1")], 1)
+
+
+def test_acknowledged_in_ones_own_name(looks: Looks) -> None:
+    """With words, by the first who comes; the alert stays open until the facts fit."""
+    looks.late()
+    looks.run()
+    (alert,) = (one for one in looks.desk.list() if one.rule_id == "C")
+    assert looks.desk.waiting() == 2, "the payment's own case is another"
+    assert refusal(looks.desk.acknowledge, alert.id, "  ").code == "usage"
+    assert refusal(looks.desk.acknowledge, alert.id + 1, "seen").code == "not_found"
+    taken = looks.desk.acknowledge(alert.id, " asked for the refund ")
+    assert (taken.acknowledged_by or "").startswith("op-a")
+    assert (taken.note, taken.resolved_at) == ("asked for the refund", None)
+    assert looks.desk.acknowledge(alert.id, "again").note == "asked for the refund"
+    with looks.scene.place.acting(looks.scene.console, "lead-b") as other:
+        assert refusal(AlertDesk(other._desk).acknowledge, alert.id, "me too").code == "already_decided"
+    with looks.scene.place.acting(looks.scene.console, "aud-e") as auditor:
+        assert len(AlertDesk(auditor._desk).list()) == 2
+        refused = refusal(AlertDesk(auditor._desk).acknowledge, alert.id, "seen").code
+    # Without accounts, anybody holds every role.
+    assert refused == ("not_allowed" if looks.scene.place.is_server else "already_decided")
+    assert (looks.desk.waiting(), looks.open()) == (1, [("C", "ORD-1")])
+    assert looks.scene.audited("alert.acknowledged") == 3  # done once, refused twice
+
+
+def test_cases_are_listed_too(looks: Looks) -> None:
+    """What other services have found stands beside, with the record that it is about."""
+    now = looks.scene.desk.now()
+    looks.scene.desk.write(lambda tx: alerts.raise_(tx.conn, "reversed", "payment", 7, None, "FAILED", "paid", now))
+    (item,) = looks.desk.open()
+    assert (item.alert.rule_id, item.action, item.kind, item.id) == ("reversed", "open", "payment", 7)
+    assert [alert.rule_id for alert in looks.desk.list()] == ["reversed"]
+    assert (looks.run(), looks.events()) == (0, [])
+
+
+def test_who_is_stopped_begins_there_again(looks: Looks) -> None:
+    """How far a run got is only kept when it has judged all that it had found."""
+    looks.run()
+    looks.late()
+    kept = looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")
+    with while_true(lambda: False):
+        assert looks.run() == 0
+    assert looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == kept
+    assert looks.run() == 1
