@@ -1,11 +1,13 @@
 """Alerts are raised once, told in the same transaction, acknowledged by people and resolved by the facts."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from console.domain.alert_rules import LONGEST_GRACE
+from console.services import alerting
 from console.services.alert_desk import AlertDesk
 from console.services.alerting import AlertRules
 from console.services.desk import WORKER, acting
@@ -198,3 +200,26 @@ def test_who_is_stopped_begins_there_again(looks: Looks) -> None:
         assert looks.run() == 0
     assert looks.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == kept
     assert looks.run() == 1
+
+
+def test_the_feed_alone_is_enough_for_what_we_write(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judged when it changes, and again when its grace has gone by, though nobody looks through all orders."""
+    monkeypatch.setattr(alerting, "STRETCH", 0)
+    monkeypatch.setattr(alerting, "NEWEST", 0)
+    looks.run()
+    looks.behind()
+    assert (looks.run(), looks.run()) == (0, 0)
+    assert (looks.after_grace(), looks.open()) == (1, [("A", "ORD-1")])
+
+
+def test_all_orders_come_round(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody tells the feed is found by looking through the orders, a stretch at a time, again and again."""
+    monkeypatch.setattr(alerting, "STRETCH", 2)
+    monkeypatch.setattr(alerting, "NEWEST", 0)
+    looks.begun()
+    for number in range(2, 7):
+        looks.scene.order(f"ORD-{number}", 100)
+    looks.clock.offset += looks.scene.desk.scale.delta(LONGEST_GRACE) + timedelta(seconds=1)
+    looks.run()  # begins at the first, and ends with what the feed knows
+    looks.shop("status = 'paid'")
+    assert [looks.run() for _ in range(3)] == [0, 0, 1]

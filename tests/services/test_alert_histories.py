@@ -1,0 +1,219 @@
+"""Whatever orders and payments go through, each inconsistency is told by the right rule, and nothing else is."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from console.domain.order_records import OrderState
+from console.domain.payment_states import PaymentState
+from console.domain.states import ORDER, PAYMENT
+from console.services.alerting import AlertRules
+from console.services.desk import WORKER, Desk, acting
+from console.store import alerts, orders, payments
+from console.store.orders import NewOrder
+from console.store.payments import NewPayment
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.quick_desks import HandClock, quick_desk
+
+PRICE = 3300
+MINUTE = timedelta(minutes=1)
+SCALED_GRACE = 5 * MINUTE / 20
+_PAID_STATES = ("payment_success", "callback_received", "signature_verified", "completed")
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Paying:
+    """One payment as the oracle knows it: nothing but what happened to it."""
+
+    id: int
+    state: str = "initializing"
+    ended_before: bool = False
+    known: datetime | None = None
+    refunded: int = 0
+
+    @property
+    def paid(self) -> bool:
+        return self.state in _PAID_STATES
+
+    @property
+    def kept(self) -> bool:
+        return self.paid and self.refunded < PRICE
+
+
+@dataclass
+class Story:
+    """An order and what is done to it, in the database and in the oracle's own books."""
+
+    desk: Desk
+    clock: HandClock
+    number: str = field(default_factory=lambda: f"ORD-{next(_numbers)}")
+    id: int = 0
+    state: str = "pending"
+    said: datetime | None = None
+    payments: list[Paying] = field(default_factory=list)
+    told: str | None = None
+
+    def begin(self) -> None:
+        self.said = self.clock.now()
+        self.id = self.desk.write(lambda tx: orders.insert(tx.conn, NewOrder(self.number, PRICE), self.clock.now()))
+
+    # What happens
+
+    def add(self, _: int) -> None:
+        new = NewPayment("paypay", f"{self.number}-{len(self.payments)}", "JPY", PRICE, order_id=self.id)
+        made = self.desk.write(lambda tx: payments.insert(tx.conn, new, self.clock.now()))
+        self.payments.append(Paying(made))
+
+    def step(self, choice: int) -> None:
+        """One payment goes on to a state that may follow."""
+        paying = self._one(choice)
+        ways = sorted(PAYMENT[PaymentState(paying.state)]) if paying else []
+        if paying and ways:
+            self._go(paying, ways[choice // 7 % len(ways)])
+
+    def _go(self, paying: Paying, state: PaymentState) -> None:
+        def work(tx: Any) -> None:
+            now = self.clock.now()
+            found = payments.find(tx.conn, paying.id)
+            assert found is not None
+            payments.change(tx.conn, found, now, status=state)
+            if state is PaymentState.PAYMENT_SUCCESS:
+                payments.capture(tx.conn, paying.id, PRICE, now)
+
+        self.desk.write(work)
+        if state is PaymentState.PAYMENT_SUCCESS:
+            paying.known, paying.ended_before = self.clock.now(), paying.state in ("expired", "payment_failed")
+        paying.state = state.value
+
+    def refund(self, choice: int) -> None:
+        """All or a part of one payment goes back."""
+        paying = self._one(choice)
+        if paying is None or not paying.kept:
+            return
+        minor = (PRICE - paying.refunded) if choice % 2 else 1
+
+        def work(tx: Any) -> None:
+            assert payments.reserve(tx.conn, paying.id, minor, self.clock.now())
+            assert payments.settle_refund(tx.conn, paying.id, minor, self.clock.now())
+
+        self.desk.write(work)
+        paying.refunded += minor
+
+    def ours(self, choice: int) -> None:
+        """The console moves the order."""
+        ways = sorted(ORDER[OrderState(self.state)])
+        if ways:
+            state = ways[choice % len(ways)]
+
+            def work(tx: Any) -> None:
+                found = orders.find(tx.conn, self.id)
+                assert found is not None
+                orders.change(tx.conn, found, self.clock.now(), status=state)
+
+            self.desk.write(work)
+            self.state, self.said = state.value, self.clock.now()
+
+    def shop(self, choice: int) -> None:
+        """The shop does, and the feed hears nothing of it."""
+        ways = sorted(ORDER[OrderState(self.state)])
+        if ways:
+            state = ways[choice % len(ways)].value
+            at = self.clock.now().replace(tzinfo=None)
+            statement = "UPDATE orders SET status = ?, updated_at = ? WHERE id = ?"
+            self.desk.write(lambda tx: tx.conn.exec_driver_sql(statement, (state, f"{at:%F %T.%f}", self.id)))
+            self.state, self.said = state, self.clock.now()
+
+    def wait(self, choice: int) -> None:
+        """A little less than a grace, or as long."""
+        self.clock.at += SCALED_GRACE if choice % 2 else SCALED_GRACE - timedelta(milliseconds=1)
+
+    def _one(self, choice: int) -> Paying | None:
+        return self.payments[choice % len(self.payments)] if self.payments else None
+
+    # What must be told
+
+    def expected(self) -> str | None:
+        """By the words of the rules."""
+        now, kept = self.clock.now(), [one for one in self.payments if one.kept]
+        late = [one for one in kept if one.ended_before]
+        if self.state == "cancelled":
+            return "C" if kept else None
+        if late and (self.state in ("pending", "paid") or (self.state in ("shipped", "delivered") and len(kept) > 1)):
+            return "C"
+        if self.state == "pending" and kept:
+            since = min(one.known for one in kept if one.known)
+            return "A" if self.told == "A" or now - since >= SCALED_GRACE else None
+        says_paid = self.state in ("paid", "shipped", "delivered")
+        if says_paid and self.payments and not any(one.paid for one in self.payments):
+            assert self.said is not None
+            return "B" if self.told == "B" or now - self.said >= SCALED_GRACE else None
+        return None
+
+    def look(self, _: int = 0) -> None:
+        with acting(WORKER):
+            AlertRules(self.desk).run()
+        with self.desk.database.read() as conn:
+            found = [one for one in alerts.of_subject(conn, "order", self.id) if one.resolved_at is None]
+        self.told = self.expected()
+        assert [one.rule_id for one in found] == ([self.told] if self.told else [])
+
+
+DEEDS = ("add", "step", "step", "step", "refund", "ours", "shop", "wait", "look")
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Desk, HandClock]]:
+    clock = HandClock()
+    home: Path = tmp_path_factory.mktemp("histories")
+    with quick_desk(home, LedgerVendor(), clock) as console:
+        yield console._desk, clock
+
+
+PAID_LATE = [("add", 0), ("step", 7), ("look", 0), ("step", 0), ("wait", 1), ("look", 0), ("shop", 0), ("look", 0)]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example([("add", 0), ("ours", 1), ("look", 0), ("wait", 0), ("look", 0), ("wait", 1), ("look", 0), ("look", 0)])
+@example(PAID_LATE)
+@given(st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 100)), max_size=40))
+def test_told_is_what_does_not_fit(ground: tuple[Desk, HandClock], deeds: list[tuple[str, int]]) -> None:
+    """Precision and recall are 1 at every look, against books that were kept apart."""
+    desk, clock = ground
+    story = Story(desk, clock)
+    story.begin()
+    for name, choice in deeds:
+        getattr(story, name)(choice)
+    story.look()
+    story.wait(1)
+    story.look()
+
+
+def test_the_histories_break_every_rule(ground: tuple[Desk, HandClock]) -> None:
+    """The oracle is asked for each rule by a history of its own."""
+    desk, clock = ground
+    paths = {
+        "A": [("pay", ["token_generated", "user_payment", "payment_success"])],
+        "B": [("ours", ["paid"])],
+        "C": [("pay", ["expired", "payment_success"])],
+    }
+    for rule, deeds in paths.items():
+        story = Story(desk, clock)
+        story.begin()
+        story.add(0)
+        for kind, states in deeds:
+            for state in states:
+                if kind == "pay":
+                    story._go(story.payments[0], PaymentState(state))
+                else:
+                    story.ours(sorted(ORDER[OrderState(story.state)]).index(OrderState(state)))
+        story.wait(1)
+        story.look()
+        assert story.told == rule
