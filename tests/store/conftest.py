@@ -13,7 +13,7 @@ from console.store import migrate
 from console.store.cipher import Cipher
 from console.store.engine import Database
 from console.store.spool import Spool
-from tests.store import money_scene
+from tests.store import forbidden_worker, money_scene
 from tests.store.audit_desk import Desk
 from tests.store.guard_lines import Lines
 from tests.store.spool_worker import KEY
@@ -98,6 +98,7 @@ def people() -> Iterator[Team]:
     with servers.mariadb() as server:
         made = team_on(server)
         money_scene.seed(made)
+        forbidden_worker.seed(made)
         yield made
 
 

@@ -13,14 +13,14 @@ import console
 from console.domain import states
 from console.store import grants, guard_checks, guard_orders, guards_sql, migrate
 from console.store.engine import Database, Transaction
-from tests.store import forbidden, forbidden_money, money_scene
+from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
 from tests.store.forbidden import Forbidden
 from tests.store.guard_lines import Lines, attempt, does, honest
 from tests.support import server_fixtures
 from tests.support.servers import Cluster, Server, mariadb
 from tests.support.teams import Team, team, team_on
 
-FORBIDDEN = (*forbidden.FORBIDDEN, *forbidden_money.CASES)
+FORBIDDEN = (*forbidden.FORBIDDEN, *forbidden_money.CASES, *forbidden_worker.CASES)
 ROLES = {"operator": "op-a", "approver": "lead-b", "auditor": "aud-e", "admin": "adm-f", "worker": "worker"}
 
 
@@ -32,6 +32,7 @@ def people() -> Iterator[Team]:
         made = team_on(server)
         forbidden.seed(made)
         money_scene.seed(made)
+        forbidden_worker.seed(made)
         yield made
 
 
@@ -325,6 +326,7 @@ def test_refused_on_every_node(galera_cluster: Cluster) -> None:
     with team(first) as made:
         forbidden.seed(made)
         money_scene.seed(made)
+        forbidden_worker.seed(made)
         for node in galera_cluster.nodes:
             there = replace(made, server=node)
             lines = Lines(there)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.store.forbidden_money import CASES
+from tests.store import forbidden_money, forbidden_worker
 from tests.store.guard_lines import Lines, said
 from tests.store.money_scene import DECLINED, FREE, SUM, payment, refund_row, reserve
 from tests.support.teams import Team
 from tests.support.waiting import until
+
+CASES = (*forbidden_money.CASES, *forbidden_worker.CASES)
 
 
 def test_triggers_refuse_what_grants_would_have(people: Team) -> None:
