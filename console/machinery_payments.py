@@ -73,7 +73,7 @@ class PaymentMachinery:
         probing = PaymentProbing(desk, vendors)
         notices = Notices(desk, vendors, probing)
         self._due = DuePayments(desk, probing, notices)
-        self._timeouts = PaymentTimeouts(desk, probing)
+        self.timeouts = PaymentTimeouts(desk, probing)
         self.settler = PaymentSettler(desk)
         self.payments = PaymentDesk(
             Paying(desk, guard, vendors, probing), Imports(desk, vendors, probing), notices, probing,
@@ -82,4 +82,4 @@ class PaymentMachinery:
 
     def tasks(self) -> tuple[Task, ...]:
         """Due tasks, for the worker."""
-        return (*self._due.tasks(), *self._timeouts.tasks())
+        return (*self._due.tasks(), *self.timeouts.tasks())

@@ -71,6 +71,17 @@ class PaymentTimeouts:
         self._silent = {}
         return self._all_of(self._begin_some) + self._all_of(self._resume_some)
 
+    def take(self, payment_id: int) -> Saga | None:
+        """Begin or go on with one payment's end, now; what was gone on with, None where its time isn't over."""
+        with self._desk.database.read() as conn:
+            payment, saga = payments.find(conn, payment_id), sagas.open_of(conn, KIND, payments.KIND, payment_id)
+        if payment is not None and saga is None and self._begin(payment):
+            with self._desk.database.read() as conn:
+                saga = sagas.open_of(conn, KIND, payments.KIND, payment_id)
+        if saga is not None:
+            self._resume(saga)
+        return saga
+
     def _all_of(self, some: Callable[[], int]) -> int:
         """Batch after batch until one isn't full; bounded, as a clock may have jumped."""
         done = 0

@@ -1,4 +1,4 @@
-"""What a child process does about refunds and notices until it is killed at a failpoint."""
+"""What a child process does about payments, refunds and notices until it is killed at a failpoint."""
 
 from collections.abc import Callable, Mapping
 
@@ -29,5 +29,6 @@ _ACTS: Mapping[str, Callable[..., object]] = {
     "probe": lambda console, refund: console.refunds.probe(refund),
     "resolve": _resolve,
     "due": lambda console, _subject: console.recovery.run_due(),
+    "time_out": lambda console, payment: console._machinery._payments.timeouts.take(payment),
     "notice": lambda console, post: console.payments.notice(post),
 }

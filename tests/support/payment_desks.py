@@ -120,8 +120,7 @@ class Scene:
 
     def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> NoticePost:
         """What the simulated provider would send about a payment as it stands."""
-        _, body = self.money.compose(provider, number, **more)
-        return NoticePost(provider, body, (), peer)
+        return notice_of(self.money, provider, number, peer, **more)
 
     def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
         return self.payments.notice(self.post(provider, number, **more))
@@ -136,6 +135,12 @@ class Scene:
 
     def close(self) -> None:
         self.heartbeat.close()
+
+
+def notice_of(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> NoticePost:
+    """What the simulated provider would send, by the sandbox's hands."""
+    _, body = money.compose(provider, number, **more)
+    return NoticePost(provider, body, (), peer)
 
 
 def signed(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> NoticePost:

@@ -1,0 +1,152 @@
+"""kill -9 around every step of a payment whose time has passed, and what the next process makes of it."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from console.app import Console
+from console.domain.saga_steps import SagaView
+from console.domain.worker_records import SagaState
+from console.sandbox.server import Sandbox
+from console.services.payment_probing import lease_name
+from tests.crash.money_actors import act
+from tests.support import money_truth
+from tests.support.children import crowd
+from tests.support.desks import MovedClock
+from tests.support.money_desks import later, order, providers
+from tests.support.payment_desks import notice_of
+from tests.support.places import Place
+from tests.support.waiting import until
+
+KILLED = -9
+TOTAL = 3_000
+_STEPS = (
+    "before_saga", "after_saga", "before_ask_provider", "answered_ask_provider", "after_ask_provider",
+    "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
+    "before_release_stock", "after_release_stock",
+)  # fmt: skip
+STEPS: dict[str, tuple[str, ...]] = {
+    "unpaid": _STEPS,
+    "paid in time": ("answered_ask_provider", "after_ask_provider"),
+    "paid late": ("before_undo_expire_payment", "after_undo_expire_payment"),
+}
+_TRAIL = ("payment.expired", "payment.booked", "payment.expiry_undone", "order.cancelled", "order.stock_released",
+          "order.paid")  # fmt: skip
+
+
+@dataclass
+class Case:
+    """A payment of an order of its own, whose end is broken off at one step."""
+
+    story: str
+    step: str
+    number: str
+    order: int = 0
+    payment: int = 0
+
+    @property
+    def expected(self) -> tuple[str, str, str, SagaState | None, tuple[str, ...]]:
+        """Payment, order, stock, how the saga ended (None: it never was), and what the trail tells once each."""
+        ends = {
+            "unpaid": ("expired", "cancelled", "released", SagaState.DONE, (0, 3, 4)),
+            "paid in time": ("completed", "paid", "held", SagaState.DONE, (1, 5)),
+            "paid late": ("completed", "paid", "held", SagaState.COMPENSATED, (0, 1, 2, 5)),
+        }
+        payment, order, stock, saga, told = ends[self.story]
+        return payment, order, stock, saga, tuple(sorted(_TRAIL[i] for i in told))
+
+
+def run(place: Place) -> Counter[str]:
+    """Kill at each step, a few at a time; when the leases of the dead have run out due tasks alone do the rest."""
+    with Sandbox() as sandbox, _desk(place, sandbox) as (console, clock):
+        cases = [Case(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_wanted())]
+        for case in cases:
+            _prepare(place, console, case)
+        _pay(sandbox, [case for case in cases if case.story == "paid in time"])
+        late = [case for case in cases if case.story == "paid late"]
+        _kill(place, sandbox, late, "after_expire_payment")
+        _pay(sandbox, late)
+        for case in late:
+            console.payments.notice(notice_of(sandbox.control.money, "paypay", case.number))
+        _kill(place, sandbox, [case for case in cases if case not in late])
+        until(lambda: not _held(console, late), "the leases of the dead", 15)
+        _kill(place, sandbox, late)
+        until(lambda: not console.recovery.holders(), "the leases of the dead", 15)
+        for _ in range(2):
+            console.recovery.run_due()
+            later(clock, sandbox, timedelta(minutes=5))
+        for case in cases:
+            _check(place, console, case)
+        money_truth.check(console, sandbox)
+        console.audit.verify()
+    return Counter(kills=len(cases))
+
+
+def _held(console: Console, cases: Sequence[Case]) -> bool:
+    held = {lease.name for lease in console.recovery.holders()}
+    return bool(held & {lease_name(case.payment) for case in cases})
+
+
+def _wanted() -> Iterator[tuple[str, str]]:
+    return ((story, step) for story, steps in STEPS.items() for step in steps)
+
+
+@contextmanager
+def _desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedClock]]:
+    clock = MovedClock()
+    with place.opened(sandbox, clock, **providers(sandbox.url)) as console:
+        yield console, clock
+
+
+def _prepare(place: Place, console: Console, case: Case) -> None:
+    """A code that nobody has paid, whose time is over by anybody's clock, and stock that the shop holds for it."""
+    case.order = order(place, case.number, TOTAL)
+    case.payment = console.payments.start(case.order, "paypay").payment.id
+    place.sql(
+        "INSERT INTO stock_reservations (order_id, item, quantity, created_at)"
+        f" VALUES ({case.order}, 'SKU-1', 1, '2026-11-20 03:00:00')",
+        f"UPDATE payments SET payment_expires_at = '2026-11-20 03:00:00', version = version + 1"
+        f" WHERE id = {case.payment}",
+    )
+
+
+def _pay(sandbox: Sandbox, cases: Sequence[Case]) -> None:
+    for case in cases:
+        sandbox.control.money.move("paypay", case.number, "paid", notify=False)
+
+
+def _kill(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | None = None) -> None:
+    extra = providers(sandbox.url)
+    for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
+        told = [place.told(sandbox.url, FAILPOINT=f"{step or case.step}:1:kill", **extra) for case in some]
+        each = [(where, "time_out", case.payment) for case, where in zip(some, told, strict=True)]
+        with crowd(act, each) as children:
+            for case, child in zip(some, children, strict=True):
+                assert child.report() == "open"
+                assert child.ended() == KILLED, f"{case} went on unharmed"
+
+
+def _check(place: Place, console: Console, case: Case) -> None:
+    """Each effect once, and the journal tells how it ended."""
+    view = console.payments.order(case.order)
+    ended: tuple[SagaView, ...] = view.sagas
+    found = (
+        view.payments[0].state.value,
+        view.record.state.value,
+        str(place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {case.order}")[0][0]),
+        ended[0].record.state if ended else None,
+        _told(place, case),
+    )
+    assert found == case.expected, case
+    assert len(ended) == 1, case
+
+
+def _told(place: Place, case: Case) -> tuple[str, ...]:
+    what = ", ".join(f"'{one}'" for one in _TRAIL)
+    rows = place.sql(
+        f"SELECT what FROM audit_log WHERE what IN ({what}) AND ((subject_kind = 'payment' AND subject_id ="
+        f" '{case.payment}') OR (subject_kind = 'order' AND subject_id = '{case.order}'))"
+    )
+    return tuple(sorted(str(one) for (one,) in rows))

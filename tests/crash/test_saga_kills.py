@@ -1,0 +1,14 @@
+"""Whoever ends a payment whose time has passed may be killed at any step: the next process does the rest, once."""
+
+import pytest
+
+from tests.crash import saga_kills
+from tests.support.places import Place
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_killed_at_every_step(place: Place) -> None:
+    """Expired, cancelled and released once each; or paid, with its order, and nothing of that."""
+    tally = saga_kills.run(place)
+    print(f"{place.engine}: payments whose time has passed: {tally['kills']} kills at every step: each effect once")
+    assert tally["kills"] == sum(map(len, saga_kills.STEPS.values()))
