@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from console.services.pdfs import Pdfs
     from console.services.people import People
     from console.services.samples import PaymentSample, Render, Sample
+    from console.services.scheduling import Scheduler
     from console.services.sessions import Sessions
     from console.store.cache import NoCache
 
@@ -79,6 +80,11 @@ class Console:
     @cached_property
     def recovery(self) -> "RecoveryDesk":
         return self._machinery.recovery_desk()
+
+    @property
+    def scheduler(self) -> "Scheduler":
+        """The due tasks, for a worker."""
+        return self._machinery.scheduler
 
     @cached_property
     def pdfs(self) -> "Pdfs":

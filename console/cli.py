@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from console.cli_log import BUG, log_on_stderr
 from console.cli_writer import Voice, Writer, wants_json
+from console.domain import tracing
 from console.domain.errors import ConsoleError
 
 log = logging.getLogger("console.cli")
@@ -23,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _pdf_child(words[1:])
     writer = Writer(sys.stdout, Voice(), as_json=wants_json(words))
     # Whatever a library prints belongs to the log: stdout carries the answer alone.
-    with contextlib.redirect_stdout(sys.stderr), log_on_stderr(tracebacks=_has_window(words)):
+    logged = log_on_stderr(tracebacks=_has_window(words))
+    with contextlib.redirect_stdout(sys.stderr), logged, tracing.correlated():
         _answer(words, writer)
     return writer.status
 

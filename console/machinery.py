@@ -11,6 +11,7 @@ from console.machinery_refunds import RefundDesk, RefundMachinery
 from console.providers.payment_protocol import PaymentVendor
 from console.providers.protocol import CreditVendor
 from console.services import credit_checks as purchasing
+from console.services.audit_roots import AuditRoots
 from console.services.completion import Completion
 from console.services.described import Progress
 from console.services.desk import Desk
@@ -27,6 +28,7 @@ from console.services.probing import Probing
 from console.services.queues import Queues
 from console.services.reads import ReadLog
 from console.services.recovery import Recovery
+from console.services.scheduling import Scheduler
 from console.services.vendors import Vendors
 from console.services.views import Views
 from console.store import payments as payment_rows
@@ -106,16 +108,23 @@ class Machinery:
         others: dict[str, Matters] = {payment_rows.KIND: payments.payments, refund_rows.KIND: refunds.refunds}
         forgotten = ForgottenRefunds(self._desk, self._payment_vendors)
         operations = Operations(self._desk, self._recovery, self._probing, reader, others, forgotten)
+        checks = CheckMatters(self._recovery, self._probing, self._views)
+        sides = (payments.payments, refunds.refunds)
+        return RecoveryDesk(Queues(self._desk), checks, operations, *sides, self.scheduler)
+
+    @cached_property
+    def scheduler(self) -> Scheduler:
+        """All due tasks, in the order in which each finds what the one before it left."""
+        payments, refunds = self._payments, self._refunds
         due = DueTasks(
             self._desk,
             self._completion,
             self._probing,
             self._vendors.capabilities,
             settlers={payment_rows.KIND: payments.settler, refund_rows.KIND: refunds.settler},
-            further=(*payments.tasks(), *refunds.tasks()),
+            further=(*payments.tasks(), *refunds.tasks(), ("audit_roots", AuditRoots(self._desk).write_due)),
         )
-        checks = CheckMatters(self._recovery, self._probing, self._views)
-        return RecoveryDesk(Queues(self._desk), checks, operations, payments.payments, refunds.refunds, due)
+        return Scheduler(self._desk, self._heartbeat, due.tasks())
 
     def pdfs(self) -> Pdfs:
         return Pdfs(self._views)

@@ -1,6 +1,7 @@
 """`console.recovery`: what waits, of every kind of record, and how each is looked at, asked about and settled."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,14 +19,16 @@ from console.domain.results import (
 from console.domain.views import AnyView
 from console.machinery_payments import PaymentDesk
 from console.machinery_refunds import RefundDesk
-from console.services.due import DueTasks
 from console.services.operations import Operations
 from console.services.probing import Probing
 from console.services.queues import Queues
 from console.services.recovery import Recovery
+from console.services.scheduling import Scheduler
 from console.services.views import Views
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
+UNTIL_NEXT_LOOK = timedelta(seconds=15)
+"""A window looks each minute: what is due a moment after a look would wait for another one."""
 _LONGEST_ID = 18  # digits
 
 
@@ -48,10 +51,10 @@ class RecoveryDesk:
         operations: Operations,
         payments: PaymentDesk,
         refunds: RefundDesk,
-        due: DueTasks,
+        scheduler: Scheduler,
     ) -> None:
         self._queues, self._checks, self._operations = queues, checks, operations
-        self._payments, self._refunds, self._due = payments, refunds, due
+        self._payments, self._refunds, self._scheduler = payments, refunds, scheduler
 
     def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
         return self._queues.queue(name, limit, after)
@@ -69,7 +72,12 @@ class RecoveryDesk:
         return self._queues.changes(after)
 
     def run_due(self) -> tuple[TaskRun, ...]:
-        return self._due.run()
+        """Every task once, now. What one of them raised is raised at the end."""
+        return self._scheduler.run_all()
+
+    def run_scheduled(self) -> tuple[TaskRun, ...]:
+        """The tasks whose time has come and that nobody else runs: for a window, each minute."""
+        return self._scheduler.run_due(ahead=UNTIL_NEXT_LOOK)
 
     def show(self, kind: str, id: int | str) -> AnyView:
         """One record with its history. Raises not_found."""

@@ -10,7 +10,7 @@ from console.domain.permissions import AUDITOR, ROLES_FOR, may
 from console.domain.records import AuditEntry
 from console.services.desk import Desk
 from console.services.reads import ReadLog
-from console.store import audit
+from console.store import audit, audit_roots
 
 _COLUMNS = ("id", "at", "who", "what", "subject", "result", "reason", "detail")
 
@@ -41,9 +41,11 @@ class Auditing:
             self._whose()
         with desk.database.read() as conn:
             result = audit.verify(conn, desk.spool.anchored(desk.database_id))
-        if result.first_bad is not None:
-            detail = {"rows": result.rows, "first_bad": result.first_bad, "why": result.why}
-            raise ConsoleError("audit_broken", detail)
+            missed = audit_roots.first_missed(conn)
+        walked = () if result.first_bad is None else ((result.first_bad, result.why or ""),)
+        bad = min((*walked, *((missed,) if missed else ())), default=None)
+        if bad is not None:
+            raise ConsoleError("audit_broken", {"rows": result.rows, "first_bad": bad[0], "why": bad[1]})
         return result.rows
 
     def export(self, path: Path) -> int:

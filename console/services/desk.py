@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection
 
+from console.domain import tracing
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.permissions import ROLES_FOR, may
@@ -173,10 +174,12 @@ class Desk:
         self, tx: Transaction, what: str, subject_id: int | str | None, detail: Mapping[str, object] | None = None, *,
         kind: str = "credit-check", result: str = "done", reason: str | None = None,
     ) -> None:  # fmt: skip
-        """Append to the audit trail inside the caller's transaction."""
+        """Append to the audit trail inside the caller's transaction, with the correlation id of the work at hand."""
         if self.database.is_server:
             self._turn.take(tx)
-        self.audit.record(tx, self.operator or WORKER, what, kind, subject_id, result, reason, detail)
+        mark = {tracing.CORRELATION: tracing.correlation()} if tracing.correlation() else {}
+        facts = {**(detail or {}), **mark}
+        self.audit.record(tx, self.operator or WORKER, what, kind, subject_id, result, reason, facts)
 
 
 def admitted(name: str, person: Person | None) -> Person:

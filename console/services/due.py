@@ -4,15 +4,16 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
+from console.domain import tracing
 from console.domain.corporation_number import LENGTH, InvalidCorporationNumber, parse
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, Operation, Work, WorkState
-from console.domain.results import TaskRun
 from console.providers.protocol import Capabilities
 from console.services import settling
 from console.services.completion import Completion
 from console.services.described import Settler
-from console.services.desk import WORKER, Desk, acting
+from console.services.desk import Desk
+from console.services.going_on import going_on
 from console.services.parts import PDF
 from console.services.probing import Probing
 from console.store import cases, credit_checks, journal, queues
@@ -48,11 +49,9 @@ class DueTasks:
         self._settlers = {credit_checks.KIND: settling.Settling(desk, capabilities), **(settlers or {})}
         self._further = further
 
-    def run(self) -> tuple[TaskRun, ...]:
-        """Run every task once, in an order in which each finds what the one before it left. Raises not_allowed for
-        an account that may not; on SQLite the program itself may.
-        """
-        tasks: tuple[Task, ...] = (
+    def tasks(self) -> tuple[Task, ...]:
+        """By name, in an order in which each finds what the one before it left."""
+        return (
             ("spool_delivery", self._deliver_spool),
             ("lapsed_operations", self._settle_lapsed),
             ("rows_by_others", self._adopt_rows_by_others),
@@ -60,9 +59,6 @@ class DueTasks:
             ("refetches", self._refetch_due),
             *self._further,
         )
-        with acting(WORKER):
-            self._desk.require("due_tasks")
-            return tuple(TaskRun(name, task()) for name, task in tasks)
 
     def _deliver_spool(self) -> int:
         """Answers that the database could not take when they came."""
@@ -71,7 +67,7 @@ class DueTasks:
             return 0
         with skipping("opening kept answers"):
             desk.spool.unlock(desk.cipher)
-        for entry in desk.spool.undelivered(desk.database_id):
+        for entry in going_on(desk.spool.undelivered(desk.database_id)):
             if entry.answer is None:
                 _log.error("operation %s: its kept answer needs another store key", entry.intent.operation_id)
                 continue
@@ -89,7 +85,7 @@ class DueTasks:
         """Calls whose process went away: unknown, never error."""
         with self._desk.database.read() as conn:
             lapsed = journal.lapsed(conn)
-        return sum(self._lapse(operation) for operation in lapsed)
+        return sum(self._lapse(operation) for operation in going_on(lapsed))
 
     def _lapse(self, operation: Operation) -> int:
         """A mere reading of whatever kind only ends."""
@@ -115,7 +111,7 @@ class DueTasks:
         """How many were taken; what another process has dealt with meanwhile is left alone."""
         with self._desk.database.read() as conn:
             records = queues.due(conn, reason, self._desk.now(), BATCH)
-        return sum(self._take(record, reason, act) for record in records)
+        return sum(self._take(record, reason, act) for record in going_on(records))
 
     def _take(self, record: CreditCheck, reason: str, act: Callable[[CreditCheck], object]) -> int:
         with self._desk.database.read() as conn:
@@ -198,10 +194,11 @@ def _work_of_adopted(record: CreditCheck, *, readable: bool, clash: bool) -> Wor
 
 @contextmanager
 def skipping(what: str) -> Iterator[None]:
-    """One record that can't be served must not keep the others waiting."""
-    try:
-        yield
-    except ConsoleError as refusal:
-        _log.info("%s: %s", what, refusal.code)
-    except Exception:
-        _log.warning("%s failed", what, exc_info=True)
+    """One record that can't be served must not keep the others waiting; each has a correlation id of its own."""
+    with tracing.apart(record=what):
+        try:
+            yield
+        except ConsoleError as refusal:
+            _log.info("%s: %s", what, refusal.code)
+        except Exception:
+            _log.warning("%s failed", what, exc_info=True)

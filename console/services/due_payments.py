@@ -6,6 +6,7 @@ from console.domain.order_records import Payment
 from console.services import order_moving, payment_work
 from console.services.desk import Desk
 from console.services.due import BATCH, Task, skipping
+from console.services.going_on import going_on
 from console.services.notices import Notices
 from console.services.payment_probing import PaymentProbing
 from console.store import payments
@@ -31,7 +32,7 @@ class DuePayments:
     def _each_due(self, reasons: Collection[str], act: Callable[[Payment], object]) -> int:
         with self._desk.database.read() as conn:
             found = payments.due(conn, reasons, self._desk.now(), BATCH)
-        return sum(self._take(payment, act) for payment in found)
+        return sum(self._take(payment, act) for payment in going_on(found))
 
     def _take(self, payment: Payment, act: Callable[[Payment], object]) -> int:
         """What another process has dealt with meanwhile is left alone."""

@@ -9,6 +9,7 @@ from console.domain.records import Work, WorkState
 from console.services import refund_reading
 from console.services.desk import Desk
 from console.services.due import BATCH, Task, skipping
+from console.services.going_on import going_on
 from console.services.refund_probing import RefundProbing
 from console.services.refund_writing import COOLING_OFF, POLL, SUBMISSION, UNKNOWN
 from console.services.submitting import Submitting
@@ -72,13 +73,13 @@ class DueRefunds:
         """Requests that nobody decided in time, and approved ones that can't be sent: nothing was sent of either."""
         with self._desk.database.read() as conn:
             late = refunds.late(conn, self._desk.now(), BATCH)
-        return sum(self._take(refund, lambda one: self._voting.expire(one.id)) for refund in late)
+        return sum(self._take(refund, lambda one: self._voting.expire(one.id)) for refund in going_on(late))
 
     def _each_due(self, reasons: Collection[str], act: Callable[[Refund], object]) -> int:
         """How many were taken; what another process has dealt with meanwhile is left alone."""
         with self._desk.database.read() as conn:
             found = refunds.due(conn, reasons, self._desk.now(), BATCH)
-        return sum(self._take(refund, act) for refund in found)
+        return sum(self._take(refund, act) for refund in going_on(found))
 
     def _take(self, refund: Refund, act: Callable[[Refund], object]) -> int:
         with self._desk.database.read() as conn:

@@ -26,11 +26,22 @@ SAGAS = (
 )  # fmt: skip
 """Those around the beginning and each step of what follows when a payment's time has passed."""
 
+PUBLISHING = ("before_publish", "after_publish")
+"""Those around the sending of an event."""
+
 ADOPTING = (
     "after_adopt_columns", "after_adopt_numbers", "after_adopt_duplicates", "after_adopt_rows", "after_adopt_index",
     "before_adopt_end",
 )  # fmt: skip
 """Those of `db adopt`."""
+
+RECONCILING = (
+    "before_reconcile_row", "after_reconcile_row", "after_reconcile_batch", "before_reconcile_end",
+)  # fmt: skip
+"""Those of a reconciliation, at each row that changes something, at each batch, and at its end."""
+
+TASKS = ("after_task_begin", "before_task_end")
+"""Those of a scheduled task: once its row says that it has begun, and before it says that it has ended."""
 
 EXPORTING = ("after_pack_written", "before_pack_named")
 """Those of an evidence pack, before its entry in the trail and before it has its name."""

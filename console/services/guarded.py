@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
+from console.domain import tracing
 from console.domain.errors import ConsoleError
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
 from console.domain.payment_records import RefundReport, StartedPayment
@@ -59,8 +60,14 @@ class Guard:
         """Run it to its recorded end. Raises the refusals of `check` and `claim`, lease_timeout or in_progress
         before anything is sent, and Unrecorded when the outcome could not be written.
         """
-        self._desk.failpoints.reach("before_tx1")
-        claimed = self._wait_and_claim(operation, progress)
+        with tracing.correlated():
+            self._desk.failpoints.reach("before_tx1")
+            claimed = self._wait_and_claim(operation, progress)
+            with tracing.within(operation=claimed.operation_id):
+                return claimed, self._carried_out(operation, claimed, progress)
+
+    def _carried_out(self, operation: Guarded[T], claimed: Claimed, progress: Progress) -> Outcome[T]:
+        """From tx1's COMMIT to the recorded end, with a beating lease."""
         beat = f"{claimed.operation_id}-{get_ident()}"
         self._heartbeat.add(beat, lambda: self._beat(claimed))
         try:
@@ -71,7 +78,8 @@ class Guard:
             self._record(operation, claimed, outcome)
         finally:
             self._heartbeat.remove(beat)
-        return claimed, outcome
+        _log.info("operation %s: %s", operation.action, outcome.kind.value)
+        return outcome
 
     # Waiting and claiming
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
-from console.services.failpoints import ADOPTING, EXPORTING, MONEY, NAMES, SAGAS
+from console.services.failpoints import ADOPTING, EXPORTING, MONEY, NAMES, PUBLISHING, SAGAS, TASKS
 from console.setting_urls import masked
 from console.settings import Settings
 from console.store import boot_clock, fitness, migrate
@@ -16,7 +16,7 @@ from console.store.engine import Database
 
 ROOM_BYTES = 200 * 1024 * 1024
 GATEWAYS = ("paypay", "atom")
-_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *ADOPTING, *EXPORTING)
+_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *TASKS, *PUBLISHING, *ADOPTING, *EXPORTING)
 
 
 class Health:
@@ -44,6 +44,7 @@ class Health:
             ("alarmbox", self._alarmbox),
             ("lease_clock", self._lease_clock),
             *((("cache", self._cache),) if self._settings.redis_url else ()),
+            *((("publishing", self._publishing),) if self._settings.alerts.way else ()),
             ("switches", self._switches),
         )
         return (*(self._look(name, check) for name, check in checks), *map(self._gateway, GATEWAYS))
@@ -130,6 +131,15 @@ class Health:
 
         url = self._settings.redis_url or ""
         return {"ok": answers(url), "url": masked(url)}
+
+    def _publishing(self) -> dict[str, object]:
+        """Alerts reach whoever is to be told: what that needs is here, and nothing has waited for long."""
+        from console.services import publishing
+
+        self._settings.alerts.check(self._settings.secret)
+        with self._database.read() as conn:
+            counts, late = publishing.state(conn)
+        return {"ok": not late, "way": self._settings.alerts.way, "waiting": counts.waiting, "since": counts.oldest}
 
     def _switches(self) -> dict[str, object]:
         """Switches that only tests use; they name the points at which a process may be stopped."""

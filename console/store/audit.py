@@ -33,8 +33,8 @@ _HEAD = (
 # A server's rows carry the server's time (SYSDATE: no session can forge it), read on the way.
 _last = _HEAD.subquery()
 _one = select(literal(1).label("one")).subquery()
-_SERVER_TIME = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)
-_HEAD_AND_TIME = select(_SERVER_TIME, _last.c.seq, _last.c.hash).select_from(_one.outerjoin(_last, true()))
+SERVER_TIME = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime)
+_HEAD_AND_TIME = select(SERVER_TIME, _last.c.seq, _last.c.hash).select_from(_one.outerjoin(_last, true()))
 _ADD = insert(audit_log)
 _IS_THERE = settled(
     select(audit_log.c.hash).where(

@@ -132,7 +132,7 @@ class Pulse(QObject):
         barred = self._seat.settings.sign_in.is_server and self._seat.lacks("due_tasks")
         if barred or not self._may("due"):
             return
-        call = self._seat.bound(lambda desk: desk.recovery.run_due(), _WORKER)
+        call = self._seat.bound(lambda desk: desk.recovery.run_scheduled(), _WORKER)
         self._seat.runner.run(call, self._take_due, self._due_failed, owner=self, lane="slow", cancellable=True)
 
     def _take_due(self, runs: tuple[TaskRun, ...]) -> None:

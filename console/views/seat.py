@@ -9,6 +9,7 @@ import shiboken6
 from PySide6.QtCore import QObject, Signal
 
 from console import wording
+from console.domain import tracing
 from console.domain.clock import Clock
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Order, Payment, Refund
@@ -94,7 +95,7 @@ class Seat(QObject):
             raise RuntimeError("the services are not here yet")
 
         def work() -> T:
-            with desk.acting(name):
+            with desk.acting(name), tracing.correlated():
                 return call(desk)
 
         return work
