@@ -4,11 +4,12 @@ Each source keeps its own order, that of its rows, whatever a clock said; the so
 are alike, causes come before effects (begun, answered, decided, ended), then ids decide.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from heapq import merge
+from typing import Any
 
 
 class Step(StrEnum):
@@ -43,7 +44,8 @@ class Event:
 
     `what` is a code with `facts`; `result` done, refused or failed. `source` and `row` say where it is kept;
     `operation_id` (where there was one), `correlation` (the piece of work, as in the logs) and `session` (the process
-    run) what belongs together; `evidence` the ids of what it rests on.
+    run) what belongs together; `evidence` the ids of what it rests on. `after` is the time of its cause, where that
+    was noted a moment later.
     """
 
     at: datetime
@@ -60,6 +62,12 @@ class Event:
     session: str | None = None
     evidence: tuple[int, ...] = ()
     correlation: str | None = None
+    after: datetime | None = None
+
+    @property
+    def moment(self) -> datetime:
+        """By what it is placed."""
+        return self.at if self.after is None else max(self.at, self.after)
 
     @property
     def stream(self) -> str:
@@ -91,7 +99,7 @@ def in_order(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterator[tu
 
 def _placed(events: Iterable[Event], reached: datetime) -> Iterator[tuple[Key, Event]]:
     for event in events:
-        reached = max(reached, event.at)
+        reached = max(reached, event.moment)
         number = int(event.row) if event.row.isdecimal() else 0
         yield (reached, _RANK[event.step], event.source, number, event.row), event
 
@@ -112,6 +120,22 @@ def step_of(what: str) -> Step:
     if name in _DECIDED:
         return Step.DECISION
     return next((step for part, step in _PARTS if part in what), Step.CHANGE)
+
+
+def shown(event: Event, hidden: Collection[str]) -> Event:
+    """The event without what nobody is to read."""
+    return replace(event, facts=_shown(event.facts, hidden)) if hidden else event
+
+
+def _shown(value: Any, hidden: Collection[str]) -> Any:
+    match value:
+        case str():
+            return masked(value, hidden)
+        case Mapping():
+            return {key: _shown(part, hidden) for key, part in value.items()}
+        case list() | tuple():
+            return [_shown(part, hidden) for part in value]
+    return value
 
 
 def masked(text: str, hidden: Iterable[str]) -> str:

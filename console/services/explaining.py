@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, Operation
-from console.domain.story import NEVER, Chain, Event, in_order
+from console.domain.story import NEVER, Chain, Event, in_order, shown
 from console.services.desk import Desk
 from console.services.reads import ReadLog
 from console.store import any_record, credit_checks, journal, orders, payments, refunds
@@ -81,14 +81,14 @@ class Explaining:
 
 
 def walk(conn: Connection, family: Family, read: _Read | None = None) -> Iterator[Event]:
-    """All events of a family as one chain, in flat memory."""
-    done = read or {}
+    """All events of a family as one chain, in flat memory; payers are masked."""
+    done, hidden = read or {}, family.hidden
     streams = [
         _rest(conn, source, *subject, done.get(f"{source.name} {' '.join(subject)}"))
         for subject in family.subjects
         for source in sources(subject[0])
     ]
-    return (event for _, event in in_order(streams))
+    return (shown(event, hidden) for _, event in in_order(streams))
 
 
 def _rest(
@@ -196,7 +196,7 @@ def _read_until(told: tuple[Event, ...], before: _Read) -> _Read:
     read = dict(before)
     for event in told:
         _, _, reached = read.get(event.stream, (NEVER, "", NEVER))
-        read[event.stream] = (event.at, event.row, max(reached, event.at))
+        read[event.stream] = (event.at, event.row, max(reached, event.moment))
     return read
 
 

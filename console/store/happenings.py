@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
@@ -29,6 +29,7 @@ _a, _o, _e, _n = audit_log.c, operations.c, evidence.c, payment_events.c
 _p, _l, _s, _r, _run = approvals.c, alerts.c, sagas.c, reconciliation_rows.c, reconciliations.c
 _SUMMARY = re.compile(r"(?:HTTP (?P<status>\d{3}) )?(?P<outcome>[A-Z_]+) (?P<reason>[a-z0-9_]*)")
 """How an answer is summed up where it is kept."""
+_AT_ONCE = timedelta(seconds=2)
 Last = tuple[datetime, str]
 """Time and id of the row that was read last."""
 Make = Callable[[Row[Any], str, str], Event]
@@ -93,11 +94,13 @@ def _begun(row: Row[Any], kind: str, id: str) -> Event:
 
 
 def _ended(row: Row[Any], kind: str, id: str) -> Event:
+    answered = aware(row.answered_at) if row.answered_at is not None else None
+    cause = answered if answered is not None and answered - aware(row.ended_at) < _AT_ONCE else None
     why = None if row.state == OperationState.DONE.value else row.outcome_reason
     facts = {"action": row.action, "state": row.state, "outcome": row.outcome_class, "reason": why}
     return Event(
         aware(row.ended_at), Step.ENDED, row.operator, row.action, kind, id, "operations:ended", row.id,
-        facts=facts, operation_id=row.id, session=row.session,
+        facts=facts, operation_id=row.id, session=row.session, after=cause,
     )  # fmt: skip
 
 
@@ -203,7 +206,9 @@ _OPERATION = select(
     _o.id, _o.action, _o.operator, _o.session, _o.state, _o.started_at, _o.ended_at, _o.outcome_class,
     _o.outcome_reason,
 )  # fmt: skip
-_ENDED = _OPERATION.where(_o.ended_at.is_not(None))
+# An answer and the end that it is are written together, each with the time of its own writing.
+_ANSWERED = select(_e.at).where(_e.operation_id == _o.id).order_by(_e.id).limit(1).scalar_subquery()
+_ENDED = _OPERATION.add_columns(_ANSWERED.label("answered_at")).where(_o.ended_at.is_not(None))
 _EVIDENCE = select(_e.id, _e.at, _e.source, _e.who, _e.sha256, _e.summary, _e.operation_id)
 _AUDIT = select(_a.id, _a.at, _a.who, _a.what, _a.result, _a.reason, _a.detail, _a.session).where(
     is_no_reading(), _a.what.not_like("%.started")
