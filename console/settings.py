@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from console.domain.errors import ConsoleError
 from console.profile_file import read_profile
 from console.secret_store import Keyring, SecretStore, system_keyring
+from console.setting_alerts import AlertSettings, alert_settings
 from console.setting_payments import AtomSettings, PayPaySettings, atom_settings, paypay_settings, spacing
 from console.setting_urls import (
     database_url,
@@ -51,6 +52,7 @@ VARIABLES = tuple(
         "RECEIVER_BIND", "RECEIVER_PORT", "RECEIVER_TRUSTED_PROXIES", "RECEIVER_CERTIFICATE", "RECEIVER_KEY",
         "PAYPAY_WEBHOOK_SOURCES",
         "REFUND_COOLING_OFF_SECONDS", "TIME_SCALE", "LEASES", "FAILPOINT", "TEST_NUMBERS",
+        "ALERTS_WEBHOOK_URL", "ALERTS_KAFKA_BROKERS",
     )
 )  # fmt: skip
 
@@ -85,6 +87,7 @@ class Settings:
     refund_cooling_off_seconds: int | None
     paypay: PayPaySettings
     atom: AtomSettings
+    alerts: AlertSettings
     receiver_bind: str
     receiver_port: int
     receiver_trusted_proxies: tuple[str, ...]
@@ -204,6 +207,7 @@ def load_settings(env: Mapping[str, str], *, keyring: Callable[[], Keyring | Non
         refund_cooling_off_seconds=given.get("REFUND_COOLING_OFF_SECONDS", _whole_seconds, None),
         paypay=paypay_settings(given, paypay),
         atom=atom_settings(given, atom),
+        alerts=alert_settings(given),
         receiver_bind=given.get("RECEIVER_BIND", Given.address, "127.0.0.1"),
         receiver_port=given.get("RECEIVER_PORT", lambda it: it.whole(0, 65535), RECEIVER_PORT),
         receiver_trusted_proxies=given.get("RECEIVER_TRUSTED_PROXIES", Given.networks, ()),
