@@ -18,7 +18,7 @@ from tests.store.audit_desk import Desk
 from tests.store.guard_lines import Lines
 from tests.store.spool_worker import KEY
 from tests.support import server_fixtures, servers
-from tests.support.places import Engine, Place, fresh_anywhere
+from tests.support.places import PERSON, Engine, Place, fresh_anywhere
 from tests.support.quick_desks import HandClock
 from tests.support.servers import Server
 from tests.support.teams import Team, team_on
@@ -58,6 +58,28 @@ def rows(books: Database) -> Iterator[Connection]:
     with suppress(_Undone), books.attempt() as tx:
         yield tx.conn
         raise _Undone
+
+
+@pytest.fixture(scope="module")
+def account(engine: Engine) -> Iterator[Database]:
+    """An operator's own connection, to a database that asks who moves what."""
+    server_fixtures.need_engine(engine)
+    with fresh_anywhere(engine) as place, closing(Database(place.url())) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_rows(account: Database) -> Iterator[Connection]:
+    """A write transaction of the operator's of which nothing stays."""
+    with suppress(_Undone), account.attempt() as tx:
+        yield tx.conn
+        raise _Undone
+
+
+@pytest.fixture
+def me(account: Database) -> str:
+    """Who that is."""
+    return account.account or PERSON
 
 
 class _Undone(Exception):

@@ -1,0 +1,101 @@
+"""Alerts and cases: each once while it is open, whoever finds it, and seen by the first who says so."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from console.domain.worker_records import Alert, Rule
+from console.store import alerts, cases, feed
+from console.store.engine import Database
+from tests.store.at_once import at_once
+from tests.store.money_rows import NOW
+
+LATER = NOW + timedelta(hours=1)
+A, B = Rule.PAID_UNNOTICED.value, Rule.PAID_WITHOUT_PAYMENT.value
+
+
+def raised(conn: Connection, order: int = 1, rule: str = A) -> Alert:
+    found = alerts.raise_(conn, rule, "order", order, f"ORD-{order}", "pending", "paid", NOW)
+    assert found is not None
+    return found
+
+
+def test_open_once(own_rows: Connection) -> None:
+    """While it is open nothing is added; another rule, another record and the next time are alerts of their own."""
+    first = raised(own_rows)
+    assert alerts.raise_(own_rows, A, "order", 1, "ORD-1", "other", "words", LATER) is None
+    assert alerts.find(own_rows, first.id) == first
+    assert first == Alert(first.id, A, "order", 1, "ORD-1", "pending", "paid", NOW)
+    others = (raised(own_rows, rule=B), raised(own_rows, order=2))
+    assert alerts.resolve(own_rows, first.id, LATER)
+    assert raised(own_rows).id > others[1].id
+
+
+def test_settled_once(own_rows: Connection) -> None:
+    """The time of the first settling stays."""
+    found = raised(own_rows)
+    assert alerts.resolve(own_rows, found.id, NOW)
+    assert not alerts.resolve(own_rows, found.id, LATER)
+    settled = alerts.find(own_rows, found.id)
+    assert settled is not None
+    assert settled.resolved_at == NOW
+
+
+def test_seen_once(own_rows: Connection, me: str) -> None:
+    """With a note; who comes later changes neither name nor words. It stays open."""
+    found = raised(own_rows)
+    assert alerts.acknowledge(own_rows, found.id, me, "asked the provider", NOW)
+    assert not alerts.acknowledge(own_rows, found.id, me, "never mind", LATER)
+    seen = alerts.find(own_rows, found.id)
+    assert seen is not None
+    assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (me, NOW, "asked the provider")
+    assert alerts.open_ones(own_rows, 5) == (seen,)
+
+
+def test_pages(own_rows: Connection) -> None:
+    """Open ones from the oldest on, all from the newest back, one rule's by themselves, and all of a record."""
+    one, two, three = (raised(own_rows, order) for order in (1, 2, 3))
+    other = raised(own_rows, rule=B)
+    alerts.resolve(own_rows, two.id, NOW)
+    settled = alerts.find(own_rows, two.id)
+    assert alerts.open_ones(own_rows, 2) == (one, three)
+    assert alerts.open_ones(own_rows, 2, three.id) == (other,)
+    assert alerts.open_by_rule(own_rows, A, 9) == (one, three)
+    assert alerts.open_by_rule(own_rows, A, 9, one.id) == (three,)
+    assert alerts.all_of(own_rows, 2) == (other, three)
+    assert alerts.all_of(own_rows, 9, three.id) == (settled, one)
+    assert alerts.of_subject(own_rows, "order", 1) == (one, other)
+
+
+def test_live_views_are_told(own_rows: Connection) -> None:
+    """Of each alert that opens, is seen or settled; of nothing that changed nothing."""
+    mark, _ = feed.since(own_rows, None)
+    found = raised(own_rows)
+    mark, told = feed.since(own_rows, mark)
+    assert told == (("alert", found.id),)
+    alerts.raise_(own_rows, A, "order", 1, None, "x", "y", NOW)
+    mark, told = feed.since(own_rows, mark)
+    assert told == ()
+    alerts.resolve(own_rows, found.id, NOW)
+    assert feed.since(own_rows, mark)[1] == (("alert", found.id),)
+
+
+def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
+    """What a rule between orders and payments found ends when its facts fit, not when a case is closed."""
+    found = raised(own_rows)
+    assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
+    assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
+    assert cases.open_rules(own_rows, "order", 1) == ("contradicted",)
+    cases.close_cases(own_rows, "order", 1, LATER)
+    assert cases.open_rules(own_rows, "order", 1) == ()
+    assert alerts.open_ones(own_rows, 9) == (found,)
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_found_by_many_at_once(databases: tuple[Database, ...]) -> None:
+    """Several workers look at the same order at the same moment: one of them raises it, the others see it open."""
+    told = at_once(databases, lambda tx, _: alerts.raise_(tx.conn, A, "order", 1, None, "a", "b", NOW))
+    assert sum(found is not None for found in told) == 1
+    with databases[0].read() as conn:
+        assert len(alerts.open_ones(conn, 9)) == 1

@@ -1,0 +1,116 @@
+"""Rows of the sagas: one of a kind under way for each record, forward step by step, and ended for good."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Connection
+
+from console.domain.states import ForbiddenTransition
+from console.domain.worker_records import Saga, SagaState
+from console.store import feed, sagas
+from console.store.engine import Database
+from tests.store.at_once import at_once
+from tests.store.money_rows import NOW
+
+LATER = NOW + timedelta(minutes=5)
+KIND = "payment_timeout"
+
+
+def started(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
+    saga = sagas.start(conn, kind, "payment", payment, "ask", {"asked": 1}, NOW)
+    assert saga is not None
+    return saga
+
+
+def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
+    """Of one record; when it has ended there may be another one, and all of them are kept."""
+    first = started(own_rows)
+    assert sagas.start(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
+    assert sagas.open_of(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
+    other = started(own_rows, kind="other")
+    done = sagas.end(own_rows, first, NOW, SagaState.DONE)
+    assert sagas.open_of(own_rows, KIND, "payment", 1) is None
+    assert sagas.of_subject(own_rows, "payment", 1) == (done, other)
+    assert sagas.of_subject(own_rows, "payment", 1) != (done, other, started(own_rows))
+
+
+def test_step_by_step(own_rows: Connection) -> None:
+    """What is told is what is kept: the next step, facts added to those known, attempts counted for each step."""
+    saga = sagas.postpone(own_rows, started(own_rows), NOW, LATER, "provider_down")
+    assert sagas.find(own_rows, saga.id) == saga
+    assert (saga.attempts, saga.reason, saga.next_at) == (1, "provider_down", LATER)
+    saga = sagas.advance(own_rows, saga, LATER, "expire", {"answer": "未払い"})
+    assert sagas.find(own_rows, saga.id) == saga
+    assert (saga.step, saga.attempts, saga.reason) == ("expire", 0, None)
+    assert saga.facts == {"asked": 1, "answer": "未払い"}
+    saga = sagas.end(own_rows, saga, LATER, SagaState.STUCK, "order_paid")
+    assert sagas.find(own_rows, saga.id) == saga
+    assert (saga.ended_at, saga.next_at, saga.reason) == (LATER, None, "order_paid")
+
+
+def test_due(own_rows: Connection) -> None:
+    """At once when it begins and after each step, so that a broken-off one goes on; the longest due first."""
+    one, two, three = (started(own_rows, payment) for payment in (1, 2, 3))
+    two = sagas.postpone(own_rows, two, NOW, LATER, None)
+    sagas.end(own_rows, three, NOW, SagaState.COMPENSATED)
+    assert sagas.due(own_rows, NOW, 9) == (one,)
+    assert sagas.due(own_rows, LATER, 9) == (one, two)
+    assert sagas.due(own_rows, LATER, 1) == (one,)
+
+
+def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
+    """Two who run the same step: the second one learns it before it does the next."""
+    saga = started(own_rows)
+    gone_on = sagas.advance(own_rows, saga, NOW, "expire")
+    with pytest.raises(sagas.Stale):
+        sagas.advance(own_rows, saga, NOW, "expire")
+    with pytest.raises(sagas.Stale):
+        sagas.postpone(own_rows, saga, NOW, LATER, None)
+    with pytest.raises(sagas.Stale):
+        sagas.end(own_rows, saga, NOW, SagaState.DONE)
+    assert sagas.find(own_rows, saga.id) == gone_on
+
+
+def test_ended_for_good(own_rows: Connection) -> None:
+    """Nothing follows an end, and running is none."""
+    with pytest.raises(ForbiddenTransition):
+        sagas.end(own_rows, started(own_rows), NOW, SagaState.RUNNING)
+    ended = sagas.end(own_rows, started(own_rows, 2), NOW, SagaState.DONE)
+    with pytest.raises(ForbiddenTransition):
+        sagas.advance(own_rows, ended, NOW, "ask")
+    with pytest.raises(ForbiddenTransition):
+        sagas.postpone(own_rows, ended, NOW, LATER, None)
+    with pytest.raises(ForbiddenTransition):
+        sagas.end(own_rows, ended, NOW, SagaState.COMPENSATED)
+
+
+def test_live_views_are_told(own_rows: Connection) -> None:
+    """Of the saga and of the record whose page shows it."""
+    mark, _ = feed.since(own_rows, None)
+    saga = started(own_rows)
+    mark, told = feed.since(own_rows, mark)
+    assert set(told) == {("saga", saga.id), ("payment", 1)}
+    sagas.advance(own_rows, saga, NOW, "expire")
+    assert set(feed.since(own_rows, mark)[1]) == {("saga", saga.id), ("payment", 1)}
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
+    """One of them begins it, the others see it under way; and one of all goes on with it."""
+    begun = [saga for saga in at_once(databases, lambda tx, _: _begin(tx.conn)) if saga]
+    assert len(begun) == 1
+
+    def go_on(conn: Connection) -> bool:
+        try:
+            sagas.advance(conn, begun[0], NOW, "expire")
+        except sagas.Stale:
+            return False
+        return True
+
+    assert sum(at_once(databases, lambda tx, _: go_on(tx.conn))) == 1
+    with databases[0].read() as conn:
+        assert [saga.version for saga in sagas.of_subject(conn, "payment", 1)] == [2]
+
+
+def _begin(conn: Connection) -> Saga | None:
+    return sagas.start(conn, KIND, "payment", 1, "ask", {}, NOW)
