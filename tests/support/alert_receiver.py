@@ -1,0 +1,65 @@
+"""Somebody who is told of alerts: a server on loopback that keeps what it was sent and answers as it is told."""
+
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+KEY = "a-key-of-sixteen-or-more"
+
+
+class Receiver(ThreadingHTTPServer):
+    """`answers(event, nth)` gives the status of the nth request; every body with a good signature is in `got`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.got: list[dict[str, Any]] = []
+        self.signed: list[bool] = []
+        self.asked: list[str] = []
+        self.answers: Callable[[dict[str, Any], int], int] = lambda _event, _nth: 204
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/alerts"
+
+    @property
+    def ids(self) -> list[str]:
+        return [event["event_id"] for event in self.got]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        receiver = self.server
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        told = dict(part.split("=", 1) for part in self.headers["X-Alert-Signature"].split(","))
+        made = hmac.new(KEY.encode(), f"{told['t']}.".encode() + body, "sha256").hexdigest()
+        event = json.loads(body)
+        receiver.asked.append(self.path)
+        receiver.signed.append(hmac.compare_digest(made, told["v1"]))
+        receiver.got.append(event)
+        self.send_response(receiver.answers(event, len(receiver.got)))
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Tests look at what was sent."""
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        thread = Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.shutdown()
+            thread.join()
