@@ -14,6 +14,7 @@ from console.cli_json import (
 )
 from console.domain.payment_results import OrderView, PaymentView, RefundView
 from console.domain.results import CreditCheckView
+from console.domain.saga_steps import SagaView
 from console.domain.views import AnyView
 
 
@@ -35,7 +36,8 @@ def _own(seen: AnyView, say: Say) -> Object:
         case CreditCheckView():
             return _of_a_check(seen, say)
         case OrderView():
-            return _listed(seen, say, "payments", "refunds", "actions")
+            timeouts = {"timeouts": [_timeout(one, say) for one in seen.sagas]}
+            return _listed(seen, say, "payments", "refunds", "actions") | timeouts
         case PaymentView():
             return _listed(seen, say, "sides", "money", "order", "refunds", "set_asides", "actions", "holder")
         case RefundView():
@@ -44,6 +46,23 @@ def _own(seen: AnyView, say: Say) -> Object:
                 "holder",
             )  # fmt: skip
     return {}
+
+
+def _timeout(seen: SagaView, say: Say) -> Object:
+    """What follows when a payment's time has passed: where it stands, and each step."""
+    record, current = seen.record, seen.current
+    return {
+        "id": record.id,
+        "payment_id": record.subject_id,
+        "state": record.state.value,
+        "step": current.name if current else None,
+        "reason": record.reason,
+        "begun_at": instant(record.begun_at),
+        "next_at": instant(record.next_at),
+        "ended_at": instant(record.ended_at),
+        "attempts": record.attempts,
+        "steps": [fact(step, say) for step in seen.steps],
+    }
 
 
 def _of_a_check(seen: CreditCheckView, say: Say) -> Object:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 
-from console import cli_text_money, wording
+from console import cli_text_money, saga_wording, wording
 from console.cli_text import documents, section
 from console.cli_text_records import of_a_kind, one, table
 from console.cli_writer import Voice
 from console.domain.payment_results import OrderView, PaymentView, RefundView
 from console.domain.records import EvidenceItem, TimelineEntry
 from console.domain.results import CreditCheckView, Explanation
+from console.domain.saga_steps import SagaView
 from console.domain.views import AnyView
 
 
@@ -30,6 +31,7 @@ def _own(seen: AnyView, voice: Voice) -> Iterator[str]:
         case OrderView():
             yield from section("cli.payments", of_a_kind(seen.payments, voice), voice)
             yield from section("cli.refunds", of_a_kind(seen.refunds, voice), voice)
+            yield from section("saga.steps", _sagas(seen.sagas, voice), voice)
         case PaymentView():
             yield from section("money.strip", cli_text_money.strip(seen.money, voice), voice)
             yield from section("cli.sides", cli_text_money.sides(seen.sides, seen.record.provider, voice), voice)
@@ -38,6 +40,21 @@ def _own(seen: AnyView, voice: Voice) -> Iterator[str]:
             yield from section("money.strip", cli_text_money.strip(seen.money, voice), voice)
             yield from section("cli.payments", one(seen.payment, voice), voice)
             yield from section("cli.refund.against", cli_text_money.against(seen.against, voice), voice)
+
+
+def _sagas(sagas: Iterable[SagaView], voice: Voice) -> Iterator[str]:
+    """Each with its steps below it."""
+    for seen in sagas:
+        say = voice.language
+        heading = (saga_wording.title(seen, say), saga_wording.standing(seen, say), saga_wording.dated(seen, say))
+        yield " · ".join(heading)
+        yield from table(
+            (
+                f"  {saga_wording.mark(step)}", saga_wording.step_name(step, say), saga_wording.step_word(step, say),
+                saga_wording.step_detail(step, say) or wording.NOTHING,
+            )
+            for step in seen.steps
+        )  # fmt: skip
 
 
 def _explained(explanation: Explanation, voice: Voice) -> Iterator[str]:

@@ -1,10 +1,14 @@
 """What is photographed of payments, orders, refunds, approvals and set-asides."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from PySide6.QtTest import QTest
 
 from console.domain.payment_results import RefundView
+from console.services import timed_out
+from console.store import sagas
+from console.store.engine import Transaction
 from console.views.dialogs.decide import ApproveDialog, DeclineDialog
 from console.views.dialogs.refund import RefundDialog
 from console.views.dialogs.resolve_money import ResolveMoneyDialog
@@ -53,6 +57,28 @@ def orders(stage: Stage) -> None:
     stage.go(OrderRoute(view.order.id))
     stage.find(OrderPage).tabs.show_tab("payments")
     stage.shoot("order")
+    for kind in ("expired", "waiting"):
+        payment = stage.desk.paid(kind)[-1]
+        if kind == "waiting":
+            _time_over(stage, payment.id)
+        view = stage.desk.console.payments.show(payment.id)
+        assert view.order is not None
+        stage.go(OrderRoute(view.order.id))
+        stage.find(OrderPage).tabs.show_tab("timeline")
+        stage.shoot(f"order-{kind}")
+
+
+def _time_over(stage: Stage, payment_id: int) -> None:
+    """Its time has passed, and the gateway can't be reached."""
+    desk = stage.desk.console._desk
+
+    def begin(tx: Transaction) -> None:
+        now = desk.now()
+        saga = sagas.start(tx.conn, timed_out.KIND, "payment", payment_id, timed_out.ASK, {}, now)
+        if saga is not None:
+            sagas.postpone(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
+
+    desk.write(begin)
 
 
 def refunds(stage: Stage) -> None:

@@ -60,6 +60,8 @@ def _unpaid(maker: MoneyMaker) -> Iterator[PaymentSample]:
         else:
             made.tell(PAYMENT, at, "worker", "payment.expired", until=str(made.values["payment_expires_at"]))
             maker.answer(made, at, word, "PENDING not_paid_yet")
+            made.order_status = _O.CANCELLED
+            made.tell(ORDER, at, "worker", "order.cancelled", payment=0)
         yield made
 
 

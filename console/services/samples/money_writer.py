@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert
@@ -11,11 +12,14 @@ from sqlalchemy import Connection, Table, insert
 from console.domain import states
 from console.domain.order_records import Payment, SetAsideState
 from console.domain.payment_records import PaymentState, RefundState
+from console.domain.saga_steps import DONE
 from console.domain.states import ENDED_REFUND
+from console.domain.worker_records import SagaState
+from console.services import timed_out
 from console.services.desk import Desk
 from console.services.samples.maker import Answer, Event, Journal
 from console.services.samples.money_maker import ORDER, PAYMENT, REFUND, PaymentSample, RefundSample
-from console.store import accounts, boot_clock, orders, payments, refunds, schema, set_asides
+from console.store import accounts, boot_clock, orders, payments, refunds, sagas, schema, set_asides
 from console.store.engine import Transaction
 from console.store.leases import naive
 from console.store.orders import NewOrder
@@ -102,6 +106,20 @@ def _add_payment(conn: Connection, made: PaymentSample) -> None:
         _book(conn, made)
     if made.status is _P.REVERSED:
         payments.follow(conn, _payment(conn, made), (_P.REVERSED,), made.latest)
+    if made.status is _P.EXPIRED:
+        _end_in_steps(conn, made)
+
+
+def _end_in_steps(conn: Connection, made: PaymentSample) -> None:
+    """What followed when its time had passed, all of it."""
+    at, done = made.latest, dict[str, str]()
+    saga = sagas.start(conn, timed_out.KIND, payments.KIND, made.id, timed_out.ASK, {}, at)
+    for step, following in pairwise(timed_out.STEPS):
+        if saga is not None:
+            done[step] = at.isoformat()
+            saga = sagas.advance(conn, saga, at, following, {DONE: dict(done)})
+    if saga is not None:
+        sagas.end(conn, saga, at, SagaState.DONE)
 
 
 def _payment(conn: Connection, made: PaymentSample) -> Payment:

@@ -1,14 +1,33 @@
 """One order of the shop: what it is now, its payments and refunds."""
 
-from console import wording
+from collections.abc import Mapping, Sequence
+
+from PySide6.QtWidgets import QLayout, QWidget
+
+from console import saga_wording, wording
 from console.domain.payment_results import OrderView
+from console.domain.saga_steps import SagaStep, SagaView, StepState
 from console.views.desk_api import Desk
+from console.views.look.tokens import Tone
 from console.views.pages.money_page import MoneyPage, View, fact_list
 from console.views.routes import PaymentRoute
+from console.views.seat import Seat
+from console.views.widgets.record import DocumentPart, DocumentStrip
+
+_LOOKS: Mapping[StepState, tuple[str, Tone]] = {
+    StepState.DONE: ("check", "good"),
+    StepState.CURRENT: ("ring_arrow", "progress"),
+    StepState.WAITING: ("hourglass", "care"),
+    StepState.OPEN: ("ring", "muted"),
+    StepState.SKIPPED: ("dash", "muted"),
+    StepState.UNDONE: ("arrow_back", "care"),
+}
 
 
 class OrderPage(MoneyPage):
-    """An order has one side: the shop writes it, the console moves its state."""
+    """An order has one side: the shop writes it, the console moves its state. Where a payment's time has passed, the
+    steps that follow stand above its tabs.
+    """
 
     kind = "order"
     lists = ("payments", "refunds")
@@ -20,6 +39,17 @@ class OrderPage(MoneyPage):
         (("Ctrl+Shift+C",), "key.copy_summary"),
         (("Esc",), "key.back"),
     )
+
+    def _build(self) -> None:
+        self.steps = DocumentStrip((), self.seat.say("saga.steps"))
+        self.steps.hide()
+        super()._build()
+
+    def add(self, part: QWidget | QLayout, stretch: int = 0) -> None:
+        """The steps stand right below why it is so and what is next."""
+        super().add(part, stretch)
+        if part is self.form:
+            super().add(self.steps)
 
     def ask(self, desk: Desk, id: int) -> View:
         return desk.payments.order(id)
@@ -40,6 +70,7 @@ class OrderPage(MoneyPage):
         record, say = view.record, self.seat.say
         total = wording.format_amount(record.total_minor, record.currency)
         self.head.show_identity(record.corporation_number or "", "", total, self.badges(view))
+        self._show_steps(view.sagas)
         self.tabs.show_view(record, view, payments=view.payments, refunds=view.refunds)
         facts = fact_list(
             (say("column.number_short"), wording.format_number(record.corporation_number or "")),
@@ -51,6 +82,14 @@ class OrderPage(MoneyPage):
         )
         self.show_aside((say("case.this_order"), facts))
 
+    def _show_steps(self, sagas: Sequence[SagaView]) -> None:
+        """Of several the one that is under way, and else the newest."""
+        open_ones = [one for one in sagas if one.record.ended_at is None]
+        shown = (open_ones or list(sagas))[-1:]
+        self.steps.setVisible(bool(shown))
+        if shown:
+            self.steps.show_parts(step_parts(shown[0], self.seat))
+
     def helpful(self, view: View) -> tuple[str, ...]:
         return ("open_payment",) if isinstance(view, OrderView) and view.payments else ()
 
@@ -59,3 +98,19 @@ class OrderPage(MoneyPage):
         if name == "open_payment" and isinstance(view, OrderView) and view.payments:
             newest = max(view.payments, key=lambda payment: payment.id)
             self.seat.go(PaymentRoute(newest.id, (), self.place))
+
+
+def step_parts(seen: SagaView, seat: Seat) -> list[DocumentPart]:
+    """The saga as a whole, and each of its steps."""
+    language, ended = seat.language, seen.record.ended_at is not None
+    whole = DocumentPart(
+        saga_wording.title(seen, language), "ring_check" if ended else "circle_arrow", "muted",
+        saga_wording.standing(seen, language), saga_wording.dated(seen, language),
+    )  # fmt: skip
+    return [whole, *(_step_part(step, language) for step in seen.steps)]
+
+
+def _step_part(step: SagaStep, language: str) -> DocumentPart:
+    shape, tone = _LOOKS[step.state]
+    name, word = saga_wording.step_name(step, language), saga_wording.step_word(step, language)
+    return DocumentPart(name, shape, tone, word, saga_wording.step_detail(step, language))
