@@ -35,7 +35,8 @@ class AlertKafka:
 
     def publish(self, message: Message) -> str | None:
         """None when all replicas have it, else the client's code."""
-        producer, told = self._open(), list[KafkaError | None]()
+        producer = self._open()
+        told: list[KafkaError | None] = []
         try:
             producer.produce(
                 message.topic, key=message.key.encode(), value=message.body.encode(),

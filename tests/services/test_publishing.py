@@ -162,7 +162,7 @@ def test_broken_off_in_between_it_is_told_again_with_the_same_id(
 
 def publish(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
     """A worker of its own, for a kill."""
-    with quick_desk(home, LedgerVendor(), FAILPOINT=failpoint, **told(url)) as console, acting(WORKER):
+    with quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **told(url)) as console, acting(WORKER):
         pipe.send("open")
         publishing(console._desk).run()
 
@@ -170,7 +170,7 @@ def publish(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
 def test_killed_between_sending_and_writing_it_down(tmp_path: Path, receiver: Receiver) -> None:
     """kill -9: the next process sends the same event with the same id, and then goes on."""
     home = tmp_path / "desk"
-    with quick_desk(home, LedgerVendor(), **told(receiver.url)) as console:
+    with quick_desk(home, LedgerVendor(), None, **told(receiver.url)) as console:
         put(console._desk, "a-1", "a-2")
         child = Child(publish, home, receiver.url, "after_publish:1:kill")
         try:
@@ -215,7 +215,7 @@ def test_without_a_receiver_events_wait(tmp_path: Path, clock: HandClock) -> Non
 def test_nothing_is_sent_without_a_key(tmp_path: Path, receiver: Receiver, key: str, problem: str) -> None:
     """What is missing is named, before anything is sent; by doctor too."""
     extra = told(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
-    with quick_desk(tmp_path / "desk", LedgerVendor(), **extra) as console:
+    with quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
         put(console._desk, "a-1")
         refused = refusal(run, console._desk)
         assert (refused.code, refused.detail["problem"]) == ("bad_profile", problem)

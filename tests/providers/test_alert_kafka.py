@@ -1,0 +1,82 @@
+"""Kafka as the client's own mock cluster has it: acknowledged by all, keyed by the order, in turn."""
+
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+from console.domain.publishing import Message
+from console.providers.alert_kafka import AlertKafka
+
+TOPIC = "alerts.order_payment_inconsistency.v1"
+REQUIRED = "CI" in os.environ or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
+
+pytestmark = pytest.mark.skipif(
+    find_spec("confluent_kafka") is None and not REQUIRED, reason="confluent-kafka (extra `kafka`) is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[tuple[str, ...]]:
+    """Three brokers inside a client that stays to the end of the tests."""
+    from confluent_kafka import Producer
+
+    owner = Producer({"test.mock.num.brokers": 3, "log_level": 0})
+    yield tuple(f"{one.host}:{one.port}" for one in owner.list_topics(timeout=10).brokers.values())
+    owner.flush(1)
+
+
+def message(number: int, key: str = "ORD-1") -> Message:
+    return Message(TOPIC, f"{key}-{number}", key, f'{{"n": {number}}}')
+
+
+def received(brokers: tuple[str, ...], count: int) -> list[tuple[int, str, str, str]]:
+    """Partition, key, event id and body of what is there, as it comes."""
+    from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+    consumer = Consumer({"bootstrap.servers": ",".join(brokers), "group.id": "tests", "log_level": 0})
+    partitions = consumer.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+    consumer.assign([TopicPartition(TOPIC, number, OFFSET_BEGINNING) for number in partitions])
+    found: list[tuple[int, str, str, str]] = []
+    while len(found) < count:
+        got = consumer.poll(20)
+        assert got is not None, f"{len(found)} of {count} events came"
+        assert got.error() is None
+        headers = dict(got.headers() or [])
+        body, key = got.value(), got.key()
+        assert body is not None
+        assert key is not None
+        event = headers["event_id"]
+        assert isinstance(event, bytes)
+        found.append((got.partition() or 0, key.decode(), event.decode(), body.decode()))
+    consumer.close()
+    return found
+
+
+def test_events_arrive_in_the_order_of_their_key(brokers: tuple[str, ...]) -> None:
+    """One partition per order, in turn, each with its id."""
+    kafka = AlertKafka(brokers)
+    sent = [message(number, key) for number in range(4) for key in ("ORD-1", "ORD-2")]
+    assert [kafka.publish(one) for one in sent] == [None] * len(sent)
+    kafka.close()
+    found = received(brokers, len(sent))
+    for key in ("ORD-1", "ORD-2"):
+        own = [row for row in found if row[1] == key]
+        assert len({partition for partition, *_ in own}) == 1
+        assert [(event, body) for _, _, event, body in own] == [
+            (f"{key}-{number}", f'{{"n": {number}}}') for number in range(4)
+        ]
+
+
+def test_brokers_that_are_away_take_nothing() -> None:
+    """The client's own code, within its time; nothing is sent behind our back afterwards."""
+    kafka = AlertKafka(("127.0.0.1:9",), {"delivery.timeout.ms": 300, "socket.connection.setup.timeout.ms": 1000,
+                                          "request.timeout.ms": 200, "linger.ms": 5})  # fmt: skip
+    assert kafka.publish(message(1)) == "_msg_timed_out"
+
+
+def test_other_machines_are_spoken_to_in_tls() -> None:
+    """Plain text stays on this machine."""
+    assert AlertKafka(("127.0.0.1:9092", "localhost:9093"))._settings["security.protocol"] == "PLAINTEXT"
+    assert AlertKafka(("127.0.0.1:9092", "kafka.example.jp:9093"))._settings["security.protocol"] == "SSL"

@@ -1,0 +1,59 @@
+"""The webhook's signature and what counts as taken; the rest is told where events are published."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from console.domain.clock import SystemClock, TimeScale
+from console.domain.errors import ConsoleError
+from console.domain.publishing import Message
+from console.providers.alert_webhook import AlertWebhook, signature
+from tests.support.alert_receiver import KEY, Receiver, receiving
+
+BODY = '{"event_id": "e-1", "observed": "未入金"}'
+MESSAGE = Message("alerts.order_payment_inconsistency.v1", "e-1", "ORD-1", BODY)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+def webhook(url: str) -> AlertWebhook:
+    return AlertWebhook(url, KEY, clock=SystemClock(), scale=TimeScale(100))
+
+
+def test_a_known_signature() -> None:
+    """Computed by openssl: printf '1764000000.{"a":1}' | openssl dgst -sha256 -hmac key."""
+    made = signature("key", 1_764_000_000, b'{"a":1}')
+    assert made == "t=1764000000,v1=66ff00156971bc93c586dacc7bf22d6f5f4d9fcaede23c166be2b3ec3215f68a"
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, None), (202, None), (204, None), (302, "status_302"),
+                                              (400, "status_400"), (500, "status_500")])  # fmt: skip
+def test_two_hundreds_alone_are_taken(receiver: Receiver, status: int, said: str | None) -> None:
+    receiver.answers = lambda _event, _nth: status
+    assert webhook(receiver.url).publish(MESSAGE) == said
+    assert (receiver.got, receiver.signed, receiver.asked) == (
+        [{"event_id": "e-1", "observed": "未入金"}], [True], ["/alerts"],
+    )  # fmt: skip
+
+
+def test_nobody_there_and_nobody_who_answers() -> None:
+    """Why is told in a word; no exception."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        assert webhook(f"http://127.0.0.1:{port}/x").publish(MESSAGE) in ("budget_spent", "read_timeout", "timeout")
+    assert webhook(f"http://127.0.0.1:{port}/x").publish(MESSAGE) == "not_connected"
+
+
+@pytest.mark.parametrize("url", ["http://example.com/x", "https://10.0.0.1/x", "https://u:p@example.com/x"])
+def test_only_addresses_that_may_be_told(url: str) -> None:
+    with pytest.raises(ConsoleError):
+        webhook(url)
+
+
+def test_the_key_is_not_shown() -> None:
+    assert KEY not in repr(webhook("https://example.com/alerts"))
