@@ -52,8 +52,8 @@ def verify_pack(path: Path, sha256: str | None = None) -> PackVerdict:
     try:
         with zipfile.ZipFile(path) as pack:
             return _verified(pack, problems)
-    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, UnicodeError) as broken:
-        return PackVerdict(0, 0, (*problems, Problem(path.name, f"unreadable: {broken}"[:200])), {})
+    except (zipfile.BadZipFile, OSError, EOFError, RuntimeError, NotImplementedError, UnicodeError):
+        return PackVerdict(0, 0, (*problems, Problem(path.name, "unreadable")), {})
 
 
 def _verified(pack: zipfile.ZipFile, problems: list[Problem]) -> PackVerdict:
