@@ -19,6 +19,7 @@ from console.domain.errors import ConsoleError
 from console.domain.permissions import ROLES_FOR, may
 from console.domain.records import Person
 from console.services.failpoints import Failpoints
+from console.services.tally import Tally
 from console.services.turns import Turn
 from console.settings import Settings
 from console.store import migrate, people
@@ -63,6 +64,7 @@ class Desk:
     session: str = field(default_factory=lambda: str(uuid.uuid4()))
     host: str = field(default_factory=lambda: socket.gethostname()[:64])
     program: str = "terminal"
+    tally: Tally = field(default_factory=Tally)
     _turn: Turn = field(default_factory=Turn, repr=False)
 
     def write(self, work: Callable[[Transaction], T]) -> T:

@@ -84,7 +84,17 @@ class Guard:
     # Waiting and claiming
 
     def _wait_and_claim(self, operation: Guarded[T], progress: Progress) -> Claimed:
-        deadline = self._desk.clock.monotonic() + self._desk.scale.seconds(WAIT_SECONDS)
+        began = self._desk.clock.monotonic()
+        try:
+            return self._wait_until(operation, progress, began + self._desk.scale.seconds(WAIT_SECONDS))
+        except ConsoleError as refusal:
+            self._desk.tally.refused(refusal.code)
+            raise
+        finally:
+            if operation.lease is not None:
+                self._desk.tally.waited(self._desk.clock.monotonic() - began)
+
+    def _wait_until(self, operation: Guarded[T], progress: Progress, deadline: float) -> Claimed:
         while True:
             try:
                 return self._claim(operation)

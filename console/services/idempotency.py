@@ -125,6 +125,11 @@ class Idempotency:
         """Whether a Redis helps; None where none is configured. Nothing is less safe without."""
         return self._cache.state
 
+    @property
+    def cache_counts(self) -> tuple[int, int]:
+        """How many answers the cache of this process gave, and how often it was asked."""
+        return self._cache.answered, self._cache.asked
+
     def close(self) -> None:
         """The cache's connections, if it has any."""
         self._cache.close()

@@ -45,7 +45,10 @@ _UNASKED = Glance()
 
 
 class NoCache:
-    """Where no Redis is configured."""
+    """Where no Redis is configured. `asked`, `answered`: how often in this process, about."""
+
+    asked = 0
+    answered = 0
 
     @property
     def state(self) -> Literal["on", "off"] | None:
@@ -84,6 +87,7 @@ class Cache(NoCache):
         self._keys: _Keys | None = None
         self._known = (-EPOCH_MS, "")  # when the epoch was asked for, and the epoch
         self._lock = Lock()
+        self.asked = self.answered = 0
 
     @property
     def state(self) -> Literal["on", "off"]:
@@ -136,11 +140,14 @@ class Cache(NoCache):
         if keys is None or epoch is None:
             return _UNASKED
         name = keys.name(key)
+        self.asked += 1
         found: Any = self._link.ask(verb, name, *rest)
         if not isinstance(found, bytes):
             return Glance(epoch=epoch)
         result = keys.open(_bound(name, epoch, fingerprint), found) if found[:1] == _RESULT else None
-        return Glance(result if self._epoch() == epoch else None, fresh=False, epoch=epoch)
+        believed = result if self._epoch() == epoch else None
+        self.answered += believed is not None
+        return Glance(believed, fresh=False, epoch=epoch)
 
     def _epoch(self) -> str | None:
         asked_at, epoch = self._known

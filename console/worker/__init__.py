@@ -1,0 +1,1 @@
+"""The worker: due tasks and the receiver, without a window."""

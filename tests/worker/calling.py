@@ -1,0 +1,127 @@
+"""A receiver that runs, and clients that say exactly the bytes that a test wants."""
+
+import http.client
+import queue
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from console.app import Console
+from console.domain.order_records import NoticePost
+from console.worker.limits import Options
+from console.worker.receiver import make_app, serve
+
+TOKEN = "a-channel-token-for-tests"
+PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
+LONG = 30.0
+"""Seconds after which a test gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`raw`: every byte of it but the date."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A receiver under way."""
+
+    host: str
+    port: int
+    stop: threading.Event
+    thread: threading.Thread
+
+    def end(self) -> None:
+        self.stop.set()
+        self.thread.join(LONG)
+        assert not self.thread.is_alive()
+
+    def line(self) -> socket.socket:
+        return socket.create_connection((self.host, self.port), LONG)
+
+    def say(self, *pieces: bytes) -> Answer:
+        """These bytes on a connection of their own, and what comes until it is closed."""
+        with self.line() as line:
+            for piece in pieces:
+                try:
+                    line.sendall(piece)
+                except (ConnectionResetError, BrokenPipeError):  # answered before the end
+                    break
+            return parse(read_all(line))
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        return self.say(written("POST", path, body, {"connection": "close"} | dict(headers or {})))
+
+    def get(self, path: str) -> Answer:
+        return self.say(written("GET", path, b"", {"connection": "close"}))
+
+    def deliver(self, post: NoticePost, **headers: str) -> Answer:
+        """A notice, as its sender would send it."""
+        path = PATHS.get(post.source, f"/notices/{post.source}")
+        return self.post(path, post.body, dict(post.headers) | headers)
+
+
+def written(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
+    said = {"host": "receiver.example", "content-length": str(len(body))} | dict(headers)
+    head = "".join(f"{name}: {text}\r\n" for name, text in said.items())
+    return f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
+
+
+def read_all(line: socket.socket) -> bytes:
+    """Until the other side closes; what came before a reset counts."""
+    found = b""
+    while True:
+        try:
+            piece = line.recv(65536)
+        except ConnectionResetError:
+            return found
+        if not piece:
+            return found
+        found += piece
+
+
+def parse(raw: bytes) -> Answer:
+    """The first answer of these bytes; status 0 where there is none."""
+    if not raw:
+        return Answer(0, {}, b"")
+    found = http.client.HTTPResponse(_Bytes(raw))  # type: ignore[arg-type]  # all that it asks of a socket
+    found.begin()
+    body = found.read()
+    lines = [line for line in raw.split(b"\r\n") if not line.lower().startswith(b"date:")]
+    headers = {name.lower(): text for name, text in found.getheaders()}
+    return Answer(found.status, headers, body, b"\r\n".join(lines))
+
+
+class _Bytes:
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    def makefile(self, *_: object) -> Any:
+        import io
+
+        return io.BytesIO(self._raw)
+
+
+@contextmanager
+def serving(console: Console, **options: Any) -> Iterator[Running]:
+    """A receiver in a thread, ended at the end."""
+    told = Options(**options)
+    app, stop = make_app(console, told), threading.Event()
+    ready: queue.Queue[tuple[str, int]] = queue.Queue()
+    thread = threading.Thread(target=serve, args=(app, told, stop, lambda *at: ready.put(at)), name="receiver")
+    thread.start()
+    try:
+        running = Running(*ready.get(timeout=LONG), stop, thread)
+        yield running
+    finally:
+        stop.set()
+        thread.join(LONG)
+        assert not thread.is_alive()

@@ -1,0 +1,232 @@
+"""Rubbish, slow clients and crowds: the receiver stays up, answers in one way, and real notices keep being booked."""
+
+import asyncio
+import socket
+import sqlite3
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.settings import Settings
+from console.worker.limits import Busy, Crowd, Lane, Options, Origins
+from console.worker.receiver import make_app, serve
+from tests.support.desks import environment
+from tests.support.payment_desks import Scene
+from tests.worker.calling import Running, parse, read_all, serving, written
+
+pytestmark = pytest.mark.engines("sqlite")
+HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
+
+
+def closed(line: socket.socket) -> bool:
+    """Whether the other side has closed it, with or without an answer; waits for that."""
+    read_all(line)
+    return True
+
+
+def test_rubbish_slow_clients_and_real_notices(scene: Scene) -> None:
+    """A thousand requests of rubbish, bodies that are too large and clients that never finish: each real notice that
+    comes meanwhile is booked, each piece of rubbish gets the one refusal, or is told to come again."""
+    orders = [f"ORD-{n}" for n in range(40)]
+    for name in orders:
+        scene.order(name, 3300)
+    posts = [scene.bank(f"e-{name}", name) for name in orders]
+    rubbish = [
+        ("/notices/bank", b"{}"), ("/webhooks/paypay", b"rubbish"), ("/callbacks/atom", b"encData=" + b"A" * 500),
+        ("/notices/nobody", b"x" * 2_000), ("/%00", b""),
+    ]  # fmt: skip
+    with serving(scene.console, per_peer=400, head_seconds=60.0, body_seconds=60.0) as receiver, ExitStack() as kept:
+        for n in range(100):
+            line = kept.enter_context(receiver.line())
+            line.sendall(HEAD if n % 2 else HEAD + b"content-length: 900\r\n\r\n{")
+
+        def throw(n: int) -> int:
+            if n % 50 == 0:
+                return receiver.post("/notices/bank", b"", {"content-length": "9999999"}).status
+            return receiver.post(*rubbish[n % len(rubbish)]).status
+
+        def deliver(n: int) -> int:
+            while (status := receiver.deliver(posts[n]).status) == 503:
+                pass
+            return status
+
+        with ThreadPoolExecutor(12) as crowd, ThreadPoolExecutor(4) as senders:
+            thrown = [crowd.submit(throw, n) for n in range(1_000)]
+            sent = [senders.submit(deliver, n) for n in range(len(posts))]
+            answers = Counter(one.result() for one in thrown)
+            assert Counter(one.result() for one in sent) == {200: len(posts)}
+        assert set(answers) <= {400, 503}
+        assert answers[400] > 0
+        assert receiver.get("/healthz").status == 200
+    assert {scene.order_now(name).state for name in orders} == {"paid"}
+    assert scene.audited("payment.booked") == len(orders)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"POST", HEAD, b"\r\n", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n\r\n",
+     b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /heal"],
+)  # fmt: skip
+def test_nobody_takes_for_ever_over_a_head(scene: Scene, said: bytes) -> None:
+    """Before the first request, and after one: who doesn't finish is cut off."""
+    with serving(scene.console, head_seconds=0.2, idle_seconds=1) as receiver, receiver.line() as line:
+        line.sendall(said)
+        assert closed(line)
+
+
+def test_nobody_takes_for_ever_over_a_body(scene: Scene) -> None:
+    """It is refused, as everything is."""
+    with serving(scene.console, body_seconds=0.2) as receiver, receiver.line() as line:
+        line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
+        assert parse(read_all(line)).body == b"refused\n"
+
+
+def test_a_connection_ends_after_so_many_requests(scene: Scene) -> None:
+    """The last answer says so."""
+    ask = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
+    with serving(scene.console, connection_requests=3) as receiver, receiver.line() as line:
+        line.sendall(ask * 5)
+        found = read_all(line)
+    assert (found.count(b"HTTP/1.1 200"), found.lower().count(b"connection: close")) == (3, 1)
+
+
+def test_so_many_connections_and_no_more(scene: Scene) -> None:
+    """Of one peer, and in all; a place that is given up is free again."""
+    with serving(scene.console, per_peer=3) as receiver:
+        with ExitStack() as kept:
+            for _ in range(3):
+                line = kept.enter_context(receiver.line())
+                line.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+                assert line.recv(12) == b"HTTP/1.1 200"
+            with receiver.line() as one_more:
+                assert read_all(one_more) == b""
+        while not receiver.get("/healthz").status:
+            pass
+
+
+def test_a_full_pool_says_come_again(scene: Scene) -> None:
+    """Two are taken, one working and one waiting, the third is told to come again; both are booked in the end."""
+    for n in range(3):
+        scene.order(f"ORD-{n}", 3300)
+    posts = [scene.bank(f"e-{n}", f"ORD-{n}") for n in range(3)]
+    file = scene.console.settings.database_path
+    assert file is not None
+    with serving(scene.console, threads=1, waiting=1) as receiver, ThreadPoolExecutor(3) as senders:
+        with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            sent = [senders.submit(receiver.deliver, post) for post in posts]
+            while not any(one.done() for one in sent):
+                pass
+            busy = next(one.result() for one in sent if one.done())
+            assert (busy.status, busy.headers["retry-after"]) == (503, "1")
+            holder.execute("ROLLBACK")
+        assert sorted(one.result().status for one in sent) == [200, 200, 503]
+    assert scene.audited("payment.booked") == 2
+
+
+def test_what_is_under_way_ends_before_the_receiver(scene: Scene) -> None:
+    """Nobody new is let in; the notice that is being booked gets its answer."""
+    scene.order("ORD-1", 3300)
+    post, file = scene.bank("e-1", "ORD-1"), scene.console.settings.database_path
+    assert file is not None
+    with serving(scene.console) as receiver, ThreadPoolExecutor(1) as sender:
+        with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            answer = sender.submit(receiver.deliver, post)
+            while b"receiver_in_flight 1.0" not in receiver.get("/metrics").body:
+                pass
+            receiver.stop.set()
+            while can_connect(receiver):
+                pass
+            holder.execute("ROLLBACK")
+        assert answer.result().status == 200
+        receiver.end()
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def can_connect(receiver: Running) -> bool:
+    try:
+        with receiver.line():
+            return True
+    except ConnectionError:
+        return False
+
+
+def test_answers_are_sent_at_once(scene: Scene, receiver: Running) -> None:
+    """Nagle's algorithm is off on our side of each connection."""
+    seen: list[int] = []
+    real = socket.socket.setsockopt
+    with pytest.MonkeyPatch.context() as patch:
+
+        def noted(line: socket.socket, *said: int) -> None:
+            if said[:2] == (socket.IPPROTO_TCP, socket.TCP_NODELAY):
+                seen.append(said[2])
+            real(line, *said)
+
+        patch.setattr(socket.socket, "setsockopt", noted)
+        receiver.get("/healthz")
+    assert set(seen) == {1}
+
+
+# The parts
+
+
+def test_a_lane_has_so_much_room() -> None:
+    """What is beyond is refused at once, and whoever goes away leaves its place when the work has ended."""
+    from threading import Event
+
+    async def crowd() -> None:
+        gate, lane = Event(), Lane("test", 1, 1)
+        first, second = (asyncio.create_task(lane.run(gate.wait)) for _ in range(2))
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await lane.run(gate.wait)
+        second.cancel()
+        await asyncio.sleep(0)
+        assert lane.in_flight == 2
+        gate.set()
+        assert await first
+        while lane.in_flight:
+            await asyncio.sleep(0)
+        lane.close()
+
+    asyncio.run(crowd())
+
+
+def test_seats_go_by_household() -> None:
+    """Addresses of one IPv6 network are one peer, a trusted proxy is many; a seat is given up once."""
+    crowd = Crowd(5, 1, Origins(["192.0.2.1/32"]))
+    first = crowd.enter("2001:db8::1")
+    assert first is not None
+    assert crowd.enter("2001:db8::2") is None
+    assert crowd.enter("2001:db8:0:1::2") is not None
+    assert all(crowd.enter("192.0.2.1") for _ in range(3))
+    assert crowd.enter("198.51.100.1") is None
+    first.leave()
+    first.leave()
+    assert (crowd.size, crowd.turned_away) == (4, 2)
+    assert crowd.enter("::ffff:198.51.100.1") is not None
+
+
+def test_the_desk_is_told_where_to_listen(home: object, tmp_path: object) -> None:
+    """Every option of the environment arrives."""
+    told = environment(tmp_path, "http://127.0.0.1:9", RECEIVER_BIND="::1", RECEIVER_PORT="0",  # type: ignore[arg-type]
+                       RECEIVER_TRUSTED_PROXIES="10.0.0.0/8, ::1/128", RECEIVER_CERTIFICATE="/a.pem",
+                       RECEIVER_KEY="/b.pem")  # fmt: skip
+    options = Options.of(Settings.load(told))
+    assert (options.bind, options.port, options.trusted_proxies) == ("::1", 0, ("10.0.0.0/8", "::1/128"))
+    assert (str(options.certificate), str(options.key)) == ("/a.pem", "/b.pem")
+
+
+def test_an_address_that_is_taken_is_a_bad_setting(scene: Scene, receiver: Running) -> None:
+    """Said before anything is answered."""
+    import threading
+
+    options = Options(port=receiver.port)
+    with pytest.raises(ConsoleError) as refusal:
+        serve(make_app(scene.console, options), options, threading.Event())
+    assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "address_taken")
+    assert written("GET", "/", b"", {})

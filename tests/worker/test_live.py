@@ -1,0 +1,205 @@
+"""`/live` over real WebSockets: where things stand, then each change; nothing to anybody without the token."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from console.domain.errors import ConsoleError
+from console.sandbox.server import Sandbox
+from console.worker.limits import Options
+from console.worker.receiver import make_app
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+from tests.worker.calling import LONG, TOKEN, Running, serving
+
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+pytestmark = pytest.mark.engines("sqlite")
+
+
+@pytest.fixture
+def receiver(scene: Scene) -> Iterator[Running]:
+    with serving(scene.console, live_seconds=0.02) as running:
+        yield running
+
+
+@contextmanager
+def listening(
+    receiver: Running, path: str = "/live", headers: dict[str, str] | None = None, first: str | None = None
+) -> Iterator[ClientConnection]:
+    """A client of the channel."""
+    url = f"ws://127.0.0.1:{receiver.port}{path}"
+    told = BEARER if headers is None else headers
+    with connect(url, additional_headers=told, open_timeout=LONG, proxy=None, max_size=1 << 24) as line:
+        if first is not None:
+            line.send(first)
+        yield line
+
+
+def heard(line: ClientConnection) -> Any:
+    return json.loads(line.recv(LONG))
+
+
+def code_of(line: ClientConnection) -> int | None:
+    """With which code it was closed; whatever came before is passed over."""
+    try:
+        while line.recv(LONG):
+            pass
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+    raise AssertionError("an empty message")
+
+
+def queue_named(snapshot: Any, name: str) -> Any:
+    return next(one for one in snapshot["queues"] if one["queue"] == name)
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_snapshot_then_changes_then_again(scene: Scene, receiver: Running) -> None:
+    """What waits is told at once, each change afterwards; whoever comes back gets a new snapshot, and misses nothing.
+    """
+    started = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    with listening(receiver) as line:
+        snapshot = heard(line)
+        assert snapshot["type"] == "snapshot"
+        assert {one["queue"] for one in snapshot["queues"]} >= {"pending", "unknown", "review", "refunds"}
+        pending = queue_named(snapshot, "pending")
+        assert (pending["count"], pending["capped"]) == (len(pending["items"]), False)
+        assert {(one["kind"], one["id"], one["state"]) for one in pending["items"]} >= {
+            ("payment", started.id, "token_generated")
+        }
+        scene.money.move("paypay", "ORD-1", "paid")
+        assert receiver.deliver(scene.post("paypay", "ORD-1")).status == 200
+        seen: dict[tuple[str, int], str] = {}
+        while seen.get(("payment", started.id)) != "completed":
+            told = heard(line)
+            assert told["type"] == "changes"
+            seen |= {(one["kind"], one["id"]): one["state"] for one in told["changes"]}
+    with listening(receiver) as line:
+        items = [one for queue in heard(line)["queues"] for one in queue["items"]]
+        assert started.id not in [one["id"] for one in items if one["kind"] == "payment"]
+        another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+        told = heard(line)
+        assert ("payment", another.id) in [(one["kind"], one["id"]) for one in told["changes"]]
+
+
+def test_nothing_of_anybody_is_told(scene: Scene, receiver: Running) -> None:
+    """No number, sum or name of a payer, company or order."""
+    order = scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
+    with listening(receiver) as line:
+        text = str(line.recv(LONG))
+        scene.payments.start(order, "paypay")
+        text += str(line.recv(LONG))
+    assert [word for word in ("CANARY", "4711", "7010001065142", "paypay") if word in text] == []
+
+
+def test_each_channel_by_itself(scene: Scene, receiver: Running) -> None:
+    """Who listens to payments hears of payments."""
+    with listening(receiver, "/live?channels=order") as orders, listening(receiver, "/live?channels=payment") as line:
+        assert heard(line)["type"] == heard(orders)["type"] == "snapshot"
+        payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+        kinds = {one["kind"] for one in heard(line)["changes"]}
+        assert kinds == {"payment"}
+        scene.money.move("paypay", "ORD-1", "paid")
+        scene.payments.probe(payment.id)
+        assert {one["kind"] for one in heard(orders)["changes"]} == {"order"}
+
+
+@pytest.mark.parametrize("first", [TOKEN, json.dumps({"token": TOKEN}), f"  {TOKEN}\n"])
+def test_the_token_may_come_first(scene: Scene, receiver: Running, first: str) -> None:
+    """For clients that can't set a header."""
+    with listening(receiver, headers={}, first=first) as line:
+        assert heard(line)["type"] == "snapshot"
+
+
+@pytest.mark.parametrize(
+    "first", ["", "x", TOKEN[:-1], TOKEN + "x", "{", '{"token": 1}', '{"token": null}', "[]", "{" * 3_000, "トークン"]
+)
+def test_a_wrong_first_message_ends_it(scene: Scene, receiver: Running, first: str) -> None:
+    with listening(receiver, headers={}, first=first) as line:
+        assert code_of(line) == 1008
+
+
+@pytest.mark.parametrize(
+    "header", [f"Bearer {TOKEN}x", "Bearer", "", TOKEN, f"Basic {TOKEN}", "Bearer \xe9", f"Bearer {TOKEN} {TOKEN}"]
+)
+def test_a_wrong_header_opens_nothing(scene: Scene, receiver: Running, header: str) -> None:
+    """Not even if the first message would have been right."""
+    with pytest.raises(InvalidStatus) as refusal, listening(receiver, headers={"Authorization": header}):
+        pass
+    assert refusal.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/live/", "/live?channels=payment,everything", "/notices/bank", "/"])
+def test_nothing_else_is_listened_to(scene: Scene, receiver: Running, path: str) -> None:
+    with pytest.raises(InvalidStatus) as refusal, listening(receiver, path):
+        pass
+    assert refusal.value.response.status_code == 403
+
+
+def test_nobody_waits_for_a_token_for_ever(scene: Scene) -> None:
+    with serving(scene.console, head_seconds=0.1) as receiver, listening(receiver, headers={}) as line:
+        assert code_of(line) == 1008
+
+
+@pytest.mark.expects_log("the channel is closed without a token, and says so")
+def test_without_a_token_the_channel_is_closed(
+    place: Place, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For everybody, whatever they say; the log names what is missing, once."""
+    with paying(place, sandbox) as scene, serving(scene.console) as receiver:
+        for told in (BEARER, {}):
+            with pytest.raises(InvalidStatus), listening(receiver, headers=told):
+                pass
+    lines = [record.getMessage() for record in caplog.records if record.name == "console.worker"]
+    assert lines == ["/live is closed: there is no channel token (CONSOLE_SECRET_LIVE_TOKEN)"]
+
+
+def test_a_token_that_can_be_guessed_is_a_bad_setting(place: Place, sandbox: Sandbox) -> None:
+    with paying(place, sandbox, SECRET_LIVE_TOKEN="short") as scene, pytest.raises(ConsoleError) as refusal:
+        make_app(scene.console, Options())
+    assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "token_short")
+
+
+def test_who_does_not_read_is_dropped(scene: Scene) -> None:
+    """Nothing piles up for it, and the others hear everything."""
+    with (
+        serving(scene.console, live_seconds=0.001, live_backlog=2, head_seconds=0.5) as receiver,
+        listening(receiver) as reader,
+        socket.socket() as deaf,
+    ):
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        deaf.connect((receiver.host, receiver.port))
+        deaf.sendall(
+            b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\n"
+            b"sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"authorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+        )
+        assert heard(reader)["type"] == "snapshot"
+        rows = ", ".join(f"('order', {n}, '2026-11-20 03:00:00')" for n in range(1, 900))
+        while b"live_dropped_total 1.0" not in receiver.get("/metrics").body:
+            scene.place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {rows}")
+            assert heard(reader)["type"] == "changes"
+        assert receiver.get("/healthz").status == 200
+
+
+def test_so_many_listeners_and_no_more(scene: Scene) -> None:
+    """The next one is told to come again later."""
+    with serving(scene.console, live_clients=2) as receiver, ExitStack() as kept:
+        for _ in range(2):
+            assert heard(kept.enter_context(listening(receiver)))["type"] == "snapshot"
+        with listening(receiver) as line:
+            assert code_of(line) == 1013
+
+
+def test_listeners_are_told_when_the_receiver_ends(scene: Scene, receiver: Running) -> None:
+    with listening(receiver) as line:
+        assert heard(line)["type"] == "snapshot"
+        receiver.stop.set()
+        assert code_of(line) in (1001, 1012)
+    receiver.end()

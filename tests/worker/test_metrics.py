@@ -1,0 +1,118 @@
+"""The figures as Prometheus reads them: named as agreed, from where they are said to come, and of nobody."""
+
+import math
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from console.services.tally import BOUNDS, Tally
+from tests.support.payment_desks import Scene
+from tests.worker.calling import Running, serving
+
+pytestmark = pytest.mark.engines("sqlite")
+AGREED = {
+    "payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate",
+    "lease_wait_seconds", "duplicates_refused", "cache_hit_rate", "queue_depth", "queue_oldest_seconds",
+    "unknown_outcomes", "notices", "receiver_in_flight", "database_up",
+}  # fmt: skip
+
+
+def page(receiver: Running) -> dict[str, dict[tuple[str, ...], float]]:
+    """By family: the samples, by the values of their labels in the labels' order."""
+    answer = receiver.get("/metrics")
+    assert answer.status == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        family.name: {(sample.name, *_labels(sample.labels)): sample.value for sample in family.samples}
+        for family in text_string_to_metric_families(answer.body.decode())
+    }
+
+
+def _labels(labels: dict[str, str]) -> list[str]:
+    return [labels[name] for name in sorted(labels)]
+
+
+def one(found: dict[str, dict[tuple[str, ...], float]], name: str) -> float:
+    return found[name][(name,)]
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_what_was_agreed_is_there(scene: Scene, receiver: Running) -> None:
+    """Before anything has happened rates are no numbers, and counts are zero."""
+    found = page(receiver)
+    assert set(found) >= AGREED
+    rates = ("payment_success_rate", "avg_response_time", "error_rate", "api_availability", "signature_failure_rate")
+    assert [name for name in (*rates, "cache_hit_rate") if not math.isnan(one(found, name))] == []
+    assert (one(found, "unknown_outcomes"), one(found, "database_up"), one(found, "receiver_in_flight")) == (0, 1, 0)
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_rates_come_from_what_happened(scene: Scene) -> None:
+    """One paid, one failed, one call without an answer, one signed notice refused of three."""
+    for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
+        payment = scene.payments.start(scene.order(number, 3300), "paypay").payment
+        scene.money.move("paypay", number, became)
+        scene.payments.probe(payment.id)
+    scene.payments.start(scene.order("ORD-3", 3300), "paypay")
+    scene.money.move("paypay", "ORD-3", "paid")
+    scene.control.fault("status:503", call="paypay_payment", times=1)
+    scene.payments.notice(scene.post("paypay", "ORD-3"))
+    with serving(scene.console) as receiver:
+        assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
+        assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
+        assert receiver.deliver(scene.bank("e-2", "ORD-9")).status == 200
+        assert receiver.post("/notices/bank", b"{}").status == 400
+        assert receiver.post("/notices/no-such", b"{}").status == 400
+        found = page(receiver)
+    assert one(found, "payment_success_rate") == 0.5
+    assert one(found, "signature_failure_rate") == 0.5
+    assert 0 < one(found, "error_rate") < 1
+    assert 0 < one(found, "avg_response_time") < 30
+    assert 0 < one(found, "api_availability") <= 1
+    notices = found["notices"]
+    assert notices[("notices_total", "unmatched", "bank")] == 2
+    assert notices[("notices_total", "repeated", "bank")] == 1
+    assert notices[("notices_total", "refused", "bank")] == 1
+    assert notices[("notices_total", "refused", "other")] == 1
+    assert found["queue_depth"][("queue_depth", "pending")] >= 1
+
+
+def test_nothing_of_anybody(scene: Scene, receiver: Running) -> None:
+    """No order, sum, company or made-up source appears."""
+    scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
+    receiver.deliver(scene.bank("event-canary", "ORD-CANARY-1", "4711"))
+    receiver.post("/notices/canary", b"{}")
+    text = receiver.get("/metrics").body.decode().lower()
+    assert [word for word in ("canary", "4711", "7010001065142") if word in text] == []
+
+
+def test_scraping_costs_nothing(scene: Scene) -> None:
+    """The database is asked once, however often the page is."""
+    with serving(scene.console, metrics_seconds=3_600.0) as receiver:
+        page(receiver)
+        scene.place.sql("ALTER TABLE payment_events RENAME TO away")
+        assert one(page(receiver), "database_up") == 1
+        scene.place.sql("ALTER TABLE away RENAME TO payment_events")
+
+
+def test_without_a_database_the_rest_is_told(scene: Scene) -> None:
+    """No old figures: those of the database are missing, and it is said that it doesn't answer."""
+    with serving(scene.console, metrics_seconds=0.5) as receiver:
+        scene.place.sql("ALTER TABLE payment_events RENAME TO away")
+        found = page(receiver)
+        scene.place.sql("ALTER TABLE away RENAME TO payment_events")
+    assert one(found, "database_up") == 0
+    assert "queue_depth" not in found
+    assert "lease_wait_seconds" in found
+
+
+def test_waits_and_duplicates_are_counted() -> None:
+    """By class, with their sum; only refusals of what is done already count as duplicates."""
+    tally = Tally()
+    for seconds in (0.0, 0.005, 0.2, 99.0):
+        tally.waited(seconds)
+    for code in ("already_purchased", "possible_repeat", "over_limit"):
+        tally.refused(code)
+    classes, total = tally.waits
+    assert (classes[0], classes[BOUNDS.index(0.25)], classes[-1], sum(classes)) == (2, 1, 1, 4)
+    assert (round(total, 3), tally.duplicates) == (99.205, 2)

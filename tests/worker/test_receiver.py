@@ -1,0 +1,211 @@
+"""Notices over real sockets: booked once, refused in one way, answered with success where nothing is wrong."""
+
+import json
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+from tests.worker.calling import TOKEN, Answer, Running, serving, written
+
+pytestmark = pytest.mark.engines("sqlite")
+FORM = {"content-type": "application/json"}
+
+
+def begun(scene: Scene, provider: str, number: str = "ORD-1") -> int:
+    minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
+    payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
+    scene.money.move(provider, number, "paid")
+    return payment.id
+
+
+def refused(answer: Answer) -> bool:
+    """The one refusal, whole."""
+    return (answer.status, answer.body, answer.headers.get("connection")) == (400, b"refused\n", "close")
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_a_providers_notice_is_booked(scene: Scene, receiver: Running, provider: str) -> None:
+    """What the sandbox sends arrives and is booked; told again it is answered with success and changes nothing."""
+    payment_id = begun(scene, provider)
+    post = scene.post(provider, "ORD-1")
+    for _ in range(2):
+        answer = receiver.deliver(post)
+        assert (answer.status, answer.body) == (200, b"OK")
+    assert scene.payment(payment_id).state == "completed"
+    assert scene.audited("payment.booked") == 1
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_signed_notice_is_booked(scene: Scene, receiver: Running) -> None:
+    """Of a source whose key is known; the order is paid."""
+    scene.order("ORD-1", 3300)
+    assert receiver.deliver(scene.bank("e-1", "ORD-1")).status == 200
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_what_is_well_formed_and_unknown_is_a_success(scene: Scene, receiver: Running) -> None:
+    """An order that nobody knows, a type that nobody knows."""
+    assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
+    assert receiver.deliver(scene.bank("e-2", "ORD-9", type="payment.sneezed")).status == 200
+
+
+def test_every_refusal_is_the_same_to_the_byte(scene: Scene, receiver: Running) -> None:
+    """Source, signature, form, size, method, path, encoding, no HTTP at all: nobody can tell which it was."""
+    begun(scene, "paypay")
+    good, hint = scene.bank("e-1", "ORD-1"), scene.post("paypay", "ORD-1")
+    signature = dict(good.headers)
+    doubled = written("POST", "/notices/bank", good.body, signature).replace(b"\r\n\r\n", b"\r\nhost: b\r\n\r\n", 1)
+    answers = [
+        receiver.post("/notices/bank", good.body),
+        receiver.post("/notices/bank", good.body + b" ", signature),
+        receiver.post("/notices/nobody", good.body, signature),
+        receiver.post("/notices/bank", b"{}", signature),
+        receiver.post("/notices/paypay", hint.body),
+        receiver.post("/notices/atom", scene.bank("e-3", "ORD-1").body),
+        receiver.post("/notices/Bank", good.body, signature),
+        receiver.post("/notices/%E9%8A%80%E8%A1%8C", good.body, signature),
+        receiver.post("/notices/\xe9\x8a\x80", good.body, signature),
+        receiver.post("/notices/", good.body, signature),
+        receiver.post("/notices/bank/", good.body, signature),
+        receiver.post("/notices/..", good.body, signature),
+        receiver.post("/notices/../notices/bank", good.body, signature),
+        receiver.post("/notices/bank%2f..%2fbank", good.body, signature),
+        receiver.post("/notices/bank%00", good.body, signature),
+        receiver.post("//notices/bank", good.body, signature),
+        receiver.post("http://127.0.0.1/notices/bank", good.body, signature),
+        receiver.post("/nothing", b""),
+        receiver.get("/notices/bank"),
+        receiver.say(written("PUT", "/notices/bank", good.body, signature)),
+        receiver.post("/notices/bank", good.body, signature | {"content-encoding": "gzip"}),
+        receiver.post("/notices/bank", good.body, signature | {"content-length": str((1 << 20) + 1)}),
+        receiver.post("/webhooks/paypay", b"[" * 5_000),
+        receiver.post("/callbacks/atom", b"encData=00"),
+        receiver.say(doubled),
+        receiver.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n"),
+        receiver.say(b"POST /notices/bank HTTP/1.1\r\n" + b"a: b\r\n" * 5_000 + b"\r\n"),
+    ]  # fmt: skip
+    assert [n for n, answer in enumerate(answers) if not refused(answer)] == []
+    assert [n for n, answer in enumerate(answers) if answer.raw != answers[0].raw] == []
+    assert scene.order_now("ORD-1").state == "pending"
+
+
+def test_shapes_that_two_servers_read_differently_are_refused(scene: Scene, receiver: Running) -> None:
+    """Two lengths, a length and chunks, odd encodings, bare line feeds, folded headers: nothing is booked, and what
+    stood in the body never becomes a request of its own."""
+    scene.order("ORD-1", 3300)
+    good = scene.bank("e-1", "ORD-1")
+    name, value = good.headers[0]
+    inner = written("POST", "/notices/bank", good.body, {name: value})
+    start = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
+    shapes = [
+        start + b"content-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
+        start + b"content-length: 0\r\ncontent-length: 5\r\n\r\n" + inner,
+        start + b"content-length: 0\r\ncontent-length: 0\r\n\r\n" + inner,
+        start + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n" + inner,
+        start + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + inner,
+        start + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n" + inner,
+        start + b"content-length: +0\r\n\r\n" + inner,
+        start + b"content-length: 0x0\r\n\r\n" + inner,
+        start + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + inner,
+        start + b"transfer-encoding: chunked\r\n\r\n-1\r\n" + inner,
+        b"POST /notices/bank HTTP/1.1\r\n\r\n" + inner,
+        b"POST /notices/bank\r\n\r\n" + inner,
+    ]
+    assert [n for n, shape in enumerate(shapes) if not refused(receiver.say(shape))] == []
+    assert scene.order_now("ORD-1").state == "pending"
+
+
+def test_a_body_without_end_is_cut_off(scene: Scene, receiver: Running) -> None:
+    """Chunk after chunk: refused once it is too large, and no more of it is read."""
+    chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+    head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
+    assert receiver.say(head, *[chunk] * 400).status in (400, 0)
+    assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
+
+
+def test_the_largest_body_is_taken(scene: Scene, receiver: Running) -> None:
+    """1 MiB is read and judged: here by its signature."""
+    body = b"x" * (1 << 20)
+    assert refused(receiver.post("/notices/bank", body))
+    assert scene.audited("payment.callback_refused") == 1
+
+
+# Where it comes from
+
+ELSEWHERE = "203.0.113.7"
+
+
+def test_the_source_is_the_peer(scene: Scene, receiver: Running) -> None:
+    """Nobody is believed who says that it comes from elsewhere, or from an allowed address."""
+    begun(scene, "paypay")
+    forwarded = {"x-forwarded-for": ELSEWHERE}
+    assert receiver.post("/webhooks/paypay", scene.post("paypay", "ORD-1").body, forwarded).status == 200
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (ELSEWHERE, 200), (f"127.0.0.1, {ELSEWHERE}", 200), (f"{ELSEWHERE}, 127.0.0.1", 400), ("", 400),
+        ("127.0.0.1", 400), ("unknown", 400), (f"{ELSEWHERE}:80", 400), (f"{ELSEWHERE},", 400),
+        (f"::ffff:{ELSEWHERE}", 200), ("203.0.113.7\xa0", 200),
+    ],
+)  # fmt: skip
+def test_behind_a_proxy_the_last_forwarded_address_counts(
+    place: Place, sandbox: Sandbox, said: str, status: int
+) -> None:
+    """What the proxy itself wrote, at the end; never what a client wrote before it."""
+    proxies, sources = ("127.0.0.0/8",), f"{ELSEWHERE}/32"
+    with (
+        paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, PAYPAY_WEBHOOK_SOURCES=sources) as scene,
+        serving(scene.console, trusted_proxies=proxies) as receiver,
+    ):
+        begun(scene, "paypay")
+        body = scene.post("paypay", "ORD-1").body
+        assert receiver.post("/webhooks/paypay", body, {"x-forwarded-for": said}).status == status
+        assert scene.order_now("ORD-1").state == ("paid" if status == 200 else "pending")
+
+
+# Trouble of our own
+
+
+def test_while_the_database_is_away_the_sender_comes_again(scene: Scene, receiver: Running) -> None:
+    """503 with Retry-After, and the same notice is booked afterwards."""
+    scene.order("ORD-1", 3300)
+    post = scene.bank("e-1", "ORD-1")
+    scene.place.sql("ALTER TABLE payment_events RENAME TO away")
+    answer = receiver.deliver(post)
+    scene.place.sql("ALTER TABLE away RENAME TO payment_events")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert receiver.deliver(post).status == 200
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_the_process_lives_and_is_ready(scene: Scene, receiver: Running) -> None:
+    """Both are told apart: a late task or a database without our tables is no reason to kill the process."""
+    assert (receiver.get("/healthz").status, receiver.get("/readyz").status) == (200, 200)
+    scene.place.sql(
+        "INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')"
+    )
+    with serving(scene.console) as another:
+        assert (another.get("/healthz").status, another.get("/readyz").status) == (200, 503)
+
+
+def test_the_answer_to_one_request_does_not_end_the_connection(scene: Scene, receiver: Running) -> None:
+    """Requests follow one another on a connection, each judged by itself."""
+    scene.order("ORD-1", 3300)
+    first, second = scene.bank("e-1", "ORD-1"), scene.bank("e-2", "ORD-9")
+    pieces = [written("POST", "/notices/bank", one.body, dict(one.headers)) for one in (first, second)]
+    with receiver.line() as line:
+        for piece in pieces:
+            line.sendall(piece)
+            found = b""
+            while not found.endswith(b"OK"):
+                found += line.recv(65536)
+            assert found.startswith(b"HTTP/1.1 200")
+    rows = scene.place.sql("SELECT event_id FROM payment_events ORDER BY id")
+    assert [name for (name,) in rows] == ["e-1", "e-2"]
+    assert json.loads(first.body)["event_id"] == "e-1"
