@@ -1,0 +1,151 @@
+"""Payers, a shop, a provider that fails, processes that break off, and time: what must hold after every step."""
+
+import random
+from collections import Counter
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import OrderState, Payment
+from console.sandbox.client import SandboxError
+from console.services import payment_timeouts
+from console.services.desk import WORKER, acting
+from console.services.failpoints import SAGAS
+from console.services.payment_timeouts import is_alive
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+
+ORDERS = 5
+STEPS = 45
+_ONCE = ("payment.expired", "order.cancelled", "order.stock_released", "order.paid", "payment.booked")
+
+
+class Walk:
+    """A story told by a seed."""
+
+    def __init__(self, scene: Scene, clock: MovedClock, seed: int) -> None:
+        self.scene, self.clock = scene, clock
+        self.dice = random.Random(seed)
+        self.numbers = [f"ORD-{number}" for number in range(ORDERS)]
+        self.sweep = dict(scene.machinery.tasks())[payment_timeouts.TASK]
+        for number in self.numbers:
+            order = scene.order(number, 3300)
+            scene.place.sql(
+                "INSERT INTO stock_reservations (order_id, item, quantity, created_at)"
+                f" VALUES ({order}, 'SKU', 1, '2026-11-20 03:00:00')"
+            )
+
+    def step(self) -> str:
+        acts = {"begin": 3, "pay": 2, "fail": 1, "block": 1, "later": 4, "probe": 1, "notice": 1}
+        name = self.dice.choices(list(acts), list(acts.values()))[0]
+        with suppress(ConsoleError, SandboxError):  # the sandbox too knows what can't be
+            getattr(self, name)()
+        return name
+
+    # What may happen
+
+    def begin(self) -> None:
+        self.scene.payments.start(self.scene.order_now(self.dice.choice(self.numbers)).id, "paypay")
+
+    def pay(self) -> None:
+        self._move("paid")
+
+    def fail(self) -> None:
+        self._move("cancelled")
+
+    def block(self) -> None:
+        self._move("authorized")
+
+    def _move(self, word: str) -> None:
+        found = [one for one in self._payments() if one.handle is not None]
+        if found:
+            self.scene.money.move("paypay", self.dice.choice(found).merchant_payment_id, word, notify=False)
+
+    def probe(self) -> None:
+        if found := self._payments():
+            self.scene.payments.probe(self.dice.choice(found).id)
+
+    def notice(self) -> None:
+        if found := self._payments():
+            self.scene.deliver("paypay", self.dice.choice(found).merchant_payment_id)
+
+    def later(self, by: timedelta | None = None) -> None:
+        by = by or timedelta(minutes=self.dice.choice([1, 2, 4, 6, 30]))
+        self.clock.offset += by
+        self.scene.control.config(advance_seconds=by.total_seconds())
+
+    def _payments(self) -> list[Payment]:
+        return [one for number in self.numbers for one in self._of(number)]
+
+    def _of(self, number: str) -> tuple[Payment, ...]:
+        return self.scene.payments.order(self.scene.order_now(number).id).payments
+
+    def run(self) -> None:
+        with acting(WORKER):
+            self.sweep()
+
+
+def sweep_broken(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep, in half of the cases broken off at some point, as if its process had died."""
+    point = walk.dice.choice([*SAGAS, *([None] * len(SAGAS))])
+    reach = walk.scene.desk.failpoints.reach
+
+    def passed(name: str) -> None:
+        reach(name)
+        if name == point:
+            raise KeyboardInterrupt  # no step takes this for its own trouble
+
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr(walk.scene.desk.failpoints, "reach", passed)
+        walk.run()
+
+
+def check(walk: Walk, told: str) -> None:
+    """What holds at every moment."""
+    scene = walk.scene
+    for number in walk.numbers:
+        view = scene.payments.order(scene.order_now(number).id)
+        order = view.record
+        rows = scene.place.sql(f"SELECT status FROM stock_reservations WHERE order_id = {order.id}")
+        held = str(rows[0][0])
+        alive = [one for one in view.payments if is_alive(one)]
+        if order.state is OrderState.CANCELLED:
+            assert alive == [], told
+        assert (held == "released") <= (order.state is OrderState.CANCELLED), told
+        under_way = any(one.record.ended_at is None for one in view.sagas)
+        if order.state is OrderState.CANCELLED and not under_way:
+            assert held == "released", told
+    told_of = scene.place.sql(
+        f"SELECT what, subject_id FROM audit_log WHERE what IN ({', '.join(repr(one) for one in _ONCE)})"
+    )
+    assert max(Counter(told_of).values(), default=0) <= 1, told
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_whatever_happens(
+    scene: Scene, clock: MovedClock, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cancelled order has no payment under way; stock is free only of cancelled orders; each effect is once; and
+    in the end nothing that can be settled is left: every order is paid, cancelled, or was never begun to be paid.
+    """
+    walk = Walk(scene, clock, seed)
+    for turn in range(STEPS):
+        name = walk.dice.choice(["sweep", "other", "other"])
+        if name == "sweep":
+            sweep_broken(walk, monkeypatch)
+        else:
+            name = walk.step()
+        check(walk, f"seed {seed}, turn {turn}: {name}")
+    blocked = [one for one in walk._payments() if one.provider_state == "AUTHORIZED"]
+    for payment in blocked:
+        scene.money.move("paypay", payment.merchant_payment_id, "paid", notify=False)
+    for _ in range(6):
+        walk.later(timedelta(minutes=20))
+        scene.run_due()
+        check(walk, f"seed {seed}: the end")
+    for number in walk.numbers:
+        view = scene.payments.order(scene.order_now(number).id)
+        assert view.record.state is not OrderState.PENDING or not view.payments, (seed, view)
+        assert [one for one in view.sagas if one.record.ended_at is None] == [], (seed, view)
