@@ -136,7 +136,9 @@ def _looking(commands: Group, say: Say) -> None:
     queue.add_argument("name", choices=QUEUES, metavar="NAME", help=", ".join(QUEUES))
     queue.add_argument("--limit", type=_whole(1, LARGEST_LIMIT), default=50, metavar="N")
     queue.add_argument("--after", metavar="CURSOR")
-    _of_kind(_command(commands, "show", say))
+    show = _command(commands, "show", say)
+    _of_kind(show)
+    show.add_argument("--pack", metavar="FILE", help=say("cli.help.pack"))
 
 
 def _of_kind(parser: _Parser) -> None:
@@ -186,6 +188,14 @@ def _paying(commands: Group, say: Say) -> None:
     taken.add_argument("--date", metavar="D", help=say("cli.help.payment_date"))
 
 
+def _reconciling(commands: Group, say: Say) -> None:
+    reconcile = _command(commands, "reconcile", say)
+    reconcile.add_argument("provider", metavar="PROVIDER", help=say("cli.help.reconcile_provider"))
+    for name in ("from", "to"):
+        reconcile.add_argument(f"--{name}", dest=f"{name}_day", required=True, metavar="D", help=say("cli.help.day"))
+    reconcile.add_argument("--dry-run", action="store_true", help=say("cli.help.dry_run"))
+
+
 def _refunding(commands: Group, say: Say) -> None:
     actions = _group(commands, "refund", say)
     request = _command(actions, "request", say, "refund.request")
@@ -204,12 +214,21 @@ def _refunding(commands: Group, say: Say) -> None:
             _saw(decided, say)
 
 
+def _alerting(commands: Group, say: Say) -> None:
+    actions = _group(commands, "alerts", say)
+    _command(actions, "list", say, "alerts.list")
+    seen = _command(actions, "ack", say, "alerts.ack")
+    seen.add_argument("id", metavar="ID")
+    seen.add_argument("--note", required=True, metavar="T")
+
+
 def _auditing(commands: Group, say: Say) -> None:
     actions = _group(commands, "audit", say)
     listing = _command(actions, "list", say, "audit.list")
     listing.add_argument("--limit", type=_whole(1, LARGEST_LIMIT), default=50, metavar="N")
     listing.add_argument("--before", type=_whole(1, _LARGEST), metavar="ID")
-    _command(actions, "verify", say, "audit.verify")
+    verify = _command(actions, "verify", say, "audit.verify")
+    verify.add_argument("--pack", metavar="FILE", help=say("cli.help.verify_pack"))
     _command(actions, "export", say, "audit.export").add_argument("file", metavar="FILE")
 
 
@@ -229,7 +248,7 @@ def _keeping(commands: Group, say: Say) -> None:
     adopt.add_argument("--dry-run", action="store_true", help=say("cli.help.dry_run"))
     adopt.add_argument("--timezone", metavar="ZONE", help=say("cli.help.timezone"))
     adopt.add_argument("--convert", action="store_true", help=say("cli.help.convert"))
-    _command(commands, "worker", say).add_argument("--once", action="store_true", required=True)
+    _command(commands, "worker", say).add_argument("--once", action="store_true", help=say("cli.help.once"))
     sandbox = _command(commands, "sandbox", say)
     sandbox.add_argument("--port", type=_whole(0, 65535), default=0, metavar="N")
     _command(commands, "demo", say).add_argument("--fast-clock", action="store_true")
@@ -256,7 +275,9 @@ _GROUPS = (
     (("purchase",), _buying),
     (("refetch", "probe", "resolve"), _repairing),
     (("payment",), _paying),
+    (("reconcile",), _reconciling),
     (("refund",), _refunding),
+    (("alerts",), _alerting),
     (("audit",), _auditing),
     (("sign-in", "sign-out", "whoami"), _signing),
     (("db", "worker", "sandbox", "demo", "doctor"), _keeping),

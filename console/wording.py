@@ -117,6 +117,11 @@ def badge(name: str, language: str) -> str:
     return say(f"state.{name}", language)
 
 
+def rule_key(rule: str) -> str | None:
+    """The key of an alert's or a case's name; None for one that has no words."""
+    return next((key for key in (f"alert_rule.{rule}", f"work.reason.{rule}") if has(key)), None)
+
+
 def timeline_line(entry: TimelineEntry, language: str) -> str:
     """One line of a record's history."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")

@@ -1,0 +1,75 @@
+"""Alerts from the terminal: found by the worker, listed, acknowledged, resolved by the facts."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.cli.paying import CHECKER, ORDER, Desk
+
+FIELDS = {"id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
+    made = Desk(tmp_path / "home", sandbox)
+    made.order(ORDER, 3300)
+    shop(made, "UPDATE orders SET status = 'cancelled'")
+    made.paid()
+    return made
+
+
+def shop(desk: Desk, statement: str) -> None:
+    with sqlite3.connect(desk.home / "console.db") as conn:
+        conn.execute(statement)
+
+
+def of_orders(desk: Desk) -> list[dict[str, object]]:
+    listed = desk.json("alerts", "list").data["alerts"]
+    assert all(set(one) == FIELDS for one in listed)
+    return [one for one in listed if one["order_no"]]
+
+
+def test_a_late_payment_is_told_and_seen(desk: Desk) -> None:
+    """`worker --once` finds it, once; who has seen it is told, and it stays until the facts fit."""
+    assert of_orders(desk) == []
+    ran = {run["task"]: run["count"] for run in desk.json("worker", "--once").data["ran"]}
+    assert (ran["alert_rules"], ran["outbox"]) == (1, 0)
+    desk.json("worker", "--once")
+    (alert,) = of_orders(desk)
+    assert (alert["order_no"], alert["rule_id"], alert["expected"]) == (ORDER, "C", "refund|compensation")
+    assert str(alert["observed"]).startswith("order=cancelled; payment 1=completed 3300 JPY")
+    assert (alert["resolved_at"], alert["acknowledged_by"]) == (None, None)
+    seen = desk.json("alerts", "ack", str(alert["id"]), "--note", "返金を申請しました").data
+    assert (set(seen), seen["acknowledged_by"]) == (FIELDS, "op-a")
+    assert of_orders(desk)[0]["acknowledged_by"] == "op-a"
+
+
+def test_acknowledging_is_refused(desk: Desk) -> None:
+    """Somebody else was faster, no such alert, no words, nobody who says it."""
+    desk.json("worker", "--once")
+    number = str(of_orders(desk)[0]["id"])
+    desk.json("alerts", "ack", number, "--note", "seen")
+    assert desk.json("alerts", "ack", number, "--note", "me too", OPERATOR=CHECKER).refused == (3, "already_decided")
+    assert desk.json("alerts", "ack", "999", "--note", "seen").refused == (2, "not_found")
+    assert desk.json("alerts", "ack", "x", "--note", "seen").refused == (2, "not_found")
+    assert desk.json("alerts", "ack", number, "--note", " ").refused == (2, "usage")
+    assert desk.json("alerts", "ack", number).refused == (2, "usage")
+    assert desk.json("alerts", "ack", number, "--note", "x", OPERATOR="").refused == (2, "no_operator")
+
+
+def test_the_cases_are_listed_beside(desk: Desk) -> None:
+    """What the payment's own case says of the same, without an order's number."""
+    rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
+    assert rules == {"paid_after_cancel"}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_in_words(desk: Desk, language: str) -> None:
+    """One line each, with what was found and expected below."""
+    desk.json("worker", "--once")
+    told = desk("alerts", "list", LANGUAGE=language).out.decode()
+    assert ORDER in told
+    assert "→ refund|compensation" in told
+    assert {"ja": "取消のあとの入金", "en": "Paid after expiry"}[language] in told
