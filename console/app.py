@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from console import payment_wiring
+from console import alert_wiring, payment_wiring
 from console.domain.clock import Clock, SystemClock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.records import Person
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from console.providers.protocol import CreditVendor
     from console.services.accounts import Accounts
     from console.services.adoption import Adoption
+    from console.services.alert_desk import AlertDesk
     from console.services.auditing import Auditing
-    from console.services.figures import FigureReader
+    from console.services.bulk_runs import BulkRuns
     from console.services.health import Health
     from console.services.idempotency import Idempotency
-    from console.services.live_view import LiveView
     from console.services.lookup import Lookup
     from console.services.pdfs import Pdfs
     from console.services.people import People
@@ -89,6 +89,16 @@ class Console:
         return self._machinery.scheduler
 
     @cached_property
+    def bulk(self) -> "BulkRuns":
+        return self._machinery.bulk
+
+    @cached_property
+    def alerts(self) -> "AlertDesk":
+        from console.services.alert_desk import AlertDesk
+
+        return AlertDesk(self._desk)
+
+    @cached_property
     def pdfs(self) -> "Pdfs":
         return self._machinery.pdfs()
 
@@ -123,23 +133,6 @@ class Console:
         return Idempotency(self._desk, _cache(self._desk))
 
     @cached_property
-    def figures(self) -> "FigureReader":
-        from console.services.figures import FigureReader
-        from console.services.queues import Queues
-
-        return FigureReader(self._desk, Queues(self._desk), self._cache_counts)
-
-    @cached_property
-    def live(self) -> "LiveView":
-        from console.services.live_view import LiveView
-        from console.services.queues import Queues
-
-        return LiveView(self._desk, Queues(self._desk))
-
-    def _cache_counts(self) -> tuple[int, int]:
-        return self.idempotency.cache_counts if "idempotency" in self.__dict__ else (0, 0)
-
-    @cached_property
     def health(self) -> "Health":
         from console.services.health import Health
 
@@ -151,7 +144,8 @@ class Console:
 
         desk = self._desk
         make_payment_vendor = self._payment_vendor or partial(payment_wiring.open_vendor, desk)
-        return Machinery(desk, lambda: self._vendor or _alarmbox(desk), make_payment_vendor)
+        vendor, publisher = self._vendor, partial(alert_wiring.open_publisher, desk)
+        return Machinery(desk, lambda: vendor or _alarmbox(desk), make_payment_vendor, publisher)
 
     @contextmanager
     def acting(self, name: str | None) -> Iterator[None]:

@@ -3,32 +3,44 @@
 from collections.abc import Callable
 from functools import cached_property
 
+from console.domain.publishing import Publisher
 from console.domain.records import CreditCheck, PurchaseRequest
 from console.domain.results import CreditCheckView, PurchasePlan, RefetchResult
 from console.machinery_payments import PaymentDesk, PaymentMachinery
-from console.machinery_recovery import CheckMatters, RecoveryDesk
+from console.machinery_recovery import CheckMatters, Hands, RecoveryDesk
 from console.machinery_refunds import RefundDesk, RefundMachinery
 from console.providers.payment_protocol import PaymentVendor
 from console.providers.protocol import CreditVendor
 from console.services import credit_checks as purchasing
+from console.services.alerting import AlertRules
 from console.services.audit_roots import AuditRoots
+from console.services.bulk_acts import BulkActs
+from console.services.bulk_judging import Judging
+from console.services.bulk_running import BulkRunning
+from console.services.bulk_runs import BulkRuns
+from console.services.choices import Choices
 from console.services.completion import Completion
 from console.services.described import Progress
 from console.services.desk import Desk
 from console.services.due import DueTasks
+from console.services.evidence_pack import EvidencePacks
+from console.services.explaining import Explaining
 from console.services.forgotten_refunds import ForgottenRefunds
 from console.services.guarded import Guard
 from console.services.heartbeat import Heartbeat
 from console.services.lookup import Lookup
+from console.services.noting import Noting
 from console.services.operations import Matters, Operations
 from console.services.parts import Parts
 from console.services.payment_vendors import PaymentVendors
 from console.services.pdfs import Pdfs
 from console.services.probing import Probing
+from console.services.publishing import Publishing
 from console.services.queues import Queues
 from console.services.reads import ReadLog
 from console.services.recovery import Recovery
 from console.services.scheduling import Scheduler
+from console.services.taking import Taking
 from console.services.vendors import Vendors
 from console.services.views import Views
 from console.store import payments as payment_rows
@@ -71,8 +83,9 @@ class Machinery:
         desk: Desk,
         make_vendor: Callable[[], CreditVendor],
         make_payment_vendor: Callable[[str], PaymentVendor],
+        open_publisher: Callable[[], Publisher | None],
     ) -> None:
-        self._desk = desk
+        self._desk, self._open_publisher = desk, open_publisher
         self.reads = ReadLog(desk)
         self._vendors = Vendors(make_vendor)
         reader = self._vendors.reader
@@ -110,7 +123,17 @@ class Machinery:
         operations = Operations(self._desk, self._recovery, self._probing, reader, others, forgotten)
         checks = CheckMatters(self._recovery, self._probing, self._views)
         sides = (payments.payments, refunds.refunds)
-        return RecoveryDesk(Queues(self._desk), checks, operations, *sides, self.scheduler)
+        return RecoveryDesk(Queues(self._desk), checks, operations, *sides, self.scheduler, self._hands)
+
+    @cached_property
+    def _choices(self) -> Choices:
+        return Choices(self._desk, self._vendors, self._payment_vendors, self._refunds.refunding)
+
+    @property
+    def _hands(self) -> Hands:
+        """What can be done beside any record."""
+        explaining, packs = Explaining(self._desk, self.reads), EvidencePacks(self._desk)
+        return Hands(self._choices, Taking(self._desk), Noting(self._desk), explaining, packs)
 
     @cached_property
     def scheduler(self) -> Scheduler:
@@ -122,9 +145,29 @@ class Machinery:
             self._probing,
             self._vendors.capabilities,
             settlers={payment_rows.KIND: payments.settler, refund_rows.KIND: refunds.settler},
-            further=(*payments.tasks(), *refunds.tasks(), ("audit_roots", AuditRoots(self._desk).write_due)),
+            further=(
+                *payments.tasks(),
+                *refunds.tasks(),
+                ("bulk_runs", lambda: self.bulk.go_on()),
+                ("alert_rules", AlertRules(self._desk).run),
+                ("outbox", Publishing(self._desk, self._open_publisher).run),
+                ("audit_roots", AuditRoots(self._desk).write_due),
+            ),
         )
         return Scheduler(self._desk, self._heartbeat, due.tasks())
+
+    @cached_property
+    def bulk(self) -> BulkRuns:
+        """Runs get what everybody probes, re-fetches, takes and notes with, and nothing else."""
+        desk, records = self._desk, self.recovery_desk()
+
+        def refetch(record_id: int, saw: int | None) -> RefetchResult:
+            return self._completion.refetch(record_id, detail=True, pdf=True, saw=saw, progress=lambda _step: None)
+
+        acts = BulkActs(desk, records.probe, refetch, Taking(desk), Noting(desk))
+        judging = Judging(self._choices)
+        running = BulkRunning(desk, judging, acts, self._heartbeat)
+        return BulkRuns(desk, Queues(desk), judging, acts, running)
 
     def pdfs(self) -> Pdfs:
         return Pdfs(self._views)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+from console.domain.choice_records import Choice
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import CreditCheck, LeaseHolder, Operation
@@ -17,13 +18,19 @@ from console.domain.results import (
     UnfinishedWork,
 )
 from console.domain.views import AnyView
+from console.domain.worker_records import Note, Take
 from console.machinery_payments import PaymentDesk
 from console.machinery_refunds import RefundDesk
+from console.services.choices import Choices
+from console.services.evidence_pack import EvidencePacks, PackWritten
+from console.services.explaining import Explaining, Story
+from console.services.noting import Noting
 from console.services.operations import Operations
 from console.services.probing import Probing
 from console.services.queues import Queues
 from console.services.recovery import Recovery
 from console.services.scheduling import Scheduler
+from console.services.taking import Taking
 from console.services.views import Views
 
 AnyRecord: TypeAlias = CreditCheck | Operation | Order | Payment | Refund
@@ -41,6 +48,17 @@ class CheckMatters:
     views: Views
 
 
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """What can be done beside any record, and what may be done about it."""
+
+    choices: Choices
+    taking: Taking
+    noting: Noting
+    explaining: Explaining
+    packs: EvidencePacks
+
+
 class RecoveryDesk:
     """Kinds: credit-check, payment, order, refund, operation."""
 
@@ -52,9 +70,11 @@ class RecoveryDesk:
         payments: PaymentDesk,
         refunds: RefundDesk,
         scheduler: Scheduler,
+        hands: Hands,
     ) -> None:
         self._queues, self._checks, self._operations = queues, checks, operations
         self._payments, self._refunds, self._scheduler = payments, refunds, scheduler
+        self._hands = hands
 
     def queue(self, name: str, limit: int = 50, after: str | None = None) -> QueuePage:
         return self._queues.queue(name, limit, after)
@@ -79,6 +99,24 @@ class RecoveryDesk:
         """The tasks whose time has come and that nobody else runs: for a window, each minute."""
         return self._scheduler.run_due(ahead=UNTIL_NEXT_LOOK)
 
+    def choices(self, kind: str, id: int | str) -> tuple[Choice, ...]:
+        """What may be done about a credit check, payment, order or refund, each with its effect; what the facts rule
+        out with the reason. Raises not_found.
+        """
+        return self._hands.choices.choices(kind, _record_id(kind, id))
+
+    def take(self, kind: str, id: int | str) -> Take:
+        """Work on it for half an hour. Raises in_progress while somebody else does."""
+        return self._hands.taking.take(kind, _record_id(kind, id))
+
+    def give_up(self, kind: str, id: int | str) -> bool:
+        """Leave it to others; False when it isn't one's own any more."""
+        return self._hands.taking.give_up(kind, _record_id(kind, id))
+
+    def note(self, kind: str, id: int | str, words: str) -> Note:
+        """Write a note beside it, in one's own name."""
+        return self._hands.noting.note(kind, _record_id(kind, id), words)
+
     def show(self, kind: str, id: int | str) -> AnyView:
         """One record with its history. Raises not_found."""
         match kind:
@@ -91,6 +129,18 @@ class RecoveryDesk:
             case "refund":
                 return self._refunds.show(_record_id(kind, id))
         return self._checks.views.credit_check(_check_id(kind, id))
+
+    def story(self, kind: str, id: int | str, limit: int = 500, after: str | None = None) -> Story:
+        """Why it is like this: what happened to it, oldest first, in pages; `as_text(language)` can be copied. Raises
+        not_found.
+        """
+        return self._hands.explaining.story(kind, id, limit, after)
+
+    def evidence_pack(self, kind: str, id: int | str, path: Path) -> PackWritten:
+        """Write all that proves it to a new ZIP; `services.pack_check.verify_pack` checks one. Raises not_found,
+        not_allowed, usage (file_exists), storage_full.
+        """
+        return self._hands.packs.write(kind, id, path)
 
     def probe(self, kind: str, id: int | str) -> AnyRecord:
         """Ask the provider what happened. An order is asked about by its newest payment. Raises not_found, and

@@ -26,6 +26,9 @@ SAGAS = (
 )  # fmt: skip
 """Those around the beginning and each step of what follows when a payment's time has passed."""
 
+BULK = ("before_bulk_row", "after_bulk_row")
+"""Those around the act of one row of a bulk run, before its result is kept."""
+
 PUBLISHING = ("before_publish", "after_publish")
 """Those around the sending of an event."""
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
-from console.services.failpoints import ADOPTING, EXPORTING, MONEY, NAMES, PUBLISHING, SAGAS, TASKS
+from console.services.failpoints import ADOPTING, BULK, EXPORTING, MONEY, NAMES, PUBLISHING, SAGAS, TASKS
 from console.setting_urls import masked
 from console.settings import Settings
 from console.store import boot_clock, fitness, migrate
@@ -16,7 +16,7 @@ from console.store.engine import Database
 
 ROOM_BYTES = 200 * 1024 * 1024
 GATEWAYS = ("paypay", "atom")
-_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *TASKS, *PUBLISHING, *ADOPTING, *EXPORTING)
+_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *TASKS, *PUBLISHING, *BULK, *ADOPTING, *EXPORTING)
 
 
 class Health:

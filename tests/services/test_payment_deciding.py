@@ -10,6 +10,7 @@ from console.domain.errors import ConsoleError
 from console.domain.order_records import Payment
 from console.domain.records import Certainty, WorkState
 from console.sandbox.server import Sandbox
+from console.services.failpoints import Failpoints
 from tests.support.desks import NUMBERS, MovedClock
 from tests.support.payment_desks import Scene, paying
 from tests.support.places import Place
@@ -207,9 +208,14 @@ def test_an_order_shows_its_payments(scene: Scene) -> None:
         scene.payments.show(999)
 
 
+@pytest.mark.expects_log("what was tolerated is told")
 def test_the_order_is_moved_by_hand(scene: Scene) -> None:
-    """Who doesn't want to wait applies the missing step; again it changes nothing."""
+    """Who doesn't want to wait applies the missing step; again there is none."""
+    scene.desk.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = paid(scene)
+    assert scene.order_now("ORD-1").state == "pending"
     assert scene.payments.move_order(payment.id).state == "paid"
+    with refused("nothing_to_resolve"):
+        scene.payments.move_order(payment.id)
     with refused("not_found"):
         scene.payments.move_order(999)

@@ -1,0 +1,395 @@
+"""Bulk runs: frozen, looked through, done one by one, stopped, killed, gone on with; never anything about money."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from console.app import Console
+from console.domain.bulk_records import NOT_DONE, BulkProgress, Chosen, Verdict
+from console.domain.errors import ConsoleError
+from console.domain.permissions import APPROVER, AUDITOR, OPERATOR
+from console.domain.records import Certainty, Person
+from console.domain.worker_records import BulkRun
+from console.services.desk import WORKER, acting
+from tests.support.bulk_stage import KIND, check, left_alone, run_in_child, settled, unknown_checks, vendor_of
+from tests.support.children import crowd
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.refusals import code_of
+
+FEW = 8
+
+
+@pytest.fixture
+def vendor() -> LedgerVendor:
+    return vendor_of(FEW)
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
+    with place.desk(vendor) as desk:
+        yield desk
+
+
+def refusal(call: object) -> ConsoleError:
+    assert callable(call)
+    with pytest.raises(ConsoleError) as caught:
+        call()
+    return caught.value
+
+
+def results(console: Console, run_id: int) -> list[tuple[str | None, str | None]]:
+    return [(row.result, row.reason) for row in console.bulk.rows(run_id)]
+
+
+# Freezing
+
+
+def test_nothing_joins_what_was_frozen(console: Console, vendor: LedgerVendor) -> None:
+    """All that match now, with their versions and a name; what matches later is not in it."""
+    chosen = unknown_checks(console, FEW)
+    run = console.bulk.freeze("probe", "unknown")
+    assert (run.size, run.most, run.done, run.state, run.name) == (FEW, FEW, 0, "frozen", f"BS-{run.id}")
+    assert {(row.kind, row.subject_id, row.saw) for row in console.bulk.rows(run.id)} == set(chosen)
+    assert console.bulk.show(run.id).size == FEW
+    assert not vendor.asked
+
+
+@pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
+def test_nothing_about_money_is_done_in_bulk(console: Console, action: str) -> None:
+    """Refused by its very type, before anything is looked at."""
+    chosen = unknown_checks(console, 1)
+    refused = refusal(lambda: console.bulk.freeze(action, chosen))
+    assert (refused.code, refused.detail["problem"]) == ("usage", "bulk_action")
+
+
+def test_what_can_not_be_frozen(console: Console) -> None:
+    """No records, records that aren't there as a kind, a note without words."""
+    chosen = unknown_checks(console, 1)
+    assert refusal(lambda: console.bulk.freeze("probe", [])).detail["problem"] == "bulk_size"
+    assert refusal(lambda: console.bulk.freeze("probe", "error")).detail["problem"] == "bulk_size"
+    operation = [Chosen("operation", 1, 1)]
+    assert refusal(lambda: console.bulk.freeze("probe", operation)).detail["problem"] == "bulk_kind"
+    assert refusal(lambda: console.bulk.freeze("note", chosen, " ")).detail["problem"] == "note"
+    assert code_of(lambda: console.bulk.show(99)) == "not_found"
+
+
+# Looking through
+
+
+def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """Would ask, taken by somebody, changed since, refused with the reason, gone: with totals; nothing is written."""
+    chosen = unknown_checks(console, 5)
+    console.recovery.probe(KIND, chosen[1].id)  # settled since it was chosen
+    with place.acting(console, "lead-b") as other:
+        other.recovery.take(KIND, chosen[2].id)
+    run = console.bulk.freeze("probe", [*chosen[:4], Chosen(KIND, 9_999, 1), Chosen("payment", 1, 1)])
+    asked = vendor.asked.copy()
+    plan = console.bulk.dry_run(run.id)
+    told = [(row.verdict, row.reason) for row in plan.rows]
+    assert told == [
+        (Verdict.WOULD, None), (Verdict.SKIP, "changed"), (Verdict.SKIP, "taken"), (Verdict.WOULD, None),
+        (Verdict.REFUSED, "not_found"), (Verdict.REFUSED, "not_found"),
+    ]  # fmt: skip
+    assert plan.rows[2].who == place.named("lead-b")
+    assert plan.totals == {Verdict.WOULD: 2, Verdict.SKIP: 2, Verdict.REFUSED: 2}
+    assert vendor.asked == asked
+    assert results(console, run.id) == [(None, None)] * 6
+
+
+def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> None:
+    """Row by row, and each with its reason."""
+    chosen = unknown_checks(console, 4)
+    console.recovery.probe(KIND, chosen[1].id)
+    with place.acting(console, "lead-b") as other:
+        other.recovery.take(KIND, chosen[2].id)
+    run = console.bulk.freeze("probe", [*chosen, Chosen(KIND, 9_999, 1)])
+    heard: list[BulkProgress] = []
+    done = console.bulk.run(run.id, progress=heard.append)
+    assert (done.state, done.done) == ("done", 5)
+    taken = f"taken:{place.named('lead-b')}"
+    assert results(console, run.id) == [
+        ("done", None), ("skipped", "changed"), ("skipped", taken), ("done", None), ("refused", "not_found"),
+    ]  # fmt: skip
+    assert [(told.done, told.of) for told in heard] == [(n, 5) for n in range(1, 6)]
+    assert heard[-1].results == {"done": 2, "skipped": 2, "refused": 1}
+    assert check(console, chosen[2].id).certainty is Certainty.UNKNOWN
+    left = [row.position for row in console.bulk.rows(run.id, NOT_DONE)]
+    assert left == [2, 3, 5]
+    assert console.bulk.run(run.id) == done  # again: nothing is left to do
+
+
+def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
+    """What was not bought can't be re-fetched, and no payment can be; nobody is asked."""
+    chosen = unknown_checks(console, 2)
+    run = console.bulk.freeze("refetch", chosen)
+    assert [row.reason for row in console.bulk.dry_run(run.id).rows] == ["not_bought", "not_bought"]
+    console.bulk.run(run.id)
+    assert results(console, run.id) == [("refused", "not_bought")] * 2
+    assert not vendor.asked
+
+
+def test_refetching_brings_what_is_missing(console: Console) -> None:
+    """Detail and PDF of what was bought, each row by the same service as by hand."""
+    chosen = unknown_checks(console, 2)
+    for one in chosen:
+        console.recovery.probe(KIND, one.id)
+    again = [Chosen(KIND, one.id, check(console, one.id).version) for one in chosen]
+    run = console.bulk.run(console.bulk.freeze("refetch", again).id)
+    assert run.state == "done"
+    assert all(check(console, one.id).incomplete == () for one in chosen)
+
+
+# Taking and noting
+
+
+def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Console) -> None:
+    """Takes and notes of a set; somebody else can't run it; what another one has is skipped."""
+    chosen = unknown_checks(console, 3)
+    with place.acting(console, "lead-b") as other:
+        other.recovery.take(KIND, chosen[0].id)
+    takes = console.bulk.freeze("take", chosen)
+    notes = console.bulk.freeze("note", chosen, "asked AlarmBox by telephone")
+    with place.acting(console, "lead-b") as other:
+        refused = refusal(lambda: other.bulk.run(takes.id))
+    assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_maker")
+    console.bulk.run(takes.id)
+    assert [result for result, _ in results(console, takes.id)] == ["skipped", "done", "done"]
+    console.bulk.run(notes.id)
+    assert [result for result, _ in results(console, notes.id)] == ["skipped", "done", "done"]
+    seen = console.credit_checks.show(chosen[1].id)
+    assert seen.taken is not None
+    assert seen.taken.person == place.named("op-a")
+    noted = [(note.person, note.words) for note in seen.notes]
+    assert noted == [(place.named("op-a"), "asked AlarmBox by telephone")]
+
+
+# Sizes, stopping, and other people
+
+
+def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -> None:
+    """The first 3 of the set; then all of it, none of them twice."""
+    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    few = console.bulk.run(run.id, most=3)
+    assert (few.state, few.reason, few.done) == ("stopped", "most", 3)
+    assert refusal(lambda: console.bulk.run(run.id, most=FEW + 1)).detail["problem"] == "bulk_most"
+    assert console.bulk.run(run.id).done == 3
+    whole = console.bulk.run(run.id, most=FEW)
+    assert (whole.state, whole.done) == ("done", FEW)
+    assert vendor.asked["list"] == FEW
+
+
+def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> None:
+    """By whoever runs it, and by anybody else; what is left is done when it goes on."""
+    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    heard: list[int] = []
+    stopped = console.bulk.run(run.id, progress=lambda now: heard.append(now.done), stop=lambda: len(heard) == 2)
+    assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 2)
+
+    def stopped_by_another(now: BulkProgress) -> None:
+        if now.done == 5:
+            with place.acting(console, "lead-b") as other:
+                other.bulk.stop(run.id)
+
+    stopped = console.bulk.run(run.id, progress=stopped_by_another)
+    assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 5)
+    assert console.bulk.run(run.id).state == "done"
+    assert set(settled(place).values()) == {1}
+
+
+def test_one_runs_it_at_a_time(place: Place, console: Console) -> None:
+    """A second person is told who is at it."""
+    run = console.bulk.freeze("probe", unknown_checks(console, 2))
+    told: list[ConsoleError] = []
+
+    def try_too(_now: BulkProgress) -> None:
+        with place.acting(console, "lead-b") as other:
+            told.append(refusal(lambda: other.bulk.run(run.id)))
+
+    console.bulk.run(run.id, progress=try_too)
+    assert {one.code for one in told} == {"in_progress"}
+    holder = told[0].detail["holder"]
+    assert isinstance(holder, dict)
+    assert holder["operator"] == place.named("op-a")
+
+
+@pytest.mark.engines("sqlite")
+def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
+    """An auditor freezes and runs nothing, and looks at everything; a worker notes nothing."""
+    chosen = unknown_checks(console, 1)
+    for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
+        console.people.add(Person(name, frozenset({role}), may_buy=False))
+    run = console.bulk.freeze("probe", chosen)
+    with console.acting("aud-e"):
+        assert code_of(lambda: console.bulk.freeze("probe", chosen)) == "not_allowed"
+        assert code_of(lambda: console.bulk.run(run.id)) == "not_allowed"
+        assert console.bulk.rows(run.id)
+    with acting(WORKER):
+        assert code_of(lambda: console.bulk.freeze("note", chosen, "seen")) == "not_allowed"
+        assert code_of(lambda: console.recovery.note(KIND, chosen[0].id, "seen")) == "not_allowed"
+
+
+# Providers
+
+
+def test_a_provider_that_refuses_pauses_the_run(
+    console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three refusals in a row: paused, with who and why; the rest is done later."""
+    run = console.bulk.freeze("refetch", _bought(console, FEW))
+    monkeypatch.setattr(LedgerVendor, "readable", property(lambda _vendor: False, lambda _vendor, _value: None))
+    paused = console.bulk.run(run.id)
+    assert (paused.state, paused.reason, paused.done) == ("paused", "provider_unreachable:alarmbox", 3)
+    monkeypatch.undo()
+    done = console.bulk.run(run.id)
+    assert (done.state, done.done) == ("done", FEW)
+    assert Counter(result for result, _ in results(console, run.id)) == {"failed": 3, "done": FEW - 3}
+
+
+def _bought(console: Console, count: int) -> list[Chosen]:
+    chosen = unknown_checks(console, count)
+    for one in chosen:
+        console.recovery.probe(KIND, one.id)
+    return [Chosen(KIND, one.id, check(console, one.id).version) for one in chosen]
+
+
+@pytest.mark.expects_log("the bug is told")
+def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are done."""
+    chosen = unknown_checks(console, 3)
+    run = console.bulk.freeze("probe", chosen)
+    acts = console.bulk._acts
+    probe = acts._probe
+
+    def broken(kind: str, record_id: int) -> object:
+        if record_id == chosen[1].id:
+            raise RuntimeError("a bug")
+        return probe(kind, record_id)
+
+    monkeypatch.setattr(acts, "_probe", broken)
+    assert console.bulk.run(run.id).state == "done"
+    assert results(console, run.id) == [("done", None), ("failed", "internal_error"), ("done", None)]
+
+
+# Killed
+
+
+def _killed(place: Place, run_id: int, count: int, failpoint: str) -> None:
+    """A process of its own runs it and is killed there."""
+    told = place.facts("op-a", 1) | {"FAILPOINT": failpoint}
+    with crowd(run_in_child, [(place.home_of(1), told, count, run_id)]) as (child,):
+        assert child.ended() == -9
+    left_alone(place)
+
+
+def _through_a_death(place: Place, count: int, stop_after: int, killed_at: int, point: str) -> BulkRun:
+    """Stopped, gone on with by a process that is killed in the middle of a row, gone on with again."""
+    with place.desk(vendor_of(count)) as console:
+        run = console.bulk.freeze("probe", unknown_checks(console, count))
+        heard: list[int] = []
+        stopped = console.bulk.run(
+            run.id, progress=lambda now: heard.append(now.done), stop=lambda: len(heard) == stop_after
+        )
+        assert stopped.done == stop_after
+        _killed(place, run.id, count, f"{point}:{killed_at}:kill")
+        died = console.bulk.show(run.id)
+        at = stop_after + killed_at
+        assert (died.state, died.done, died.reason) == ("running", at - 1, f"row:{at}")
+        done = console.bulk.run(run.id)
+        assert (done.state, done.done) == ("done", count)
+        rows = console.bulk.rows(run.id, limit=count)
+        assert {row.result for row in rows} == {"done"}
+        assert rows[at - 1].reason == ("already_done" if point == "after_bulk_row" else None)
+    return done
+
+
+@pytest.mark.parametrize("point", ["before_bulk_row", "after_bulk_row"])
+def test_killed_in_the_middle_of_a_row(place: Place, point: str) -> None:
+    """Before it was asked about it is asked about; after that it counts as done, and is settled once."""
+    _through_a_death(place, 6, 2, 2, point)
+    assert settled(place) == Counter(dict.fromkeys(settled(place), 1))
+    assert len(settled(place)) == 6
+
+
+@pytest.mark.engines("sqlite")
+def test_three_hundred_stopped_killed_and_resumed(place: Place) -> None:
+    """Stopped half-way, killed, resumed: each settled once."""
+    _through_a_death(place, 300, 150, 50, "after_bulk_row")
+    assert len(settled(place)) == 300
+    assert set(settled(place).values()) == {1}
+
+
+def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
+    """A run whose process died is gone on with by the program; one that was only stopped is left alone."""
+    with place.desk(vendor_of(FEW)) as console:
+        chosen = unknown_checks(console, FEW)
+        stopped = console.bulk.run(console.bulk.freeze("probe", chosen[:2]).id, stop=lambda: True)
+        run = console.bulk.freeze("probe", chosen[2:])
+        _killed(place, run.id, FEW, "after_bulk_row:2:kill")
+        with acting(WORKER if not console.database.is_server else None):
+            assert console.bulk.go_on() == FEW - 3
+        assert console.bulk.show(run.id).state == "done"
+        assert console.bulk.show(stopped.id).done == 0
+    assert set(settled(place).values()) == {1}
+
+
+def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
+    """Nobody takes in the name of somebody else: the run waits for its maker."""
+    with place.desk(vendor_of(2)) as console:
+        run = console.bulk.freeze("take", unknown_checks(console, 2))
+        place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {run.id}")
+        with place.acting(console, "lead-b") as other:
+            assert other.bulk.go_on() == 0
+        assert (console.bulk.show(run.id).state, console.bulk.show(run.id).reason) == ("paused", "maker")
+        assert console.bulk.run(run.id).state == "done"
+
+
+def test_two_people_run_the_same_run(place: Place) -> None:
+    """At the same time, from two processes: one does it or both in turn; no row is done twice."""
+    with place.desk(vendor_of(FEW)) as console:
+        run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+        each = [
+            (place.home_of(desk), place.facts(who, desk), FEW, run.id) for desk, who in ((1, "op-a"), (2, "lead-b"))
+        ]
+        with crowd(_told_how, each) as children:
+            ended = sorted(child.report() for child in children)
+        assert ("done", FEW) in ended
+        assert set(ended) <= {("done", FEW), ("in_progress", 0)}
+        assert [result for result, _ in results(console, run.id)] == ["done"] * FEW
+    assert set(settled(place).values()) == {1}
+
+
+def _told_how(pipe: object, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
+    try:
+        run_in_child(pipe, folder, told, count, run_id)  # type: ignore[arg-type]
+    except ConsoleError as refused:
+        pipe.send((refused.code, 0))  # type: ignore[attr-defined]
+
+
+# Taking the results along
+
+
+def test_the_results_as_a_file(console: Console, tmp_path: Path) -> None:
+    """With a signature for spreadsheets, who exported what, and no cell that is a formula."""
+    run = console.bulk.freeze("probe", [*unknown_checks(console, 2), Chosen(KIND, 9_999, 1)])
+    console.bulk.run(run.id)
+    file = tmp_path / "results.csv"
+    assert console.bulk.export(run.id, file, NOT_DONE) == 1
+    assert file.read_bytes().startswith(b"\xef\xbb\xbf")
+    title, columns, *rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
+    assert title[:3] == [run.name, "probe", "not_done"]
+    assert columns == ["position", "kind", "id", "result", "reason", "at"]
+    assert [row[:5] for row in rows] == [["3", KIND, "9999", "refused", "not_found"]]
+    assert code_of(lambda: console.bulk.export(run.id, file)) == "usage"
+
+
+@pytest.mark.soak
+@pytest.mark.engines("sqlite")
+def test_ten_thousand_stopped_killed_and_resumed(place: Place) -> None:
+    """The same at full size."""
+    _through_a_death(place, 10_000, 5_000, 1_000, "after_bulk_row")
+    assert len(settled(place)) == 10_000
+    assert set(settled(place).values()) == {1}

@@ -1,0 +1,93 @@
+"""Many credit checks whose outcome nobody knows, bought at a vendor in memory that can find them: for bulk runs."""
+
+from collections import Counter
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from console.app import Console
+from console.domain.bulk_records import Chosen
+from console.domain.corporation_number import check_digit
+from console.domain.errors import ConsoleError
+from console.domain.records import Certainty, CreditCheck, PurchaseRequest, Work, WorkState
+from console.store import credit_checks
+from console.store.engine import Transaction
+from tests.support.children import Pipe
+from tests.support.ledger_vendor import Charge, LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import quick_desk
+
+KIND = credit_checks.KIND
+A_FEW = 20
+
+
+def numbers(count: int) -> list[str]:
+    """So many corporation numbers with their check digits."""
+    bases = (f"{100_000_000_000 + place}" for place in range(count))
+    return [check_digit(base) + base for base in bases]
+
+
+def vendor_of(count: int) -> LedgerVendor:
+    """It has sold one check of each number, and can find them."""
+    vendor = LedgerVendor(finds=True)
+    day = vendor.today()
+    vendor.charges = [Charge(place, number, "1", day, None) for place, number in enumerate(numbers(count), 1)]
+    return vendor
+
+
+def unknown_checks(console: Console, count: int) -> list[Chosen]:
+    """Their records here, unknown: a few as they come about, many as rows."""
+    if count <= A_FEW:
+        return _bought_unheard(console, count)
+    now = console._desk.now()
+    return console.database.write(lambda tx: [_row(tx, number, now) for number in numbers(count)])
+
+
+def _bought_unheard(console: Console, count: int) -> list[Chosen]:
+    """Bought here and now, the same that the vendor has sold, without an answer."""
+    vendor = console._vendor
+    assert isinstance(vendor, LedgerVendor)
+    vendor.charges, vendor.behaviour = [], "silent_after_charge"
+    for number in numbers(count):
+        with suppress(ConsoleError):
+            console.credit_checks.purchase(PurchaseRequest(number, "1"))
+    vendor.asked.clear()
+    found = console.recovery.queue("unknown", count).items
+    return sorted(Chosen(KIND, item.record.id, item.record.version) for item in found)
+
+
+def _row(tx: Transaction, number: str, now: datetime) -> Chosen:
+    record_id = credit_checks.insert_pending(tx.conn, "1", number, "", now, None)
+    made = credit_checks.find(tx.conn, record_id)
+    assert made is not None
+    work = credit_checks.work_values(Work(WorkState.NEEDS_REVIEW, reason="no_list_call"))
+    unknown = {"certainty": Certainty.UNKNOWN.value, "error_code": "read_timeout"}
+    credit_checks.change(tx.conn, made, now, **unknown, **work)
+    return Chosen(KIND, record_id, made.version + 1)
+
+
+def check(console: Console, record_id: int) -> CreditCheck:
+    with console.database.read() as conn:
+        found = credit_checks.find(conn, record_id)
+    assert found is not None
+    return found
+
+
+def settled(place: Place) -> Counter[int]:
+    """How often each credit check was settled as bought."""
+    rows = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.bought'")
+    return Counter(int(subject) for (subject,) in rows)
+
+
+def left_alone(place: Place) -> None:
+    """As if the leases of who died had ended by themselves."""
+    place.sql("UPDATE leases SET lease_expires = 0")
+
+
+def run_in_child(pipe: Pipe, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
+    """Run it in a process of its own; says how it ended if it lives so long."""
+    with quick_desk(folder, vendor_of(count), None, **told) as console:
+        done = console.bulk.run(run_id)
+        pipe.send((done.state, done.done))
+
+
