@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from console.services.alert_desk import AlertDesk
     from console.services.auditing import Auditing
     from console.services.bulk_runs import BulkRuns
+    from console.services.figures import FigureReader
     from console.services.health import Health
     from console.services.idempotency import Idempotency
+    from console.services.live_view import LiveView
     from console.services.lookup import Lookup
     from console.services.pdfs import Pdfs
     from console.services.people import People
@@ -131,6 +133,23 @@ class Console:
         from console.services.idempotency import Idempotency
 
         return Idempotency(self._desk, _cache(self._desk))
+
+    @cached_property
+    def figures(self) -> "FigureReader":
+        from console.services.figures import FigureReader
+        from console.services.queues import Queues
+
+        return FigureReader(self._desk, Queues(self._desk), self._cache_counts)
+
+    @cached_property
+    def live(self) -> "LiveView":
+        from console.services.live_view import LiveView
+        from console.services.queues import Queues
+
+        return LiveView(self._desk, Queues(self._desk))
+
+    def _cache_counts(self) -> tuple[int, int]:
+        return self.idempotency.cache_counts if "idempotency" in self.__dict__ else (0, 0)
 
     @cached_property
     def health(self) -> "Health":
