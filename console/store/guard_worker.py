@@ -80,6 +80,7 @@ _EVENT_CHANGES = (
     Rule("NEW.attempts >= OLD.attempts", "attempts are counted upwards"),
 )
 _RUN_BEGINS = (
+    Rule(exactly("NEW.asked_by", "me"), "nobody asks in the name of somebody else"),
     Rule(
         "NEW.state = 'running' AND NEW.version = 1 AND NEW.ended_at IS NULL AND "
         + " AND ".join(f"NEW.{name} = 0" for name in COUNTS),

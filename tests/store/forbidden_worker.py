@@ -136,6 +136,7 @@ CASES: Sequence[Forbidden] = (
     _f("event: forget attempts", plain("outbox", OPEN, attempts="0"), words="counted upwards"),
     _f("event: delete", "DELETE FROM outbox"),
 
+    _f("reconciliation: ask in another's name", run_row(asked_by="'{other}'"), words=IN_NAME),
     _f("reconciliation: begin as done", run_row(state="'done'", ended_at=UTC), words="begins with nothing"),
     _f("reconciliation: begin with counts", run_row(matched="9"), words="begins with nothing"),
     _f("reconciliation: a second one of the same days", run_row(to_day="'2026-11-02'"), words="Duplicate entry"),

@@ -1,0 +1,24 @@
+"""Notes: kept as they were written, beside one record."""
+
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from console.domain.worker_records import Note
+from console.store import feed, notes
+from tests.store.money_rows import NOW
+
+
+def test_kept_beside_a_record(own_rows: Connection, me: str) -> None:
+    """Oldest first, with every letter; live views are told of the record."""
+    later = NOW + timedelta(hours=1)
+    mark, _ = feed.since(own_rows, None)
+    words = "先方に電話 ☎ " * 2_000
+    first = notes.add(own_rows, "payment", 1, me, words, NOW)
+    second = notes.add(own_rows, "payment", 1, me, "answered", later)
+    notes.add(own_rows, "order", 1, me, "another record", NOW)
+    assert notes.of(own_rows, "payment", 1) == (
+        Note(first, "payment", 1, me, words, NOW), Note(second, "payment", 1, me, "answered", later),
+    )  # fmt: skip
+    assert notes.of(own_rows, "payment", 2) == ()
+    assert set(feed.since(own_rows, mark)[1]) == {("payment", 1), ("order", 1)}

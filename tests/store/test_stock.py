@@ -1,0 +1,47 @@
+"""Stock that the shop holds: given free once, and nothing else of it written."""
+
+from datetime import timedelta
+
+import pytest
+
+from console.domain.worker_records import StockState
+from console.store import feed, stock
+from console.store.engine import Database
+from tests.store.at_once import at_once
+from tests.store.money_rows import NOW
+from tests.support.places import Place
+
+LATER = NOW + timedelta(minutes=5)
+HELD, RELEASED, USED = StockState.HELD, StockState.RELEASED, StockState.USED
+
+
+def reserved(place: Place) -> None:
+    """By the shop: of order 1 two that are held and one that went out, of order 2 one that is held."""
+    rows = "(1, 'tea', 2, 'held'), (1, 'cups', 6, 'held'), (1, 'pot', 1, 'used'), (2, 'tea', 9, 'held')"
+    place.sql(f"INSERT INTO stock_reservations (order_id, item, quantity, status) VALUES {rows}")
+
+
+def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
+    """What is held of this order, and what was used or is another's stays; live views are told of the order."""
+    reserved(place)
+    database = databases[0]
+    with database.read() as conn:
+        mark, _ = feed.since(conn, None)
+        assert [(one.item, one.quantity) for one in stock.held_of(conn, 1)] == [("tea", 2), ("cups", 6)]
+    assert database.write(lambda tx: stock.release(tx.conn, 1, NOW)) == 2
+    assert database.write(lambda tx: stock.release(tx.conn, 1, LATER)) == 0
+    with database.read() as conn:
+        assert stock.held_of(conn, 1) == ()
+        assert [one.state for one in stock.of_order(conn, 1)] == [RELEASED, RELEASED, USED]
+        assert [one.state for one in stock.of_order(conn, 2)] == [HELD]
+        assert feed.since(conn, mark)[1] == (("order", 1),)
+    assert len(place.sql("SELECT 1 FROM stock_reservations WHERE updated_at IS NOT NULL")) == 2
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_given_free_by_many_at_once(place: Place, databases: tuple[Database, ...]) -> None:
+    """Each piece once, whoever does it."""
+    reserved(place)
+    assert sorted(at_once(databases, lambda tx, _: stock.release(tx.conn, 1, NOW)))[-1] == 2
+    with databases[0].read() as conn:
+        assert [one.state for one in stock.of_order(conn, 1)] == [RELEASED, RELEASED, USED]

@@ -1,0 +1,108 @@
+"""Who works on a record: one at a time, for a while, by the database's clock where it has one."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.store import takes
+from console.store.engine import Database
+from tests.store.at_once import at_once
+from tests.store.money_rows import NOW
+from tests.support.places import PERSON, Place
+
+OTHER = "lead-b"
+HALF_AN_HOUR = timedelta(minutes=30)
+KIND, RECORD = "payment", 7
+
+
+@pytest.fixture
+def people(place: Place) -> Iterator[tuple[Database, Database]]:
+    """Two people's own connections."""
+    with closing(Database(place.url(PERSON))) as mine, closing(Database(place.url(OTHER, desk=1))) as theirs:
+        yield mine, theirs
+
+
+def take(database: Database, who: str, now: datetime = NOW, lasts: timedelta = HALF_AN_HOUR) -> bool:
+    return database.write(lambda tx: takes.take(tx.conn, KIND, RECORD, who, now, now + lasts))
+
+
+def holder(database: Database, now: datetime = NOW) -> str | None:
+    with database.read() as conn:
+        found = takes.of(conn, KIND, [RECORD, 99], now).get(RECORD)
+    return found.person if found else None
+
+
+def over(place: Place) -> datetime:
+    """Let what is taken be over by whatever clock judges it: what the desk's clock says then."""
+    if place.is_server:
+        place.sql("UPDATE takes SET taken_at = taken_at - INTERVAL 1 HOUR, until = until - INTERVAL 1 HOUR")
+    return NOW + 2 * HALF_AN_HOUR
+
+
+def test_one_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
+    """Until it is given up, by who has it and nobody else; each may keep on with their own."""
+    (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
+    assert take(mine, me)
+    assert take(mine, me)
+    assert not take(theirs, other)
+    assert holder(theirs) == me
+    assert not theirs.write(lambda tx: takes.release(tx.conn, KIND, RECORD, other, NOW))
+    assert mine.write(lambda tx: takes.release(tx.conn, KIND, RECORD, me, NOW))
+    assert not mine.write(lambda tx: takes.release(tx.conn, KIND, RECORD, me, NOW))
+    assert holder(mine) is None
+    assert take(theirs, other)
+    assert holder(mine) == other
+
+
+def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
+    """Then it is whoever's takes it next; it lasts as long as was said."""
+    (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
+    assert take(mine, me)
+    with mine.read() as conn:
+        taken = takes.of(conn, KIND, [RECORD])[RECORD]
+    assert abs(taken.until - taken.taken_at - HALF_AN_HOUR) < timedelta(seconds=1)
+    now = over(place)
+    assert holder(theirs, now) is None
+    assert not mine.write(lambda tx: takes.release(tx.conn, KIND, RECORD, me, now))
+    assert take(theirs, other, now)
+    assert not take(mine, me, now)
+
+
+@pytest.mark.engines("mariadb")
+def test_a_desk_whose_clock_is_wrong(place: Place, people: tuple[Database, Database]) -> None:
+    """It takes nothing too early, and keeps nothing too long."""
+    (mine, theirs), (me, other) = people, (place.named(PERSON), place.named(OTHER))
+    assert take(mine, me, NOW - timedelta(days=1))
+    assert not take(theirs, other, NOW + timedelta(days=400))
+    over(place)
+    assert take(theirs, other, NOW - timedelta(days=400))
+
+
+@pytest.mark.engines("mariadb")
+def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database]) -> None:
+    """The database knows who is connected."""
+    with pytest.raises(ConsoleError) as refused:
+        take(people[0], place.named(OTHER))
+    assert refused.value.code == "not_allowed"
+    assert holder(people[0]) is None
+
+
+def test_nobody_is_asked_of_nothing(people: tuple[Database, Database]) -> None:
+    """An empty page of records costs no question."""
+    with people[0].read() as conn:
+        assert takes.of(conn, KIND, []) == {}
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+def test_taken_by_many_at_once(place: Place, people: tuple[Database, Database]) -> None:
+    """One of two people has it, and both know who."""
+    names = (place.named(PERSON), place.named(OTHER))
+    won = at_once(
+        people, lambda tx, i: takes.take(tx.conn, KIND, RECORD, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2
+    )
+    winners = {names[one] for one in won if one is not False}
+    assert len(winners) == 1
+    assert {holder(database) for database in people} == winners
