@@ -12,7 +12,7 @@ from console.cli_adoption import Adopt
 from console.cli_json import Exported
 from console.cli_json_records import AnyRecord
 from console.cli_payments import PAYMENT_COMMANDS
-from console.cli_servers import Demo, SandboxAlone
+from console.cli_servers import Demo, SandboxAlone, Worker
 from console.cli_service import Command, OnService, provider_id, row_id
 from console.cli_sign_in import SignIn, SignOut, WhoAmI
 from console.cli_writer import Writer
@@ -170,7 +170,7 @@ COMMANDS: Mapping[str, Command] = {
     "db accounts apply": ApplyAccounts(),
     "db check": Examination(lambda health: health.check_database()),
     "doctor": Examination(lambda health: health.doctor()),
-    "worker": OnService(_worker, cli_json.tasks, cli_text.tasks),
+    "worker": Worker(OnService(_worker, cli_json.tasks, cli_text.tasks)),
     "sandbox": SandboxAlone(),
     "demo": Demo(),
 }

@@ -5,8 +5,11 @@ import signal
 import threading
 from argparse import Namespace
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+from console.cli_json import Object
 from console.cli_parser import usage
+from console.cli_service import Command
 from console.cli_writer import Writer
 
 
@@ -25,6 +28,29 @@ class SandboxAlone:
                 ready = {"url": sandbox.url, "port": sandbox.port}
                 writer.ready(lambda: ready, lambda: [writer.voice("cli.sandbox.ready", url=sandbox.url)])
                 until_told()
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Due tasks and the receiver until it is told to end; with `--once` every due task and no more, by `once`."""
+
+    once: Command
+
+    def run(self, args: Namespace, writer: Writer) -> None:
+        if args.once:
+            self.once.run(args, writer)
+            return
+        from console.app import open_console
+        from console.worker import process
+        from console.worker.logs import json_lines
+
+        def ready(told: process.Ready) -> None:
+            facts: Object = {"url": told.url, "port": told.port, "tasks": list(told.tasks)}
+            writer.ready(lambda: facts, lambda: [writer.voice("cli.worker.ready", url=told.url, n=len(told.tasks))])
+
+        settings = writer.read_settings()
+        with json_lines(), open_console(settings, program="worker") as console:
+            process.run(console, ready)
 
 
 class Demo:

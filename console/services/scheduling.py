@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from threading import get_ident
 
 from sqlalchemy import Connection
 
 from console.domain import tracing
+from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.results import TaskRun
 from console.domain.task_intervals import SOON, Interval, back_off, interval_of, longest_wait
@@ -91,6 +91,19 @@ class Scheduler:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self._tasks)
+
+    @property
+    def clock(self) -> Clock:
+        return self._desk.clock
+
+    @property
+    def scale(self) -> TimeScale:
+        return self._desk.scale
+
+    def require(self) -> None:
+        """Raise not_allowed for an account that may not run due tasks."""
+        with self._as_the_program():
+            pass
 
     def states(self) -> tuple[ScheduledTask, ...]:
         """Every task that ever ran on this database, by name."""
@@ -229,12 +242,14 @@ class Scheduler:
             except BaseException:
                 self._give_up(run)
                 raise
-            _log.info("task %s: took %d in %d ms", run.name, run.taken, (self._desk.clock.monotonic() - began) * 1000)
+            level = logging.INFO if run.taken else logging.DEBUG  # most find nothing
+            ms = round((self._desk.clock.monotonic() - began) * 1000)
+            _log.log(level, "task %s: took %d in %d ms", run.name, run.taken, ms)
         return run
 
     @contextmanager
     def _beating(self, run: _Run) -> Iterator[None]:
-        beat = f"{LEASE}{run.name}-{get_ident()}"
+        beat = f"{run.lease.name}-{run.lease.fence}"
         self._heartbeat.add(beat, lambda: self._beat(run))
         try:
             yield

@@ -6,6 +6,7 @@ for nobody knows what it fills in. A failure is told by its kind and place, neve
 
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ OURS = "console"
 LONGEST_MESSAGE = 2_000
 DEEPEST = 12
 """Places of a trace that are told, the innermost ones."""
+
+_WARNED = re.compile(r"[^/\\]+:\d+: \w+")
 
 
 class JsonLines(logging.Formatter):
@@ -39,8 +42,12 @@ class JsonLines(logging.Formatter):
 
 
 def _message(record: logging.LogRecord) -> str:
-    ours = record.name == OURS or record.name.startswith(f"{OURS}.")
-    return record.getMessage() if ours else str(record.msg)
+    if record.name == OURS or record.name.startswith(f"{OURS}."):
+        return record.getMessage()
+    if record.name == "py.warnings":  # place, kind, and then a text of its own
+        found = _WARNED.search(str(record.msg))
+        return found[0] if found else "a warning"
+    return str(record.msg)
 
 
 def _places(trace: TracebackType | None) -> list[str]:

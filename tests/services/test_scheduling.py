@@ -1,0 +1,318 @@
+"""The scheduler: who runs which task, when again, and what is told of it."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain import tracing
+from console.domain.errors import ConsoleError
+from console.domain.results import TaskRun
+from console.domain.task_intervals import INTERVALS, LONGEST_RUN, interval_of
+from console.domain.worker_records import Alert, ScheduledTask
+from console.services import late_tasks
+from console.services.failpoints import FailpointReached, Failpoints
+from console.services.going_on import going_on
+from console.services.heartbeat import Heartbeat
+from console.services.scheduling import LEASE, Scheduler
+from console.store import alerts, leases
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+
+EXPECTED = pytest.mark.expects_log("tasks fail here on purpose")
+EVERY = timedelta(seconds=interval_of("probes").seconds)
+
+
+class Tasks:
+    """Tasks that count their runs, on a desk; `act` is what `probes` does beside that."""
+
+    def __init__(self, console: Console) -> None:
+        self.desk = console._desk
+        self.runs: list[str] = []
+        self.act: Callable[[], int] = lambda: 0
+        self.heartbeat = Heartbeat(self.desk.scale)
+        self.scheduler = self.made()
+
+    def made(self) -> Scheduler:
+        """As another process has it."""
+        return Scheduler(self.desk, self.heartbeat, (("probes", self._probes), ("refetches", self._refetches)))
+
+    def _probes(self) -> int:
+        self.runs.append("probes")
+        return self.act()
+
+    def _refetches(self) -> int:
+        self.runs.append("refetches")
+        return 2
+
+    @property
+    def probes(self) -> ScheduledTask:
+        return next(task for task in self.scheduler.states() if task.name == "probes")
+
+    def fail(self, trouble: Exception) -> None:
+        def act() -> int:
+            raise trouble
+
+        self.act = act
+
+    def beat(self) -> None:
+        """What the heartbeat's thread does each 15 seconds."""
+        for beat in list(self.heartbeat._beats.values()):
+            beat()
+
+    def held(self) -> set[str]:
+        with self.desk.database.read() as conn:
+            return {holder.name for holder in leases.holders(conn)}
+
+    def alerts(self) -> tuple[Alert, ...]:
+        with self.desk.database.read() as conn:
+            return alerts.open_by_rule(conn, late_tasks.RULE, 10)
+
+
+@pytest.fixture
+def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator[Tasks]:
+    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
+        made = Tasks(console)
+        yield made
+        made.heartbeat.close()
+
+
+def test_what_is_due_runs_and_then_waits(tasks: Tasks, hand_clock: HandClock) -> None:
+    """A new task is due at once, then after its own interval; its row tells how the run went."""
+    assert tasks.scheduler.run_due() == (TaskRun("probes", 0), TaskRun("refetches", 2))
+    assert tasks.scheduler.run_due() == ()
+    hand_clock.at += EVERY
+    assert tasks.scheduler.run_due() == (TaskRun("probes", 0),)
+    probes = tasks.probes
+    assert (probes.begun_at, probes.ended_at, probes.next_at) == (hand_clock.at, hand_clock.at, hand_clock.at + EVERY)
+    assert (probes.taken, probes.trouble, probes.failures) == (0, None, 0)
+    assert tasks.held() == set()
+
+
+def test_once_runs_everything(tasks: Tasks) -> None:
+    """Each run of all tasks runs each of them, due or not, in their order."""
+    for _ in range(2):
+        assert tasks.scheduler.run_all() == (TaskRun("probes", 0), TaskRun("refetches", 2))
+    assert tasks.runs == ["probes", "refetches"] * 2
+
+
+def test_who_looks_rarely_looks_ahead(tasks: Tasks, hand_clock: HandClock) -> None:
+    """What is due a moment after a look is taken along, and nothing that is further away."""
+    tasks.scheduler.run_due()
+    hand_clock.at += EVERY - timedelta(seconds=10)
+    assert tasks.scheduler.run_due(ahead=timedelta(seconds=9)) == ()
+    assert tasks.scheduler.run_due(ahead=timedelta(seconds=10)) == (TaskRun("probes", 0),)
+
+
+def test_a_full_batch_goes_on_soon(tasks: Tasks, hand_clock: HandClock) -> None:
+    """Who took as many as there are in a batch has left some: they don't wait for the interval."""
+    tasks.act = lambda: INTERVALS["probes"].batch
+    tasks.scheduler.run_due()
+    hand_clock.at += timedelta(seconds=2)
+    assert tasks.scheduler.run_due() == (TaskRun("probes", 200),)
+
+
+def test_one_that_runs_is_left_alone(tasks: Tasks) -> None:
+    """Somebody else's run of a task is not joined, and the others are run meanwhile."""
+    inner: list[tuple[TaskRun, ...]] = []
+
+    def look() -> int:
+        if not inner:
+            inner.append(tasks.made().run_due())
+        return 1
+
+    tasks.act = look
+    assert tasks.scheduler.run_due() == (TaskRun("probes", 1),)
+    assert inner == [(TaskRun("refetches", 2),)]
+    assert tasks.runs == ["probes", "refetches"]
+
+
+def test_once_waits_for_another_run_but_not_for_ever(
+    tasks: Tasks, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that somebody else runs all the time is told as nothing done; the others are run."""
+    before, inner, sleep = hand_clock.at, list[tuple[TaskRun, ...]](), hand_clock.sleep
+
+    def sleep_while_it_beats(seconds: float) -> None:
+        sleep(seconds)
+        tasks.beat()
+
+    def run_beside() -> int:
+        inner.append(tasks.made().run_all())
+        return 1
+
+    monkeypatch.setattr(hand_clock, "sleep", sleep_while_it_beats)
+    tasks.act = run_beside
+    tasks.scheduler.run_due()
+    assert inner == [(TaskRun("probes", 0), TaskRun("refetches", 2))]
+    assert hand_clock.at - before >= timedelta(seconds=60)
+    assert tasks.runs.count("probes") == 1
+
+
+@EXPECTED
+def test_a_task_that_fails_is_put_off(tasks: Tasks, hand_clock: HandClock) -> None:
+    """Longer each time, within a bound; the others run; the row says by what; a good run forgets it."""
+    tasks.fail(ConsoleError("provider_unreachable"))
+    waits = []
+    for _ in range(12):
+        tasks.scheduler.run_due()
+        waits.append(tasks.probes.next_at - hand_clock.at)
+        hand_clock.at = tasks.probes.next_at
+    assert waits[:3] == [EVERY * 2, EVERY * 4, EVERY * 8]
+    assert waits[-1] == timedelta(minutes=15)
+    assert (tasks.probes.trouble, tasks.probes.failures) == ("provider_unreachable", 12)
+    tasks.act = lambda: 3
+    assert TaskRun("probes", 3) in tasks.scheduler.run_due()
+    assert (tasks.probes.trouble, tasks.probes.failures) == (None, 0)
+    assert "refetches" in tasks.runs
+
+
+@EXPECTED
+def test_once_tells_what_failed_after_the_others_ran(tasks: Tasks) -> None:
+    """A refusal ends the command with its code, and kept no other task from running."""
+    tasks.fail(ConsoleError("provider_unreachable"))
+    with pytest.raises(ConsoleError) as refused:
+        tasks.scheduler.run_all()
+    assert refused.value.code == "provider_unreachable"
+    assert tasks.runs == ["probes", "refetches"]
+    tasks.fail(ValueError("a bug of ours"))
+    with pytest.raises(ValueError, match="bug"):
+        tasks.scheduler.run_all()
+    assert tasks.probes.trouble == "internal_error"
+    assert tasks.held() == set()
+
+
+def test_a_run_that_broke_off_is_taken_over(tasks: Tasks) -> None:
+    """An interruption gives the lease up and leaves the task due for whoever looks next."""
+    tasks.desk.failpoints = Failpoints(("before_task_end", 1, "raise"))
+    with pytest.raises(FailpointReached):
+        tasks.scheduler.run_due()
+    assert tasks.held() == set()
+    assert tasks.made().run_due()[0] == TaskRun("probes", 0)
+    assert tasks.runs == ["probes", "probes", "refetches"]
+
+
+def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_clock: HandClock) -> None:
+    """Who vanishes in the middle keeps the task for the rest of the lease, and no longer."""
+    desk = tasks.desk
+    desk.write(lambda tx: leases.take(tx, LEASE + "probes", desk.holder(), desk.now(), tasks.heartbeat.lease_seconds))
+    assert tasks.scheduler.run_due() == (TaskRun("refetches", 2),)
+    hand_clock.at += timedelta(seconds=46)
+    assert tasks.scheduler.run_due() == (TaskRun("probes", 0),)
+
+
+def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: HandClock) -> None:
+    """A run whose lease was taken over stops at the next record, and its end writes nothing over the other's."""
+    done: list[int] = []
+
+    def slow() -> int:
+        for record in going_on(range(5)):
+            done.append(record)
+            if record == 1:
+                hand_clock.at += timedelta(seconds=60)
+                tasks.act = lambda: 7
+                tasks.made().run_due()
+                tasks.beat()
+        return len(done)
+
+    tasks.act = slow
+    tasks.scheduler.run_due()
+    assert done == [0, 1]
+    assert tasks.probes.taken == 7
+
+
+def test_a_stop_ends_between_two_records(tasks: Tasks) -> None:
+    """Told to stop: no further record, no further task; what is left is due at once for another worker."""
+    stopped: list[bool] = []
+
+    def act() -> int:
+        done = 0
+        for record in going_on(range(5)):
+            done += 1
+            if record == 2:
+                stopped.append(True)
+        return done
+
+    tasks.act = act
+    assert tasks.scheduler.run_due(stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
+    assert tasks.held() == set()
+    tasks.act = lambda: 1
+    assert tasks.made().run_due() == (TaskRun("probes", 1), TaskRun("refetches", 2))
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
+def test_a_jump_of_the_clock_puts_nothing_off(
+    tasks: Tasks, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a day forth or back each task runs at once, once, and is next due an interval from then."""
+    off = [timedelta()]
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    tasks.scheduler.run_due()
+    for wrong in (jump, timedelta()):
+        off[0] = wrong
+        assert [run.task for run in tasks.scheduler.run_due()] == ["probes", "refetches"]
+        assert tasks.scheduler.run_due() == ()
+        assert tasks.probes.next_at == hand_clock.now() + EVERY
+    assert tasks.alerts() == ()
+
+
+@EXPECTED
+def test_a_task_that_fails_again_and_again_is_told_once(tasks: Tasks, hand_clock: HandClock) -> None:
+    """One alert however long it lasts, resolved by itself when the task has run again."""
+    tasks.fail(ConsoleError("provider_unreachable"))
+    for _ in range(6):
+        tasks.scheduler.run_due()
+        hand_clock.at += timedelta(minutes=20)
+    (told,) = tasks.alerts()
+    assert (told.rule_id, told.subject_kind) == ("task_late", "task")
+    assert "probes: failed 3 times, provider_unreachable" in told.observed
+    tasks.act = lambda: 0
+    tasks.scheduler.run_due()
+    assert tasks.alerts() == ()
+
+
+def test_a_task_that_hangs_is_told(tasks: Tasks, hand_clock: HandClock) -> None:
+    """Whoever else looks sees that a run doesn't end; when it has ended that is over."""
+    seen: list[int] = []
+
+    def hang() -> int:
+        if not seen:
+            for _ in range(LONGEST_RUN // timedelta(seconds=30) + 4):
+                hand_clock.at += timedelta(seconds=30)
+                tasks.beat()
+            tasks.made().run_due()
+            seen.append(len(tasks.alerts()))
+        return 0
+
+    tasks.act = hang
+    tasks.scheduler.run_due()
+    assert seen == [1]
+    hand_clock.at += timedelta(minutes=2)
+    tasks.scheduler.run_due()
+    assert tasks.alerts() == ()
+
+
+def test_what_nobody_ran_for_a_day_is_run_and_not_told(tasks: Tasks, hand_clock: HandClock) -> None:
+    """Who comes back after a day finds everything overdue, and runs it: nothing is late by then."""
+    tasks.scheduler.run_due()
+    hand_clock.at += timedelta(days=1)
+    tasks.scheduler.run_due()
+    assert tasks.alerts() == ()
+
+
+def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
+    """A run's own id, known to whatever it does, and gone when it has ended."""
+    seen: list[dict[str, str]] = []
+
+    def look() -> int:
+        seen.append(dict(tracing.facts()))
+        return 0
+
+    tasks.act = look
+    tasks.scheduler.run_all()
+    tasks.scheduler.run_all()
+    assert [facts["task"] for facts in seen] == ["probes", "probes"]
+    assert len({facts["correlation"] for facts in seen}) == 2
+    assert tracing.correlation() is None

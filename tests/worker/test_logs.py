@@ -1,0 +1,104 @@
+"""The worker's log: each line an object, with what it belongs to and without what nobody may read."""
+
+import json
+import logging
+import sys
+import threading
+import warnings
+from typing import Any
+
+import pytest
+
+from console.domain import tracing
+from console.worker.logs import LONGEST_MESSAGE, json_lines
+
+LOG = logging.getLogger("console.test")
+MEANT = pytest.mark.expects_log("the log itself is what is tested")
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@MEANT
+def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever a text holds, it neither ends the line nor turns the reading order; a long one is cut."""
+    with json_lines():
+        LOG.info('a "quoted"\nsecond line\u202e %s', "x" * 5_000)
+    text = capsys.readouterr().err
+    (line,) = objects(text)
+    assert (line["level"], line["logger"], len(line["message"])) == ("info", "console.test", LONGEST_MESSAGE)
+    assert text.isascii()
+    assert line["at"].endswith("+00:00")
+
+
+@MEANT
+def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """Task, record and operation, each with the correlation id of that piece of work and of the run around it."""
+    with json_lines():
+        LOG.info("before")
+        with tracing.apart(task="probes"):
+            LOG.info("run")
+            with tracing.apart(record="payment 17"), tracing.correlated(), tracing.within(operation="abc"):
+                LOG.info("record")
+    before, run, record = objects(capsys.readouterr().err)
+    assert "correlation" not in before
+    assert run["task"] == "probes"
+    assert (record["task"], record["record"], record["operation"]) == ("probes", "payment 17", "abc")
+    assert record["run"] == run["correlation"] != record["correlation"]
+
+
+@MEANT
+def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Kind and places, never the message: it may hold a statement with its values, or an answer."""
+
+    def fail() -> None:
+        raise ValueError("canary")
+
+    with json_lines():
+        try:
+            fail()
+        except ValueError:
+            LOG.exception("it failed")
+        thread = threading.Thread(target=fail, name="doomed")
+        thread.start()
+        thread.join()
+    text = capsys.readouterr().err
+    told, ended = objects(text)
+    assert told["trouble"] == ended["trouble"] == "ValueError"
+    assert told["trace"][-1].startswith("test_logs.py:")
+    assert told["trace"][-1].endswith(" fail")
+    assert ended["message"] == "thread doomed ended"
+    assert "canary" not in text
+
+
+@MEANT
+def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a library fills into its sentences may be an address with a token in it."""
+    with json_lines():
+        logging.getLogger("urllib3.test").warning("retrying %s", "/token?code=canary")
+        logging.getLogger("urllib3.test").info("not at all")
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn("canary", stacklevel=1)
+    told, warned = objects(capsys.readouterr().err)
+    assert (told["logger"], told["message"]) == ("urllib3.test", "retrying %s")
+    assert warned["message"].startswith("test_logs.py:")
+    assert warned["message"].endswith(": UserWarning")
+
+
+@MEANT
+def test_everything_is_as_before_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
+    """Handlers, levels and hooks; and whatever wrote to stderr before is silent meanwhile, not twice there."""
+    root, plain = logging.getLogger(), logging.StreamHandler(sys.stderr)
+    before = (list(root.handlers), logging.getLogger("console").level, threading.excepthook)
+    root.addHandler(plain)
+    try:
+        with json_lines():
+            LOG.warning("inside")
+        LOG.warning("outside")
+    finally:
+        root.removeHandler(plain)
+    inside, outside = capsys.readouterr().err.splitlines()
+    assert (json.loads(inside)["message"], outside) == ("inside", "outside")
+    assert (list(root.handlers), logging.getLogger("console").level, threading.excepthook) == before
