@@ -1,0 +1,140 @@
+"""What the database lets pass about what the worker keeps: what our services write, under each role's account."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.store import forbidden_worker as worker
+from tests.store.forbidden import UTC
+from tests.store.forbidden_worker import ENDED, FREE, HELD_BY_OTHER, OPEN, TAKEN_BEFORE, UNSEEN, plain
+from tests.store.guard_lines import Lines, does, honest, said
+from tests.store.money_scene import changed, row
+from tests.support.teams import Team
+
+WRITERS = ("op-a", "lead-b", "worker")
+
+
+class Desk:
+    """What one person's client does, all of it in one transaction that is undone; empty when the database let it."""
+
+    def __init__(self, people: Team, lines: Lines) -> None:
+        self._people, self._lines = people, lines
+
+    def __call__(self, who: str, *statements: str) -> str:
+        return does(self._lines, who, *(honest(one, self._people, who) for one in statements))
+
+
+@pytest.fixture
+def desk(people: Team, lines: Lines) -> Desk:
+    return Desk(people, lines)
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_a_task(desk: Desk, who: str) -> None:
+    """Made, begun and ended; also one that somebody else made."""
+    made = row("tasks", name="'outbox'", every_seconds="5", next_at=UTC)
+    ended = "UPDATE tasks SET version = version + 1, ended_at = NULL, taken = 9, failures = 1, trouble = 'x'"
+    assert desk(who, made, ended) == ""
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_a_saga(desk: Desk, who: str) -> None:
+    """From its beginning to each of its ends, and once more for the same record after one."""
+    assert desk(who, changed("sagas", OPEN, step="'expire'", attempts="0")) == ""
+    for state in ("done", "compensated", "stuck"):
+        ended = changed("sagas", OPEN, state=f"'{state}'", ended_at=UTC, next_at="NULL")
+        assert desk(who, ended, worker.saga_row(subject_id="1")) == ""
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_an_alert(desk: Desk, who: str) -> None:
+    """Found, seen in one's own name, settled; and found again after that."""
+    found = row(
+        "alerts", rule_id="'A'", subject_kind="'order'", subject_id="1", observed="'a'", expected="'b'",
+        detected_at=UTC,
+    )  # fmt: skip
+    settled = plain("alerts", UNSEEN, resolved_at=UTC)
+    assert desk(who, worker.acknowledged(UNSEEN), settled, found) == ""
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_an_event(desk: Desk, who: str) -> None:
+    """Kept, put off, published."""
+    late = plain("outbox", OPEN, attempts="attempts + 1", next_at=f"{UTC} + INTERVAL 1 HOUR", trouble="'timeout'")
+    assert desk(who, worker.event_row(), late, plain("outbox", OPEN, published_at=UTC, trouble="NULL")) == ""
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_a_reconciliation(desk: Desk, who: str) -> None:
+    """Counted upwards, with what did not match and its case, to its end."""
+    counted = changed("reconciliations", OPEN, matched="matched + 7", phase="'ours'", position="'x'")
+    opened = plain("reconciliation_rows", OPEN, case_opened="1")
+    ended = changed("reconciliations", OPEN, state="'failed'", ended_at=UTC)
+    assert desk(who, worker.run_row(), counted, worker.difference_row(), opened, ended) == ""
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_a_bulk_run(desk: Desk, who: str) -> None:
+    """Frozen in one's own name; whoever runs it tells the results, stops it and goes on, to its end."""
+    made = (worker.frozen(most="2"), "SET @made = LAST_INSERT_ID()")
+    rows = [worker.bulk_row("@made", place, subject_id=f"{place}") for place in (1, 2)]
+    states = [
+        changed("bulk_runs", "@made", state=f"'{state}'", most="1")
+        for state in ("running", "stopped", "running", "done")
+    ]
+    assert desk(who, *made, *rows, *states) == ""
+    result = plain("bulk_rows", OPEN, result="'done'", done_at=UTC)
+    assert desk(who, changed("bulk_runs", OPEN, state="'running'"), result) == ""
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_a_take(desk: Desk, who: str) -> None:
+    """What is nobody's or was somebody else's until a while ago; kept on, given up."""
+    mine = worker.taken(FREE)
+    given_up = f"UPDATE takes SET until = {UTC} WHERE subject_id = {FREE}"
+    assert desk(who, worker.take_row(), mine, given_up, mine) == ""
+    assert desk(who, worker.taken(TAKEN_BEFORE)) == ""
+    assert "somebody else has" in desk(who, worker.taken(HELD_BY_OTHER))
+
+
+def test_a_note(desk: Desk) -> None:
+    """What people write; nothing that runs by itself does."""
+    assert desk("op-a", worker.note_row()) == desk("lead-b", worker.note_row()) == ""
+    assert "denied" in desk("worker", worker.note_row())
+
+
+@pytest.mark.parametrize("who", WRITERS)
+def test_stock_is_given_free(desk: Desk, who: str) -> None:
+    """What is held, once."""
+    assert desk(who, plain("stock_reservations", OPEN, status="'released'", updated_at=UTC)) == ""
+
+
+@pytest.fixture
+def shop(people: Team) -> Iterator[Any]:
+    """Another application, with the rights that it needs on the one table, whatever it does undone."""
+    table = f"`{people.database}`.stock_reservations"
+    people.server.sql(
+        "CREATE USER IF NOT EXISTS shop@`%` IDENTIFIED BY 'pw'",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO shop@`%`",
+    )
+    with people.server.connect("shop", "pw", people.database, autocommit=False) as connection:
+        with connection.cursor() as cursor:
+            yield lambda statement: said(cursor, statement)
+        connection.rollback()
+
+
+def test_the_shop_reserves_its_stock(shop: Any) -> None:
+    """It holds, changes how much, uses and gives free; what was given free or used never comes back."""
+    assert shop("INSERT INTO stock_reservations (id, order_id, item, quantity) VALUES (8, 1, 'tea', 1)") == ""
+    assert shop("UPDATE stock_reservations SET quantity = 2 WHERE id = 8") == ""
+    assert shop("UPDATE stock_reservations SET status = 'used' WHERE id = 8") == ""
+    for back in ("held", "released", "lost"):
+        assert "no such step" in shop(f"UPDATE stock_reservations SET status = '{back}' WHERE id = 8")
+    assert shop(f"UPDATE stock_reservations SET status = 'released' WHERE id = {OPEN}") == ""
+    assert "no such step" in shop(f"UPDATE stock_reservations SET status = 'held' WHERE id = {ENDED}")
+    assert "its order's" in shop("UPDATE stock_reservations SET order_id = 2 WHERE id = 8")
+    assert "no such state" in shop(
+        "INSERT INTO stock_reservations (order_id, item, quantity, status) VALUES (1, 'a', 1, 'x')"
+    )
+    assert "never deleted" in shop("DELETE FROM stock_reservations WHERE id = 8")

@@ -1,0 +1,169 @@
+"""What an embedded database refuses by itself about what the worker keeps, and what it lets pass."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+
+from console.domain import states
+from console.store import sqlite_guards_worker
+from tests.store.money_scene import changed, row
+
+NOW, LATER = "'2026-11-20 03:00:00.000000'", "'2026-11-20 04:00:00.000000'"
+BEGUN = {"begun_at": NOW, "changed_at": NOW}
+OPEN, ENDED = 1, 2
+
+
+def plain_change(table: str, record: int, **values: str) -> str:
+    return changed(table, record, **values).replace("version = version + 1, ", "")
+
+
+def alert(number: int, order: int = 1, **more: str) -> str:
+    return row(
+        "alerts", id=str(number), rule_id="'A'", subject_kind="'order'", subject_id=str(order), observed="'a'",
+        expected="'b'", detected_at=NOW, **more,
+    )  # fmt: skip
+
+
+def saga(number: int, **more: str) -> str:
+    return row(
+        "sagas", id=str(number), kind="'timeout'", subject_kind="'payment'", subject_id=str(number), step="'ask'",
+        facts="'{}'", **({"state": "'running'"} | BEGUN | more),
+    )  # fmt: skip
+
+
+def event(number: int, **more: str) -> str:
+    return row(
+        "outbox", id=str(number), topic="'t'", event_id=f"'e{number}'", record_key="'k'", body="'x'", created_at=NOW,
+        next_at=NOW, **more,
+    )  # fmt: skip
+
+
+def run(number: int, **more: str) -> str:
+    return row(
+        "reconciliations", id=str(number), provider="'paypay'", from_day="'2026-11-01'", to_day=f"'{number}'",
+        phase="'ours'", asked_by="'op-a'", **({"state": "'running'"} | BEGUN | more),
+    )  # fmt: skip
+
+
+def bulk(number: int, **more: str) -> str:
+    told = {"action": "'probe'", "state": "'frozen'", "most": "2", "made_by": "'op-a'"} | more
+    return row("bulk_runs", id=str(number), made_at=NOW, changed_at=NOW, **told)
+
+
+def bulk_row(number: int, **more: str) -> str:
+    told = {"run_id": "1", "position": str(number), "kind": "'payment'", "subject_id": str(number), "saw": "1"}
+    return row("bulk_rows", id=str(number), **(told | more))
+
+
+HONEST = (
+    alert(OPEN), alert(ENDED, 2),
+    plain_change("alerts", ENDED, acknowledged_by="'op-a'", acknowledged_at=NOW, note="'seen'"),
+    plain_change("alerts", ENDED, resolved_at=NOW),
+    saga(OPEN), changed("sagas", OPEN, step="'expire'", attempts="1"),
+    saga(ENDED), changed("sagas", ENDED, state="'done'", ended_at=NOW),
+    event(OPEN), plain_change("outbox", OPEN, attempts="1", trouble="'x'"),
+    event(ENDED), plain_change("outbox", ENDED, published_at=NOW),
+    run(OPEN), changed("reconciliations", OPEN, matched="5"),
+    run(ENDED), changed("reconciliations", ENDED, state="'failed'", ended_at=NOW),
+    row("reconciliation_rows", id="1", run_id="1", row_key="'k'", verdict="'missing_there'"),
+    plain_change("reconciliation_rows", OPEN, case_opened="1"),
+    bulk(OPEN), changed("bulk_runs", OPEN, state="'running'"), changed("bulk_runs", OPEN, state="'stopped'"),
+    bulk(ENDED), changed("bulk_runs", ENDED, state="'done'", ended_at=NOW),
+    bulk_row(OPEN), bulk_row(ENDED), plain_change("bulk_rows", ENDED, result="'done'", done_at=NOW),
+    row("takes", kind="'order'", subject_id="1", person="'op-a'", taken_at=NOW, until=LATER),
+    f"UPDATE takes SET until = {LATER} WHERE person = 'op-a'",
+    row("notes", id="1", kind="'order'", subject_id="1", person="'op-a'", words="'x'", at=NOW),
+    row("stock_reservations", id="1", order_id="1", item="'a'", quantity="1"),
+    row("stock_reservations", id="2", order_id="1", item="'a'", quantity="1"),
+    plain_change("stock_reservations", ENDED, status="'released'"),
+    row("tasks", name="'probes'", every_seconds="60", next_at=NOW),
+    "UPDATE tasks SET taken = 3, version = version + 1",
+)  # fmt: skip
+"""What services write, in their order."""
+
+REFUSED: tuple[tuple[str, str, str], ...] = (
+    ("alert: begin as settled", alert(9, 9, resolved_at=NOW), "is open"),
+    ("alert: what was found", plain_change("alerts", OPEN, observed="'x'"), "stays what it is"),
+    ("alert: open it again", plain_change("alerts", ENDED, resolved_at="NULL"), "stays settled"),
+    ("alert: take over who has seen it", plain_change("alerts", ENDED, acknowledged_by="'b'"), "first stays so"),
+    ("saga: begin as done", saga(9, state="'done'", ended_at=NOW), "begins as running"),
+    ("saga: open it again", changed("sagas", ENDED, state="'running'", ended_at="NULL"), "stays as it is"),
+    ("saga: an invented state", changed("sagas", OPEN, state="'fine'", ended_at=NOW), "no such step"),
+    ("saga: an end without a time", changed("sagas", OPEN, state="'done'"), "has an end"),
+    ("saga: another record's", changed("sagas", OPEN, subject_id="9"), "stays what it is"),
+    ("saga: without raising the version", plain_change("sagas", OPEN, step="'x'"), "raises the version"),
+    ("event: begin as published", event(9, published_at=NOW), "before it is published"),
+    ("event: other words", plain_change("outbox", OPEN, body="'y'"), "as it was kept"),
+    ("event: publish it again", plain_change("outbox", ENDED, published_at="NULL"), "stays published"),
+    ("reconciliation: open it again", changed("reconciliations", ENDED, state="'running'", ended_at="NULL"), "stays"),
+    ("reconciliation: count less", changed("reconciliations", OPEN, matched="4"), "stays counted"),
+    ("reconciliation: other days", changed("reconciliations", OPEN, from_day="'x'"), "stays what it is"),
+    ("difference: its case", plain_change("reconciliation_rows", OPEN, case_opened="0"), "as it was found"),
+    ("difference: what was found", plain_change("reconciliation_rows", OPEN, ours="'x'"), "as it was found"),
+    ("bulk: money", bulk(9, action="'refund'"), "nothing with money"),
+    ("bulk: begin as running", bulk(9, state="'running'"), "begins as frozen"),
+    ("bulk: another maker", changed("bulk_runs", OPEN, made_by="'b'"), "stays what it is"),
+    ("bulk: begin again", changed("bulk_runs", ENDED, state="'running'"), "is done stays so"),
+    ("bulk row: another version", plain_change("bulk_rows", OPEN, saw="2"), "as it was seen"),
+    ("bulk row: another result", plain_change("bulk_rows", ENDED, result="'x'"), "as it was told"),
+    ("bulk row: begin with a result", bulk_row(9, result="'done'"), "without a result"),
+    ("take: too early", f"UPDATE takes SET person = 'b', taken_at = {NOW}", "somebody else has"),
+    ("note: change", "UPDATE notes SET words = 'y'", "never changed"),
+    ("stock: hold again", plain_change("stock_reservations", ENDED, status="'held'"), "no such step"),
+    ("stock: another order's", plain_change("stock_reservations", OPEN, order_id="2"), "its order's"),
+    ("task: another name", "UPDATE tasks SET name = 'x', version = version + 1", "keeps its name"),
+    *((f"{table}: replace", again.replace("INSERT", "REPLACE", 1), "never replaced") for table, again in (
+        ("alert", alert(ENDED, 2)), ("saga", saga(ENDED)), ("event", event(ENDED)), ("reconciliation", run(ENDED)),
+        ("bulk", bulk(ENDED)), ("bulk row", bulk_row(ENDED)),
+    )),
+    *((f"{table}: delete", f"DELETE FROM {table}", "never deleted") for table in (
+        "alerts", "bulk_rows", "bulk_runs", "notes", "outbox", "reconciliation_rows", "reconciliations", "sagas",
+        "stock_reservations", "takes", "tasks",
+    )),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def furnished(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("guards") / "furnished.db"
+    copyfile(empty_database, file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as client:
+        for statement in HONEST:
+            client.execute(statement)
+    return file
+
+
+@pytest.fixture
+def client(furnished: Path) -> Iterator[sqlite3.Connection]:
+    """A plain client in a transaction that is undone."""
+    with closing(sqlite3.connect(furnished, isolation_level=None)) as opened:
+        opened.execute("BEGIN")
+        yield opened
+        opened.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize(("statement", "words"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_refused(client: sqlite3.Connection, statement: str, words: str) -> None:
+    """Each for its own reason, however a client has set its checks."""
+    client.execute("PRAGMA ignore_check_constraints = ON")
+    with pytest.raises(sqlite3.IntegrityError, match=words):
+        client.execute(statement)
+
+
+def test_a_take_that_is_over(client: sqlite3.Connection) -> None:
+    """Is whoever's takes it next, from the moment of its end on."""
+    client.execute(f"UPDATE takes SET person = 'b', taken_at = {LATER}, until = '2026-11-20 05:00:00.000000'")
+    assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]
+
+
+def test_transitions_come_from_the_tables() -> None:
+    """Each step that the program may take is in the trigger's text, and none besides."""
+    texts = {guard.table: guard.sql for guard in sqlite_guards_worker.GUARDS if guard.event == "UPDATE"}
+    for table, transitions in (("sagas", states.SAGA), ("stock_reservations", states.STOCK)):
+        steps = {f"{before.value}>{after.value}" for before, targets in transitions.items() for after in targets}
+        assert set(re.findall(r"'(\w+>\w+)'", texts[table])) == steps
