@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import h11
 import uvicorn
+import uvicorn.lifespan.on  # by its name alone uvicorn would look for it, and a frozen program lacks it
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState

@@ -1,0 +1,97 @@
+"""TLS by certificate files: notices and /live over it, nobody who takes for ever over a handshake, no bad files."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from console.domain.errors import ConsoleError
+from console.worker.door import tls
+from console.worker.limits import Options
+from console.worker.receiver import make_app, serve
+from tests.providers.certificates import Authority
+from tests.support.payment_desks import Scene
+from tests.worker.calling import LONG, TOKEN, Running, parse, read_all, serving, written
+
+pytestmark = pytest.mark.engines("sqlite")
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+@pytest.fixture
+def receiver(scene: Scene, authority: Authority) -> Iterator[Running]:
+    pem = authority.certificate("127.0.0.1")
+    with serving(scene.console, certificate=pem, key=pem, head_seconds=1.0, per_peer=4) as running:
+        yield running
+
+
+def trusting(authority: Authority) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(authority.file()))
+
+
+def test_a_notice_over_tls(scene: Scene, receiver: Running, authority: Authority) -> None:
+    """In one piece with the end of the handshake, or byte after byte."""
+    for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
+        scene.order(name, 3300)
+        post = scene.bank(f"e-{name}", name)
+        said = written("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
+        with trusting(authority).wrap_socket(receiver.line(), server_hostname="127.0.0.1") as line:
+            assert line.version() in ("TLSv1.2", "TLSv1.3")
+            for begin in range(0, len(said), size):
+                line.sendall(said[begin : begin + size])
+            assert parse(read_all(line)).status == 200
+        assert scene.order_now(name).state == "paid"
+
+
+def test_live_over_tls(scene: Scene, receiver: Running, authority: Authority) -> None:
+    url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {TOKEN}"}
+    with connect(url, ssl=trusting(authority), additional_headers=told, open_timeout=LONG, proxy=None) as line:
+        assert '"snapshot"' in str(line.recv(LONG))
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n", b"\0" * 5_000])
+def test_who_shakes_no_hands_is_cut_off(scene: Scene, receiver: Running, authority: Authority, said: bytes) -> None:
+    """Silence, half a hello, plain HTTP, rubbish: never an answer in the clear, and its place is free again."""
+    with ExitStack() as kept:
+        lines = [kept.enter_context(receiver.line()) for _ in range(4)]  # all the room there is
+        for line in lines:
+            line.sendall(said)
+        assert [line for line in lines if b"HTTP" in read_all(line)] == []
+    with trusting(authority).wrap_socket(receiver.line(), server_hostname="127.0.0.1") as secure:
+        secure.sendall(written("GET", "/healthz", b"", {"connection": "close"}))
+        assert parse(read_all(secure)).status == 200
+
+
+def test_old_versions_are_not_spoken(authority: Authority) -> None:
+    pem = authority.certificate("127.0.0.1")
+    context = tls(Options(certificate=pem, key=pem))
+    assert context is not None
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [(("certificate", "nothing"), "missing"), (("nothing", "key"), "missing"), (("away", "away"), "bad_certificate"),
+     (("text", "text"), "bad_certificate"), (("certificate", "other"), "bad_certificate")],
+)  # fmt: skip
+def test_bad_files_are_bad_settings(
+    scene: Scene, authority: Authority, tmp_path: Path, given: tuple[str, str], problem: str
+) -> None:
+    """Half a pair, no file, no PEM, a key of somebody else."""
+    import threading
+
+    text = tmp_path / "text.pem"
+    text.write_text("no certificate")
+    (tmp_path / "other").mkdir()
+    pem, other = authority.certificate("127.0.0.1"), Authority(tmp_path / "other").certificate("127.0.0.1")
+    files = {"certificate": pem, "key": pem, "nothing": None, "away": tmp_path / "x", "text": text, "other": other}
+    options = Options(certificate=files[given[0]], key=files[given[1]])
+    with pytest.raises(ConsoleError) as refusal:
+        serve(make_app(scene.console, options), options, threading.Event())
+    assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", problem)
