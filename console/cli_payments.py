@@ -23,12 +23,12 @@ def _import(console: "Console", args: Namespace, _: Writer) -> Payment:
         merchant_payment_id=args.merchant_payment_id,
         corporation_number=args.corporation_number,
         amount=args.amount,
-        day=_day(args.date),
+        day=day_of(args.date, "--date"),
     )
     return console.payments.import_(wanted)
 
 
-def _day(text: str | None) -> date | None:
+def day_of(text: str | None, option: str) -> date | None:
     """A calendar day as `2026-11-20`. Raises usage."""
     try:
         if text is not None and len(text) == len("2026-11-20"):
@@ -37,7 +37,7 @@ def _day(text: str | None) -> date | None:
         pass
     if text is None:
         return None
-    raise usage("--date: a day is needed, like 2026-11-20")
+    raise usage(f"{option}: a day is needed, like 2026-11-20")
 
 
 def _request(console: "Console", args: Namespace, _: Writer) -> Refund:

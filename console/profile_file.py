@@ -31,7 +31,10 @@ KEYS: Mapping[str, str] = {
     "idle_lock_minutes": "idle_lock_minutes",
     "alarmbox.spacing_seconds": "alarmbox.spacing_seconds",
     "alarmbox.test_account": "alarmbox.test_account",
-    **{f"paypay.{key}": f"paypay.{key}" for key in ("environment", "repeated_refunds", "spacing_seconds")},
+    **{
+        f"paypay.{key}": f"paypay.{key}"
+        for key in ("environment", "recon_hosts", "repeated_refunds", "spacing_seconds")
+    },
     **{
         f"atom.{key}": f"atom.{key}"
         for key in (

@@ -30,11 +30,14 @@ class Sources(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PayPaySettings:
-    """`repeated_refunds`: the contract allows several of one payment. Seconds lie between the starts of calls."""
+    """`repeated_refunds`: the contract allows several of one payment. Seconds lie between the starts of calls.
+    `recon_hosts`: origins from which the daily file may be fetched.
+    """
 
     environment: Literal["production", "staging", "sandbox"] = "production"
     repeated_refunds: bool = True
     spacing_seconds: float = PAYPAY_SPACING_SECONDS
+    recon_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def paypay_settings(given: Sources, url: str | None) -> PayPaySettings:
         environment=given.get("paypay.environment", _paypay_environment, "production"),
         repeated_refunds=given.get("paypay.repeated_refunds", Given.flag, True),
         spacing_seconds=given.get("paypay.spacing_seconds", _seconds, spacing(url, PAYPAY_SPACING_SECONDS)),
+        recon_hosts=(*given.get("paypay.recon_hosts", _origins, ()), *((url,) if url else ())),
     )
 
 
@@ -97,6 +101,11 @@ def _split(given: Given) -> tuple[str, str]:
     if parts.query or parts.fragment or "?" in given.text or "#" in given.text:
         raise given.bad("call_url_form")
     return f"{parts.scheme}://{parts.netloc}", parts.path
+
+
+def _origins(given: Given) -> tuple[str, ...]:
+    """Addresses as providers may have, separated by commas."""
+    return tuple(provider_url(Given(given.name, part.strip(), given.file)) for part in given.text.split(","))
 
 
 def _seconds(given: Given) -> float:

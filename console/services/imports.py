@@ -116,6 +116,10 @@ class Imports:
             raise ConsoleError("outcome_unknown", detail)
         return report
 
+    def enter(self, tx: Transaction, asked: PaymentImport, fact: PaymentFact) -> Payment:
+        """Book in the caller's transaction what a provider's history tells of a payment that isn't here."""
+        return self._enter(tx, asked, fact, None, by_code=True)
+
     @payments.runs_again()
     def _enter(
         self, tx: Transaction, asked: PaymentImport, fact: PaymentFact, number: str | None, *, by_code: bool

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -15,10 +17,15 @@ from console.services import notice_parts as parts
 from console.services.desk import Desk
 from console.services.notice_parts import NoticeRefused, Taken
 from console.services.payment_probing import PaymentProbing
+from console.services.recon_files import sealed
 from console.services.settling import tolerated
 from console.store import payments
 from console.store.engine import Transaction
+from console.store.history_reads import ANNOUNCED
 from console.store.payment_events import PaymentEvent
+
+if TYPE_CHECKING:
+    from console.providers.paypay_notices import ReconFileHint
 
 NAME = "paypay"
 _FIELDS = ("notification_type", "order_id", "merchant_order_id", "order_amount", "state", "authorized_at", "paid_at",
@@ -35,7 +42,7 @@ class PayPayNotices:
         self._networks = [ip_network(text) for text in desk.settings.paypay_webhook_sources]
 
     def take(self, post: NoticePost) -> Taken:
-        from console.providers.paypay_notices import TransactionHint, read_notice
+        from console.providers.paypay_notices import ReconFileHint, TransactionHint, read_notice
         from console.providers.strict_json import Unreadable
 
         if not self._comes_from_there(post.peer):
@@ -45,10 +52,10 @@ class PayPayNotices:
         except Unreadable:
             raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
         text = _kept(post.body)
+        if isinstance(hint, ReconFileHint):
+            return self._keep(self._announced(hint))
         if not isinstance(hint, TransactionHint):
-            # The address of a file carries its own permission: it is not written down.
-            event_id = getattr(hint, "event_id", hashlib.sha256(post.body).hexdigest())
-            return self._keep(PaymentEvent(NAME, event_id, type(hint).__name__, parts.KEPT, ""))
+            return self._keep(PaymentEvent(NAME, hashlib.sha256(post.body).hexdigest(), "OtherHint", parts.KEPT, ""))
         parts.require_present(hint.latest, self._desk.now(), text, hint.merchant_payment_id)
         return self._follow(
             PaymentEvent(
@@ -65,6 +72,20 @@ class PayPayNotices:
         except ValueError:
             return False
         return any(address in network for network in self._networks if network.version == address.version)
+
+    def _announced(self, hint: "ReconFileHint") -> PaymentEvent:
+        """A day's file, to be fetched by whoever reconciles. The address carries its own permission: it is written
+        down sealed, and not at all where it names no such file of ours.
+        """
+        from console.providers.paypay_recon import name_of
+
+        name, kind = name_of(hint.url), "ReconFileHint"
+        ours = name is not None and name.merchant == self._desk.settings.secret("PAYPAY_MERCHANT_ID")
+        if name is not None and ours and name.first == name.last:
+            with suppress(ConsoleError):  # without a store key nothing can be sealed
+                body, day = sealed(self._desk, hint.url), name.first.isoformat()
+                return PaymentEvent(NAME, hint.event_id, kind, ANNOUNCED, body, order_no=day)
+        return PaymentEvent(NAME, hint.event_id, kind, parts.KEPT, "")
 
     def _keep(self, event: PaymentEvent) -> Taken:
         kept = parts.keep(self._desk, NAME, event.event_id, lambda _tx: event)

@@ -182,10 +182,9 @@ def _instant(text: str) -> datetime:
 def _report(told: Told, standing: PaymentState) -> PaymentReport:
     """The payment as this event leaves it. The source numbers no payments: a success's event is its number."""
     paid = standing is PaymentState.PAYMENT_SUCCESS
-    number = told.event_id if len(told.event_id) <= 64 else hashlib.sha256(told.event_id.encode()).hexdigest()
     return PaymentReport(
         merchant_payment_id=told.order_no,
-        provider_payment_id=number if paid else None,
+        provider_payment_id=number_of(told.event_id) if paid else None,
         provider_state=told.type,
         state=standing,
         final=standing is not PaymentState.USER_PAYMENT,
@@ -193,6 +192,11 @@ def _report(told: Told, standing: PaymentState) -> PaymentReport:
         paid_at=told.occurred_at if paid else None,
         refunds=None,
     )
+
+
+def number_of(event_id: str) -> str:
+    """What a success's event is as the number of the payment."""
+    return event_id if len(event_id) <= 64 else hashlib.sha256(event_id.encode()).hexdigest()
 
 
 def _event(told: Told, done: str, payment_id: int | None = None) -> PaymentEvent:

@@ -1,5 +1,6 @@
 """PayPay's adapter against the simulated PayPay: every way from a code to money that went back, and notices."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from console.domain.clock import SystemClock, TimeScale
 from console.domain.dates import JST
+from console.domain.history_records import HistoryRow
 from console.domain.money import Money
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.payment_records import (
@@ -19,9 +21,11 @@ from console.domain.payment_records import (
     RefundState,
 )
 from console.providers.paypay_notices import OtherHint, ReconFileHint, TransactionHint, read_notice
-from console.providers.paypay_recon import ReconFile, fetch_recon
+from console.providers.paypay_recon import ReconReader, fetch_recon
 from console.providers.strict_json import Unreadable
 from console.sandbox import SandboxControl
+from console.sandbox.credentials import PAYPAY_MERCHANT_ID
+from console.store.history_index import HistoryIndex
 from tests.providers.meeting import ORDER, PART, YEN, Meeting, paypay
 from tests.providers.parts import HandClock, Turns
 from tests.providers.payment_parts import got, kind
@@ -248,15 +252,17 @@ def test_paypays_daily_file(control: SandboxControl) -> None:
     control.money.ledger()  # what was accepted is executed when it is looked at
     url = control.money.recon(meeting.now.astimezone(JST).date().isoformat())
 
-    def fetched() -> Outcome[ReconFile]:
+    def fetched() -> Outcome[bytes]:
         return fetch_recon(url, hosts=[control.url], gate=Turns(), clock=SystemClock(), scale=TimeScale())
 
-    file = got(fetched())
-    assert file.unreadable == ()
-    assert [(row.merchant_payment_id, row.state, row.amount) for row in file.rows] == [
-        (ORDER, "COMPLETED", YEN), (ORDER, "REFUNDED", PART),
+    file = io.BytesIO(got(fetched()))
+    rows = list(ReconReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), HistoryIndex()))
+    told = [row for row in rows if isinstance(row, HistoryRow)]
+    assert [(row.merchant_payment_id, row.state, row.refund, row.amount) for row in told] == [
+        (ORDER, "payment_success", None, YEN), (ORDER, "payment_success", "completed", PART),
     ]  # fmt: skip
-    assert {row.payment_id for row in file.rows} == {meeting.order.provider_payment_id}
+    assert len(told) == len(rows)
+    assert {row.provider_payment_id for row in told} == {meeting.order.provider_payment_id}
     control.config(advance_seconds=7201)
     assert fetched().kind is OutcomeClass.UNKNOWN
 

@@ -1,0 +1,202 @@
+"""PayPay's daily file is read as a stream; each line is believed or refused by itself, and nothing of it raises."""
+
+import io
+import tracemalloc
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.domain.clock import TimeScale
+from console.domain.history_records import HistoryRow, RefusedRow
+from console.domain.money import Money
+from console.domain.outcomes import Outcome, OutcomeClass
+from console.domain.payment_states import PaymentState, RefundState
+from console.providers.paypay_recon import NoReconFile, ReconReader, fetch_recon, name_of
+from console.store.history_index import HistoryIndex
+from tests.providers.parts import CLOCK, Turns
+from tests.providers.raw_server import Script, says, serving
+
+DAY = date(2026, 11, 19)
+HEADER = (
+    "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
+    "マーチャント決済ID,支払い詳細"
+)
+PAID = "04212345678901234567,1,架空商事,,,,取引完了,2026-11-19T12:20:01+09:00,3300,,PayPay残高,ORD-1,"
+REFUNDED = '04212345678901234567,1,"架空,商事",,,,返金完了,2026-11-19T13:00:00+09:00,-1000,,PayPay残高,ORD-1,'
+FAILED = "04212345678901234568,1,①商事,,,,取引失敗,2026-11-19T14:00:00+09:00,5,,,,"
+PLAIN = (PAID, REFUNDED, FAILED)
+Row = HistoryRow | RefusedRow
+
+
+def file(*lines: str, header: str = HEADER, end: str = "\n") -> bytes:
+    return ("\n".join((header, *lines)) + end).encode("cp932", "replace")
+
+
+def rows(content: bytes, merchant: str = "1") -> list[Row]:
+    return list(ReconReader(io.BytesIO(content), merchant, DAY, HistoryIndex()))
+
+
+def reasons(*lines: str, end: str = "\n") -> list[str | None]:
+    """Why each line was refused; None for one that is believed."""
+    return [row.reason if isinstance(row, RefusedRow) else None for row in rows(file(*lines, end=end))]
+
+
+def test_a_file_as_it_is_described() -> None:
+    """Payments and refunds, sums without their sign, times as instants, keys in order."""
+    found = rows(file(*PLAIN))
+    at = datetime(2026, 11, 19, 3, 20, 1, tzinfo=UTC)
+    assert found[0] == HistoryRow(
+        "2026-11-19:00000002", "04212345678901234567", "ORD-1", PaymentState.PAYMENT_SUCCESS, "取引完了", at,
+        Money(3300, "JPY"), None, "PayPay残高",
+    )  # fmt: skip
+    told = [row for row in found if isinstance(row, HistoryRow)]
+    assert [(row.state, row.refund, row.amount.minor) for row in told[1:]] == [
+        ("payment_success", RefundState.COMPLETED, 1000), ("payment_failed", None, 5),
+    ]  # fmt: skip
+    assert told[2].merchant_payment_id is None
+    assert [row.key for row in told] == sorted(row.key for row in told)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("x", "columns"),
+        (PAID + ",", "columns"),
+        (PAID.replace("架空商事", '"架空'), "columns"),
+        (PAID.replace("取引完了", "新状態"), "state"),
+        (PAID.replace(",3300,", ",3300.5,"), "amount"),
+        (PAID.replace(",3300,", ",,"), "amount"),
+        (PAID.replace(",3300,", ",-3300,"), "amount"),
+        (PAID.replace(",3300,", ",0,"), "amount"),
+        (PAID.replace(",3300,", ",٣٣٠٠,"), "amount"),
+        (PAID.replace(",3300,", ",999999999999,"), "amount"),
+        (REFUNDED.replace("-1000", "1000"), "amount"),
+        (PAID.replace("2026-11-19T", "2026-13-19T"), "time"),
+        (PAID.replace("2026-11-19T12", "2026-11-20T12"), "other_day"),
+        (PAID.replace("12:20:01+09:00", "15:20:01+00:00"), "other_day"),
+        (PAID.replace("0421", "04 21"), "id"),
+        (PAID.replace("ORD-1", "a b"), "id"),
+        (PAID.replace(",1,", ",2,", 1), "other_merchant"),
+        (PAID.replace("ORD-1", "=HYPERLINK(1)"), "formula"),
+        (PAID.replace("PayPay残高", "@SUM(A1)"), "formula"),
+        (PAID.replace(",3300,", ",+3300,"), "formula"),
+        (PAID.replace("架空商事", "x" * 20_000), "too_long"),
+    ],
+)
+def test_a_bad_line_spoils_only_itself(line: str, reason: str) -> None:
+    """It is refused with its reason, and the others are read."""
+    assert reasons(FAILED, line, REFUNDED) == [None, reason, None]
+
+
+def test_what_a_neighbouring_cell_says_is_nobodys_business() -> None:
+    """Cells that are not read may hold anything that a cell may."""
+    assert reasons(PAID.replace("架空商事", "=1+1")) == [None]
+
+
+def test_the_same_line_again() -> None:
+    """A payment ends in one way once, whatever the sum; refunds of one sum differ by their time."""
+    later = REFUNDED.replace("13:00:00", "13:00:01")
+    assert reasons(PAID, PAID, PAID.replace("3300", "3301"), REFUNDED, REFUNDED, later) == [
+        None, "duplicate", "duplicate", None, "duplicate", None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60, 75])
+def test_a_file_that_was_cut_says_so(cut: int) -> None:
+    """The last line has too few cells and no end."""
+    assert reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
+
+
+def test_a_refused_line_names_its_payment_where_it_can() -> None:
+    """A person has to find it."""
+    (row,) = rows(file(PAID.replace(",3300,", ",x,")))
+    assert row == RefusedRow("2026-11-19:00000002", "amount", "04212345678901234567")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>", file(header=HEADER.replace("取引金額", "金額")), b"\0" * 100, HEADER.encode("cp932"),
+                file(header=f"{HEADER},決済番号"), b"\xff\xfe\n"]
+)  # fmt: skip
+def test_what_is_no_file(content: bytes) -> None:
+    """Without its columns it is nothing."""
+    with pytest.raises(NoReconFile):
+        rows(content)
+
+
+@given(st.binary(max_size=400), st.integers(0, 400))
+def test_nothing_in_a_line_raises(noise: bytes, place: int) -> None:
+    """Whatever bytes stand in it: rows and refusals."""
+    content = file(*PLAIN)
+    at = len(file()) + place
+    assert all(isinstance(row, Row) for row in rows(content[:at] + noise + content[at:]))
+
+
+def test_memory_does_not_grow_with_the_rows() -> None:
+    """Ten times the rows take no more room beside the file itself."""
+    peaks = []
+    for count in (1_000, 10_000):
+        lines = (PAID.replace("0421", f"{number:08}") for number in range(count))
+        stream, index = io.BytesIO(file(*lines)), HistoryIndex()
+        reader = ReconReader(stream, "1", DAY, index)
+        tracemalloc.start()
+        assert sum(isinstance(row, HistoryRow) for row in reader) == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        index.close()
+    assert peaks[1] < peaks[0] + 20_000
+
+
+def test_names() -> None:
+    """What an address says of its file; other addresses say nothing."""
+    found = name_of("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
+    assert found is not None
+    assert (found.merchant, found.first, found.last) == ("12", DAY, DAY)
+    for url in ("", "https://x.example/", "http://[", found.merchant,
+                "https://x.example/transaction_12_20261399000000_20261119235959_v2.csv"):  # fmt: skip
+        assert name_of(url) is None
+
+
+# Fetching
+
+
+def fetched(script: Script, *, allowed: bool = True) -> tuple[Outcome[bytes], int]:
+    with serving(script) as server:
+        hosts = [server.url] if allowed else ["https://files.example.com"]
+        path = f"{server.url}/transaction_1_v2.csv?sig=x%2By"
+        outcome = fetch_recon(path, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
+        return outcome, server.connections
+
+
+def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
+    """The address in a notice is a stranger's word."""
+    content = file(*PLAIN)
+    outcome, connections = fetched(says(200, content))
+    assert (outcome.kind, outcome.found, connections) == (OutcomeClass.SUCCEEDED, content, 1)
+    outcome, connections = fetched(says(200, content), allowed=False)
+    assert (outcome.kind, outcome.reason, connections) == (OutcomeClass.UNKNOWN, "address_not_allowed", 0)
+
+
+@pytest.mark.parametrize("url", ["", "x", "file:///etc/passwd", "http://[", "//files.example.com/x",
+                                 "http://10.0.0.1/x", "http://files.example.com/x"])  # fmt: skip
+def test_an_address_that_is_none(url: str) -> None:
+    """Whatever it is, nothing is sent and nothing raised."""
+    hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
+    outcome = fetch_recon(url, hosts=hosts, gate=Turns(), clock=CLOCK, scale=TimeScale())
+    assert (outcome.sent, outcome.kind) == ("no", OutcomeClass.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "reason"),
+    [
+        (says(404), OutcomeClass.NOT_FOUND, "http_404"),
+        (says(403), OutcomeClass.UNKNOWN, "http_403"),
+        (says(302, b"", {"Location": "https://example.com/"}), OutcomeClass.UNKNOWN, "redirect"),
+        (says(200, "<html>"), OutcomeClass.UNKNOWN, "unreadable"),
+    ],
+)
+def test_a_file_that_is_not_there(script: Script, kind: OutcomeClass, reason: str) -> None:
+    """No file, or something else, settles nothing."""
+    outcome, _ = fetched(script)
+    assert (outcome.kind, outcome.reason) == (kind, reason)

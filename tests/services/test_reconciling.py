@@ -1,0 +1,378 @@
+"""A reconciliation finds what differs and nothing else, puts right only what is a fact, and goes on where it was."""
+
+import tracemalloc
+from datetime import timedelta
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import PaymentImport
+from console.domain.worker_records import ReconcileReport
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+from tests.support.recon_scene import Days, counts
+
+
+@pytest.fixture
+def days(scene: Scene) -> Days:
+    return Days(scene)
+
+
+def rules(report: ReconcileReport) -> list[tuple[str, bool]]:
+    """Rules of the cases, and whether they are open."""
+    return [(case.rule_id, case.resolved_at is None) for case in report.cases]
+
+
+def plant(days: Days) -> None:
+    """One of everything."""
+    days.both("ORD-same")
+    days.there("ORD-theirs", 500)
+    days.here("ORD-ours", 700)
+    days.here("ORD-wait", 900, paid=False)
+    days.there("ORD-wait", 900)
+    days.here("ORD-sum", 1000, days.there("ORD-sum", 1100))
+    days.announce()
+
+
+def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
+    """Each verdict once, each difference named, a case for what stays different, the fact taken in."""
+    plant(days)
+    report = days.run()
+    assert counts(report) == (1, 1, 1, 1, 1)
+    scene = days.scene
+    numbers = {scene.payment(one.payment_id).merchant_payment_id: one.verdict.value for one in report.differences
+               if one.payment_id}  # fmt: skip
+    assert numbers == {
+        "ORD-theirs": "imported", "ORD-ours": "missing_there", "ORD-wait": "different_state",
+        "ORD-sum": "different_amount",
+    }  # fmt: skip
+    assert sorted(rules(report)) == [
+        ("reconcile_amount", True), ("reconcile_missing_there", True), ("reconcile_state", False),
+    ]  # fmt: skip
+    wait, theirs = scene.of_number("paypay", "ORD-wait"), scene.of_number("paypay", "ORD-theirs")
+    assert wait is not None
+    assert theirs is not None
+    assert (wait.state, wait.captured_minor, wait.work.state) == ("completed", 900, "none")
+    assert (theirs.state, theirs.captured_minor) == ("completed", 500)
+    ours, other = scene.of_number("paypay", "ORD-ours"), scene.of_number("paypay", "ORD-sum")
+    assert ours is not None
+    assert other is not None
+    assert (ours.work.state, ours.work.reason) == ("needs_review", "reconcile_missing_there")
+    assert (other.captured_minor, other.work.reason) == (1000, "reconcile_amount")
+
+
+def test_twice_is_once(days: Days) -> None:
+    """A second run matches what the first booked, finds the same differences, and opens nothing anew."""
+    plant(days)
+    first = days.run()
+    before = days.rows()
+    second = days.run()
+    assert counts(second) == (3, 0, 1, 0, 1)
+    assert [case.id for case in second.cases] == [case.id for case in first.cases if case.resolved_at is None]
+    after = days.rows()
+    for table in ("payments", "payment_events", "documents", "alerts", "orders"):
+        assert after[table] == before[table], table
+    assert days.run().differences[0].verdict == second.differences[0].verdict
+
+
+@pytest.mark.engines("sqlite")
+def test_a_dry_run_writes_nothing(days: Days) -> None:
+    """The same counts, and not a row more."""
+    plant(days)
+    before = days.rows()
+    report = days.run(dry_run=True)
+    assert counts(report) == (1, 1, 1, 1, 1)
+    assert (report.run_id, report.cases, len(report.differences)) == (None, (), 4)
+    assert days.rows() == before
+    assert counts(days.run()) == counts(report)
+
+
+def test_its_evidence_is_the_file(days: Days) -> None:
+    """Hashed, kept whole, and read from there when the address has ended."""
+    days.both("ORD-1")
+    days.announce()
+    report = days.run()
+    sql = f"SELECT source, sha256, body FROM evidence WHERE id = {report.evidence_id}"
+    ((source, digest, body),) = days.scene.place.sql(sql)
+    assert source == "paypay.recon"
+    assert digest in body
+    days.scene.control.config(advance_seconds=3 * 3600)
+    assert counts(days.run()) == (1, 0, 0, 0, 0)
+    ((kept,),) = days.scene.place.sql("SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'")
+    assert kept == 1
+
+
+@pytest.mark.engines("sqlite")
+def test_a_later_run_closes_what_is_gone(days: Days) -> None:
+    """A payment that a newer file tells of is missing no more: its case is over, nobody has to look."""
+    payment = days.here("ORD-1", 700)
+    days.announce()
+    assert counts(days.run()) == (0, 0, 1, 0, 0)
+    days.there("ORD-1", 700, id=payment.provider_payment_id)
+    days.announce()
+    report = days.run()
+    assert counts(report) == (1, 0, 0, 0, 0)
+    assert days.scene.cases() == []
+    assert days.scene.payment(payment.id).work.state == "none"
+
+
+@pytest.mark.engines("sqlite")
+def test_without_an_announcement_there_is_nothing_to_say(days: Days) -> None:
+    """Nobody knows: exit 4 with the day, and what to do."""
+    with pytest.raises(ConsoleError) as caught:
+        days.run()
+    assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
+    assert caught.value.detail["reason"] == "recon_not_announced"
+    assert days.rows()["reconciliations"] == 0
+
+
+@pytest.mark.engines("sqlite")
+def test_an_address_that_has_ended(days: Days) -> None:
+    """Who comes too late is told so."""
+    days.announce()
+    days.scene.control.config(advance_seconds=3 * 3600)
+    with pytest.raises(ConsoleError) as caught:
+        days.run()
+    assert (caught.value.code, caught.value.detail["reason"]) == ("provider_refused", "recon_file_gone")
+
+
+@pytest.mark.engines("sqlite")
+def test_the_address_is_not_written_down(days: Days) -> None:
+    """It carries its own permission."""
+    days.announce()
+    ((body, day),) = days.scene.place.sql("SELECT body, order_no FROM payment_events")
+    assert "sig=" not in body
+    assert "sealed" in body
+    assert day == days.day.isoformat()
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(("first", "last"), [(0, -1), (1, 1), (-400, 0)])
+def test_days_that_cannot_be_compared(days: Days, first: int, last: int) -> None:
+    """The wrong way round, to come, too many."""
+    today = days.day + timedelta(days=1)
+    with pytest.raises(ConsoleError) as caught:
+        days.scene.console.reconciliation.run(
+            "paypay", today + timedelta(days=first), today + timedelta(days=last)
+        )  # fmt: skip
+    assert caught.value.code == "usage"
+
+
+@pytest.mark.engines("sqlite")
+def test_providers_that_are_none(days: Days) -> None:
+    """Neither a provider nor a source with a key here."""
+    with pytest.raises(ConsoleError) as caught:
+        days.run(provider="nobody")
+    assert caught.value.code == "not_found"
+
+
+# Refunds
+
+
+@pytest.mark.engines("sqlite")
+def test_a_refund_that_we_know_nothing_of(days: Days) -> None:
+    """Money went back there and not here: a case of its own, once."""
+    refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
+    payment = days.both("ORD-1", refunds=[refund])
+    days.announce()
+    report = days.run()
+    assert counts(report) == (1, 0, 0, 0, 1)
+    assert rules(report) == [("reconcile_unknown_refund", True)]
+    assert counts(days.run()) == counts(report)
+    assert days.scene.cases() == ["reconcile_unknown_refund"]
+    assert days.scene.payment(payment.id).refunded_minor == 0
+
+
+@pytest.mark.engines("sqlite")
+def test_a_refund_of_a_payment_that_is_not_here(days: Days) -> None:
+    """The payment is asked for and booked, its refund is a case."""
+    before = days.noon - timedelta(days=2)
+    refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
+    days.scene.money.know("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
+    days.announce()
+    report = days.run()
+    assert counts(report) == (0, 0, 0, 0, 1)
+    payment = days.scene.of_number("paypay", "ORD-old")
+    assert payment is not None
+    assert payment.captured_minor == 3300
+    assert "reconcile_unknown_refund" in days.scene.cases()
+
+
+def refund_row(days: Days, payment_id: int, minor: int, key: str = "RFD-1") -> None:
+    """A refund of ours that is done, past every service."""
+    at = days.noon.strftime("%Y-%m-%d %H:%M:%S.000000")
+    days.scene.place.unguard("refunds")
+    days.scene.place.unguard("payments")
+    days.scene.place.sql(
+        "INSERT INTO refunds (payment_id, refund_amount, currency, status, maker, reason, saw, radar,"
+        " checkers_needed, decide_by, provider_refund_key, refund_txn_id, first_sent_at, last_sent_at, told_at,"
+        " created_at, changed_at)"
+        f" VALUES ({payment_id}, {minor}, 'JPY', 'completed', 'op-a', 'x', '', '', 1, '{at}', '{key}', '{key}',"
+        f" '{at}', '{at}', '{at}', '{at}', '{at}')",
+        f"UPDATE payments SET refunded_minor = refunded_minor + {minor} WHERE id = {payment_id}",
+    )
+
+
+@pytest.mark.engines("sqlite")
+def test_refunds_that_both_sides_have(days: Days) -> None:
+    """Lines name a payment and a sum: two of the same sum are two refunds of ours."""
+    refunds = [{"key": f"RFD-{n}", "amount_minor": 500, "at": (days.noon + timedelta(minutes=n)).isoformat()}
+               for n in (1, 2)]  # fmt: skip
+    payment = days.both("ORD-1", refunds=refunds)
+    for number in (1, 2):
+        refund_row(days, payment.id, 500, f"RFD-{number}")
+    days.announce()
+    assert counts(days.run()) == (3, 0, 0, 0, 0)
+
+
+@pytest.mark.engines("sqlite")
+def test_a_refund_that_only_we_have(days: Days) -> None:
+    """Done here, and their file doesn't tell of it."""
+    payment = days.both("ORD-1")
+    refund_row(days, payment.id, 500)
+    days.announce()
+    report = days.run()
+    assert counts(report) == (1, 0, 1, 0, 0)
+    assert rules(report) == [("reconcile_missing_there", True)]
+    assert counts(days.run()) == counts(report)
+
+
+# States
+
+
+@pytest.mark.engines("sqlite")
+def test_a_late_success_is_booked(days: Days) -> None:
+    """Expired here, paid there: the money is there, and the difference is told."""
+    payment = days.here("ORD-1", paid=False)
+    days.scene.place.unguard("payments")
+    days.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
+    days.there("ORD-1")
+    days.announce()
+    report = days.run()
+    assert counts(report) == (0, 0, 0, 1, 0)
+    assert days.scene.payment(payment.id).captured_minor == 3300
+
+
+@pytest.mark.engines("sqlite")
+def test_completed_here_and_failed_there(days: Days) -> None:
+    """Never put right in silence: our state stays, a person looks at it."""
+    days.scene.control.config(paypay_recon_failures=True)
+    payment = days.here("ORD-1", theirs=days.there("ORD-1", state="failed"))
+    days.scene.place.unguard("payments")
+    early = (days.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
+    days.scene.place.sql(f"UPDATE payments SET paid_at = '{early}', told_at = '{early}' WHERE id = {payment.id}")
+    days.announce()
+    report = days.run()
+    assert counts(report)[3] == 1
+    assert days.scene.payment(payment.id).state == "completed"
+    assert ("reconcile_state", True) in rules(report)
+
+
+@pytest.mark.engines("sqlite")
+def test_waiting_here_and_failed_there(days: Days) -> None:
+    """A fact, taken in."""
+    days.scene.control.config(paypay_recon_failures=True)
+    payment = days.here("ORD-1", paid=False)
+    days.there("ORD-1", state="failed")
+    days.announce()
+    assert counts(days.run()) == (0, 0, 0, 1, 0)
+    assert days.scene.payment(payment.id).state == "payment_failed"
+    assert counts(days.run()) == (1, 0, 0, 0, 0)
+
+
+# Going on
+
+
+@pytest.mark.engines("sqlite")
+def test_rows_that_are_not_believed(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are told one by one, are a case, and while there are such nothing is said to be missing there."""
+    days.there("ORD-1")
+    days.here("ORD-ours", 700)
+    days.announce()
+    original = days.scene.console.reconciliation._files.fetch
+    monkeypatch.setattr(
+        days.scene.console.reconciliation._files, "fetch", lambda event: original(event) + b"=1,2\n"
+    )  # fmt: skip
+    report = days.run()
+    assert counts(report) == (0, 1, 0, 0, 0)
+    assert report.refused == 1
+    assert rules(report) == [("reconcile_rows_refused", True)]
+    monkeypatch.undo()
+    days.announce()
+    assert counts(days.run()) == (1, 0, 1, 0, 0)
+    assert days.scene.cases("reconciliation") == []
+
+
+@pytest.mark.engines("sqlite")
+def test_memory_is_flat(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten times the rows take no more room, the file itself apart."""
+    payment = days.both("ORD-1")
+    days.announce()
+    original = days.scene.console.reconciliation._files.fetch
+    peaks = []
+    for count in (500, 5_000):
+        failed = "\n".join(_failed_line(days, number) for number in range(count)).encode("cp932") + b"\n"
+        monkeypatch.setattr(
+            days.scene.console.reconciliation._files, "fetch", lambda event, more=failed: original(event) + more
+        )  # fmt: skip
+        days.run(dry_run=True)
+        tracemalloc.start()
+        report = days.run(dry_run=True)
+        peaks.append(tracemalloc.get_traced_memory()[1] - 4 * len(failed))
+        tracemalloc.stop()
+        assert counts(report) == (1 + count, 0, 0, 0, 0)
+    assert peaks[1] < peaks[0] + 200_000, peaks
+    assert payment.state == "completed"
+
+
+def _failed_line(days: Days, number: int) -> str:
+    from console.sandbox.credentials import PAYPAY_MERCHANT_ID
+
+    return f"0555{number:016},{PAYPAY_MERCHANT_ID},x,,,,取引失敗,{days.day}T10:00:00+09:00,5,,x,F-{number},"
+
+
+@pytest.mark.engines("sqlite")
+def test_days_are_compared_by_themselves(days: Days) -> None:
+    """Once a file is announced; the second time nothing is due."""
+    days.there("ORD-1")
+    reconciliation = days.scene.console.reconciliation
+    assert reconciliation.run_due() == 0
+    days.announce()
+    assert reconciliation.run_due() == 1
+    assert days.scene.of_number("paypay", "ORD-1") is not None
+    assert reconciliation.run_due() == 0
+    assert counts(reconciliation.latest("paypay")[0]) == (0, 1, 0, 0, 0)
+
+
+# Others
+
+
+@pytest.mark.engines("sqlite")
+def test_atom_is_asked_by_own_keys(scene: Scene, clock: MovedClock) -> None:
+    """It gives no history: each payment of the day is asked about."""
+    from console.domain.dates import IST
+
+    day = scene.desk.now().astimezone(IST).date()
+    for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
+        scene.money.know("atom", number, 50_000, state)
+        scene.payments.import_(PaymentImport("atom", number, amount="500.00", day=day))
+    run = scene.console.reconciliation.run
+    assert counts(run("atom", day, day)) == (2, 0, 0, 0, 0)
+    scene.money.move("atom", "ORD-2", "reversed", notify=False)
+    clock.offset += timedelta(seconds=2)
+    report = run("atom", day, day)
+    assert counts(report) == (1, 0, 0, 1, 0)
+    assert rules(report) == [("reconcile_state", True)]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_source_of_notices_is_compared_with_what_it_told(days: Days) -> None:
+    """What its notices booked matches; one that had no order of ours is different; ours alone is missing."""
+    scene, at = days.scene, days.noon.isoformat()
+    scene.order("ORD-1", 3300)
+    scene.payments.notice(scene.bank("e-1", "ORD-1", occurred_at=at))
+    scene.payments.notice(scene.bank("e-2", "ORD-none", occurred_at=at))
+    days.here("ORD-3", source="bank")
+    report = days.run(provider="bank")
+    assert counts(report) == (1, 0, 1, 1, 0)
+    assert counts(days.run(provider="bank")) == counts(report)

@@ -1,0 +1,81 @@
+"""Days to reconcile: what the simulated provider has of them, what we have, and the announcement of its file."""
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from uuid import uuid4
+
+from console.domain.dates import JST
+from console.domain.money import Money
+from console.domain.order_records import NoticePost, Payment
+from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_news import Way
+from console.domain.payment_records import PaymentReport, PaymentState
+from console.domain.worker_records import ReconcileReport
+from console.services.happened import PaymentFact, what_happened
+from console.store import payments
+from console.store.payments import NewPayment
+from tests.support.payment_desks import Scene
+
+COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
+
+
+class Days:
+    """A day of Japan that is over, at a scene."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.day: date = (scene.desk.now().astimezone(JST) - timedelta(days=1)).date()
+
+    @property
+    def noon(self) -> datetime:
+        return datetime.combine(self.day, time(12), JST).astimezone(UTC)
+
+    def there(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
+        """A payment that the provider has: its number there."""
+        made = self.scene.money.know("paypay", number, minor, state, at=self.noon.isoformat(), **more)
+        return str(made["id"])
+
+    def here(
+        self, number: str, minor: int = 3300, theirs: str | None = None, *, paid: bool = True, source: str = "paypay"
+    ) -> Payment:  # fmt: skip
+        """A payment that we have: paid at noon, or still waited for."""
+        at, scene = self.noon, self.scene
+        new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
+        payment = scene.payment(scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, at)))
+        if not paid:
+            return payment
+        report = PaymentReport(
+            number, theirs or f"0499{payment.id:016}", "COMPLETED", PaymentState.PAYMENT_SUCCESS, True,
+            Money(minor, "JPY"), paid_at=at, refunds=None,
+        )  # fmt: skip
+        answer = Outcome(OutcomeClass.SUCCEEDED, "told", Sent.YES, report, 200, "{}", "0" * 64)
+        fact = PaymentFact(report, at, Way.READ, "payment", answer)
+        scene.desk.write(lambda tx: what_happened(scene.desk, tx, payment, fact))
+        return scene.payment(payment.id)
+
+    def both(self, number: str, minor: int = 3300, **more: Any) -> Payment:
+        """One that both sides have alike."""
+        return self.here(number, minor, self.there(number, minor, **more))
+
+    def announce(self) -> None:
+        """The provider says that the day's file is there."""
+        url = self.scene.money.recon(self.day.isoformat(), notify=False)
+        told = {"notification_type": "file.created", "notification_id": str(uuid4()),
+                "fileType": "transaction_recon", "path": url, "requestedAt": "1"}  # fmt: skip
+        result = self.scene.payments.notice(NoticePost("paypay", json.dumps(told).encode(), (), "127.0.0.1"))
+        assert not result.refused
+
+    def run(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
+        return self.scene.console.reconciliation.run(provider, self.day, self.day, dry_run=dry_run)
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has."""
+        tables = ("payments", "payment_events", "evidence", "documents", "alerts", "audit_log", "changes", "leases",
+                  "reconciliations", "reconciliation_rows", "orders", "refunds")  # fmt: skip
+        return {name: int(self.scene.place.sql(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in tables}
+
+
+def counts(report: ReconcileReport) -> tuple[int, ...]:
+    """Matched, imported, missing there, different state, different amount."""
+    return tuple(getattr(report, name) for name in COUNTS)
