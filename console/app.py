@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from console.services.lookup import Lookup
     from console.services.pdfs import Pdfs
     from console.services.people import People
+    from console.services.reconciling import Reconciling
     from console.services.samples import PaymentSample, Render, Sample
     from console.services.scheduling import Scheduler
     from console.services.sessions import Sessions
@@ -93,6 +94,10 @@ class Console:
     @cached_property
     def bulk(self) -> "BulkRuns":
         return self._machinery.bulk
+
+    @property
+    def reconciliation(self) -> "Reconciling":
+        return self._machinery.reconciliation
 
     @cached_property
     def alerts(self) -> "AlertDesk":

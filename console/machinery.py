@@ -38,6 +38,7 @@ from console.services.probing import Probing
 from console.services.publishing import Publishing
 from console.services.queues import Queues
 from console.services.reads import ReadLog
+from console.services.reconciling import Reconciling
 from console.services.recovery import Recovery
 from console.services.scheduling import Scheduler
 from console.services.taking import Taking
@@ -148,6 +149,7 @@ class Machinery:
             further=(
                 *payments.tasks(),
                 *refunds.tasks(),
+                ("reconciliation", lambda: self.reconciliation.run_due()),
                 ("bulk_runs", lambda: self.bulk.go_on()),
                 ("alert_rules", AlertRules(self._desk).run),
                 ("outbox", Publishing(self._desk, self._open_publisher).run),
@@ -168,6 +170,11 @@ class Machinery:
         judging = Judging(self._choices)
         running = BulkRunning(desk, judging, acts, self._heartbeat)
         return BulkRuns(desk, Queues(desk), judging, acts, running)
+
+    @cached_property
+    def reconciliation(self) -> Reconciling:
+        payments, refunds = self._payments, self._refunds.refunds
+        return Reconciling(self._desk, self._payment_vendors, payments.probing, payments.imports, refunds.probe)
 
     def pdfs(self) -> Pdfs:
         return Pdfs(self._views)

@@ -70,13 +70,14 @@ class PaymentMachinery:
     """Services of payments, and what the refunds' share with them."""
 
     def __init__(self, desk: Desk, guard: Guard, vendors: PaymentVendors, reads: ReadLog) -> None:
-        probing = PaymentProbing(desk, vendors)
+        self.probing = probing = PaymentProbing(desk, vendors)
+        self.imports = Imports(desk, vendors, probing)
         notices = Notices(desk, vendors, probing)
         self._due = DuePayments(desk, probing, notices)
         self.timeouts = PaymentTimeouts(desk, probing)
         self.settler = PaymentSettler(desk)
         self.payments = PaymentDesk(
-            Paying(desk, guard, vendors, probing), Imports(desk, vendors, probing), notices, probing,
+            Paying(desk, guard, vendors, probing), self.imports, notices, probing,
             PaymentDeciding(desk, probing), PaymentViews(desk, reads), desk,
         )  # fmt: skip
 
