@@ -13,6 +13,7 @@ from console.services.notice_atom import AtomNotices
 from console.services.notice_parts import NoticeRefused, Source
 from console.services.notice_paypay import PayPayNotices
 from console.services.notice_signed import SOURCE, SignedNotices
+from console.services.pace import Pace
 from console.services.payment_probing import PaymentProbing
 from console.services.payment_vendors import PaymentVendors
 from console.store import payment_events, payments
@@ -22,6 +23,8 @@ from console.store.payment_events import PaymentEvent
 LARGEST_BYTES = 1 << 20
 BATCH = 200
 COUNT_CAP = 1_000
+REFUSALS_AT_ONCE, REFUSALS_A_SECOND = 200, 5.0
+"""Of refusals that are written, in one process."""
 _LONGEST_EVIDENCE = 2_000
 _REFUSED = (parts.REFUSED, parts.TO_ASK, parts.ASKED)
 
@@ -35,13 +38,14 @@ class Notices:
         self._atom = AtomNotices(desk, vendors, probing)
         self._signed = SignedNotices(desk)
         self._sources: Mapping[str, Source] = {"paypay": self._paypay, "atom": self._atom}
+        self._pace = Pace(REFUSALS_AT_ONCE, REFUSALS_A_SECOND)
         self._seen_unmatched = 0
 
     def notice(self, post: NoticePost) -> NoticeResult:
         """Judge, keep and book one notice; harmless however often and in whatever order they come.
 
-        Refused ones are audited and counted, and change nothing. Raises ConsoleError only where the database is in
-        trouble: the sender is to send it again.
+        Refused ones are audited (in a flood some of them, with the number of the others), and change nothing.
+        Raises ConsoleError only where the database is in trouble: the sender is to send it again.
         """
         with acting(WORKER):
             try:
@@ -50,21 +54,30 @@ class Notices:
                 return self._sources.get(post.source, self._signed).take(post).result
             except NoticeRefused as refusal:
                 why = refusal
-            self._desk.write(lambda tx: self._refuse(tx, post, why))
+            self._tell(post, why)
             return NoticeResult(refused=True)
 
-    def _refuse(self, tx: Transaction, post: NoticePost, refusal: NoticeRefused) -> None:
+    def _tell(self, post: NoticePost, refusal: NoticeRefused) -> None:
+        """In the trail, as long as refusals come at a bearable pace: a flood of rubbish fills no database, and the
+        next one that is written says how many were not. One that may hide a true notice is always written.
+        """
+        passed_over = self._pace.admit(self._desk.clock.monotonic())
+        if passed_over is not None or _asks(post, refusal):
+            self._desk.write(lambda tx: self._refuse(tx, post, refusal, passed_over or 0))
+
+    def _refuse(self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, passed_over: int) -> None:
         """The trail says why; what it held is kept, as far as that may be kept."""
         source = post.source if SOURCE.fullmatch(post.source) else "other"
         digest = hashlib.sha256(post.body[:LARGEST_BYTES]).hexdigest()
-        asks = source == "atom" and refusal.hint is not None
-        done = parts.TO_ASK if asks else parts.REFUSED
+        done = parts.TO_ASK if _asks(post, refusal) else parts.REFUSED
         event = PaymentEvent(
             source, f"{digest}:{uuid.uuid4()}", "refused", done, refusal.evidence[:_LONGEST_EVIDENCE],
             order_no=refusal.hint[:64] if refusal.hint else None,
         )  # fmt: skip
         payment_events.add(tx.conn, event, self._desk.now())
         facts = {"source": source, "peer": (post.peer or "")[:64], "sha256": digest, "bytes": len(post.body)}
+        if passed_over:
+            facts["passed_over"] = passed_over
         what = "payment.callback_refused"
         self._desk.note(tx, what, None, facts, kind=parts.EVENT, result="refused", reason=refusal.reason)
 
@@ -114,3 +127,8 @@ class Notices:
     def _with(self, done: str, after: int = 0) -> tuple[PaymentEvent, ...]:
         with self._desk.database.read() as conn:
             return payment_events.with_done(conn, done, BATCH, after)
+
+
+def _asks(post: NoticePost, refusal: NoticeRefused) -> bool:
+    """Whether the provider is to be asked about the payment that a false callback names."""
+    return post.source == "atom" and refusal.hint is not None
