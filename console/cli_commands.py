@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 from console import cli_json, cli_text
 from console.cli_accounts import ApplyAccounts
 from console.cli_adoption import Adopt
+from console.cli_alerts import ALERT_COMMANDS
+from console.cli_evidence import SHOW, VerifyAudit
 from console.cli_json import Exported
 from console.cli_json_records import AnyRecord
 from console.cli_payments import PAYMENT_COMMANDS
+from console.cli_reconcile import RECONCILE
 from console.cli_servers import Demo, SandboxAlone, Worker
 from console.cli_service import Command, OnService, provider_id, row_id
 from console.cli_sign_in import SignIn, SignOut, WhoAmI
@@ -22,7 +25,6 @@ from console.domain.results import HealthCheck, LookupResult, QueuePage, Refetch
 
 if TYPE_CHECKING:
     from console.app import Console
-    from console.domain.views import AnyView
     from console.services.health import Health
 
 WITH_EFFECTS = frozenset({"purchase", "refetch", "probe", "resolve", "refund", "payment", "worker"})
@@ -46,10 +48,6 @@ def _lookup(console: "Console", args: Namespace, _: Writer) -> LookupResult:
 
 def _queue(console: "Console", args: Namespace, _: Writer) -> QueuePage:
     return console.recovery.queue(args.name, args.limit, args.after)
-
-
-def _show(console: "Console", args: Namespace, _: Writer) -> "AnyView":
-    return console.recovery.show(args.kind, args.id)
 
 
 # ---- buying and repairing
@@ -105,10 +103,6 @@ def _audit_list(console: "Console", args: Namespace, _: Writer) -> tuple[AuditEn
     return console.audit.list(args.limit, args.before)
 
 
-def _audit_verify(console: "Console", _: Namespace, __: Writer) -> int:
-    return console.audit.verify()
-
-
 def _audit_export(console: "Console", args: Namespace, _: Writer) -> Exported:
     file = Path(args.file).absolute()
     return Exported(str(file), console.audit.export(file))
@@ -153,15 +147,17 @@ class Examination:
 COMMANDS: Mapping[str, Command] = {
     "lookup": OnService(_lookup, cli_json.lookup, cli_text.lookup),
     "queue": OnService(_queue, cli_json.queue_page, cli_text.queue_page),
-    "show": OnService(_show, cli_json.view, cli_text.view),
+    "show": SHOW,
     "purchase": OnService(_purchase, cli_json.credit_check, cli_text.bought),
     "refetch": OnService(_refetch, cli_json.refetched, cli_text.refetched),
     "probe": OnService(_probe, cli_json.record, cli_text.probed),
     "resolve": OnService(_resolve, cli_json.resolved, cli_text.resolved),
     "audit list": OnService(_audit_list, cli_json.audit_page, cli_text.audit_page),
-    "audit verify": OnService(_audit_verify, cli_json.verified, cli_text.verified),
+    "audit verify": VerifyAudit(),
     "audit export": OnService(_audit_export, cli_json.exported, cli_text.exported),
     **PAYMENT_COMMANDS,
+    **ALERT_COMMANDS,
+    "reconcile": RECONCILE,
     "sign-in": SignIn(),
     "sign-out": SignOut(),
     "whoami": WhoAmI(),
