@@ -1,0 +1,335 @@
+"""Why a record is like this: every kind of record tells its story, in order, and nobody else's."""
+
+import tracemalloc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.order_records import Payment, Refund, RefundRequest
+from console.domain.records import CreditCheck, PurchaseRequest
+from console.domain.story import Chain, Event, Step
+from console.services.explaining import Explaining, family_of, walk
+from console.services.reads import ReadLog
+from tests.support.desks import MovedClock
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.payment_desks import Scene, told
+from tests.support.quick_desks import HandClock, quick_desk, quick_folder
+
+NUMBERS = numbers(3, seed=57)
+PAYER = "payer-ref-81726354"
+
+
+@contextmanager
+def by_the_lead(scene: Scene) -> Iterator[Console]:
+    """Another person at the desk: with their own account where there are accounts."""
+    if not scene.place.is_server:
+        with scene.console.acting("lead-b"):
+            yield scene.console
+        return
+    sandbox: Any = scene.control  # knows its url
+    with scene.place.opened(sandbox, scene.desk.clock, person="lead-b", **told(sandbox.url)) as other:  # type: ignore[arg-type]
+        yield other
+
+
+def refunded(scene: Scene, number: str = "ORD-1") -> tuple[int, Payment, Refund]:
+    """An order that was paid (a notice says so), of whose payment a part was refunded by two people."""
+    order = scene.order(number, 3_300)
+    payment = scene.payments.start(order, "paypay").payment
+    scene.money.move("paypay", number, "paid")
+    scene.deliver("paypay", number)
+    scene.run_due()
+    refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
+    with by_the_lead(scene) as other:
+        refund = other.refunds.approve(refund.id)
+    return order, scene.payment(payment.id), refund
+
+
+def alike(story: Chain, *wanted: tuple[str, str]) -> bool:
+    """Whether events of that step and kind of record are there in this order, whatever is between them."""
+    rest = iter((one.step.value, one.kind) for one in story.events)
+    return all(any(found == one for found in rest) for one in wanted)
+
+
+def test_a_payment_tells_its_whole_chain(scene: Scene) -> None:
+    """Begun, answered, noticed, booked, the order moved, a refund asked for, approved and sent: in that order."""
+    order, payment, refund = refunded(scene)
+    story = scene.console.recovery.story("payment", payment.id)
+    assert alike(
+        story, ("begun", "payment"), ("answer", "payment"), ("ended", "payment"), ("notice", "payment"),
+        ("change", "payment"), ("change", "order"), ("decision", "refund"), ("begun", "refund"),
+        ("answer", "refund"), ("ended", "refund"),
+    )  # fmt: skip
+    assert {(one.kind, one.id) for one in story.events} == {
+        ("payment", str(payment.id)), ("order", str(order)), ("refund", str(refund.id)),
+    }  # fmt: skip
+    whats = [one.what for one in story.events]
+    assert whats.index("refund.requested") < whats.index("refund.approved")
+    assert story.next_cursor is None
+
+
+def test_what_belongs_together_is_named(scene: Scene) -> None:
+    """A call, its answer and its end have one operation id; an answer names its evidence, an entry its run."""
+    _, payment, refund = refunded(scene)
+    events = scene.console.recovery.story("refund", refund.id).events
+    sent = [one for one in events if one.operation_id == refund.operation_id]
+    assert [one.step for one in sent] == [Step.BEGUN, Step.ANSWER, Step.ENDED]
+    kept = scene.console.refunds.show(refund.id).evidence
+    assert [one.evidence for one in sent if one.step is Step.ANSWER] == [(item.id,) for item in kept][:1]
+    assert all(one.session for one in events if one.source == "audit_log")
+    assert payment.id == refund.payment_id
+
+
+def test_order_and_refund_tell_of_each_other(scene: Scene) -> None:
+    """From the order down to its refund, and from the refund up to its order."""
+    order, payment, refund = refunded(scene)
+    down = scene.console.recovery.story("order", order)
+    up = scene.console.recovery.story("refund", refund.id)
+    assert {one.kind for one in down.events} == {one.kind for one in up.events} == {"order", "payment", "refund"}
+    assert "ORD-1" in down.as_text("en")
+    assert "ORD-1" in up.as_text("ja")
+    assert f"#{payment.id}" not in up.as_text("en").splitlines()[0]
+
+
+def test_a_credit_check_and_its_operation(quick: Explaining) -> None:
+    """From the purchase to its PDF; the operation tells the same under its own id."""
+    desk = quick._desk
+    record = _bought(quick)
+    story = quick.story("credit-check", record.id)
+    kind = "credit-check"
+    assert alike(story, ("begun", kind), ("answer", kind), ("change", kind), ("ended", kind))
+    assert "credit-check.bought" in [one.what for one in story.events]
+    assert record.operation_id is not None
+    told = quick.story("operation", record.operation_id)
+    assert told.events[0].step is Step.BEGUN
+    assert (told.kind, told.id) == ("operation", record.operation_id)
+    assert "credit-check.bought" in [one.what for one in told.events]
+    assert desk.database.dialect == "sqlite"
+
+
+def test_an_unknown_outcome_settled_by_two_people(scene: Scene) -> None:
+    """Each person's evidence and decision is in the chain, with the evidence's id."""
+    scene.control.fault("status_after_charge:500", call="purchase", number=NUMBERS[0])
+    with pytest.raises(ConsoleError) as caught:
+        scene.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+    record = caught.value.detail["record"]
+    assert isinstance(record, CreditCheck)
+    scene.console.recovery.resolve("credit-check", record.id, "error", "no such purchase on their list")
+    with scene.place.acting(scene.console, "lead-b") as other:
+        other.recovery.resolve("credit-check", record.id, "error", "they confirmed it by phone")
+    story = scene.console.recovery.story("credit-check", record.id)
+    proofs = [one for one in story.events if one.step is Step.PROOF]
+    assert [one.who for one in proofs] == [scene.place.named("op-a"), scene.place.named("lead-b")]
+    decided = [one for one in story.events if one.source == "approvals"]
+    assert [one.evidence for one in decided] == [proofs[0].evidence], "the proposal names what it rests on"
+    assert "no such purchase on their list" in story.as_text("en")
+
+
+def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
+    """What other parts of the program keep about a record is part of its story, at its time."""
+    _, payment, _ = refunded(scene)
+    at = ("2030-01-01 00:00:00.000000", "2030-01-01 00:00:01.000000", "2030-01-01 00:00:02.000000")
+    for table in ("alerts", "sagas", "reconciliations", "reconciliation_rows"):
+        scene.place.unguard(table)
+    scene.place.sql(
+        "INSERT INTO alerts (rule_id, subject_kind, subject_id, order_no, observed, expected, detected_at,"
+        " resolved_at, acknowledged_by, acknowledged_at, note) VALUES ('A', 'payment',"
+        f" {payment.id}, 'ORD-1', 'completed', 'paid', '{at[0]}', '{at[2]}', 'op-a', '{at[1]}', 'looked')",
+        "INSERT INTO sagas (kind, subject_kind, subject_id, state, step, facts, begun_at, changed_at, ended_at)"
+        f" VALUES ('payment_timeout', 'payment', {payment.id}, 'done', 'end', '{{}}', '{at[0]}', '{at[2]}',"
+        f" '{at[2]}')",
+        "INSERT INTO reconciliations (id, provider, from_day, to_day, state, phase, asked_by, begun_at, changed_at,"
+        f" ended_at) VALUES (77, 'paypay', '2026-11-01', '2026-11-02', 'done', 'ours', 'op-a', '{at[0]}', '{at[0]}',"
+        f" '{at[0]}')",
+        "INSERT INTO reconciliation_rows (run_id, row_key, verdict, payment_id, ours, theirs)"
+        f" VALUES (77, 'k', 'different_state', {payment.id}, 'completed', 'REFUNDED')",
+    )
+    story = scene.console.recovery.story("payment", payment.id)
+    late = [one.what for one in story.events if one.at.year == 2030]
+    assert late == [
+        "reconciliation_row", "saga_begun", "alert_raised", "alert_acknowledged", "saga_ended", "alert_resolved",
+    ]  # fmt: skip
+    text = story.as_text("en")
+    for words in ("Alert A was raised", "Acknowledged alert A: looked", "PayPay (2026-11-01 to 2026-11-02)"):
+        assert words in text
+
+
+def test_nothing_of_other_records_leaks_in(scene: Scene) -> None:
+    """Another order of the same day, its payment and refund: not a word of them, by number or by id."""
+    order, payment, refund = refunded(scene, "ORD-MINE")
+    other_order, other_payment, other_refund = refunded(scene, "ORD-THEIRS")
+    strange = {("order", str(other_order)), ("payment", str(other_payment.id)), ("refund", str(other_refund.id))}
+    for kind, id in (("order", order), ("payment", payment.id), ("refund", refund.id)):
+        story = scene.console.recovery.story(kind, id)
+        assert not strange & {(one.kind, one.id) for one in story.events}
+        assert "ORD-THEIRS" not in story.as_text("en") + repr(story.events)
+
+
+def test_another_clients_check_of_the_same_number_is_not_told(quick: Explaining) -> None:
+    """Two clients bought the same corporation: each story is one client's."""
+    mine, theirs = _bought(quick, client="1"), _bought(quick, client="2")
+    assert mine.corporation_number == theirs.corporation_number
+    story = quick.story("credit-check", mine.id)
+    assert {(one.kind, one.id) for one in story.events} == {("credit-check", str(mine.id))}
+    assert theirs.operation_id not in {one.operation_id for one in story.events}
+
+
+def test_who_paid_is_masked_everywhere(scene: Scene) -> None:
+    """The provider's word for the payer is in no text, and of it only the last four characters are."""
+    _, payment, _ = refunded(scene)
+    scene.place.unguard("payments")
+    scene.place.unguard("evidence")
+    scene.place.sql(
+        f"UPDATE payments SET payer_ref = '{PAYER}' WHERE id = {payment.id}",
+        "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body) VALUES"
+        f" ('payment', {payment.id}, '2030-01-01 00:00:00', 'person', 'op-a', '', 'paid by {PAYER}', 'x')",
+    )
+    text = scene.console.recovery.story("payment", payment.id).as_text("ja")
+    assert PAYER not in text
+    assert "****6354" in text
+    assert PAYER not in repr(scene.console.recovery.story("payment", payment.id))
+
+
+def test_pages_go_on_where_they_ended(scene: Scene) -> None:
+    """Any size of page gives the same chain, each event once."""
+    _, payment, _ = refunded(scene)
+    recovery = scene.console.recovery
+    whole = recovery.story("payment", payment.id).events
+    for size in (1, 2, 3, 7):
+        told: list[Event] = []
+        cursor: str | None = None
+        while True:
+            page = recovery.story("payment", payment.id, size, cursor)
+            told += page.events
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert tuple(told) == whole
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "e30", "W10=", "eyJhIjpbMV19", "あ", "bnVsbA=="])
+def test_a_cursor_of_nobody_is_refused(quick: Explaining, cursor: str) -> None:
+    """Text that no page ever gave is a usage error, never a bug."""
+    record = _bought(quick)
+    with pytest.raises(ConsoleError) as caught:
+        quick.story("credit-check", record.id, after=cursor)
+    assert caught.value.code == "usage"
+
+
+@pytest.mark.parametrize(
+    ("kind", "id"), [("credit-check", 99), ("payment", "x"), ("order", "９"), ("operation", "no"), ("strange", 1)]
+)
+def test_what_is_not_there(quick: Explaining, kind: str, id: int | str) -> None:
+    """No such record, no such kind, no such form of an id."""
+    with pytest.raises(ConsoleError) as caught:
+        quick.story(kind, id)
+    assert caught.value.code == "not_found"
+
+
+def test_reading_a_story_changes_nothing_in_it(quick: Explaining) -> None:
+    """That somebody looked is in the trail, and not in the story."""
+    record = _bought(quick)
+    before = quick.story("credit-check", record.id)
+    quick._reads.flush()
+    after = quick.story("credit-check", record.id)
+    assert after.events == before.events
+    with quick._desk.database.read() as conn:
+        seen = conn.exec_driver_sql("SELECT COUNT(*) FROM audit_log WHERE what = 'story.opened'").scalar()
+    assert seen == 1
+
+
+def test_five_thousand_events_in_flat_memory(quick: Explaining) -> None:
+    """All of them, in order, without holding more than a few pages of rows."""
+    record, count = _bought(quick), 5_000
+    _many(quick, record, count)
+    desk = quick._desk
+    with desk.database.read() as conn:
+        family = family_of(desk, conn, "credit-check", record.id)
+        list(walk(conn, family))  # what is made once is made
+        tracemalloc.start()
+        moments = [one.at for one in walk(conn, family) if one.source == "evidence"]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert len(moments) >= count
+    assert moments == sorted(moments)
+    assert peak < 4_000_000, f"{peak:,} bytes"
+    page = quick.story("credit-check", record.id, limit=1_000)
+    assert len(page.events) == 1_000
+    assert page.next_cursor is not None
+    assert page.as_text("en").endswith("(There is more. The evidence pack has all of it.)\n")
+
+
+def test_hostile_text_stays_in_its_line(quick: Explaining) -> None:
+    """Line ends, control and direction characters in what others wrote can't make a line of their own."""
+    record = _bought(quick)
+    desk, evil = quick._desk, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
+    row = {"of": record.id, "evil": evil}
+    with desk.database.attempt() as tx:
+        from sqlalchemy import text
+
+        tx.conn.execute(
+            text(
+                "INSERT INTO evidence (subject_kind, subject_id, at, source, who, sha256, summary, body)"
+                " VALUES ('credit-check', :of, '2026-11-20 04:00:00.000000', 'person', 'op-a', '', :evil, '')"
+            ),
+            row,
+        )
+    lines = quick.story("credit-check", record.id).as_text("en").splitlines()
+    assert sum("Approved." in line for line in lines) == 1
+    assert all(one.isprintable() for line in lines for one in line)
+    assert not any(line.startswith("2026-01-01") for line in lines)
+
+
+def test_who_may_not_look_is_told_nothing(quick: Explaining) -> None:
+    """A person without the right to look gets no story."""
+    from console.domain.records import Person
+    from console.services.desk import acting
+    from console.store import people
+
+    record = _bought(quick)
+    admin = Person("adm-f", frozenset({"admin"}), may_buy=False)
+    quick._desk.write(lambda tx: people.add(tx.conn, admin))
+    with acting("adm-f"), pytest.raises(ConsoleError) as caught:
+        quick.story("credit-check", record.id)
+    assert caught.value.code == "not_allowed"
+
+
+# A quick desk of its own
+
+
+@pytest.fixture
+def quick() -> Iterator[Explaining]:
+    """The service on a desk with a vendor in memory."""
+    clock = HandClock()
+    with quick_folder() as home:
+        console = quick_desk(home / "desk", LedgerVendor(), clock)
+        made = Explaining(console._desk, ReadLog(console._desk))
+        made.console = console  # type: ignore[attr-defined]  # for the hands below
+        with console:
+            yield made
+
+
+def _bought(quick: Explaining, client: str = "1") -> CreditCheck:
+    record: CreditCheck = quick.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], client))  # type: ignore[attr-defined]
+    return record
+
+
+def _many(quick: Explaining, record: CreditCheck, count: int) -> None:
+    from console.store.schema import evidence
+
+    began = MovedClock().now().replace(tzinfo=None)
+    rows = [
+        {
+            "subject_kind": "credit-check", "subject_id": record.id, "at": began + timedelta(seconds=n),
+            "source": "alarmbox.detail", "who": "op-a", "sha256": "0" * 64, "summary": f"answer {n}",
+            "body": "x" * 2_000,
+        }
+        for n in range(count)
+    ]  # fmt: skip
+    with quick._desk.database.attempt() as tx:
+        tx.conn.execute(evidence.insert(), rows)
