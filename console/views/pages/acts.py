@@ -29,6 +29,11 @@ class Acts(QObject):
         self._seat, self._page = seat, page
         self._probing: set[int | str] = set()
 
+    @property
+    def page(self) -> Page:
+        """The page that it belongs to."""
+        return self._page
+
     # -- asking the provider
 
     def probe(self, record: CreditCheck) -> None:

@@ -15,6 +15,7 @@ from console.views.case_words import Case
 from console.views.desk_api import Desk
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
+from console.views.pages.evidence_acts import EvidenceActs
 from console.views.pages.money_acts import MoneyActs
 from console.views.pages.money_tabs import MoneyTabs
 from console.views.pages.page import Page, in_order
@@ -52,6 +53,7 @@ class MoneyPage(Page):
         self.route: MoneyRoute | None = None
         self.view: View | None = None
         self.acts = MoneyActs(seat, self)
+        self.evidence = EvidenceActs(seat, self.acts, self._act_by_key)
         self.head = RecordHead(seat)
         self.strip = Strip((), seat.say("record.sides"))
         labels = tuple(seat.say(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can"))
@@ -85,7 +87,7 @@ class MoneyPage(Page):
         self.head.copied.connect(self.acts.tell_copied)
         self.head.company_wanted.connect(self._open_company)
         self.tabs.case_wanted.connect(self._open_case)
-        self.verbs.wanted.connect(self.act)
+        self.verbs.wanted.connect(self._act)
         for keys, name in (("P", "probe"), ("R", "refund"), ("E", "resolve"), ("M", "move_order"), ("A", "approve"),
                            ("D", "reject"), ("W", "withdraw"), ("O", "open_payment")):  # fmt: skip
             if name in self.verb_names:
@@ -272,6 +274,11 @@ class MoneyPage(Page):
         """A key does what its button would: nothing while that is off."""
         button = self.verbs.button(name)
         if button is not None and button.isEnabled():
+            self._act(name)
+
+    @Slot(str)
+    def _act(self, name: str) -> None:
+        if self.view is None or not self.evidence.act(name, self.kind, self.id):
             self.act(name)
 
     @Slot()

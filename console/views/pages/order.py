@@ -9,10 +9,10 @@ from console.domain.payment_results import OrderView
 from console.domain.saga_steps import SagaStep, SagaView, StepState
 from console.views.desk_api import Desk
 from console.views.look.tokens import Tone
+from console.views.pages.evidence_acts import HINTS
 from console.views.pages.money_page import MoneyPage, View, fact_list
 from console.views.routes import PaymentRoute
-from console.views.seat import Seat
-from console.views.widgets.record import DocumentPart, DocumentStrip
+from console.views.widgets.steps import StepLine, StepList
 
 _LOOKS: Mapping[StepState, tuple[str, Tone]] = {
     StepState.DONE: ("check", "good"),
@@ -37,11 +37,12 @@ class OrderPage(MoneyPage):
         (("[", "]"), "key.previous_next"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
+        *HINTS,
         (("Esc",), "key.back"),
     )
 
     def _build(self) -> None:
-        self.steps = DocumentStrip((), self.seat.say("saga.steps"))
+        self.steps = StepList(self.seat.say("saga.steps"))
         self.steps.hide()
         super()._build()
 
@@ -88,7 +89,10 @@ class OrderPage(MoneyPage):
         shown = (open_ones or list(sagas))[-1:]
         self.steps.setVisible(bool(shown))
         if shown:
-            self.steps.show_parts(step_parts(shown[0], self.seat))
+            say = self.seat.language
+            standing = (saga_wording.standing(shown[0], say), saga_wording.dated(shown[0], say))
+            lines = [step_line(step, say) for step in shown[0].steps]
+            self.steps.show_steps(saga_wording.title(shown[0], say), " · ".join(standing), lines)
 
     def helpful(self, view: View) -> tuple[str, ...]:
         return ("open_payment",) if isinstance(view, OrderView) and view.payments else ()
@@ -100,17 +104,14 @@ class OrderPage(MoneyPage):
             self.seat.go(PaymentRoute(newest.id, (), self.place))
 
 
-def step_parts(seen: SagaView, seat: Seat) -> list[DocumentPart]:
-    """The saga as a whole, and each of its steps."""
-    language, ended = seat.language, seen.record.ended_at is not None
-    whole = DocumentPart(
-        saga_wording.title(seen, language), "ring_check" if ended else "circle_arrow", "muted",
-        saga_wording.standing(seen, language), saga_wording.dated(seen, language),
-    )  # fmt: skip
-    return [whole, *(_step_part(step, language) for step in seen.steps)]
-
-
-def _step_part(step: SagaStep, language: str) -> DocumentPart:
+def step_line(step: SagaStep, language: str) -> StepLine:
+    """One of the steps in words."""
     shape, tone = _LOOKS[step.state]
-    name, word = saga_wording.step_name(step, language), saga_wording.step_word(step, language)
-    return DocumentPart(name, shape, tone, word, saga_wording.step_detail(step, language))
+    return StepLine(
+        saga_wording.step_name(step, language),
+        shape,
+        tone,
+        saga_wording.step_word(step, language),
+        saga_wording.step_detail(step, language),
+        strong=step.state in (StepState.CURRENT, StepState.WAITING),
+    )

@@ -12,6 +12,7 @@ from console.views import record_words as words
 from console.views.look.tokens import tokens
 from console.views.pages import record_facts as facts
 from console.views.pages.acts import Acts
+from console.views.pages.evidence_acts import HINTS, EvidenceActs
 from console.views.pages.page import Page, in_order
 from console.views.pages.record_actions import RecordActions
 from console.views.pages.record_head import RecordHead
@@ -42,6 +43,7 @@ class RecordPage(Page):
         (("O",), "key.open_pdf"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
+        *HINTS,
         (("Esc",), "key.back"),
     )
 
@@ -50,6 +52,7 @@ class RecordPage(Page):
         self.route = RecordRoute(0)
         self.view: CreditCheckView | None = None
         self.acts = Acts(seat, self)
+        self.evidence = EvidenceActs(seat, self.acts, self._act_by_key)
         self.head = RecordHead(seat)
         self.strip = Strip((), seat.say("record.sides"))
         say = seat.say
@@ -271,6 +274,8 @@ class RecordPage(Page):
         if self.view is None:
             return
         record = self.view.record
+        if self.evidence.act(name, KIND, record.id):
+            return
         match name:
             case "probe":
                 self.acts.probe(record)
