@@ -16,7 +16,15 @@ from console.views.dialogs.unfinished import open_unfinished
 from console.views.frame import Frame
 from console.views.look.theme import look
 from console.views.pages.queue_rows import QUEUES
-from console.views.routes import ApprovalsRoute, LookupRoute, QueuesRoute, RecordRoute, Route, SetAsidesRoute
+from console.views.routes import (
+    AlertsRoute,
+    ApprovalsRoute,
+    LookupRoute,
+    QueuesRoute,
+    RecordRoute,
+    Route,
+    SetAsidesRoute,
+)
 from console.views.tasks import Failure
 from console.views.widgets.omnibox import Omnibox
 from console.views.widgets.omnilist import OmniEntry, OmniGroup
@@ -48,6 +56,7 @@ class Finder(QObject):
         self._found: Sequence[Case] = ()
         self._commands: dict[str, Callable[[], object]] = {
             "command.show_approvals": lambda: self._seat.go(ApprovalsRoute()),
+            "command.show_alerts": lambda: self._seat.go(AlertsRoute()),
             "command.show_set_asides": lambda: self._seat.go(SetAsidesRoute()),
             "command.show_unfinished": lambda: open_unfinished(frame),
             "command.show_keys": lambda: open_keys(frame, frame.page),

@@ -13,7 +13,7 @@ from console.views.look.tokens import tokens
 from console.views.pages.no_right import NoRightPage, right_for
 from console.views.pages.page import Page
 from console.views.pages.sheet import PageSheet
-from console.views.routes import ApprovalsRoute, AuditRoute, HomeRoute, LookupRoute, QueuesRoute, Route
+from console.views.routes import AlertsRoute, ApprovalsRoute, AuditRoute, HomeRoute, LookupRoute, QueuesRoute, Route
 from console.views.seat import Note, Seat
 from console.views.status import StatusCells
 from console.views.widgets.bars import Bar, Toast, Toasts
@@ -27,6 +27,7 @@ _PLACES: dict[str, Route] = {
     "queues": QueuesRoute(),
     "lookup": LookupRoute(),
     "approvals": ApprovalsRoute(),
+    "alerts": AlertsRoute(),
     "audit": AuditRoute(),
 }
 _LONGEST_WAY = 50
@@ -110,6 +111,7 @@ class Frame(QObject):
             Place("queues", "list", say("screen.queues"), "Alt+2"),
             Place("lookup", "search", say("screen.lookup"), "Alt+3"),
             Place("approvals", "approval", say("screen.approvals"), "Alt+4"),
+            Place("alerts", "warning", say("screen.alerts"), "Alt+6"),
             Place("audit", "audit", say("screen.audit"), "Alt+7"),
         ]
 
@@ -215,12 +217,14 @@ class Frame(QObject):
 
     @Slot()
     def _count(self) -> None:
-        """Beside Queues: what needs a person; beside Approvals: what this person may decide."""
+        """Beside Queues: what needs a person; Approvals: what this person decides; Alerts: what nobody has seen."""
         waiting = self.seat.standing.count("review")
         words = wording.format_count(waiting.count, capped=waiting.capped) if waiting and waiting.count else ""
         self.side.set_count("queues", words)
         decide = self.seat.standing.decisions
         self.side.set_count("approvals", wording.format_count(decide) if decide else "")
+        alerts = self.seat.standing.alerts
+        self.side.set_count("alerts", wording.format_count(alerts) if alerts else "")
 
     @Slot(object)
     def _tell(self, note: Note) -> None:

@@ -100,7 +100,7 @@ class Pulse(QObject):
 
         def read(desk: Desk) -> Standing:
             mine = len(desk.refunds.inbox().mine_to_decide) if decides else 0
-            return Standing(desk.recovery.counts(), desk.recovery.unfinished(), now, mine)
+            return Standing(desk.recovery.counts(), desk.recovery.unfinished(), now, mine, desk.alerts.waiting())
 
         self._seat.read(read, self._take_standing, self._no_standing, owner=self)
 

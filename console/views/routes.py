@@ -84,6 +84,11 @@ class SetAsidesRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertsRoute:
+    """What doesn't fit."""
+
+
+@dataclass(frozen=True, slots=True)
 class OperationRoute:
     """One operation of the journal, perhaps known to this desk alone."""
 
@@ -102,6 +107,7 @@ CaseRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
 """A record with its page."""
 Route: TypeAlias = (
     HomeRoute | QueuesRoute | LookupRoute | AuditRoute | OperationRoute | PdfRoute | ApprovalsRoute | SetAsidesRoute
+    | AlertsRoute
     | CaseRoute
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from console.views.frame import Frame
 from console.views.pages.page import Page
 from console.views.pulse import Pulse
 from console.views.routes import (
+    AlertsRoute,
     ApprovalsRoute,
     AuditRoute,
     HomeRoute,
@@ -48,6 +49,7 @@ _PAGES: dict[type, tuple[str, str]] = {
     RefundRoute: ("refund", "RefundPage"),
     ApprovalsRoute: ("approvals", "ApprovalsPage"),
     SetAsidesRoute: ("set_asides", "SetAsidesPage"),
+    AlertsRoute: ("alerts", "AlertsPage"),
 }
 
 

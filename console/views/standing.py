@@ -21,14 +21,15 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How things stand, read together: counts per queue, everything begun and not ended, and how many refunds the
-    reader may decide.
+    """How things stand, read together: counts per queue, everything begun and not ended, how many refunds the reader
+    may decide, and how many open alerts nobody has seen.
     """
 
     counts: tuple[QueueCount, ...] = ()
     unfinished: tuple[UnfinishedWork, ...] = ()
     read_at: datetime | None = None
     decisions: int = 0
+    alerts: int = 0
 
     def count(self, queue: str) -> QueueCount | None:
         return next((one for one in self.counts if one.queue == queue), None)

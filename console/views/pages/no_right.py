@@ -4,7 +4,7 @@ from PySide6.QtCore import Slot
 
 from console.domain.permissions import ADMIN
 from console.views.pages.page import Page, PageHead
-from console.views.routes import ApprovalsRoute, AuditRoute, HomeRoute, LookupRoute, Route
+from console.views.routes import AlertsRoute, ApprovalsRoute, AuditRoute, HomeRoute, LookupRoute, Route
 from console.views.seat import Seat
 from console.views.widgets.base import Sign, Surface, Words, column, row
 
@@ -16,7 +16,10 @@ def right_for(route: Route) -> str:
 
 def place_of(route: Route) -> str:
     """The place in the side bar under which it lies."""
-    places = {AuditRoute: "audit", HomeRoute: "home", LookupRoute: "lookup", ApprovalsRoute: "approvals"}
+    places = {
+        AuditRoute: "audit", HomeRoute: "home", LookupRoute: "lookup", ApprovalsRoute: "approvals",
+        AlertsRoute: "alerts",
+    }  # fmt: skip
     return places.get(type(route), "queues")
 
 

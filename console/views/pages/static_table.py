@@ -9,7 +9,7 @@ from console.views.look.theme import look
 from console.views.pages.fitted_table import FittedTable
 from console.views.seat import Seat
 from console.views.tables.book import Page
-from console.views.tables.columns import Column
+from console.views.tables.columns import Column, Group
 from console.views.tables.paging import PagedModel
 from console.views.widgets.empty import EmptyState
 
@@ -19,9 +19,9 @@ class StaticTable(FittedTable):
 
     def __init__(
         self, seat: Seat, columns: Sequence[Column], key_of: Callable[[Any], Hashable], name: str, *,
-        margin: int | None = None, spare: Sequence[str] = (),
+        margin: int | None = None, spare: Sequence[str] = (), group_of: Callable[[Any], Group] | None = None,
     ) -> None:  # fmt: skip
-        self._model = PagedModel(columns, key_of, seat.runner)
+        self._model = PagedModel(columns, key_of, seat.runner, group_of=group_of)
         super().__init__(self._model, name, margin=margin, spare=spare)
         self._model.setParent(self)
         self._held: Sequence[Any] = ()
