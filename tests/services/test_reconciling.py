@@ -8,9 +8,14 @@ import pytest
 from console.domain.errors import ConsoleError
 from console.domain.order_records import PaymentImport
 from console.domain.worker_records import ReconcileReport
+from console.sandbox.server import Sandbox
+from console.services.failpoints import FailpointReached
+from tests.support import payment_desks
+from tests.support.children import Child
 from tests.support.desks import MovedClock
-from tests.support.payment_desks import Scene
-from tests.support.recon_scene import Days, counts
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+from tests.support.recon_scene import Days, counts, reconcile
 
 
 @pytest.fixture
@@ -31,6 +36,7 @@ def plant(days: Days) -> None:
     days.here("ORD-wait", 900, paid=False)
     days.there("ORD-wait", 900)
     days.here("ORD-sum", 1000, days.there("ORD-sum", 1100))
+    days.both("ORD-last")
     days.announce()
 
 
@@ -38,7 +44,7 @@ def test_every_planted_difference_is_found_and_no_other(days: Days) -> None:
     """Each verdict once, each difference named, a case for what stays different, the fact taken in."""
     plant(days)
     report = days.run()
-    assert counts(report) == (1, 1, 1, 1, 1)
+    assert counts(report) == (2, 1, 1, 1, 1)
     scene = days.scene
     numbers = {scene.payment(one.payment_id).merchant_payment_id: one.verdict.value for one in report.differences
                if one.payment_id}  # fmt: skip
@@ -67,7 +73,7 @@ def test_twice_is_once(days: Days) -> None:
     first = days.run()
     before = days.rows()
     second = days.run()
-    assert counts(second) == (3, 0, 1, 0, 1)
+    assert counts(second) == (4, 0, 1, 0, 1)
     assert [case.id for case in second.cases] == [case.id for case in first.cases if case.resolved_at is None]
     after = days.rows()
     for table in ("payments", "payment_events", "documents", "alerts", "orders"):
@@ -81,7 +87,7 @@ def test_a_dry_run_writes_nothing(days: Days) -> None:
     plant(days)
     before = days.rows()
     report = days.run(dry_run=True)
-    assert counts(report) == (1, 1, 1, 1, 1)
+    assert counts(report) == (2, 1, 1, 1, 1)
     assert (report.run_id, report.cases, len(report.differences)) == (None, (), 4)
     assert days.rows() == before
     assert counts(days.run()) == counts(report)
@@ -376,3 +382,48 @@ def test_a_source_of_notices_is_compared_with_what_it_told(days: Days) -> None:
     report = days.run(provider="bank")
     assert counts(report) == (1, 0, 1, 1, 0)
     assert counts(days.run(provider="bank")) == counts(report)
+
+
+# Broken off
+
+
+POINTS = [
+    *(("before_reconcile_row", nth) for nth in (1, 2, 3, 4)), ("after_reconcile_row", 1), ("after_reconcile_row", 4),
+    ("after_reconcile_batch", 1), ("before_reconcile_end", 1),
+]  # fmt: skip
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(("point", "nth"), POINTS)
+def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
+    """Whatever was written when it broke off is counted once: the end is as if nothing had happened."""
+    with paying(place, sandbox) as scene:
+        days = Days(scene)
+        plant(days)
+        with (
+            paying(place, sandbox, FAILPOINT=f"{point}:{nth}:raise") as broken,
+            pytest.raises(FailpointReached),
+        ):  # fmt: skip
+            Days(broken).run()
+        report = days.run()
+        assert counts(report) == (2, 1, 1, 1, 1)
+        assert len(report.differences) == 4
+        assert scene.place.sql("SELECT COUNT(*), MAX(state) FROM reconciliations") == [(1, "done")]
+        assert scene.audited("reconciliation.begun") == scene.audited("reconciliation.ended") == 1
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: Sandbox) -> None:
+    """Its lease ends by itself; until then nobody else begins."""
+    with paying(place, sandbox) as scene:
+        days = Days(scene)
+        plant(days)
+        told = place.told(sandbox.url, FAILPOINT="after_reconcile_row:2:kill", **payment_desks.told(sandbox.url))
+        child = Child(reconcile, told, days.day)
+        assert child.ended() == -9
+        with pytest.raises(ConsoleError) as caught:
+            days.run()
+        assert caught.value.code == "in_progress"
+        place.sql("UPDATE leases SET lease_expires = 0")
+        assert counts(days.run()) == (2, 1, 1, 1, 1)
+        scene.console.audit.verify()

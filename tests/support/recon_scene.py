@@ -1,10 +1,13 @@
 """Days to reconcile: what the simulated provider has of them, what we have, and the announcement of its file."""
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from multiprocessing.connection import Connection
 from typing import Any
 from uuid import uuid4
 
+from console.app import open_console
 from console.domain.dates import JST
 from console.domain.money import Money
 from console.domain.order_records import NoticePost, Payment
@@ -13,6 +16,7 @@ from console.domain.payment_news import Way
 from console.domain.payment_records import PaymentReport, PaymentState
 from console.domain.worker_records import ReconcileReport
 from console.services.happened import PaymentFact, what_happened
+from console.settings import Settings
 from console.store import payments
 from console.store.payments import NewPayment
 from tests.support.payment_desks import Scene
@@ -79,3 +83,9 @@ class Days:
 def counts(report: ReconcileReport) -> tuple[int, ...]:
     """Matched, imported, missing there, different state, different amount."""
     return tuple(getattr(report, name) for name in COUNTS)
+
+
+def reconcile(pipe: Connection, told: Mapping[str, str], day: date) -> None:
+    """In a process of its own: the day, at a desk that is told this."""
+    with open_console(Settings.load(told)) as console:
+        pipe.send(counts(console.reconciliation.run("paypay", day, day)))

@@ -1,0 +1,104 @@
+"""`reconcile` from the terminal: the counts and cases that programs read, in words too, and every refusal."""
+
+from pathlib import Path
+
+import pytest
+
+from console.app import open_console
+from console.sandbox.server import Sandbox
+from console.settings import Settings
+from tests.cli.paying import Desk
+from tests.support.payment_desks import Scene
+from tests.support.places import SqlitePlace
+from tests.support.recon_scene import Days
+
+SHAPE = {"matched", "imported", "missing_there", "different_state", "different_amount", "cases"}
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
+    return Desk(tmp_path / "home", sandbox)
+
+
+def planted(desk: Desk, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True) -> str:
+    """A day with a payment that only they have and one that only we have; its name."""
+    place = SqlitePlace(tmp_path)
+    place.file = desk.home / "console.db"
+    with open_console(Settings.load(desk.env)) as console:
+        scene = Scene(place, console, sandbox)
+        days = Days(scene)
+        days.there("ORD-theirs", 500)
+        days.here("ORD-ours", 700)
+        if announced:
+            days.announce()
+        scene.close()
+    return days.day.isoformat()
+
+
+def test_counts_and_cases(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+    """The fixed names, the cases as alerts are listed, once more the same."""
+    day = planted(desk, tmp_path, sandbox)
+    words = ("reconcile", "paypay", "--from", day, "--to", day)
+    dry = desk.json(*words, "--dry-run").data
+    assert (dry["imported"], dry["missing_there"], dry["cases"], dry["dry_run"]) == (1, 1, [], True)
+    told = desk.json(*words).data
+    assert set(told) >= SHAPE
+    assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]
+    (case,) = told["cases"]
+    assert set(case) >= {
+        "id", "order_no", "rule_id", "observed", "expected", "detected_at", "resolved_at", "acknowledged_by",
+    }  # fmt: skip
+    assert (case["rule_id"], case["resolved_at"]) == ("reconcile_missing_there", None)
+    again = desk.json(*words).data
+    assert [again[name] for name in ("matched", "imported", "missing_there")] == [1, 0, 1]
+    assert [one["id"] for one in again["cases"]] == [case["id"]]
+    listed = desk.json("alerts", "list").data["alerts"]
+    assert case["id"] in {one["id"] for one in listed}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_in_words(desk: Desk, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
+    """Counts, each difference, and what waits for a person."""
+    day = planted(desk, tmp_path, sandbox)
+    ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
+    lines = ending.out.decode().splitlines()
+    assert ending.status == 0
+    assert len(lines) == 4
+    assert "queue review" in lines[-1]
+
+
+def test_nothing_was_announced(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+    """Nobody knows: exit 4, with the day and what to do next."""
+    day = planted(desk, tmp_path, sandbox, announced=False)
+    ending = desk.json("reconcile", "paypay", "--from", day, "--to", day)
+    assert ending.refused == (4, "outcome_unknown")
+    assert day in ending.error["message"]
+    assert "send it again" in ending.error["message"]
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        (("paypay",), (2, "usage")),
+        (("paypay", "--from", "2026-11-19"), (2, "usage")),
+        (("paypay", "--from", "x", "--to", "2026-11-19"), (2, "usage")),
+        (("paypay", "--from", "", "--to", "2026-11-19"), (2, "usage")),
+        (("paypay", "--from", "2020-01-02", "--to", "2020-01-01"), (2, "usage")),
+        (("paypay", "--from", "2020-01-01", "--to", "9999-12-31"), (2, "usage")),
+        (("stripe", "--from", "2020-01-01", "--to", "2020-01-01"), (2, "not_found")),
+    ],
+)
+def test_what_is_no_question(desk: Desk, words: tuple[str, ...], refused: tuple[int, str]) -> None:
+    """Nothing is asked, nothing is written."""
+    assert desk.json("reconcile", *words).refused == refused
+
+
+def test_who_may_not(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+    """Reconciling books payments: an auditor may not."""
+    day = planted(desk, tmp_path, sandbox)
+    place = SqlitePlace(tmp_path)
+    place.file = desk.home / "console.db"
+    place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('op-a', 'operator', 0)")
+    words = ("reconcile", "paypay", "--from", day, "--to", day)
+    assert desk.json(*words, OPERATOR="aud-e").refused == (3, "not_allowed")
+    assert desk.json(*words, "--dry-run", OPERATOR="op-a").status == 0
