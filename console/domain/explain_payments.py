@@ -81,8 +81,9 @@ def explain_payment(
     return _paid(record, facts, now)
 
 
-def explain_order(record: Order, now: datetime) -> Explanation:
-    """Verdict, why and next step of an order at the instant `now`."""
+def explain_order(record: Order, now: datetime, *, unpaid: bool = False) -> Explanation:
+    """Verdict, why and next step of an order at the instant `now`; `unpaid`: we cancelled it, as nobody paid in time.
+    """
     facts: Facts = {
         "order": record.merch_txn_id,
         "id": record.id,
@@ -94,7 +95,8 @@ def explain_order(record: Order, now: datetime) -> Explanation:
     }
     if record.work.state is WorkState.NONE:
         step = NextStep("next.order_wait" if record.state is OrderState.PENDING else "next.nothing", facts)
-        return Explanation(f"verdict.order_{record.state}", f"why.order_{record.state}", step, facts)
+        why = "why.order_cancelled_unpaid" if unpaid else f"why.order_{record.state}"
+        return Explanation(f"verdict.order_{record.state}", why, step, facts)
     command = f"support-console show payment {record.payment_ids[-1]}" if record.payment_ids else None
     late = record.work.reason == "paid_after_cancel"
     verdict, why = ("verdict.order_paid_late", "why.order_paid_late") if late else _order_review(record)

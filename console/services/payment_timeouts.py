@@ -209,7 +209,7 @@ class PaymentTimeouts:
         if verdict is None:
             orders.change(tx.conn, order, self._desk.now(), status=OrderState.CANCELLED)
             self._desk.note(tx, "order.cancelled", order.id, {"payment": payment.id}, kind=orders.KIND)
-        return verdict or Onward()
+        return verdict or Onward({timed_out.CANCELLED: order.id})
 
     def _why_not(self, tx: Transaction, payment: Payment, order: Order) -> Verdict | None:
         """What keeps the order from being cancelled by us; None: nothing."""

@@ -79,14 +79,18 @@ class PaymentViews:
             if record is None:
                 raise ConsoleError("not_found", {"kind": orders.KIND, "id": str(order_id)})
             paid_by = payments.of_order(conn, order_id, journal.lapsed_subjects(conn, KIND))
+            followed = _sagas(conn, paid_by, desk.now())
+            unpaid = record.state is OrderState.CANCELLED and any(
+                timed_out.CANCELLED in one.record.facts for one in followed
+            )
             view = OrderView(
                 record=record,
-                explanation=explain_order(record, desk.now()),
+                explanation=explain_order(record, desk.now(), unpaid=unpaid),
                 payments=paid_by,
                 refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
                 timeline=timeline(conn, orders.KIND, str(order_id)),
                 evidence=evidence.of_subject(conn, orders.KIND, order_id),
-                sagas=_sagas(conn, paid_by, desk.now()),
+                sagas=followed,
                 **beside(desk, conn, orders.KIND, order_id),
             )
         self._reads.opened("order.opened", orders.KIND, order_id)

@@ -117,7 +117,8 @@ def _end_in_steps(conn: Connection, made: PaymentSample) -> None:
     for step, following in pairwise(timed_out.STEPS):
         if saga is not None:
             done[step] = at.isoformat()
-            saga = sagas.advance(conn, saga, at, following, {DONE: dict(done)})
+            told = {timed_out.CANCELLED: made.order_id} if step == timed_out.CANCEL else {}
+            saga = sagas.advance(conn, saga, at, following, {DONE: dict(done), **told})
     if saga is not None:
         sagas.end(conn, saga, at, SagaState.DONE)
 
