@@ -17,6 +17,9 @@ from console.store.troubles import RunAgain
 
 KIND = "alert"
 LONGEST_WORDS = 255
+_BEYOND = 2**63 - 1
+"""No id is as high."""
+
 _t = alerts.c
 _ALL = select(
     _t.id, _t.rule_id, _t.subject_kind, _t.subject_id, _t.order_no, _t.observed, _t.expected, _t.detected_at,
@@ -27,8 +30,7 @@ _OPEN = _t.resolved_at.is_(None)
 _ONWARDS = _ALL.where(_OPEN, _t.id > bindparam("after")).order_by(_t.id).limit(_MOST)
 _BY_RULE = _ONWARDS.where(_t.rule_id == bindparam("rule"))
 _GET = _ALL.where(_t.id == bindparam("of"))
-_NEWEST = _ALL.order_by(_t.id.desc()).limit(_MOST)
-_BEFORE = _NEWEST.where(_t.id < bindparam("before"))
+_BACK = _ALL.where(_t.id < bindparam("before")).order_by(_t.id.desc()).limit(_MOST)
 _OF_SUBJECT = _ALL.where(_t.subject_kind == bindparam("kind"), _t.subject_id == bindparam("of")).order_by(_t.id)
 _SAME = _OF_SUBJECT.where(_t.rule_id == bindparam("rule"), _OPEN)
 _AMONG = _t.subject_id.in_(bindparam("ids", expanding=True))
@@ -87,9 +89,7 @@ def open_by_rule(conn: Connection, rule: str, limit: int, after: int = 0) -> tup
 
 def all_of(conn: Connection, limit: int, before: int | None = None) -> tuple[Alert, ...]:
     """Open and resolved ones, newest first; `before`: the last id seen."""
-    if before is None:
-        return _select(conn, _NEWEST, most=limit)
-    return _select(conn, _BEFORE, most=limit, before=before)
+    return _select(conn, _BACK, most=limit, before=_BEYOND if before is None else before)
 
 
 def of_subject(conn: Connection, kind: str, subject_id: int) -> tuple[Alert, ...]:

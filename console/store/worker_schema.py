@@ -127,6 +127,7 @@ reconciliation_rows = Table(
     Column("theirs", String(255)),
     Column("case_opened", Boolean, nullable=False, server_default=text("0")),
     UniqueConstraint("run_id", "row_key", name="uq_reconciliation_rows"),
+    Index("ix_reconciliation_rows_run", "run_id"),
     Index("ix_reconciliation_rows_payment", "payment_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -109,9 +109,7 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
 
     `payments`: how many of them, if not a `MONEY`th of the credit checks.
     """
-    cursor.execute(_TRIGGERS)
-    for (trigger,) in cursor.fetchall():
-        cursor.execute(f"DROP TRIGGER {trigger}")
+    unguard(cursor)
     cursor.execute(_INDEXES, (TABLE,))
     indexes = cursor.fetchall()
     cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(f"DROP INDEX {index}" for index, _, _ in indexes))
@@ -127,6 +125,13 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
     ):
         cursor.execute(statement)
     cursor.execute(f"ANALYZE TABLE {TABLE}, operations, leases, {', '.join(filling_money.TABLES)}")
+
+
+def unguard(cursor: Any) -> None:
+    """Take all triggers away."""
+    cursor.execute(_TRIGGERS)
+    for (trigger,) in cursor.fetchall():
+        cursor.execute(f"DROP TRIGGER {trigger}")
 
 
 def _index(name: str, repeats: int, columns: str) -> str:

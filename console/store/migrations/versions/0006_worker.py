@@ -142,6 +142,7 @@ def _reconciliation_rows() -> None:
         sa.UniqueConstraint("run_id", "row_key", name="uq_reconciliation_rows"),
         sqlite_autoincrement=True,
     )
+    create_index("ix_reconciliation_rows_run", "reconciliation_rows", ["run_id"], unique=False)
     create_index("ix_reconciliation_rows_payment", "reconciliation_rows", ["payment_id", "id"], unique=False)
 
 

@@ -1,0 +1,90 @@
+"""The questions that the worker and its pages ask of tables that grow, and rows to ask them of."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from console.store import alerts, bulk, notes, outbox, reconciliations, sagas, stock, takes
+from tests.bench.filling import unguard
+from tests.bench.plans import Ask
+
+ROWS = 6_000
+_NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+_FROM, _TO = date(2026, 11, 1), date(2026, 11, 2)
+
+BY_INDEX: dict[str, Ask] = {
+    "alert": lambda conn: alerts.find(conn, 7),
+    "open alerts": lambda conn: alerts.open_ones(conn, 50),
+    "open alerts, later page": lambda conn: alerts.open_ones(conn, 50, 5_000),
+    "open alerts of a rule": lambda conn: alerts.open_by_rule(conn, "A", 50),
+    "open alerts of a rule, later page": lambda conn: alerts.open_by_rule(conn, "A", 50, 5_000),
+    "all alerts": lambda conn: alerts.all_of(conn, 50),
+    "all alerts, later page": lambda conn: alerts.all_of(conn, 50, 1_000),
+    "alerts of a record": lambda conn: alerts.of_subject(conn, "order", 7),
+    "sagas due": lambda conn: sagas.due(conn, _NOW, 50),
+    "saga under way": lambda conn: sagas.open_of(conn, "timeout", "payment", 5_990),
+    "sagas of a record": lambda conn: sagas.of_subject(conn, "payment", 7),
+    "events that wait": lambda conn: outbox.waiting(conn, _NOW, 50),
+    "event": lambda conn: outbox.find(conn, "e7"),
+    "how many events wait": outbox.counts,
+    "stock of an order": lambda conn: stock.held_of(conn, 7),
+    "last reconciliations": lambda conn: reconciliations.latest(conn, "paypay", 10),
+    "differences": lambda conn: reconciliations.rows(conn, 7, 0, 50),
+    "bulk run": lambda conn: bulk.find(conn, 7),
+    "bulk runs under way": bulk.unfinished,
+    "rows of a bulk run": lambda conn: bulk.rows(conn, 7, limit=50),
+    "rows of a bulk run, later page": lambda conn: bulk.rows(conn, 7, after=50, limit=50),
+    "rows with a result": lambda conn: bulk.rows(conn, 7, result="done", limit=50),
+    "rows to be done": lambda conn: bulk.next_open(conn, 7, 50),
+    "results": lambda conn: bulk.results(conn, 7),
+    "notes of a record": lambda conn: notes.of(conn, "payment", 7),
+    "who took records": lambda conn: takes.of(conn, "payment", [5, 6, 7], _NOW),
+}
+SORTED_IN_MEMORY: dict[str, Ask] = {
+    "reconciliations under way": lambda conn: reconciliations.unfinished(conn, "paypay"),
+}
+"""A few rows at most."""
+
+# One of a hundred rows is open, held, waiting or under way; a bulk run has as many rows as a page.
+_AT, _LATE = "'2026-11-20 02:00:00'", "i % 100 = 0"
+_ENDED = f"IF({_LATE}, NULL, {_AT})"
+_STATE = f"IF({_LATE}, 'running', 'done')"
+_TIMES = {"begun_at": _AT, "changed_at": _AT, "ended_at": _ENDED}
+_FILL: dict[str, dict[str, str]] = {
+    "alerts": {
+        "rule_id": "IF(i % 3, 'A', 'B')", "subject_kind": "'order'", "subject_id": "i", "observed": "''",
+        "expected": "''", "detected_at": _AT, "resolved_at": _ENDED,
+    },
+    "sagas": {
+        "kind": "'timeout'", "subject_kind": "'payment'", "subject_id": "i", "state": _STATE, "step": "''",
+        "facts": "'{}'", "next_at": _AT, **_TIMES,
+    },
+    "outbox": {
+        "topic": "'t'", "event_id": "CONCAT('e', i)", "record_key": "i % 1000", "body": "''", "created_at": _AT,
+        "next_at": _AT, "published_at": _ENDED,
+    },
+    "stock_reservations": {"order_id": "i DIV 3", "item": "'a'", "quantity": "1"},
+    "reconciliations": {
+        "provider": "IF(i % 2, 'paypay', 'atom')", "from_day": "DATE('2000-01-01') + INTERVAL i DAY",
+        "to_day": "'2026-11-20'", "state": _STATE, "phase": "''", "asked_by": "''", **_TIMES,
+    },
+    "reconciliation_rows": {"run_id": "i % 60", "row_key": "i", "verdict": "'imported'"},
+    "bulk_runs": {
+        "action": "'probe'", "state": _STATE, "most": "100", "made_by": "''", "made_at": _AT, "changed_at": _AT,
+    },
+    "bulk_rows": {
+        "run_id": "i % 60", "position": "i DIV 60", "kind": "'payment'", "subject_id": "i", "saw": "1",
+        "result": "IF(i % 2, 'done', NULL)",
+    },
+    "notes": {"kind": "'payment'", "subject_id": "i DIV 3", "person": "''", "words": "''", "at": _AT},
+    "takes": {"kind": "'payment'", "subject_id": "i", "person": "''", "taken_at": _AT, "until": _AT},
+}  # fmt: skip
+
+
+def fill_server(cursor: Any, rows: int = ROWS) -> None:
+    """So many rows in each of them, of which guards know nothing."""
+    unguard(cursor)
+    for table, columns in _FILL.items():
+        counted = f"WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows})"
+        made = f"{counted} SELECT {', '.join(columns.values())} FROM counted"
+        cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {made}")
+    cursor.execute(f"ANALYZE TABLE {', '.join(_FILL)}")

@@ -1,0 +1,54 @@
+"""What the worker asks each second, and what its pages show, goes through an index, whatever the table's size."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from console.store import migrate
+from console.store.engine import Database
+from tests.bench import plans, plans_worker
+from tests.bench.plans import Ask
+from tests.bench.plans_worker import BY_INDEX, SORTED_IN_MEMORY
+from tests.support.servers import Server
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    file = tmp_path_factory.mktemp("plans") / "console.db"
+    shutil.copy(empty_database, file)
+    with closing(Database(f"sqlite:///{file}")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
+    with mariadb_server.database() as url, closing(Database(url, unhurried=True)) as opened:
+        migrate.upgrade(opened)
+        with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
+            plans_worker.fill_server(cursor)
+        yield opened
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest) -> Database:
+    opened: Database = request.getfixturevalue(f"on_{request.param}")
+    return opened
+
+
+@pytest.mark.parametrize("ask", BY_INDEX.values(), ids=BY_INDEX)
+def test_read_through_an_index_in_its_order(database: Database, ask: Ask) -> None:
+    """No table is read as a whole, and nothing is sorted."""
+    steps = plans.steps(database, ask)
+    assert not plans.whole_tables(steps), steps
+    assert not plans.sorts(steps), steps
+
+
+@pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
+def test_few_rows_are_found_through_an_index(database: Database, ask: Ask) -> None:
+    """What is sorted afterwards is found through an index first."""
+    steps = plans.steps(database, ask)
+    assert not plans.whole_tables(steps), steps
