@@ -12,6 +12,7 @@ _PAYMENT = re.compile(
     r"payment(?: (?P<id>\d+))?=(?P<state>[a-z_]+)"
     r"(?: (?P<minor>\d+) (?P<currency>[A-Z]{3}))?(?: after=(?P<after>[a-z_]+))?"
 )
+_AMOUNT = re.compile(r"\b(\d{1,15}) (JPY|INR)\b")
 _EITHER = "refund|compensation"
 
 
@@ -33,7 +34,7 @@ def _part(part: str, seat: Seat) -> str:
         return seat.say("alerts.order_is", state=_state("order", found["state"], seat))
     found = _PAYMENT.fullmatch(part)
     if found is None:
-        return part
+        return _AMOUNT.sub(_amount, part)
     facts: dict[str, object] = {"state": _state("payment", found["state"], seat)}
     if found["id"] is None:
         return seat.say("alerts.payment_is", **facts)
@@ -44,6 +45,11 @@ def _part(part: str, seat: Seat) -> str:
     return seat.say("alerts.payment_after", **facts, after=_state("payment", found["after"], seat))
 
 
+def _amount(found: re.Match[str]) -> str:
+    """Minor units, as cases keep them."""
+    return wording.format_amount(int(found[1]), found[2])
+
+
 def _state(kind: str, state: str, seat: Seat) -> str:
     return wording.state_word(kind, state, seat.language)
 
@@ -52,7 +58,7 @@ def about(alert: Alert, seat: Seat) -> str:
     """The order's number, or which record it is."""
     if alert.order_no is not None:
         return alert.order_no
-    key = f"kind.{alert.subject_kind.replace('-', '_')}"
+    key = f"kind.{alert.subject_kind}"
     kind = seat.say(key) if wording.has(key) else alert.subject_kind
     return kind if alert.subject_kind not in _RECORDS else f"{kind} {alert.subject_id}"
 

@@ -7,16 +7,21 @@ from PySide6.QtTest import QTest
 
 from console.domain.payment_results import RefundView
 from console.services import timed_out
+from console.services.alerting import AlertRules
+from console.services.desk import WORKER, acting
 from console.store import sagas
 from console.store.engine import Transaction
+from console.views.dialogs.acknowledge import AcknowledgeDialog
 from console.views.dialogs.decide import ApproveDialog, DeclineDialog
 from console.views.dialogs.refund import RefundDialog
 from console.views.dialogs.resolve_money import ResolveMoneyDialog
+from console.views.pages.alerts import AlertsPage
 from console.views.pages.approvals import ApprovalsPage
 from console.views.pages.order import OrderPage
 from console.views.pages.payment import PaymentPage
 from console.views.pages.refund import RefundPage
 from console.views.routes import (
+    AlertsRoute,
     ApprovalsRoute,
     LookupRoute,
     OrderRoute,
@@ -171,7 +176,21 @@ def resolve_money(stage: Stage) -> None:
     dialog.reject()
 
 
+def alerts(stage: Stage) -> None:
+    with acting(WORKER):
+        AlertRules(stage.desk.console._desk).run()
+    stage.go(AlertsRoute())
+    stage.shoot("alerts")
+    page = stage.find(AlertsPage)
+    page.acknowledge()
+    dialog = stage.find(AcknowledgeDialog)
+    dialog.words.edit.setPlainText("店舗に確認中。返金を申請します")  # type: ignore[union-attr]  # an area
+    stage.shoot("dialog-acknowledge")
+    dialog.reject()
+
+
 MONEY: Mapping[str, Scene] = {
+    "alerts": alerts,
     "payments": payments, "payment_tabs": payment_tabs, "orders": orders, "refunds": refunds,
     "money_lists": money_lists, "refund_dialog": refund_dialog, "approvals": approvals,
     "resolve_money": resolve_money,

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 from console.domain.worker_records import Alert, AlertItem
 from console.views import alert_words
@@ -39,7 +40,8 @@ def page_of(*items: AlertItem) -> AlertsPage:
     ("order=paid", "order Paid"),
     ("payment=completed", "payment Completed"),
     ("refund|compensation", "refund or compensation"),
-    ("FAILED 100 JPY", "FAILED 100 JPY"),
+    ("FAILED 5500 JPY", "FAILED ¥5,500"),
+    ("2 payments", "2 payments"),
 ])  # fmt: skip
 def test_codes_become_words(the_look: object, text: str, words: str) -> None:
     """Those of the rules; what a case says stays as it is."""
@@ -86,12 +88,16 @@ def test_no_alerts_say_so(the_look: object) -> None:
     assert page.foot.isHidden()
 
 
-def test_a_note_is_needed(the_look: object) -> None:
+def test_a_note_is_needed(the_look: object, qtbot: QtBot) -> None:
     """Off until there are words, and says why."""
     page = page_of(LATE)
+    qtbot.addWidget(page)
+    page.show()
     dialog = AcknowledgeDialog(page.seat, LATE.alert, page)
+    dialog.open()
     assert dialog._off_reason == "Write a note."
     dialog.words.edit.setPlainText("asked the shop")  # type: ignore[union-attr]  # an area
     assert dialog._off_reason == ""
     dialog.words.edit.setPlainText("  ")  # type: ignore[union-attr]
     assert dialog._off_reason == "Write a note."
+    dialog.reject()
