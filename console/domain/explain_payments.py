@@ -7,6 +7,7 @@ is named (`work.reason.*`) in a sentence that says that a person has to look.
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 
+from console.domain.comparing import RULES as RECONCILED
 from console.domain.dates import IST
 from console.domain.explain_refunds import explain_refund
 from console.domain.money import Money
@@ -38,6 +39,7 @@ _PERSONS_NEXT: Mapping[str, str] = {
     "other_payment": "next.payment_compare",
     "unknown_refund": "next.payment_compare",
     "contradicted": "next.payment_compare",
+    **dict.fromkeys(RECONCILED, "next.payment_reconcile"),
     "reversed": "next.payment_tell_order",
     "not_moved": "next.payment_move_order",
 }
@@ -176,7 +178,7 @@ def _command_for(record: Payment, reason: str) -> str:
         return f"support-console refund request {record.id} --amount N --reason TEXT"
     if reason == "reversed":
         return _resolve(record, "reversed")
-    asks = ("amount_differs", "contradicted", "not_moved", "other_payment", "unknown_refund")
+    asks = ("amount_differs", "contradicted", "not_moved", "other_payment", "unknown_refund", *RECONCILED)
     return _probe(record) if reason in asks else _show(record)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from console import wording
+from console.domain.comparing import RULES as RECONCILED
 from console.domain.explain import explain
 from console.domain.explain_payments import (
     PAID,
@@ -28,7 +29,7 @@ AWAITING = "waiting_for_approval"
 DISAGREEING = frozenset(
     {
         "paid_after_cancel", "amount_differs", "contradicted", "reversed", "not_moved", "move_order", "other_payment",
-        "unknown_refund",
+        "unknown_refund", *RECONCILED,
     }
 )  # fmt: skip
 """Reasons on the work axis that say that the sides disagree."""
@@ -61,7 +62,8 @@ _VERDICTS: Mapping[str, tuple[str, Tone]] = {
     "order_paid_late": ("not_equal", "bad"),
 }
 _DISAGREE = ("payment_not_moved", "payment_paid_after_cancel", "payment_amount_differs", "payment_contradicted",
-             "payment_reversed_there", "payment_other_payment", "payment_unknown_refund")  # fmt: skip
+             "payment_reversed_there", "payment_other_payment", "payment_unknown_refund",
+             *(f"payment_{rule}" for rule in RECONCILED))  # fmt: skip
 
 
 def kind_of(record: Case) -> str:

@@ -418,7 +418,8 @@ def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: 
     with paying(place, sandbox) as scene:
         days = Days(scene)
         plant(days)
-        told = place.told(sandbox.url, FAILPOINT="after_reconcile_row:2:kill", **payment_desks.told(sandbox.url))
+        extra = payment_desks.told(sandbox.url) | {"FAILPOINT": "after_reconcile_row:2:kill"}
+        told = place.told(sandbox.url, "op-a", 0, **extra)
         child = Child(reconcile, told, days.day)
         assert child.ended() == -9
         with pytest.raises(ConsoleError) as caught:
