@@ -24,7 +24,7 @@ def title(seen: SagaView, language: str) -> str:
 
 def standing(seen: SagaView, language: str) -> str:
     """How it stands as a whole; why it ended before its last step."""
-    word = wording.say(f"saga.state.{seen.record.state.value}", language)
+    word = wording.say(f"state.saga.{seen.record.state.value}", language)
     return _joined(word, reason(seen.record.reason, language) if seen.record.ended_at else "")
 
 
