@@ -1,0 +1,94 @@
+"""The receiver over HTTP, from eight senders that keep their connections: notices that are booked, that come again
+and that are refused, a second, beside a bare Starlette application that inserts one row per request."""
+
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from threading import local
+from typing import Any
+
+from console.domain.order_records import NoticePost
+from console.sandbox.server import Sandbox
+from tests.bench.figures import Row, times
+from tests.bench.grounds import ROOT, places_on_disk
+from tests.bench.notices import Sent
+from tests.support import notice_storm
+from tests.support.payment_desks import Scene, paying, told
+from tests.support.places import SqlitePlace
+
+NUMBER = 23
+_ROUNDS, _A_ROUND = 5, 200
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    if NUMBER not in wanted:
+        return
+    for engine, place in places_on_disk(NUMBER):
+        with Sandbox() as sandbox, paying(place, sandbox) as scene:
+            yield from _on(engine, scene, sandbox.url)
+
+
+def _on(engine: str, scene: Scene, url: str) -> Iterator[Row]:
+    place = scene.place
+    env = place.told(url, desk=1, **told(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
+    file = str(place.file) if isinstance(place, SqlitePlace) else ""
+    posts = notice_storm.prepare(scene, _ROUNDS * _A_ROUND, 0, 0)
+    booked, again, refused, bare = Sent(), Sent(), Sent(), Sent()
+    with (
+        serving({"kind": "ours", "env": env}, 200) as ours,
+        serving({"kind": "ours", "env": env}, 400) as rubbish,
+        serving({"kind": "bare", "url": place.url(""), "file": file}, 200) as plain,
+    ):
+        for begin in range(0, len(posts), _A_ROUND):
+            some = posts[begin : begin + _A_ROUND]
+            booked.send(ours.post, some)
+            again.send(ours.post, some)
+            refused.send(rubbish.post, [NoticePost(post.source, post.body) for post in some])
+            bare.send(plain.post, some)
+    number, peer = str(NUMBER), f"bare Starlette + one INSERT {bare.told()}"
+    for what, sent in (("booked", booked), ("come again", again), ("refused", refused)):
+        ratio = times(sent.each() / bare.each())
+        yield Row(number, f"receiver: notices {what}, {engine}", sent.told(), "–", peer, ratio, "–", None)
+
+
+class Served:
+    """A server under way, and this process's connections to it, one for each thread."""
+
+    def __init__(self, port: int, status: int, opened: ExitStack) -> None:
+        self._port, self._status, self._opened, self._threads = port, status, opened, local()
+
+    def post(self, post: NoticePost) -> None:
+        line = self._line()
+        line.request("POST", f"/notices/{post.source}", post.body, dict(post.headers))
+        answer = line.getresponse()
+        answer.read()
+        if answer.status != self._status:
+            raise AssertionError(f"{answer.status} instead of {self._status}")
+
+    def _line(self) -> http.client.HTTPConnection:
+        if not hasattr(self._threads, "line"):
+            self._threads.line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+            self._opened.callback(self._threads.line.close)
+        line: http.client.HTTPConnection = self._threads.line
+        return line
+
+
+@contextmanager
+def serving(asked: Mapping[str, Any], status: int) -> Iterator[Served]:
+    """A child that serves until the end of the block. `status`: what every answer has."""
+    command = [sys.executable, "-m", "tests.bench.receiver_child"]
+    with (
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child,
+        ExitStack() as opened,
+    ):
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(json.dumps(asked) + "\n")
+        child.stdin.flush()
+        try:
+            yield Served(json.loads(child.stdout.readline())["port"], status, opened)
+        finally:
+            child.stdin.close()
