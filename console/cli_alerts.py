@@ -43,7 +43,7 @@ def alert_list(found: Sequence[Alert], say: Say) -> Object:
 def listed(found: Sequence[Alert], voice: Voice) -> Iterator[str]:
     """A line for each, and under it what was found and what was expected."""
     if not found:
-        yield voice("alerts.empty")
+        yield voice("alerts_screen.empty")
     for line, one in zip(table(_row(one, voice) for one in found), found, strict=True):
         yield line
         yield f"{GAP}{one.observed} → {one.expected}"
@@ -61,10 +61,10 @@ def _rule(one: Alert, voice: Voice) -> str:
 
 def _state(one: Alert, voice: Voice) -> str:
     if one.resolved_at is not None:
-        return voice("alerts.resolved_at", at=one.resolved_at)
+        return voice("alerts_screen.resolved_at", at=one.resolved_at)
     if one.acknowledged_by is not None:
-        return voice("alerts.seen_by", who=one.acknowledged_by)
-    return voice("alerts.open")
+        return voice("alerts_screen.seen_by", who=one.acknowledged_by)
+    return voice("alerts_screen.open")
 
 
 def acknowledged(one: Alert, voice: Voice) -> Iterator[str]:

@@ -25,24 +25,24 @@ def rule(alert: Alert, seat: Seat) -> str:
 def told(text: str, seat: Seat) -> str:
     """Codes of the rules as words; whatever else a case says stays as it is."""
     if text == _EITHER:
-        return seat.say("alerts.refund_or_compensation")
-    return seat.say("alerts.joined", parts=[_part(part, seat) for part in text.split("; ")])
+        return seat.say("alerts_screen.refund_or_compensation")
+    return seat.say("alerts_screen.joined", parts=[_part(part, seat) for part in text.split("; ")])
 
 
 def _part(part: str, seat: Seat) -> str:
     if found := _ORDER.fullmatch(part):
-        return seat.say("alerts.order_is", state=_state("order", found["state"], seat))
+        return seat.say("alerts_screen.order_is", state=_state("order", found["state"], seat))
     found = _PAYMENT.fullmatch(part)
     if found is None:
         return _AMOUNT.sub(_amount, part)
     facts: dict[str, object] = {"state": _state("payment", found["state"], seat)}
     if found["id"] is None:
-        return seat.say("alerts.payment_is", **facts)
+        return seat.say("alerts_screen.payment_is", **facts)
     amount = wording.format_amount(int(found["minor"] or 0), found["currency"] or "JPY")
     facts |= {"id": found["id"], "amount": amount}
     if found["after"] is None:
-        return seat.say("alerts.payment_of", **facts)
-    return seat.say("alerts.payment_after", **facts, after=_state("payment", found["after"], seat))
+        return seat.say("alerts_screen.payment_of", **facts)
+    return seat.say("alerts_screen.payment_after", **facts, after=_state("payment", found["after"], seat))
 
 
 def _amount(found: re.Match[str]) -> str:

@@ -40,14 +40,14 @@ class AlertsPage(Page):
         say = seat.say
         reread = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
-        self.head = PageHead(say("screen.alerts"), say("alerts.sentence"), reread)
+        self.head = PageHead(say("screen.alerts"), say("alerts_screen.sentence"), reread)
         self._counts: dict[str, int] = {}
         spare = ("expected", "age")
         self.table = StaticTable(seat, _columns(seat), _id, say("screen.alerts"), spare=spare, group_of=self._group)
-        self.list = TableOrNothing(self.table, EmptyState(say("alerts.empty"), shape="check"))
+        self.list = TableOrNothing(self.table, EmptyState(say("alerts_screen.empty"), shape="check"))
         self.settle = KeyButton("", "Enter", "primary", binds=False)
         self.settle.clicked.connect(self._settle)
-        self.seen = guarded(seat, KeyButton(say("alerts.acknowledge"), "A", binds=False), "note")
+        self.seen = guarded(seat, KeyButton(say("alerts_screen.acknowledge"), "A", binds=False), "note")
         self.seen.clicked.connect(self.acknowledge)
         self._build()
         self.table.opened.connect(self._open)
@@ -114,14 +114,14 @@ class AlertsPage(Page):
             return
         say, alert = self.seat.say, item.alert
         action = item.action or "none"
-        self.what_to_do.say(say(f"alerts.to_do.{action}"))
-        self.settle.say(say(f"alerts.action.{action}"))
+        self.what_to_do.say(say(f"alerts_screen.to_do.{action}"))
+        self.settle.say(say(f"alerts_screen.action.{action}"))
         self.settle.setVisible(item.action is not None)
         self.seen.setVisible(alert.acknowledged_by is None)
         by = alert.acknowledged_by and say(
-            "alerts.seen_note", who=alert.acknowledged_by, at=alert.acknowledged_at, note=alert.note or ""
+            "alerts_screen.seen_note", who=alert.acknowledged_by, at=alert.acknowledged_at, note=alert.note or ""
         )
-        self.who.say(by or say("alerts.seen_by_nobody"))
+        self.who.say(by or say("alerts_screen.seen_by_nobody"))
 
     @Slot()
     def _settle(self) -> None:
@@ -156,6 +156,7 @@ def _by_cause(item: AlertItem) -> tuple[bool, str, int]:
 
 def _columns(seat: Seat) -> list[Column]:
     say = seat.say
+    longest = wide(say("alerts_screen.refund_or_compensation"), 24)
 
     def text(of: Callable[[AlertItem], str]) -> Callable[[AlertItem], str]:
         return lambda item: alert_words.told(of(item), seat)
@@ -163,19 +164,18 @@ def _columns(seat: Seat) -> list[Column]:
     def seen(item: AlertItem) -> StateCell:
         who = item.alert.acknowledged_by
         if who is None:
-            return StateCell(say("alerts.open"), "ring", "care")
-        return StateCell(say("alerts.seen"), "person", "text", who)
+            return StateCell(say("alerts_screen.open"), "ring", "care")
+        return StateCell(say("alerts_screen.seen"), "person", "text", who)
 
     return [
         Column(
             "age", say("column.age"), 84, lambda item: words.age_cell(item.alert.detected_at, seat), "age",
             spoken=lambda item: words.age_spoken(item.alert.detected_at, seat),
         ),
-        Column("about", say("alerts.column.about"), wide("ORD-2026-000001", 24),
+        Column("about", say("alerts_screen.column.about"), wide("ORD-2026-000001", 24),
                lambda item: alert_words.about(item.alert, seat), "data"),
-        Column("observed", say("alerts.column.observed"), 280, text(lambda item: item.alert.observed),
+        Column("observed", say("alerts_screen.column.observed"), 280, text(lambda item: item.alert.observed),
                stretches=True),
-        Column("expected", say("alerts.column.expected"), wide(say("alerts.refund_or_compensation"), 24),
-               text(lambda item: item.alert.expected)),
-        Column("seen", say("alerts.column.seen"), 180, seen, "state"),
+        Column("expected", say("alerts_screen.column.expected"), longest, text(lambda item: item.alert.expected)),
+        Column("seen", say("alerts_screen.column.seen"), 180, seen, "state"),
     ]  # fmt: skip
