@@ -17,10 +17,12 @@ from console.views.look.runs import baseline_in, draw_runs, elided, runs_width, 
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
 from console.views.seat import Seat
-from console.views.widgets.base import Surface, Words, column, row
+from console.views.widgets.base import Surface, Words, column, row, set_property
 from console.views.widgets.buttons import PaintedButton
 
 _PAD = 20
+_CARDS_ABOVE = 2.5
+_ANY = (1 << 24) - 1  # as wide or high as there is room, in Qt's words
 
 
 class RequestCard(PaintedButton):
@@ -91,7 +93,6 @@ class ApprovalList(Surface):
         self.cards: list[RequestCard] = []
         self._current = 0
         self.setAccessibleName(seat.say("screen.approvals"))
-        self.setFixedWidth(round(tokens().px("layout", "approval_list") * min(look().scale, 1.3)))
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
         self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -99,7 +100,19 @@ class ApprovalList(Surface):
         self.count = Words("", "data", "muted")
         head = Surface(edge="bottom")
         head.setLayout(row(Words(seat.say("screen.approvals"), "title"), self.count, None, margins=(24, 12, 16, 12)))
-        self.setLayout(column(head, self._area, gap=0, margins=(0, 0, 1, 0)))
+        self.setLayout(column(head, self._area, gap=0, margins=(0, 0, 1, 1)))
+
+        self.lie(beside=True)
+
+    def lie(self, *, beside: bool) -> None:
+        """Beside what is looked at, or above it over the whole width, some cards high."""
+        wide = round(tokens().px("layout", "approval_list") * min(look().scale, 1.3))
+        high = round(_CARDS_ABOVE * (3 * look().line("body") + 18))
+        set_property(self, "edge", "right" if beside else "bottom")
+        self.setMinimumWidth(wide if beside else 0)
+        self.setMaximumWidth(wide if beside else _ANY)
+        self.setMinimumHeight(0 if beside else high)
+        self.setMaximumHeight(_ANY if beside else high)
 
     def show_inbox(self, inbox: ApprovalInbox) -> None:
         """Those to decide, then one's own, then what waits for others."""

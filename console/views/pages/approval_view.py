@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+import shiboken6
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
-from PySide6.QtWidgets import QGridLayout, QScrollArea, QWidget
+from PySide6.QtWidgets import QBoxLayout, QGridLayout, QScrollArea, QWidget
 
 from console import wording
 from console.domain.order_records import Refund
@@ -44,6 +45,8 @@ class ApprovalView(QScrollArea):
         self._seat = seat
         self.view: RefundView | None = None
         self._seen: set[tuple[int, int]] = set()
+        self._pair: QBoxLayout | None = None
+        self._beside = True
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -76,6 +79,13 @@ class ApprovalView(QScrollArea):
         self._look_later()
 
     # -- showing
+
+    def lie(self, *, beside: bool) -> None:
+        """What was asked beside what is now, or above it where there is no room."""
+        self._beside = beside
+        if self._pair is not None and shiboken6.isValid(self._pair):
+            across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+            self._pair.setDirection(across if beside else down)
 
     def show_view(self, view: RefundView) -> None:
         other = self.view is None or self.view.record.id != view.record.id
@@ -173,9 +183,10 @@ class ApprovalView(QScrollArea):
             (say("field.maker"), say("approvals.asked_by", maker=record.maker, at=record.created_at)),
         )
         holder = QWidget()
-        both = row(
+        both = self._pair = row(
             panel(say("approvals.asked"), asked), panel(say("approvals.then_and_now"), self._compared(view)), gap=24
         )
+        self.lie(beside=self._beside)
         both.setStretch(0, 1)
         both.setStretch(1, 1)
         holder.setLayout(both)

@@ -20,6 +20,7 @@ from console.views.tasks import Failure
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.empty import EmptyState
+from console.views.widgets.flow import flowing
 
 _LOOK_MS = 15_000
 _BESIDE = 900  # px at text size 1
@@ -46,8 +47,7 @@ class ApprovalsPage(Page):
         self.acts = MoneyActs(seat, self, in_bar=True)
         self.inbox = ApprovalInbox((), ())
         self.id = 0
-        self.list = ApprovalList(seat)
-        self.view = ApprovalView(seat)
+        self.list, self.view = ApprovalList(seat), ApprovalView(seat)
         self._make_head()
         self._make_foot()
         self._build()
@@ -58,7 +58,7 @@ class ApprovalsPage(Page):
     def _make_head(self) -> None:
         self.title = Words("", "title", wrap=True)
         self.whose = Words("", "body", wrap=True)
-        self._badges = row(gap=8)
+        self._badges = flowing(gap=8)
 
     def _make_foot(self) -> None:
         say = self.seat.say
@@ -72,7 +72,7 @@ class ApprovalsPage(Page):
     def _build(self) -> None:
         head = Surface(edge="bottom")
         self._first = row(self.title, gap=12)
-        self._first.addLayout(self._badges)
+        self._first.addWidget(self._badges)
         self._first.setStretch(0, 1)
         head.setLayout(column(self._first, self.whose, gap=2, margins=(24, 12, 24, 10)))
         self.foot = Surface(raised=True, edge="top")
@@ -92,9 +92,9 @@ class ApprovalsPage(Page):
         bars.addLayout(self._bars)
         bars.addWidget(self.content, 1)
         right.setLayout(bars)
-        middle = row(self.list, right, gap=0)
-        middle.setStretch(1, 1)
-        self.add(middle, 1)
+        self._middle = row(self.list, right, gap=0)
+        self._middle.setStretch(1, 1)
+        self.add(self._middle, 1)
         self.add_hints()
 
     def _connect(self) -> None:
@@ -143,13 +143,13 @@ class ApprovalsPage(Page):
             self.show_refund(self.list.first)
         elif not self.id:
             self._show_empty()
-        count = self.seat.say("approvals.count", n=len(inbox.mine_to_decide), others=len(inbox.others))
-        self.hint_bar.count.say(count)
+        mine, others = len(inbox.mine_to_decide), len(inbox.others)
+        self.hint_bar.count.say(self.seat.say("approvals.count", n=mine, others=others))
 
     def _show_empty(self) -> None:
         say, others = self.seat.say, len(self.inbox.others)
         words = say("approvals.empty_others", n=others) if others else say("approvals.empty_hint")
-        button = KeyButton(say("action.open_queue"), kind="default")
+        button = KeyButton(say("action.open_queue"))
         button.clicked.connect(self._open_queue)
         shown = EmptyState(say("approvals.empty"), words, shape="check", button=button)
         self.content.removeWidget(self.empty)
@@ -214,12 +214,10 @@ class ApprovalsPage(Page):
                 at=view.record.created_at, age=seat.age(view.record.created_at) if view.record.created_at else None,
             )
         )  # fmt: skip
-        while item := self._badges.takeAt(0):
-            if widget := item.widget():
-                widget.hide()
-                widget.deleteLater()
-        for badge in badges(view, seat):
-            self._badges.addWidget(badge)
+        before, self._badges = self._badges, flowing(*badges(view, seat), gap=8)
+        self._first.replaceWidget(before, self._badges)
+        before.hide()
+        before.deleteLater()
 
     # -- what may be pressed
 
@@ -244,8 +242,8 @@ class ApprovalsPage(Page):
         maker = view.record.maker
         self.reads.say(self.seat.say("approvals.own") if own else self.seat.say("approvals.maker_reads", maker=maker))
         self.reads.setVisible(own or undecided)
-        reasons = (self.decline, self._why_not(view, "reject")), (self.approve, self.why_not_approve(view))
-        for button, why_not in reasons:
+        for button, why_not in ((self.decline, self._why_not(view, "reject")),
+                                (self.approve, self.why_not_approve(view))):  # fmt: skip
             if why_not:
                 button.set_off(why_not)
             else:
@@ -276,11 +274,14 @@ class ApprovalsPage(Page):
         return "" if self.view.seen_whole else self.seat.say("approvals.off_unread")
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """The badges go below the title where there is no room beside it."""
+        """Where there is no room side by side, the badges go below the title, and the view below the list."""
         super().resizeEvent(event)
         beside = self.width() >= _BESIDE * look().scale
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-        self._first.setDirection(across if beside else down)
+        for box in (self._first, self._middle):
+            box.setDirection(across if beside else down)
+        for part in (self.list, self.view):
+            part.lie(beside=beside)
 
     # -- acting
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QStackedWidget, QWidget
 
 from console import wording
 from console.domain.dates import JST
@@ -30,6 +30,7 @@ from console.views.tables.paging import PagedModel
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton, LinkButton
+from console.views.widgets.empty import EmptyState
 
 _QUEUES = (
     ("review", "square_bang", "care"),
@@ -93,7 +94,10 @@ class HomePage(Page):
         self.table = FittedTable(self.rows, seat.say("home.oldest"), spare=("amount", "name"))
         self.table.opened.connect(self._open)
         self.rows.failed.connect(self.reading_failed)
-        self.rows.arrived.connect(self.reading_done)
+        self.rows.arrived.connect(self._rows_arrived)
+        self.list = QStackedWidget()
+        self.list.addWidget(self.table)
+        self.list.addWidget(self._nothing())
         self._waiting = Words("", "small_data", "muted")
         link = self.link = LinkButton(seat.say("home.open_queue"))
         link.clicked.connect(self._open_review)
@@ -102,13 +106,27 @@ class HomePage(Page):
             Words(seat.say("home.oldest"), "panel_title"), self._waiting, None, link, margins=(margin, 8, margin, 8)
         )
         left = Surface(edge="top")
-        left.setLayout(column(title, self.table, gap=0))
+        left.setLayout(column(title, self.list, gap=0))
         self.recent = RecentPanel(seat)
         lower = QWidget()
         box = row(left, self.recent, gap=0)
         box.setStretch(0, 1)
         lower.setLayout(box)
         return lower
+
+    def _nothing(self) -> QWidget:
+        """What stands where no record waits, and one way on."""
+        say = self.seat.say
+        button = KeyButton(say("home.open_queue"))
+        button.clicked.connect(self._open_review)
+        self.nothing = EmptyState(say("home.empty"), say("home.hint"), button=button)
+        return self.nothing
+
+    @Slot()
+    def _rows_arrived(self) -> None:
+        self.reading_done()
+        empty = self.rows.complete and self.rows.row_count == 0
+        self.list.setCurrentWidget(self.nothing if empty else self.table)
 
     def entered(self) -> None:
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -1,8 +1,8 @@
 """What a page lies on: as large as the window, or as large as the page must be, and then it scrolls as a whole."""
 
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QScrollArea, QWidget
+from PySide6.QtWidgets import QLayout, QScrollArea, QWidget
 
 
 class PageSheet(QScrollArea):
@@ -24,10 +24,11 @@ class PageSheet(QScrollArea):
         if page is None or layout is None:
             return
         room = self.maximumViewportSize()
-        width = max(room.width(), layout.totalMinimumSize().width())
-        height = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else 0
-        height = max(room.height(), height, layout.totalMinimumSize().height() if not height else 0)
-        page.resize(width, height)
+        size = _needed(layout, room)
+        if size.height() > room.height():  # it scrolls, and the bar for that takes its part of the width
+            beside = self.verticalScrollBar().sizeHint().width()
+            size = _needed(layout, QSize(room.width() - beside, room.height()))
+        page.resize(size)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -37,3 +38,10 @@ class PageSheet(QScrollArea):
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:
             self.fit()
         return super().eventFilter(watched, event)
+
+
+def _needed(layout: QLayout, room: QSize) -> QSize:
+    """The room, or what the page can't do without."""
+    width = max(room.width(), layout.totalMinimumSize().width())
+    height = layout.totalMinimumHeightForWidth(width) if layout.hasHeightForWidth() else 0
+    return QSize(width, max(room.height(), height, layout.totalMinimumSize().height() if not height else 0))

@@ -1,0 +1,172 @@
+"""What proves a record, from its page: the story on the clipboard, the evidence pack in a file, or why not."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from console.app import Console
+from console.domain.permissions import WORKER
+from console.domain.records import Person as Somebody
+from console.sandbox.server import Sandbox
+from console.services.pack_check import verify_pack
+from console.store import people
+from console.views.dialogs.keys import open_keys
+from console.views.pages.home import HomePage
+from console.views.pages.order import OrderPage
+from console.views.pages.page import Page
+from console.views.pages.payment import PaymentPage
+from console.views.pages.record import RecordPage
+from console.views.pages.refund import RefundPage
+from console.views.routes import HomeRoute, OrderRoute, PaymentRoute, RecordRoute, RefundRoute, Route
+from console.views.widgets.bars import Bar, Toast
+from console.views.widgets.base import Words
+from tests.desk.conftest import Sit, buy, buy_unknown
+from tests.desk.hands import Person
+from tests.support.desks import NUMBERS
+from tests.support.money_desks import ask, paid
+
+NUMBER = NUMBERS[0]
+
+
+def told(root: QWidget, kind: type[QWidget]) -> str:
+    """All words of what is in sight of that kind."""
+    shown = (one for one in root.findChildren(kind) if one.isVisible())
+    return " ".join(words.plain for one in shown for words in one.findChildren(Words))
+
+
+def choose(person: Person, file: Path) -> None:
+    """Name the file in the dialog that is asking for one."""
+
+    def asking() -> list[QFileDialog]:
+        return [one for one in person.window.findChildren(QFileDialog) if one.isVisible()]
+
+    person.until(lambda: bool(asking()))
+    (dialog,) = asking()
+    assert dialog.testOption(QFileDialog.Option.DontConfirmOverwrite)
+    dialog.fileSelected.emit(str(file))
+    dialog.reject()
+
+
+def shown(person: Person, route: Route, kind: type[Page]) -> Page:
+    person.frame.go(route)
+    page = person.page(kind)
+    person.until(lambda: getattr(page, "view", None) is not None)
+    person.rest()
+    return page
+
+
+def test_three_actions_prove_a_case(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Ctrl+Shift+E on the record, a name, done: the toast says where and how large, and the pack is whole."""
+    record = buy(console, NUMBER)
+    person = sit()
+    shown(person, RecordRoute(record.id), RecordPage)
+    person.press("Ctrl+Shift+E")
+    file = tmp_path / "case.zip"
+    choose(person, file)
+    person.until(lambda: str(file) in told(person.window, Toast))
+    assert "Wrote the evidence pack (" in told(person.window, Toast)
+    assert verify_pack(file).whole
+
+
+def test_a_name_in_use_is_refused_in_a_bar(sit: Sit, console: Console, tmp_path: Path) -> None:
+    """Nothing is replaced, and the page says so; afterwards it can be done under another name."""
+    record = buy(console, NUMBER)
+    person = sit()
+    page = shown(person, RecordRoute(record.id), RecordPage)
+    file = tmp_path / "case.zip"
+    file.write_bytes(b"mine")
+    person.press("Ctrl+Shift+E")
+    choose(person, file)
+    person.until(lambda: "exists already" in " ".join(bar.accessibleName() for bar in page.findChildren(Bar)))
+    assert file.read_bytes() == b"mine"
+    person.press("Ctrl+Shift+E")
+    choose(person, tmp_path / "other.zip")
+    person.until((tmp_path / "other.zip").exists)
+
+
+def test_every_record_page_has_both(sit: Sit, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Credit check, payment, order and refund: the story by key on the clipboard, the pack by key in a file."""
+    check = buy(console, NUMBER)
+    number = order_of(console, sandbox)
+    payment = paid(console, sandbox, "ORD-1")
+    refund = ask(console, payment.id)
+    person = sit()
+    pages: tuple[tuple[str, Route, type[Page]], ...] = (
+        ("credit-check", RecordRoute(check.id), RecordPage), ("payment", PaymentRoute(payment.id), PaymentPage),
+        ("order", OrderRoute(number), OrderPage), ("refund", RefundRoute(refund.id), RefundPage),
+    )  # fmt: skip
+    for kind, route, page in pages:
+        shown(person, route, page)
+        QGuiApplication.clipboard().clear()
+        person.press("Ctrl+Shift+T")
+        person.until(lambda: QGuiApplication.clipboard().text().startswith("The story of "))
+        assert QGuiApplication.clipboard().text().count("\n") > 3
+        person.press("Ctrl+Shift+E")
+        choose(person, tmp_path / f"{kind}.zip")
+        person.until((tmp_path / f"{kind}.zip").exists)
+        person.rest()
+
+
+def order_of(console: Console, sandbox: Sandbox) -> int:
+    """An order of the shop, written as the shop does."""
+    from sqlalchemy import text
+
+    statement = (
+        "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
+        " VALUES ('ORD-1', 3000, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
+    )
+    with console.database.attempt() as tx:
+        tx.conn.execute(text(statement))
+        return int(tx.conn.scalar(text("SELECT id FROM orders")) or 0)
+
+
+def test_who_may_not_export_reads_why(sit: Sit, console: Console) -> None:
+    """The button is off with the reason and who may; the key does nothing; copying the story stays on."""
+    record = buy(console, NUMBER)
+    robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
+    console.database.write(lambda tx: people.add(tx.conn, robot))
+    person = sit()
+    page = shown(person, RecordRoute(record.id), RecordPage)
+    assert isinstance(page, RecordPage)
+    person.opening.seat.become("robot")
+    person.rest()
+    button, copy = page.verbs.button("evidence_pack"), page.verbs.button("copy_story")
+    assert button is not None
+    assert copy is not None
+    person.until(lambda: not button.isEnabled())
+    assert "auditor" in button.reason.lower()
+    assert copy.isEnabled()
+    person.press("Ctrl+Shift+E")
+    assert not person.window.findChildren(QFileDialog)
+
+
+def test_both_are_in_the_list_of_keys(sit: Sit, console: Console) -> None:
+    """Whoever asks for the keys of the page finds them."""
+    record = buy(console, NUMBER)
+    person = sit()
+    page = shown(person, RecordRoute(record.id), RecordPage)
+    dialog = open_keys(person.frame, page)
+    words = [one.plain for one in dialog.findChildren(Words)]
+    assert "Export the evidence pack" in words
+    assert "Copy the story as text" in words
+    dialog.reject()
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_empty_home_says_so(sit: Sit, console: Console, sandbox: Sandbox, waits: bool) -> None:
+    """Where nothing waits it says so and gives one way on; where something does, it is in the table."""
+    if waits:
+        buy_unknown(console, sandbox, NUMBER)
+    person = sit()
+    person.frame.go(HomeRoute())
+    page = person.page(HomePage)
+    person.until(lambda: page.rows.complete)
+    person.rest()
+    assert page.nothing.isVisible() is not waits
+    assert page.table.isVisible() is waits
+    if not waits:
+        assert "Nothing waits for you." in " ".join(one.plain for one in page.nothing.findChildren(Words))
+        person.control("Open in Queues", page.nothing).press()
+        person.until(lambda: not isinstance(person.frame.page, HomePage))
