@@ -180,6 +180,8 @@ class SagaRunner:
             case Back(step):
                 return sagas.advance(tx.conn, saga, now, step)
             case Over(reason):
+                if isinstance(self._plan.step(saga.step), Question):  # it was asked, and this is what was learned
+                    saga = sagas.advance(tx.conn, saga, now, saga.step, {DONE: self._noted(saga, DONE)})
                 return sagas.end(tx.conn, saga, now, SagaState.DONE, reason[:LONGEST_REASON])
             case Undo(reason):
                 return self._undone_to(tx, saga, {UNDOING: reason[:LONGEST_REASON]})

@@ -1,0 +1,200 @@
+"""The engine of what is done in steps: a step's effect and the journal's word for it, together or not at all."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain.saga_steps import StepState, seen
+from console.domain.worker_records import Saga, SagaState
+from console.services.desk import Desk
+from console.services.saga_running import (
+    TROUBLE,
+    Back,
+    Do,
+    Effect,
+    Onward,
+    Over,
+    Plan,
+    Question,
+    SagaRunner,
+    Step,
+    Undo,
+    Verdict,
+    Wait,
+)
+from console.store import sagas
+from console.store.engine import Transaction
+from tests.support.desks import MovedClock
+from tests.support.places import Place
+
+MINUTE = timedelta(minutes=1)
+
+
+class Bench:
+    """A plan made of steps that write their names into the trail, and what they are told to answer instead."""
+
+    def __init__(self, desk: Desk, clock: MovedClock, *, asks: bool = False) -> None:
+        self.desk, self.clock = desk, clock
+        self.answers: dict[str, Verdict | Exception] = {}
+        first: Step = Question("one", self._ask) if asks else self._effect("one")
+        steps = (first, self._effect("two"), self._effect("three"))
+        self.plan = Plan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
+        self.runner = SagaRunner(desk, self.plan)
+
+    def _effect(self, name: str) -> Effect:
+        return Effect(name, self._do(name), undo=lambda tx, saga: self.desk.note(tx, f"bench.undo_{name}", saga.id))
+
+    def _do(self, name: str) -> Do:
+        def do(tx: Transaction, saga: Saga) -> Verdict:
+            self.desk.note(tx, f"bench.{name}", saga.id)
+            answer = self.answers.get(name, Onward())
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return do
+
+    def _ask(self, _saga: Saga) -> Do:
+        return self._do("one")
+
+    def start(self) -> Saga:
+        made = self.desk.write(lambda tx: sagas.start(tx.conn, "bench", "order", 1, "one", {}, self.desk.now()))
+        assert made is not None
+        return made
+
+    def trail(self, place: Place) -> list[str]:
+        rows = place.sql("SELECT what FROM audit_log WHERE what LIKE 'bench.%' ORDER BY id")
+        return [str(what).removeprefix("bench.") for (what,) in rows]
+
+    def shown(self, saga: Saga) -> list[StepState]:
+        return [step.state for step in seen(saga, self.plan.names, self.desk.now()).steps]
+
+
+@pytest.fixture
+def bench(console: Console, clock: MovedClock) -> Bench:
+    return Bench(console._desk, clock)
+
+
+DONE, SKIPPED, WAITING = StepState.DONE, StepState.SKIPPED, StepState.WAITING
+OPEN, UNDONE = StepState.OPEN, StepState.UNDONE
+
+
+def test_all_steps_in_their_order(bench: Bench, place: Place) -> None:
+    """To the end in one run; what has ended is never run again."""
+    ended = bench.runner.run(bench.start())
+    assert (ended.state, ended.reason, bench.trail(place)) == (SagaState.DONE, None, ["one", "two", "three"])
+    assert bench.shown(ended) == [DONE, DONE, DONE]
+    assert bench.runner.run(ended) == ended
+    assert len(bench.trail(place)) == 3
+
+
+def test_a_step_that_waits_leaves_nothing_and_is_tried_again(bench: Bench, place: Place) -> None:
+    """At its own time or by the schedule, with growing gaps; the steps before it are not done again."""
+    bench.answers["two"] = Wait("closed")
+    saga = bench.runner.run(bench.start())
+    assert (saga.step, saga.reason, saga.attempts, bench.shown(saga)) == ("two", "closed", 1, [DONE, WAITING, OPEN])
+    assert saga.next_at is not None
+    gap = saga.next_at - bench.desk.now()
+    assert timedelta(0) < gap <= bench.desk.scale.delta(20 * MINUTE)
+    assert bench.runner.run(saga) == saga
+    bench.clock.offset += 2 * MINUTE
+    again = bench.runner.run(saga)
+    assert (again.attempts, again.next_at is not None and again.next_at > saga.next_at) == (2, True)
+    until = bench.desk.now() + timedelta(days=3)
+    bench.answers["two"] = Wait("until", until)
+    bench.clock.offset += 3 * MINUTE
+    assert bench.runner.run(again).next_at == until
+    del bench.answers["two"]
+    bench.clock.offset += timedelta(days=4)
+    ended = bench.runner.run(bench.runner.run(bench.runner._fresh(saga)))
+    assert ended.state is SagaState.DONE
+    assert bench.trail(place).count("one") == 1
+
+
+@pytest.mark.expects_log("stays at two")
+def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """What a step wrote before it failed is not there; it is logged, and tried again later."""
+    bench.answers["two"] = RuntimeError("bug")
+    saga = bench.runner.run(bench.start())
+    assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, TROUBLE)
+    assert bench.trail(place) == ["one"]
+    assert "stays at two" in caplog.text
+    bench.answers.clear()
+    bench.clock.offset += timedelta(hours=1)
+    assert bench.runner.run(saga).state is SagaState.DONE
+
+
+def test_what_is_not_needed_any_more_ends(bench: Bench, place: Place) -> None:
+    """The steps before stay, the others are never done."""
+    bench.answers["two"] = Over("settled")
+    ended = bench.runner.run(bench.start())
+    assert (ended.state, ended.reason, bench.shown(ended)) == (SagaState.DONE, "settled", [DONE, SKIPPED, SKIPPED])
+
+
+def test_what_must_not_have_been_is_compensated_backwards(bench: Bench, place: Place) -> None:
+    """The newest first; only what was done."""
+    bench.answers["three"] = Undo("changed_mind")
+    ended = bench.runner.run(bench.start())
+    assert (ended.state, ended.reason) == (SagaState.COMPENSATED, "changed_mind")
+    assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
+    assert bench.shown(ended) == [UNDONE, UNDONE, SKIPPED]
+
+
+def test_a_compensation_is_gone_on_with(bench: Bench, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken off between two compensations, the next run does the rest, and none twice."""
+    bench.answers["three"] = Undo("changed_mind")
+    saga = bench.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.desk.failpoints, "reach", _stopping("before_undo_one"))
+        with pytest.raises(KeyboardInterrupt):
+            bench.runner.run(saga)
+    left = bench.runner._fresh(saga)
+    assert (left.state, left.step) == (SagaState.RUNNING, "one")
+    assert bench.runner.run(left).state is SagaState.COMPENSATED
+    assert bench.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
+
+
+def _stopping(point: str) -> Callable[[str], None]:
+    def reach(name: str) -> None:
+        if name == point:
+            raise KeyboardInterrupt
+
+    return reach
+
+
+def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
+    """What was asked is asked again, and everything goes on from there."""
+    bench = Bench(console._desk, clock, asks=True)
+    asked = bench._do("one")
+
+    def ask(_saga: Saga) -> Do:
+        if "two" in bench.trail(place) or bench.answers.get("two"):
+            bench.answers.clear()
+        else:
+            bench.answers["two"] = Back("one")
+        return asked
+
+    steps = (Question("one", ask), *bench.plan.steps[1:])
+    runner = SagaRunner(bench.desk, Plan("bench", "order", steps, bench.plan.schedule))
+    assert runner.run(bench.start()).state is SagaState.DONE
+    assert bench.trail(place) == ["one", "two", "one", "two", "three"]
+
+
+def test_of_two_who_take_a_step_one_has_it(bench: Bench, place: Place) -> None:
+    """Who read the journal before another went on does nothing, and sees what the other did."""
+    saga = bench.start()
+    ended = bench.runner.run(saga)
+    assert bench.runner.run(saga) == ended
+    assert bench.trail(place) == ["one", "two", "three"]
+
+
+def test_a_record_has_one_of_a_kind_under_way(bench: Bench) -> None:
+    """A second one begins when the first has ended."""
+    first = bench.start()
+    now = bench.desk.now()
+    again = bench.desk.write(lambda tx: sagas.start(tx.conn, "bench", "order", 1, "one", {}, now))
+    assert again is None
+    bench.runner.run(first)
+    assert bench.start().id != first.id
