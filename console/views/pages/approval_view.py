@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import shiboken6
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QBoxLayout, QGridLayout, QScrollArea, QWidget
 
 from console import wording
@@ -24,6 +24,7 @@ from console.views.widgets.record import Strip, panel
 
 FRESH_SECONDS = 900.0
 """How old the provider's answer may be when somebody approves."""
+_MARGIN = 24  # px beside the content
 _LEAST = 50  # px: less than that is no content that was laid out
 _COMPARED = ("state", "captured_minor", "refunded_minor", "payer")
 
@@ -46,6 +47,7 @@ class ApprovalView(QScrollArea):
         self.view: RefundView | None = None
         self._seen: set[tuple[int, int]] = set()
         self._pair: QBoxLayout | None = None
+        self._strip: Strip | None = None
         self._beside = True
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -87,6 +89,14 @@ class ApprovalView(QScrollArea):
             across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
             self._pair.setDirection(across if beside else down)
 
+    def _fit_sides(self) -> None:
+        if self._strip is not None and shiboken6.isValid(self._strip):
+            self._strip.fit(self.viewport().width() - 2 * _MARGIN)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_sides()
+
     def show_view(self, view: RefundView) -> None:
         other = self.view is None or self.view.record.id != view.record.id
         at = 0 if other else self.verticalScrollBar().value()
@@ -96,8 +106,9 @@ class ApprovalView(QScrollArea):
             self._against(view), self._asked_and_now(view), self._facts(view), self._money(view), self._checked(view),
             self._earlier(view.earlier), self._afterwards(view),
         ]  # fmt: skip
-        content.setLayout(column(*parts, None, gap=18, margins=(24, 14, 24, 16)))
+        content.setLayout(column(*parts, None, gap=18, margins=(_MARGIN, 14, _MARGIN, 16)))
         self.setWidget(content)
+        self._fit_sides()
         self.setAccessibleName(title(view, self._seat))
         self.verticalScrollBar().setValue(at)
         self._look_later()
@@ -227,7 +238,7 @@ class ApprovalView(QScrollArea):
 
     def _facts(self, view: RefundView) -> QWidget:
         """Each side with the age of its fact."""
-        strip = Strip(
+        strip = self._strip = Strip(
             money_facts.sides(view.sides, self._seat, provider=view.payment.provider),
             self._seat.say("approvals.facts"),
         )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.look.tokens import Tone
 from console.views.widgets.base import ElidedWords, Sign, Surface, Words, column, half_air, row, set_property
@@ -89,6 +89,12 @@ class Strip(Surface):
         self._box.setSpacing(0)
         self.panels: list[SidePanel] = []
         self.show_sides(sides)
+
+    def fit(self, room: int) -> None:
+        """Side by side in so much room (px), or one above the other where their words don't fit."""
+        self._box.setDirection(QBoxLayout.Direction.LeftToRight)
+        if self._box.minimumSize().width() > room:
+            self._box.setDirection(QBoxLayout.Direction.TopToBottom)
 
     def show_sides(self, sides: Sequence[Side]) -> None:
         for panel, side in zip(self.panels, sides, strict=False):

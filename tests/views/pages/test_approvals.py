@@ -2,11 +2,16 @@
 
 from datetime import timedelta
 
+import pytest
+from PySide6.QtWidgets import QApplication
+
 from console.domain.payment_results import ApprovalInbox, Check, RadarHit
 from console.domain.results import AllowedAction
+from console.views.look.theme import Look
 from console.views.pages.approval_view import ApprovalView
 from console.views.pages.approvals import ApprovalsPage
 from console.views.pages.set_asides import SetAsidesPage
+from console.views.pages.sheet import PageSheet
 from console.views.widgets.base import Words
 from tests.views.pages.invented_checks import seat
 from tests.views.pages.invented_payments import refund, sides, view
@@ -87,6 +92,32 @@ def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
     page.inbox = ApprovalInbox((), (refund(), refund(id=10)))
     page._show_empty()
     assert any(one.plain == "2 wait for others." for one in page.empty.findChildren(Words))
+
+
+@pytest.mark.parametrize(("scale", "wide", "high"), [(1.0, 1078, 720), (1.5, 1028, 700), (2.0, 978, 680)])
+def test_it_never_scrolls_sideways(the_look: Look, scale: float, wide: int, high: int) -> None:
+    """In the room that the smallest window leaves, at every text size: with the longest words that it can have."""
+    the_look.set_scale(scale)
+    here = seat()
+    here.operator = "lead-b"
+    page = ApprovalsPage(here)
+    sheet = PageSheet(page)
+    sheet.resize(wide, high)
+    sheet.show()
+    broken = Check("maker_active", False, {"maker": "op-a"})
+    page.list.show_inbox(ApprovalInbox((refund(id=11, maker="lead-c"),), (refund(),)))
+    page.id = 9
+    page._take(9, view(None, HIT, checks=(broken,), sides=sides(timedelta(minutes=26))))
+    QApplication.processEvents()
+    sheet.fit()
+    QApplication.processEvents()
+    assert page.approve.isVisible()
+    assert sheet.horizontalScrollBar().maximum() == 0
+    assert page.width() <= sheet.viewport().width()
+    content = page.view.widget()
+    assert content is not None
+    assert content.minimumSizeHint().width() <= page.view.viewport().width(), "nothing is cut off inside either"
+    sheet.hide()
 
 
 def test_set_asides_offer_their_refund(the_look: object) -> None:
