@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from console.domain.choice_records import Effect, Facts
+from console.domain.choice_records import Effect, Facts, Told
 from console.domain.order_records import Order, OrderState, Payment, Refund
 from console.domain.payment_records import PaymentState, RefundState
 from console.domain.records import Certainty, CheckState, CreditCheck
-from console.domain.truth import PAID, money_strip
+from console.domain.truth import PAID, WAITING, money_strip
 
 _KNOWN = Certainty.KNOWN
 
@@ -21,15 +21,25 @@ def check(facts: Facts, after: CheckState) -> Effect | None:
 
 
 def payment(facts: Facts, after: PaymentState) -> Effect | None:
-    """A payment that people decide about; what was asked for counts as taken where the provider names no sum."""
+    """A payment that people decide about. What the provider named counts as taken, or else what was asked for; what
+    it says has run out has.
+    """
     before = facts.record
     if not isinstance(before, Payment):
         return None
-    booked = before.asked_minor if after is PaymentState.COMPLETED and before.state not in PAID else 0
+    if facts.told is Told.EXPIRED and before.state in WAITING:
+        after = PaymentState.EXPIRED
+    booked = _booked(before, facts.told) if after is PaymentState.COMPLETED and before.state not in PAID else 0
     decided = replace(before, state=after, certainty=_KNOWN, captured_minor=before.captured_minor + booked)
-    order = _followed(facts.order, decided, covered=facts.covered)
+    news = facts.told is not Told.PAID or before.state is not PaymentState.COMPLETED
+    order = _followed(facts.order, decided, covered=facts.covered) if news else _left(facts.order)
     money = money_strip(before, facts.refunds), money_strip(decided, facts.refunds)
     return Effect((before.state, after), (before.certainty, _KNOWN), order, money)
+
+
+def _booked(payment: Payment, told: Told) -> int:
+    named = payment.provider_minor if told is Told.OTHER_AMOUNT else None
+    return payment.asked_minor if named is None else named
 
 
 def refund(facts: Facts, after: RefundState) -> Effect | None:
@@ -67,6 +77,11 @@ def _followed(order: Order | None, paid: Payment, *, covered: bool) -> tuple[str
     enough = covered or (paid.currency == order.currency and paid.captured_minor >= order.total_minor)
     follows = order.state is OrderState.PENDING and paid.state in PAID and enough
     return order.state, OrderState.PAID if follows else order.state
+
+
+def _left(order: Order | None) -> tuple[str, str] | None:
+    """A read that says what was known moves nothing."""
+    return None if order is None else (order.state, order.state)
 
 
 def _instead(refunds: Iterable[Refund], ended: Refund) -> Iterable[Refund]:

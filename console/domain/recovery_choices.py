@@ -231,7 +231,7 @@ _NOTE = Row("note", "note")
 
 
 def _deciding(target: PaymentState, *agrees: Told) -> Row:
-    rules = (_decided_payment(target), _busy, _denied(*agrees), _half_decided(target.value, others_stand=True))
+    rules = (_busy, _decided_payment(target), _denied(*agrees), _half_decided(target.value, others_stand=True))
     return Row(
         f"resolve.{target}", "resolve", rules, _by_word, _on_paper,
         lambda facts: choice_effects.payment(facts, target), target.value,
