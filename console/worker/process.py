@@ -29,9 +29,10 @@ def run(console: Console, ready: Callable[[Ready], None]) -> None:
     """Work until SIGTERM or Ctrl+C, telling once when everything has begun. Call it from the main thread.
 
     Told to end: no new task is begun and no new request taken; what is under way ends, within STOP_SECONDS; leases
-    are given up. Raises not_allowed for an account that may not run due tasks, bad_profile where nobody can listen.
+    are given up. Told so twice: what is under way is cut off. Raises not_allowed for an account that may not run due
+    tasks, bad_profile where nobody can listen.
     """
-    scheduler, stop = console.scheduler, Event()
+    scheduler, stop, hurry = console.scheduler, Event(), Event()
     scheduler.require()
     runner = Runner(scheduler, stop)
 
@@ -40,12 +41,12 @@ def run(console: Console, ready: Callable[[Ready], None]) -> None:
         _log.info("ready: %d tasks, receiver on port %d", len(scheduler.names), port)
         ready(Ready(url, port, scheduler.names))
 
-    with _told_to_end(stop):
+    with _told_to_end(stop, hurry):
         try:
             _receive(console, stop, begun)
         finally:
             stop.set()
-            _end(runner, scheduler.scale.seconds(STOP_SECONDS))
+            _end(runner, scheduler.scale.seconds(STOP_SECONDS), hurry)
 
 
 def _receive(console: Console, stop: Event, begun: Callable[[str, int], None]) -> None:
@@ -63,21 +64,19 @@ def _receive(console: Console, stop: Event, begun: Callable[[str, int], None]) -
     receiver.serve(receiver.make_app(console, options), options, stop, listening)
 
 
-def _end(runner: Runner, seconds: float) -> None:
-    if runner.ended(seconds):
+def _end(runner: Runner, seconds: float, hurry: Event) -> None:
+    if runner.ended(seconds, hurry):
         _log.info("ended")
     else:
-        _log.warning("a task was cut off: it had not ended after %.0f s", seconds)
+        _log.warning("ended; a task that was under way is cut off")
 
 
 @contextmanager
-def _told_to_end(stop: Event) -> Iterator[None]:
-    """The first request to end sets `stop`; a second one is an interruption, as Ctrl+C is elsewhere."""
+def _told_to_end(stop: Event, hurry: Event) -> Iterator[None]:
+    """The first request to end sets `stop`, a second one `hurry`: nothing is raised in the middle of anything."""
 
-    def told(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            signal.default_int_handler(number, frame)
-        stop.set()
+    def told(_: int, __: FrameType | None) -> None:
+        (hurry if stop.is_set() else stop).set()
 
     before = {number: signal.signal(number, told) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

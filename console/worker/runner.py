@@ -11,6 +11,7 @@ THREADS = 3
 LOOK_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 _SHORTEST_LOOK_SECONDS = 0.1
+_MOMENT_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 
 
@@ -26,13 +27,15 @@ class Runner:
         for thread in self._threads:
             thread.start()
 
-    def ended(self, seconds: float) -> bool:
-        """Wait for the runs that are under way, at most that long; whether all have ended."""
+    def ended(self, seconds: float, hurry: Event) -> bool:
+        """Wait for the runs that are under way, at most that long and not beyond `hurry`; whether all have ended."""
         deadline = self._clock.monotonic() + seconds
-        begun = [thread for thread in self._threads if thread.ident is not None]
-        for thread in begun:
-            thread.join(max(0.0, deadline - self._clock.monotonic()))
-        return not any(thread.is_alive() for thread in begun)
+        while self._is_busy() and self._clock.monotonic() < deadline and not hurry.wait(_MOMENT_SECONDS):
+            pass
+        return not self._is_busy()
+
+    def _is_busy(self) -> bool:
+        return any(thread.is_alive() for thread in self._threads)
 
     def _go(self, place: int) -> None:
         """The threads look one after the other, not all at once."""

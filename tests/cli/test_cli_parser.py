@@ -105,7 +105,7 @@ def test_what_is_asked_for_stays_as_it_was_typed() -> None:
         (("audit",), "ACTION"),
         (("audit", "delete"), "invalid choice"),
         (("db", "drop"), "invalid choice"),
-        (("worker",), "--once"),
+        (("worker", "--twice"), "unrecognized"),
         (("sandbox", "--port", "65536"), "whole number"),
         (("refund",), "ACTION"),
         (("refund", "pay", "9"), "invalid choice"),

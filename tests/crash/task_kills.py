@@ -1,0 +1,27 @@
+"""kill -9 of a worker in the middle of a task: a worker at one desk dies, and one at another goes on."""
+
+from collections.abc import Mapping
+
+from console.app import open_console
+from console.settings import Settings
+from tests.support.children import Pipe, crowd
+from tests.support.places import Place
+
+KILLED = -9
+FAST = {"TIME_SCALE": "60", "ALARMBOX_FIND_PURCHASES": "1"}
+
+
+def work(pipe: Pipe, told: Mapping[str, str]) -> None:
+    """Run what is due, again and again, until it is killed at its failpoint."""
+    with open_console(Settings.load(dict(told)), program="worker") as console:
+        pipe.send("open")
+        while True:
+            console.scheduler.run_due()
+
+
+def kill(place: Place, provider: str, failpoint: str) -> None:
+    """A worker at a desk of its own is killed there."""
+    told = place.told(provider, desk=1, FAILPOINT=f"{failpoint}:kill", **FAST)
+    with crowd(work, [(told,)]) as (child,):
+        assert child.report() == "open"
+        assert child.ended() == KILLED, f"{failpoint} was passed unharmed"

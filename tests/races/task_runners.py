@@ -1,0 +1,80 @@
+"""Processes that run the same tasks on one database at the same moments, and what shows if one ran twice at once."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from unittest import mock
+
+from console.app import open_console
+from console.domain.errors import ConsoleError
+from console.domain.task_intervals import INTERVALS, Interval
+from console.services.heartbeat import Heartbeat
+from console.services.scheduling import Scheduler
+from console.settings import Settings
+from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
+from tests.support.places import Place
+
+NAMES = ("one", "two", "three")
+ROUNDS = Interval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
+
+
+class Book:
+    """A folder that tells who ran what: a file that only one can make while a task runs, and a line per run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def run(self, name: str) -> int:
+        try:
+            mark = os.open(self.folder / f"{name}.running", os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            self._write("twice at once", name)
+            return 0
+        os.close(mark)
+        self._write("runs", name)
+        (self.folder / f"{name}.running").unlink()
+        return 1
+
+    def lines(self, kind: str) -> list[str]:
+        file = self.folder / kind
+        return file.read_text().split() if file.exists() else []
+
+    def _write(self, kind: str, name: str) -> None:
+        with (self.folder / kind).open("a") as file:
+            file.write(f"{name}:{os.getpid()}\n")
+
+
+def run(place: Place, processes: int, runs: int) -> Book:
+    """So many processes until there were so many runs."""
+    book = Book(place.folder)
+    together = context().Barrier(processes + 1)
+    told = [place.told("http://127.0.0.1:9", desk=i % 2) for i in range(processes)]
+    each = [(one, together, str(place.folder), runs) for one in told]
+    with crowd(work, each) as children:
+        together.wait(PATIENCE_SECONDS)
+        for child in children:
+            assert child.report() == "done"
+    return book
+
+
+def work(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder: str, runs: int) -> None:
+    """Look without a pause until enough was run."""
+    book = Book(Path(folder))
+    with scheduler(told, book) as made:
+        together.wait(PATIENCE_SECONDS)
+        while len(book.lines("runs")) < runs:
+            with suppress(ConsoleError):
+                made.run_due()
+    pipe.send("done")
+
+
+@contextmanager
+def scheduler(told: Mapping[str, str], book: Book) -> Iterator[Scheduler]:
+    """Tasks that do nothing but tell, and are due again at once."""
+    quick = dict.fromkeys(NAMES, ROUNDS)
+    with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVALS, quick):
+        heartbeat = Heartbeat(console._desk.scale)
+        yield Scheduler(console._desk, heartbeat, [(name, lambda name=name: book.run(name)) for name in NAMES])  # type: ignore[misc]  # the name of this turn
+        heartbeat.close()

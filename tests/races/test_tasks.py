@@ -1,0 +1,24 @@
+"""Several workers and windows share the due tasks: each runs in one place at a time."""
+
+from collections import Counter
+
+import pytest
+
+from tests.races import task_runners
+from tests.support.places import Place
+
+pytestmark = pytest.mark.xdist_group("races")
+
+
+@pytest.mark.engines("sqlite", "mariadb", "galera")
+@pytest.mark.timeout(150)
+def test_no_task_runs_twice_at_once(place: Place) -> None:
+    """Processes at two desks that look without a pause: many runs of each task, by several of them, never at once."""
+    processes, runs = (4, 60) if place.engine != "galera" else (3, 30)
+    book = task_runners.run(place, processes, runs)
+    told = [line.partition(":") for line in book.lines("runs")]
+    shares = Counter(pid for _, _, pid in told)
+    print(f"{place.engine}: {len(told)} runs of {len(task_runners.NAMES)} tasks in {len(shares)} processes")
+    assert book.lines("twice at once") == []
+    assert {name for name, _, _ in told} == set(task_runners.NAMES)
+    assert len(shares) > 1

@@ -1,0 +1,162 @@
+"""Roots of the audit trail: a tail that was cut off is missed on every desk, not only on the one that wrote it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import PurchaseRequest
+from console.store import audit_roots
+from console.store.audit import NewAuditEntry, append
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+
+NUMBERS = numbers(130, seed=5)
+_ROOTS = "SELECT count(*) FROM audit_log WHERE what = 'audit.root'"
+_NEWEST_OF = "SELECT max(id) FROM audit_log WHERE session = '{}'"
+
+
+@contextmanager
+def desks(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[tuple[Console, Console, Console]]:
+    """One where something was bought, one of a worker, and one that has seen neither's trail."""
+    with (
+        place.desk(vendor, clock, desk=1) as bought,
+        place.desk(vendor, clock, desk=2) as worker,
+        place.desk(vendor, clock, desk=3) as other,
+    ):
+        bought.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        yield bought, worker, other
+
+
+def an_hour_later(place: Place, clock: HandClock) -> None:
+    """For the clock by which rows are stamped, and for ours."""
+    clock.at += timedelta(hours=1)
+    if place.is_server:  # nobody turns a server's clock: the rows grow old instead
+        place.unguard("audit_log")
+        place.sql("UPDATE audit_log SET at = at - INTERVAL 1 HOUR")
+
+
+def cut(place: Place, session: str) -> int:
+    """Somebody who owns the database takes a chain's last row away; its id."""
+    ((row_id,),) = place.sql(_NEWEST_OF.format(session))
+    place.unguard("audit_log")
+    place.sql(f"DELETE FROM audit_log WHERE id = {row_id}")
+    return int(row_id)
+
+
+def broken(console: Console) -> tuple[int, str] | None:
+    """What `audit verify` names there."""
+    with suppress(ConsoleError):
+        console.audit.verify()
+        return None
+    with pytest.raises(ConsoleError, match="audit_broken") as found:
+        console.audit.verify()
+    return found.value.detail["first_bad"], found.value.detail["why"]  # type: ignore[return-value]  # an id, a word
+
+
+@pytest.mark.engines("sqlite")
+def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """Without a root only the desk that wrote it knows; with one, all do: its row is named."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        an_hour_later(place, hand_clock)
+        worker.recovery.run_due()
+        assert [broken(console) for console in (bought, worker, other)] == [None] * 3
+        gone = cut(place, bought._desk.session)
+        assert [broken(console) for console in (bought, worker, other)] == [(gone, "missing")] * 3
+
+
+@pytest.mark.engines("sqlite")
+def test_without_a_root_a_cut_tail_is_missed_by_its_desk_alone(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """What the roots are for."""
+    with desks(place, vendor, hand_clock) as (bought, _, other):
+        gone = cut(place, bought._desk.session)
+        assert (broken(bought), broken(other)) == ((gone, "missing"), None)
+
+
+@pytest.mark.engines("sqlite")
+def test_who_cuts_the_root_too_is_seen_by_the_worker(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """The root is a row of the worker's own chain, whose heads lie on its desk."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        an_hour_later(place, hand_clock)
+        worker.recovery.run_due()
+        gone = cut(place, bought._desk.session)
+        root = cut(place, worker._desk.session)
+        assert (broken(other), broken(worker)) == (None, (root, "missing"))
+        assert gone < root
+
+
+@pytest.mark.engines("sqlite")
+def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """Who repairs the hashes of a chain after an edit meets the root, which has the one that was there."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        an_hour_later(place, hand_clock)
+        worker.recovery.run_due()
+        ((row_id,),) = place.sql(_NEWEST_OF.format(bought._desk.session))
+        with other.database.read() as conn:
+            assert audit_roots.first_missed(conn) is None
+        place.unguard("audit_log")
+        place.sql(f"UPDATE audit_log SET hash = '{'0' * 64}' WHERE id = {row_id}")
+        with other.database.read() as conn:
+            assert audit_roots.first_missed(conn) == (row_id, "replaced")
+
+
+def test_a_root_is_written_an_hour_after_what_it_covers(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """Nothing before, one then, and no further one for a root alone: a desk that rests writes none."""
+    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
+        console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        counts = []
+        for _ in range(4):
+            console.recovery.run_due()
+            counts.append(place.sql(_ROOTS)[0][0])
+            an_hour_later(place, hand_clock)
+        assert counts == [0, 1, 1, 1]
+
+
+@pytest.mark.engines("sqlite")
+def test_rows_that_appear_late_are_covered_by_the_next_root(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """A server gives ids before it commits: what the last root could not see, though its id was covered, is seen
+    by the next one.
+    """
+    with desks(place, vendor, hand_clock) as (bought, worker, _):
+        for i in range(1, 4):
+            an_hour_later(place, hand_clock)
+            bought.credit_checks.purchase(PurchaseRequest(NUMBERS[i], "1"))
+            worker.recovery.run_due()
+        with bought.database.read() as conn:
+            since = audit_roots.covered(conn)
+            _, found = audit_roots.heads(conn, audit_roots.Covered(since.before, since.before))
+        assert 0 < since.before < since.upto
+        assert bought._desk.session in {head.chain for head in found}
+
+
+def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """More chains than a row has room for, in parts: each newest row is in some root, each is whole, none is cut."""
+    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
+        desk = console._desk
+
+        def begin(tx: object) -> None:
+            for i in range(audit_roots.HEADS_PER_ROW * 2 + 1):
+                entry = NewAuditEntry(place.named("op-a"), "test.begun")
+                append(tx, entry, session=f"chain-{i}", desk="d", at=desk.now())  # type: ignore[arg-type]  # a transaction
+
+        console.database.write(begin)
+        an_hour_later(place, hand_clock)
+        counts = {run.task: run.count for run in console.recovery.run_due()}
+        assert counts["audit_roots"] == audit_roots.HEADS_PER_ROW * 2 + 1
+        assert place.sql(_ROOTS)[0][0] == 3
+        assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
+        with console.database.read() as conn:
+            assert audit_roots.first_missed(conn) is None

@@ -1,0 +1,132 @@
+"""The worker as a process of its own: what it says when it is ready, what it does, and how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.services.scheduling import LEASE
+from console.store import leases
+from tests.support.payment_desks import told as providers
+from tests.support.places import Place
+from tests.support.waiting import until
+
+PATIENCE = 40.0
+
+
+class Worker:
+    """A process that has said that it is ready."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        self.process = process
+        assert process.stdout is not None
+        self.answer: dict[str, Any] = json.loads(process.stdout.readline() or b'"nothing"')
+        self.data = self.answer.get("data", {})
+
+    def told(self, *numbers: int) -> tuple[int, list[dict[str, Any]]]:
+        """Its end after these signals: the status, and every line of its log."""
+        for number in numbers:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=PATIENCE)
+        assert out == b""
+        return self.process.returncode, [json.loads(line) for line in err.splitlines()]
+
+
+@contextmanager
+def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
+    """One that is ready, and is gone at the end whatever happens."""
+    told = {"RECEIVER_PORT": "0", **providers(sandbox.url), **extra}
+    env = {**os.environ, **place.told(sandbox.url), **{f"CONSOLE_{name}": value for name, value in told.items()}}
+    with subprocess.Popen(
+        [sys.executable, "-m", "console", "--json", "worker"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL, env=env,
+    ) as process:  # fmt: skip
+        try:
+            yield Worker(process)
+        finally:
+            process.kill()
+
+
+def held(console: Console) -> set[str]:
+    with console.database.read() as conn:
+        return {one.name for one in leases.holders(conn) if one.name.startswith(LEASE)}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.engines("sqlite")
+def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number: int) -> None:
+    """One object when ready, an answering receiver, every task run; then status 0, no lease left, each line of the
+    log an object.
+    """
+    with working(place, sandbox) as worker, place.opened(sandbox) as console:
+        with urlopen(f"{worker.data['url']}/healthz", timeout=PATIENCE) as answer:
+            assert answer.status == 200
+        names = worker.data["tasks"]
+        until(
+            lambda: {task.name for task in console.scheduler.states() if task.ended_at} == set(names),
+            "all have run",
+            PATIENCE,
+        )
+        status, log = worker.told(number)
+        assert (status, held(console)) == (0, set())
+    assert {task.trouble for task in console.scheduler.states()} == {None}
+    assert log[-1]["message"] == "ended"
+    assert all(line["correlation"] for line in log)
+
+
+@pytest.mark.engines("mariadb")
+def test_two_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
+    """Two workers on one server, each told to end: both end well, and the tasks have run."""
+    with working(place, sandbox) as one, working(place, sandbox) as two, place.opened(sandbox) as console:
+        until(
+            lambda: len([task for task in console.scheduler.states() if task.ended_at]) >= 15,
+            "the tasks have run",
+            PATIENCE,
+        )
+        assert [worker.told(signal.SIGTERM)[0] for worker in (one, two)] == [0, 0]
+        assert held(console) == set()
+
+
+@pytest.mark.engines("sqlite")
+def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> None:
+    """The others go on beside it; told to end, the worker waits within its bound, says so and ends; the lease stays
+    until it is over, so that nobody runs the task beside one that may still be at it.
+    """
+    with working(place, sandbox, FAILPOINT="after_task_begin:4:hang") as worker, place.opened(sandbox) as console:
+        until(
+            lambda: len([task for task in console.scheduler.states() if task.ended_at]) >= 14,
+            "the others have run",
+            PATIENCE,
+        )
+        status, log = worker.told(signal.SIGTERM)
+    assert status == 0
+    assert "cut off" in log[-1]["message"]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_second_signal_ends_it_at_once(place: Place, sandbox: Sandbox) -> None:
+    """Who asks twice doesn't wait for a task that hangs, and its end is orderly all the same."""
+    with working(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
+        with place.opened(sandbox) as console:
+            until(lambda: bool(held(console)), "a task hangs", PATIENCE)
+        status, log = worker.told(signal.SIGTERM, signal.SIGINT)
+    assert status == 0
+    assert "cut off" in log[-1]["message"]
+
+
+@pytest.mark.engines("sqlite")
+def test_a_port_that_is_taken_is_refused_before_anything_runs(place: Place, sandbox: Sandbox) -> None:
+    """A worker that could take no notice says so, and has run no task."""
+    with working(place, sandbox, RECEIVER_PORT=str(sandbox.port)) as worker, place.opened(sandbox) as console:
+        assert worker.answer["error"]["code"] == "bad_profile"
+        assert worker.process.wait(PATIENCE) == 2
+        assert console.scheduler.states() == ()
