@@ -1,19 +1,22 @@
 """Orders, payments and refunds as programs read them."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from console import cli_json
+from console import cli_json, cli_text_views
 from console.cli_service import provider_id, row_id
+from console.cli_writer import Voice
 from console.domain import order_records as o
 from console.domain import payment_results as views
 from console.domain.errors import ConsoleError
 from console.domain.payment_records import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.results import AllowedAction, Explanation, LookupResult, NextStep
+from console.domain.saga_steps import seen
+from console.domain.worker_records import Saga, SagaState
 
 AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 TEXT = "2026-11-20T03:20:01Z"
@@ -138,6 +141,27 @@ def test_an_order_is_shown_with_its_payments() -> None:
     encoded = told(cli_json.view(view, say))
     assert (encoded["kind"], encoded["awaiting"]) == ("order", None)
     assert (encoded["payments"][0]["id"], encoded["refunds"][0]["id"]) == (5, 9)
+    assert encoded["timeouts"] == []
+
+
+def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
+    """Where it stands, why and until when it waits, and each step; in a terminal too."""
+    names = ("ask_provider", "expire_payment")
+    facts = {"done": {"ask_provider": AT.isoformat()}}
+    saga = Saga(
+        3, "payment_timeout", "payment", 5, SagaState.RUNNING, "expire_payment", facts, AT, AT, "unknown",
+        AT + timedelta(minutes=5), 2,
+    )  # fmt: skip
+    view = views.OrderView(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(seen(saga, names, AT),))
+    (one,) = told(cli_json.view(view, say))["timeouts"]
+    assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
+    assert (one["reason"], one["attempts"]) == ("unknown", 2)
+    assert [(step["name"], step["state"]) for step in one["steps"]] == [
+        ("ask_provider", "done"), ("expire_payment", "waiting"),
+    ]  # fmt: skip
+    _, first, second = cli_text_views._sagas(view.sagas, Voice())
+    assert first.strip().startswith("✓")
+    assert second.strip().startswith("…")
 
 
 def test_records_in_a_refusal_are_masked_too() -> None:

@@ -1,0 +1,67 @@
+"""What follows when a payment's time has passed has words: each step, each way it stands, each reason."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from console import saga_wording, wording
+from console.domain.order_records import OrderState
+from console.domain.saga_steps import SagaStep, SagaView, StepState, seen
+from console.domain.worker_records import Saga, SagaState
+from console.services.timed_out import KIND, STEPS
+from scripts import word_use
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+SERVICES = Path(saga_wording.__file__).parent / "services"
+
+
+def saga(**more: object) -> Saga:
+    plain: dict[str, object] = {"state": SagaState.RUNNING, "step": STEPS[0], "facts": {}}
+    return Saga(7, KIND, "payment", 5, begun_at=NOW, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
+
+
+def shown(**more: object) -> SagaView:
+    return seen(saga(**more), STEPS, NOW)
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_every_step_and_state_has_words(language: str) -> None:
+    for name in STEPS:
+        assert saga_wording.step_name(SagaStep(name, StepState.OPEN), language) != f"saga.step.{name}"
+    for state in StepState:
+        step = SagaStep(STEPS[0], state)
+        assert not saga_wording.step_word(step, language).startswith("saga.")
+        assert len(saga_wording.mark(step)) == 1
+    for whole in SagaState:
+        assert not saga_wording.standing(shown(state=whole), language).startswith("state.")
+
+
+@pytest.mark.parametrize("language", wording.LANGUAGES)
+def test_every_reason_has_words(language: str) -> None:
+    """Those that the steps name, those of an order's state, and whatever a refusal is called."""
+    told = {one.text for one in word_use.arguments(SERVICES, {"Wait": 0, "Over": 0, "Undo": 0})}
+    told |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
+    assert len(told) > 12
+    unworded = {one for one in told if not wording.has(f"saga.reason.{one}")}
+    assert unworded == set()
+    assert saga_wording.reason("in_progress", language) == wording.say("refusal.in_progress", language)
+    assert saga_wording.reason("never heard of", language) == wording.say("saga.reason.trouble", language)
+    assert saga_wording.reason(None, language) == ""
+
+
+def test_a_step_that_waits_says_why_and_until_when() -> None:
+    waits = shown(reason="provider_unreachable", next_at=NOW + timedelta(minutes=5))
+    (first, *others) = waits.steps
+    assert (first.state, waits.current) == (StepState.WAITING, first)
+    assert saga_wording.step_detail(first, "en") == "the gateway can't be reached · again 11-20 12:05"
+    assert saga_wording.step_detail(first, "ja") == "決済会社につながらない · 11-20 12:05 に再試行"
+    assert {one.state for one in others} == {StepState.OPEN}
+
+
+def test_what_has_ended_says_why_and_when() -> None:
+    ended = shown(state=SagaState.DONE, reason="paid", ended_at=NOW, facts={"done": {STEPS[0]: NOW.isoformat()}})
+    assert [one.state for one in ended.steps] == [StepState.DONE, *[StepState.SKIPPED] * 3]
+    assert (ended.current, saga_wording.standing(ended, "en")) == (None, "Done · it was paid")
+    assert saga_wording.dated(ended, "en") == "ended 11-20 12:00"
+    assert saga_wording.title(ended, "en") == "After the time of payment #5"
