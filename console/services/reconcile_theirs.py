@@ -89,9 +89,11 @@ class _Batch:
         self._half, self._provider, self._history, self._book, self._rows = half, provider, history, book, rows
         told = [row for row in rows if isinstance(row, HistoryRow)]
         theirs = {row.provider_payment_id for row in told if row.provider_payment_id}
-        ours = {row.merchant_payment_id for row in told if row.merchant_payment_id}
         with half.desk.database.read() as conn:
-            self._theirs, self._ours = history_reads.named(conn, provider, theirs, ours)
+            self._theirs = history_reads.by_theirs(conn, provider, theirs)
+            left = [row for row in told if row.provider_payment_id not in self._theirs]
+            ours = {row.merchant_payment_id for row in left if row.merchant_payment_id}
+            self._ours = history_reads.by_ours(conn, provider, ours)
             ids = {one.id for one in (*self._theirs.values(), *self._ours.values())}
             self._cases = history_reads.open_cases(conn, ids, comparing.RULES)
 

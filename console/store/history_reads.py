@@ -82,16 +82,14 @@ _OF_RUN = (
 )  # fmt: skip
 
 
-def named(
-    conn: Connection, provider: str, theirs: Collection[str], ours: Collection[str]
-) -> tuple[dict[str, Payment], dict[str, Payment]]:
-    """Payments by the provider's numbers, and by ours."""
-    by_theirs = _some(conn, _THEIRS, provider, theirs)
-    by_ours = _some(conn, _OURS, provider, ours)
-    return (
-        {str(one.provider_payment_id): one for one in by_theirs},
-        {one.merchant_payment_id: one for one in by_ours},
-    )
+def by_theirs(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
+    """Payments by the provider's numbers."""
+    return {str(one.provider_payment_id): one for one in _some(conn, _THEIRS, provider, numbers)}
+
+
+def by_ours(conn: Connection, provider: str, numbers: Collection[str]) -> dict[str, Payment]:
+    """Payments by our numbers."""
+    return {one.merchant_payment_id: one for one in _some(conn, _OURS, provider, numbers)}
 
 
 def _some(conn: Connection, query: Select[Any], provider: str, some: Collection[str]) -> tuple[Payment, ...]:

@@ -17,6 +17,7 @@ from tests.bench import (
     purchases,
     reads,
     receiver,
+    reconciling,
     refunds,
     signing,
     starts,
@@ -25,9 +26,10 @@ from tests.bench import (
 from tests.bench.figures import HEADINGS, Row, cells
 from tests.support.environment import isolate
 
-GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 20, 21, 22, 23)
+GOALS = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23)
 """From 20 on figures without a goal: PayPay's signature, the refund pipeline, notices, the receiver."""
 LARGE, KEYS, SERVER_KEYS = 10_000_000, 10_000, 500
+PAYMENTS, DAY = 1_000_000, 10_000
 
 
 def main(words: Sequence[str]) -> int:
@@ -49,6 +51,8 @@ def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", help="goals, separated by commas: 3,5", default=",".join(map(str, GOALS)))
     parser.add_argument("--rows", type=int, default=LARGE, help="of the large table (%(default)s)")
+    parser.add_argument("--payments", type=int, default=PAYMENTS, help="of goal 19 (%(default)s; in full 10000000)")
+    parser.add_argument("--day", type=int, default=DAY, help="of them in the day that is reconciled (%(default)s)")
     parser.add_argument("--keys", type=int, default=KEYS, help="of goal 11 on SQLite (%(default)s)")
     parser.add_argument("--server-keys", type=int, default=SERVER_KEYS, help="of goal 11 on servers (%(default)s)")
     told = parser.parse_args(words)
@@ -66,6 +70,7 @@ def _rows(told: argparse.Namespace) -> Iterator[Row]:
     yield from idempotency.rows(wanted & {13, 14})
     yield from windows.rows(told.rows, wanted & {15, 16, 17})
     yield from atom_seal.rows(wanted & {18})
+    yield from reconciling.rows(wanted, told.payments, told.day)
     yield from signing.rows(wanted)
     yield from refunds.rows(wanted)
     yield from notices.rows(wanted)

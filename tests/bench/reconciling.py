@@ -1,0 +1,155 @@
+"""Goal 19: a day reconciled, and all due tasks looked through, in a table grown tenfold; and memory meanwhile."""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from typing import Any
+from unittest import mock
+
+from console.app import Console, open_console
+from console.domain.dates import JST
+from console.sandbox.credentials import PAYPAY_MERCHANT_ID
+from console.services.desk import WORKER, acting
+from console.settings import Settings
+from console.store import payment_events
+from console.store.history_reads import ANNOUNCED
+from console.store.payment_events import PaymentEvent
+from tests.bench import filling
+from tests.bench.figures import Row, median, span, times
+from tests.bench.purchases import bench_folder, servers_on_disk
+from tests.support.desks import environment
+from tests.support.payment_desks import told
+from tests.support.places import Place, ServerPlace, SqlitePlace
+from tests.support.pooled_databases import PooledDatabase
+
+NUMBER, GROWN, GOAL = 19, 10, 1.1
+MEMORY_KIB = 16 << 10
+"""So much more is still flat: what allocators keep."""
+_ROUNDS, _NOWHERE = 3, "http://127.0.0.1:9"
+_BEGINS = time_of_day(0, 30)
+"""When the first payment of a day is paid, in Japan; the last one 80,000 seconds later."""
+_HEADER = (
+    "決済番号,加盟店ID,屋号,店舗ID,店舗名,端末番号/PosID,取引ステータス,取引日時,取引金額,レシート番号,支払い方法,"
+    "マーチャント決済ID,支払い詳細\n"
+)
+_PAYMENTS = """INSERT INTO payments (id, provider, merchant_payment_id, provider_payment_id, status, certainty,
+    work_state, currency, asked_minor, captured_minor, begun_at, paid_at, created_at, changed_at, version)
+  {counted} SELECT i, 'paypay', 'ORD-' || i, '0421' || i, 'completed', 'known', 'none', 'JPY', 3300, 3300, {at}, {at},
+    {at}, {at}, 3 FROM counted WHERE i > {above}"""
+_AT = {
+    "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', '{first}', '+' || (i / {each}) || ' days',"
+    " '+' || (i % {each} * 80000 / {each}) || ' seconds')",
+    "mysql": "'{first}' + INTERVAL (i DIV {each}) DAY + INTERVAL (i MOD {each} * 80000 DIV {each}) SECOND",
+}
+
+
+def rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
+    """`payments`: in the grown table; `each`: of a day."""
+    if NUMBER not in wanted:
+        return
+    with bench_folder() as folder:
+        yield from _on("SQLite", SqlitePlace(folder), payments, each)
+    for engine, nodes in servers_on_disk(frozenset({NUMBER})):
+        if engine == "MariaDB":
+            with bench_folder() as folder:
+                yield from _on(engine, ServerPlace("mariadb", folder, PooledDatabase(nodes)), payments, each)
+
+
+@dataclass
+class Took:
+    """Seconds of each round, and the most memory that the process had until then (KiB)."""
+
+    reconciled: list[float]
+    swept: list[float]
+    memory: int
+
+
+def _on(engine: str, place: Place, payments: int, each: int) -> Iterator[Row]:
+    small = payments // GROWN
+    days = Days(place, each, payments)
+    env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE))
+    days.fill(0, small)
+    with open_console(Settings.load(env)) as console:
+        file = days.announce(console)
+        _measured(console, days, file, 1)  # whatever is imported and kept once
+        before = _measured(console, days, file, _ROUNDS)
+        days.fill(small, payments)
+        after = _measured(console, days, file, _ROUNDS)
+    where = f"{small:,} → {payments:,} payments, {engine}"
+    yield _growth(f"reconcile {each:,} rows, {where}", before.reconciled, after.reconciled, 100_000 / each)
+    yield _growth(f"all due tasks once, {where}", before.swept, after.swept, 1.0)
+    more = after.memory - before.memory
+    figure, goal = f"+{more / 1024:.1f} MiB at most", f"≤ {MEMORY_KIB >> 10} MiB"
+    yield Row(str(NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MEMORY_KIB)
+
+
+def _growth(what: str, before: list[float], after: list[float], scale: float) -> Row:
+    small, large = median(before), median(after)
+    figure = f"{span(small * scale)} → {span(large * scale)}" + (" per 100,000" if scale != 1 else "")
+    ratio = large / small
+    return Row(str(NUMBER), what, figure, "1.0", "–", times(ratio), f"≤ {GOAL}×", ratio <= GOAL)
+
+
+def _measured(console: Console, days: "Days", file: bytes, rounds: int) -> Took:
+    took = Took([], [], 0)
+    for _ in range(rounds):
+        with mock.patch.object(console.reconciliation._files, "fetch", return_value=file):
+            took.reconciled.append(_timed(lambda: days.reconcile(console)))
+        with acting(None if console.database.is_server else WORKER):
+            took.swept.append(_timed(console.recovery.run_due))
+    took.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return took
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+class Days:
+    """Payments of so many a day, all of them over; the file of one of the first days."""
+
+    def __init__(self, place: Place, each: int, most: int) -> None:
+        self._place, self._each = place, each
+        self._dialect = "mysql" if place.is_server else "sqlite"
+        self._first: date = datetime.now(UTC).astimezone(JST).date() - timedelta(days=most // each + 3)
+        self._nth = 3
+        place.unguard("payments")
+
+    def fill(self, above: int, upto: int) -> None:
+        begins = datetime.combine(self._first, _BEGINS, JST).astimezone(UTC)
+        at = _AT[self._dialect].format(first=begins.strftime("%Y-%m-%d %H:%M:%S"), each=self._each)
+        fresh = _PAYMENTS.format(counted=filling.counted(self._dialect, upto), at=at, above=above)
+        more = ["SET sql_mode = 'PIPES_AS_CONCAT'"] if self._place.is_server else []
+        self._place.sql(*more, fresh, "ANALYZE TABLE payments" if self._place.is_server else "ANALYZE payments")
+
+    @property
+    def day(self) -> date:
+        return self._first + timedelta(days=self._nth)
+
+    def _content(self) -> bytes:
+        """As the provider would tell of that day."""
+        numbers = range(self._nth * self._each, (self._nth + 1) * self._each)
+        return (_HEADER + "".join(map(self._line, numbers))).encode("cp932")
+
+    def _line(self, number: int) -> str:
+        seconds = number % self._each * 80_000 // self._each
+        at = datetime.combine(self.day, _BEGINS, JST) + timedelta(seconds=seconds)
+        who = f"0421{number},{PAYPAY_MERCHANT_ID}"
+        return f"{who},x,1,x,,取引完了,{at.isoformat()},3300,,PayPay,ORD-{number},\n"
+
+    def announce(self, console: Console) -> bytes:
+        """The day's file, as if a notice had told of it."""
+        event = PaymentEvent("paypay", "bench", "ReconFileHint", ANNOUNCED, "", order_no=self.day.isoformat())
+        console._desk.write(lambda tx: payment_events.add(tx.conn, event, console._desk.now()))
+        return self._content()
+
+    def reconcile(self, console: Console) -> Any:
+        report = console.reconciliation.run("paypay", self.day, self.day)
+        if (report.matched, report.missing_there, report.refused) != (self._each, 0, 0):
+            raise AssertionError(report)
+        return report
