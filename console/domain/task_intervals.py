@@ -49,7 +49,7 @@ INTERVALS: Mapping[str, Interval] = {
     "refund_polls": Interval(15, "the first step of a poll's schedule is half a minute", batch=200),
     "alert_rules": Interval(60, "an inconsistency may heal within its grace"),
     "outbox": Interval(5, "who waits for an alert waits for people already", batch=100),
-    "reconciliation": Interval(3600, "the providers' files are of whole days"),
+    "reconciliation": Interval(900, "a file that was announced can be fetched for two hours"),
     "bulk_runs": Interval(5, "somebody is looking at the progress"),
     "audit_roots": Interval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
 }
