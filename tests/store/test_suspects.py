@@ -1,0 +1,105 @@
+"""Orders that may not fit are found through indexes, a stretch at a time, and none that breaks a rule is left out."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from console.domain.alert_rules import judge
+from console.domain.clock import TimeScale
+from console.domain.order_records import OrderState
+from console.domain.payment_states import PaymentState
+from console.store import alerts, migrate, suspects
+from console.store.engine import Database
+from console.store.suspects import Changed
+from tests.bench import filling, plans
+from tests.bench.plans import Ask
+from tests.support.servers import Server
+
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+ASKS: dict[str, Ask] = {
+    "a stretch of orders": lambda conn: suspects.within(conn, 0, 500),
+    "the newest order": suspects.newest_order,
+    "the feed": lambda conn: suspects.changed(conn, 7, 50),
+    "the feed's end": suspects.latest_change,
+    "orders of payments": lambda conn: suspects.orders_of(conn, [Changed(1, "payment", n, NOW) for n in range(1, 9)]),
+    "orders with their payments": lambda conn: suspects.facts(conn, range(1, 9)),
+    "open alerts of orders": lambda conn: alerts.open_of_subjects(conn, "order", range(1, 9)),
+}
+
+
+@pytest.fixture(scope="module")
+def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    file = tmp_path_factory.mktemp("suspects") / "console.db"
+    shutil.copy(empty_database, file)
+    with closing(Database(f"sqlite:///{file}")) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
+    with mariadb_server.database() as url, closing(Database(url, unhurried=True)) as opened:
+        migrate.upgrade(opened)
+        with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
+            filling.fill_server(cursor, 1_000, 5_000)
+        yield opened
+
+
+@pytest.mark.parametrize("where", ["sqlite", "mariadb"])
+@pytest.mark.parametrize("ask", ASKS.values(), ids=ASKS)
+def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, ask: Ask) -> None:
+    """Whatever the number of orders: a stretch costs what a stretch holds."""
+    database: Database = request.getfixturevalue(f"on_{where}")
+    steps = plans.steps(database, ask)
+    assert not plans.whole_tables(steps), steps
+
+
+def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Path) -> None:
+    """Every state of an order, with one payment or two in every state, late or not."""
+    file = tmp_path / "console.db"
+    shutil.copy(empty_database, file)
+    _fill(file)
+    with closing(Database(f"sqlite:///{file}")) as database, database.read() as conn:
+        newest = suspects.newest_order(conn)
+        found = suspects.within(conn, 0, newest)
+        broken = {
+            order.id
+            for start in range(1, newest + 1, 500)
+            for order, paid in suspects.facts(conn, range(start, start + 500))
+            if judge(order, paid, NOW, TimeScale()) is not None
+        }
+    assert len(broken) > newest // 4
+    assert broken <= found
+
+
+def _fill(file: Path) -> None:
+    """Past what the database itself refuses: other programs may have been there before it did."""
+    at = "2026-11-19 03:00:00.000000"
+    pairs = [(one, other) for one in PaymentState for other in (None, *PaymentState)]
+    states = [(*pair, late) for pair in pairs for late in (None, "expired")]
+    orders = [(state, *paid) for state in OrderState for paid in states]
+    with closing(sqlite3.connect(file)) as conn:
+        for (name,) in conn.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            conn.execute(f"DROP TRIGGER {name}")
+        conn.executemany(
+            "INSERT INTO orders (id, merch_txn_id, total_amount, status, created_at, updated_at)"
+            " VALUES (?, ?, 9, ?, ?, ?)",
+            [(number, f"ORD-{number}", order[0], at, at) for number, order in enumerate(orders, start=1)],
+        )
+        paid = [
+            (number, f"ORD-{number}-{place}", state, late if place else None, at, at)
+            for number, (_, one, other, late) in enumerate(orders, start=1)
+            for place, state in enumerate((one, other))
+            if state is not None
+        ]
+        conn.executemany(
+            "INSERT INTO payments (order_id, provider, merchant_payment_id, status, late_after, created_at,"
+            " changed_at, currency, asked_minor) VALUES (?, 'paypay', ?, ?, ?, ?, ?, 'JPY', 9)",
+            paid,
+        )
+        conn.commit()
