@@ -1,0 +1,58 @@
+"""Where alerts are published, as a desk is told."""
+
+from pathlib import Path
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.setting_alerts import AlertSettings
+from console.settings import Settings
+
+BAD = [
+    ("ALERTS_WEBHOOK_URL", "http://example.com/alerts"), ("ALERTS_WEBHOOK_URL", "https://example.com"),
+    ("ALERTS_WEBHOOK_URL", "https://u:p@example.com/a"), ("ALERTS_WEBHOOK_URL", "https://example.com/a?b=c"),
+    ("ALERTS_WEBHOOK_URL", "https://10.0.0.5/a"), ("ALERTS_WEBHOOK_URL", "ftp://example.com/a"),
+    ("ALERTS_KAFKA_BROKERS", ","), ("ALERTS_KAFKA_BROKERS", "a:0"), ("ALERTS_KAFKA_BROKERS", "a:65536"),
+    ("ALERTS_KAFKA_BROKERS", "https://a:9092"), ("ALERTS_KAFKA_BROKERS", "a b:1"),
+]  # fmt: skip
+
+
+def load(home: Path, **told: str) -> Settings:
+    return Settings.load({"CONSOLE_HOME": str(home)} | {f"CONSOLE_{name}": text for name, text in told.items()})
+
+
+def test_one_way_or_none(tmp_path: Path) -> None:
+    """A webhook, some brokers, or nobody who is told."""
+    assert load(tmp_path).alerts == AlertSettings()
+    hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
+    assert (hook.way, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
+    kafka = load(tmp_path, ALERTS_KAFKA_BROKERS="kafka-1:9092, [::1]:9093").alerts
+    assert (kafka.way, kafka.brokers) == ("kafka", ("kafka-1:9092", "[::1]:9093"))
+
+
+@pytest.mark.parametrize(("name", "text"), BAD)
+def test_an_unfit_address_is_refused(tmp_path: Path, name: str, text: str) -> None:
+    """By its name, before anything is sent."""
+    with pytest.raises(ConsoleError) as refused:
+        load(tmp_path, **{name: text})
+    assert (refused.value.code, refused.value.detail["variable"]) == ("bad_profile", f"CONSOLE_{name}")
+
+
+def test_both_are_refused(tmp_path: Path) -> None:
+    """An event is told in one way."""
+    with pytest.raises(ConsoleError) as refused:
+        load(tmp_path, ALERTS_WEBHOOK_URL="http://127.0.0.1:1/a", ALERTS_KAFKA_BROKERS="127.0.0.1:2")
+    assert refused.value.detail["problem"] == "one_of_two"
+
+
+def test_what_a_way_needs_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The webhook's key; the part for Kafka, where it isn't installed."""
+    hook, kafka = AlertSettings(webhook="https://example.com/a"), AlertSettings(brokers=("127.0.0.1:9",))
+    assert hook.check({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16
+    assert kafka.check(lambda _: None) == ""
+    monkeypatch.setattr("console.setting_alerts.find_spec", lambda _: None)
+    lacking = ((hook, None, "missing"), (hook, "x" * 15, "token_short"), (kafka, "", "kafka_missing"))
+    for told, secret, problem in lacking:
+        with pytest.raises(ConsoleError) as refused:
+            told.check(lambda _, secret=secret: secret)  # type: ignore[misc]  # of this turn
+        assert refused.value.detail["problem"] == problem
