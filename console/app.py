@@ -160,7 +160,7 @@ class Console:
     def health(self) -> "Health":
         from console.services.health import Health
 
-        return Health(self._desk.settings, lambda: self._desk.database)
+        return Health(self._desk.settings, lambda: self._desk.database, self._desk.clock)
 
     @cached_property
     def _machinery(self) -> "Machinery":
@@ -253,7 +253,7 @@ def open_health(settings: Settings) -> "Health":
     """For `doctor` and `db …`: works where a Console can't be opened."""
     from console.services.health import Health
 
-    return Health(settings, lambda: Database(settings.database_url, unhurried=True))
+    return Health(settings, lambda: Database(settings.database_url, unhurried=True), SystemClock())
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from console.domain.clock import TimeScale
 from console.domain.worker_records import ScheduledTask
 
+TASK_LEASE = "task_"
+"""What the names of their leases begin with."""
 GRACE = timedelta(seconds=90)
 """Nothing is late before this: the lease of a killed worker takes half of it to end."""
 LONGEST_RUN = timedelta(minutes=15)
@@ -62,7 +64,7 @@ def interval_of(name: str) -> Interval:
 
 def back_off(every: timedelta, failures: int) -> timedelta:
     """How long to wait after that many failed runs in a row, all unscaled."""
-    return min(every * 2 ** min(failures, 20), max(every, LONGEST_BACK_OFF))
+    return min(every * (1 << min(failures, 20)), max(every, LONGEST_BACK_OFF))
 
 
 def longest_wait(every: timedelta) -> timedelta:

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable
 from functools import cached_property
 
+from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
+from console.domain.task_intervals import INTERVALS, overdue
 from console.services.failpoints import ADOPTING, BULK, EXPORTING, MONEY, NAMES, PUBLISHING, SAGAS, TASKS
 from console.setting_urls import masked
 from console.settings import Settings
-from console.store import boot_clock, fitness, migrate
+from console.store import boot_clock, fitness, migrate, tasks
 from console.store.documents import open_documents
 from console.store.engine import Database
 
@@ -22,8 +24,8 @@ _FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *TASKS, *PUBLISHING, *BULK, *ADOPTING, *E
 class Health:
     """Looks at one thing at a time; a check that fails is a line, never an error. Opens what it needs itself."""
 
-    def __init__(self, settings: Settings, open_database: Callable[[], Database]) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, open_database: Callable[[], Database], clock: Clock) -> None:
+        self._settings, self._clock = settings, clock
         self._open_database = open_database
 
     @cached_property
@@ -43,6 +45,7 @@ class Health:
             ("operator", self._operator),
             ("alarmbox", self._alarmbox),
             ("lease_clock", self._lease_clock),
+            ("tasks", self._tasks),
             *((("cache", self._cache),) if self._settings.redis_url else ()),
             *((("publishing", self._publishing),) if self._settings.alerts.way else ()),
             ("switches", self._switches),
@@ -121,6 +124,20 @@ class Health:
             lacking = {**facts, "missing": missing}
             return HealthCheck(name, False, "doctor.gateway.bad", "doctor.gateway.next", lacking)
         return HealthCheck(name, True, "doctor.gateway.ok", "", facts)
+
+    def _tasks(self) -> dict[str, object]:
+        """Due tasks run as often as they should. Where none ever ran, nobody has needed them yet."""
+        migrate.ensure(self._database)
+        try:
+            with self._database.read() as conn:
+                kept = [task for task in tasks.all_of(conn) if task.name in INTERVALS]
+        except ConsoleError as refusal:
+            if refusal.code != "not_allowed":
+                raise
+            kept = []  # not every role may look
+        scale, now = TimeScale(self._settings.time_scale), self._clock.now()
+        late = [task.name for task in kept if overdue(task, now, scale)]
+        return {"ok": not late, "late": ", ".join(late) or "-", "n": len(kept)}
 
     def _lease_clock(self) -> dict[str, object]:
         return {"uptime_s": boot_clock.uptime_ms() // 1000}

@@ -10,6 +10,7 @@ from console.domain.explain import explain
 from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, WorkState
 from console.domain.results import Explanation, FeedMark, NextStep, QueueCount, QueueItem, QueuePage, UnfinishedWork
+from console.domain.task_intervals import TASK_LEASE
 from console.services.desk import Desk
 from console.store import any_record, approvals, feed, journal, leases, queues
 from console.store.queue_parts import Queued
@@ -64,10 +65,10 @@ class Queues:
         )
 
     def holders(self) -> tuple[LeaseHolder, ...]:
-        """Who holds which lease, oldest first."""
+        """Who holds which lease, oldest first; those of due tasks, for which nobody waits, aside."""
         with self._desk.database.read() as conn:
             self._desk.reader(conn)
-            return leases.holders(conn)
+            return tuple(one for one in leases.holders(conn) if not one.name.startswith(TASK_LEASE))
 
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
         """The feed: a mark for the next reading, and (kind, id) of what changed since `after`; nothing when None."""

@@ -16,7 +16,7 @@ from console.domain import tracing
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.results import TaskRun
-from console.domain.task_intervals import SOON, Interval, back_off, interval_of, longest_wait
+from console.domain.task_intervals import SOON, TASK_LEASE, Interval, back_off, interval_of, longest_wait
 from console.domain.worker_records import ScheduledTask
 from console.services.desk import WORKER, Desk, acting
 from console.services.due import Task
@@ -27,7 +27,6 @@ from console.store import leases, swaps, tasks
 from console.store.engine import Transaction
 from console.store.leases import Lease
 
-LEASE = "task_"
 WAIT_SECONDS = 60.0
 """So long `run_all` waits for somebody else's run of a task."""
 _FIRST_NAP_SECONDS, _LONGEST_NAP_SECONDS = 0.01, 0.25
@@ -167,7 +166,7 @@ class Scheduler:
             kept = {task.name: task for task in tasks.all_of(conn)}
             names = [name for name in self._tasks if name not in kept or self._is_due(kept[name], ahead)]
             held = _held(conn) if names else frozenset()
-        return [name for name in names if LEASE + name not in held]
+        return [name for name in names if TASK_LEASE + name not in held]
 
     def _is_due(self, task: ScheduledTask, ahead: timedelta = timedelta()) -> bool:
         """Also where the next run is further away than any wait: the clock has jumped back since it was written."""
@@ -208,12 +207,12 @@ class Scheduler:
 
     def _is_held(self, name: str) -> bool:
         with self._desk.database.read() as conn:
-            return leases.holder_of(conn, LEASE + name) is not None
+            return leases.holder_of(conn, TASK_LEASE + name) is not None
 
     def _begin(self, tx: Transaction, name: str, stop: Callable[[], bool], wanted: Wanted) -> _Run | None:
         desk, interval = self._desk, interval_of(name)
         now = desk.now()
-        lease = leases.take(tx, LEASE + name, desk.holder(), now, self._heartbeat.lease_seconds)
+        lease = leases.take(tx, TASK_LEASE + name, desk.holder(), now, self._heartbeat.lease_seconds)
         if lease is None:
             return None
         task = tasks.ensure(tx.conn, name, interval.seconds, now)

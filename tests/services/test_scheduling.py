@@ -9,13 +9,14 @@ from console.app import Console
 from console.domain import tracing
 from console.domain.errors import ConsoleError
 from console.domain.results import TaskRun
-from console.domain.task_intervals import INTERVALS, LONGEST_RUN, interval_of
+from console.domain.task_intervals import INTERVALS, LONGEST_RUN, TASK_LEASE, interval_of
 from console.domain.worker_records import Alert, ScheduledTask
 from console.services import late_tasks
 from console.services.failpoints import FailpointReached, Failpoints
 from console.services.going_on import going_on
 from console.services.heartbeat import Heartbeat
-from console.services.scheduling import LEASE, Scheduler
+from console.services.queues import Queues
+from console.services.scheduling import Scheduler
 from console.store import alerts, leases
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -197,7 +198,9 @@ def test_a_run_that_broke_off_is_taken_over(tasks: Tasks) -> None:
 def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: Tasks, hand_clock: HandClock) -> None:
     """Who vanishes in the middle keeps the task for the rest of the lease, and no longer."""
     desk = tasks.desk
-    desk.write(lambda tx: leases.take(tx, LEASE + "probes", desk.holder(), desk.now(), tasks.heartbeat.lease_seconds))
+    desk.write(
+        lambda tx: leases.take(tx, TASK_LEASE + "probes", desk.holder(), desk.now(), tasks.heartbeat.lease_seconds)
+    )
     assert tasks.scheduler.run_due() == (TaskRun("refetches", 2),)
     hand_clock.at += timedelta(seconds=46)
     assert tasks.scheduler.run_due() == (TaskRun("probes", 0),)
@@ -316,3 +319,30 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: Tasks) -> None:
     assert [facts["task"] for facts in seen] == ["probes", "probes"]
     assert len({facts["correlation"] for facts in seen}) == 2
     assert tracing.correlation() is None
+
+
+def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """Well while they run, and before any ran; named when nobody has run them for long."""
+    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
+
+        def found() -> tuple[bool, object]:
+            (check,) = (check for check in console.health.doctor() if check.name == "tasks")
+            return check.ok, check.facts["late"]
+
+        assert found() == (True, "-")
+        console.recovery.run_due()
+        assert found() == (True, "-")
+        hand_clock.at += timedelta(minutes=10)
+        ok, late = found()
+        assert not ok
+        assert "probes" in str(late)
+        console.recovery.run_scheduled()
+        assert found() == (True, "-")
+
+
+def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Tasks) -> None:
+    """They last for a moment and keep nobody waiting."""
+    desk = tasks.desk
+    desk.write(lambda tx: leases.take(tx, TASK_LEASE + "probes", desk.holder(), desk.now(), 45))
+    desk.write(lambda tx: leases.take(tx, "credit_check_1", desk.holder(), desk.now(), 45))
+    assert [holder.name for holder in Queues(desk).holders()] == ["credit_check_1"]

@@ -13,8 +13,8 @@ from urllib.request import urlopen
 import pytest
 
 from console.app import Console
+from console.domain.task_intervals import TASK_LEASE
 from console.sandbox.server import Sandbox
-from console.services.scheduling import LEASE
 from console.store import leases
 from tests.support.payment_desks import told as providers
 from tests.support.places import Place
@@ -58,7 +58,7 @@ def working(place: Place, sandbox: Sandbox, **extra: str) -> Iterator[Worker]:
 
 def held(console: Console) -> set[str]:
     with console.database.read() as conn:
-        return {one.name for one in leases.holders(conn) if one.name.startswith(LEASE)}
+        return {one.name for one in leases.holders(conn) if one.name.startswith(TASK_LEASE)}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
