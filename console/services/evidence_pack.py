@@ -108,10 +108,10 @@ class _Packing:
             self._answers(pack)
             pack.add("audit.json", proof.chunks())
             self._documents(pack)
-            pack.add("record.json", [json_text(self._records())])
+            pack.add(_json("record"), [json_text(self._records())])
             for language, text in (("en", en), ("ja", ja)):
-                pack.add(f"timeline.{language}.txt", _chunks(text))
-            pack.add("timeline.json", _chunks(told))
+                pack.add(_text("timeline", language), _chunks(text))
+            pack.add(_json("timeline"), _chunks(told))
             pack.add("verify.txt", [pack_words.verify_text()])
             pack.close(self._about(proof))
         return len(pack.parts), tuple(str(one["name"]) for one in self._left_out)
@@ -199,6 +199,14 @@ class _Packing:
 
     def _leave_out(self, name: str, size: int, reason: str, sha256: str | None) -> None:
         self._left_out.append({"name": name, "bytes": size, "reason": reason, "sha256": sha256})
+
+
+def _json(name: str) -> str:
+    return f"{name}.json"
+
+
+def _text(name: str, language: str) -> str:
+    return f"{name}.{language}.txt"
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

@@ -1,0 +1,88 @@
+"""Evidence packs from the terminal: written beside `show`, verified by themselves, refused in the one form."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from console.sandbox.server import Sandbox
+from tests.cli.conftest import Terminal
+from tests.cli.paying import Desk
+from tests.support.desks import environment
+
+
+@pytest.fixture
+def desk(tmp_path: Path, sandbox: Sandbox) -> Desk:
+    return Desk(tmp_path / "home", sandbox)
+
+
+def test_show_with_a_pack(desk: Desk, tmp_path: Path) -> None:
+    """The record as always, and beside it where the pack is; without the option nothing is beside it."""
+    payment = str(desk.paid())
+    plain = desk.json("show", "payment", payment).data
+    assert "pack" not in plain
+    file = tmp_path / "case.zip"
+    shown = desk.json("show", "payment", payment, "--pack", str(file)).data
+    pack = shown.pop("pack")
+    assert {name: shown[name] for name in plain if name != "explained"}.keys() == plain.keys()
+    assert (pack["file"], pack["bytes"], pack["left_out"]) == (str(file), file.stat().st_size, [])
+    assert len(pack["sha256"]) == 64
+    verified = desk.json("audit", "verify", "--pack", str(file)).data
+    assert verified["first_bad"] is None
+    assert verified["files"] == pack["files"] - 1
+    assert verified["rows"] > 0
+
+
+def test_in_words(desk: Desk, tmp_path: Path) -> None:
+    """People read where it is, its hash, and that it is whole."""
+    payment, file = str(desk.paid()), tmp_path / "case.zip"
+    told = desk("show", "payment", payment, "--pack", str(file)).out.decode()
+    assert str(file) in told
+    assert "SHA-256: " in told
+    assert "The evidence pack is whole" in desk("audit", "verify", "--pack", str(file)).out.decode()
+
+
+def test_a_file_is_never_replaced(desk: Desk, tmp_path: Path) -> None:
+    """Exit 2, and what was there stays."""
+    file = tmp_path / "case.zip"
+    file.write_bytes(b"mine")
+    ending = desk.json("show", "payment", str(desk.paid()), "--pack", str(file))
+    assert ending.refused == (2, "usage")
+    assert file.read_bytes() == b"mine"
+
+
+def test_a_tampered_pack_is_broken(desk: Desk, tmp_path: Path) -> None:
+    """Exit 3 audit_broken, with what doesn't fit; so is what is no pack at all."""
+    payment, file, other = str(desk.paid()), tmp_path / "case.zip", tmp_path / "other.zip"
+    desk.json("show", "payment", payment, "--pack", str(file))
+    with zipfile.ZipFile(file) as pack, zipfile.ZipFile(other, "w") as forged:
+        for name in pack.namelist():
+            content = pack.read(name)
+            forged.writestr(name, content.replace(b"3300", b"9900") if name == "record.json" else content)
+    ending = desk.json("audit", "verify", "--pack", str(other))
+    assert ending.refused == (3, "audit_broken")
+    assert ending.error["detail"]["part"] == "record.json"
+    assert "record.json" in ending.error["message"]
+    assert desk.json("audit", "verify", "--pack", str(tmp_path / "none.zip")).refused == (3, "audit_broken")
+
+
+def test_verifying_a_pack_opens_no_desk(desk: Desk, tmp_path: Path, sandbox: Sandbox) -> None:
+    """Whoever is given one can check it without the database; without `--pack` it is the trail as ever."""
+    file = tmp_path / "case.zip"
+    desk.json("show", "payment", str(desk.paid()), "--pack", str(file))
+    elsewhere = Terminal(environment(tmp_path / "elsewhere", sandbox.url))
+    assert elsewhere.json("audit", "verify", "--pack", str(file)).data["first_bad"] is None
+    assert not (tmp_path / "elsewhere" / "console.db").exists()
+    assert set(desk.json("audit", "verify").data) == {"rows", "first_bad"}
+
+
+def test_an_operation_and_what_is_not_there(desk: Desk, tmp_path: Path) -> None:
+    """Every kind takes the option; a record that isn't there leaves no file."""
+    payment = desk.json("show", "payment", str(desk.paid())).data
+    if payment["operation_id"]:
+        made = desk.json("show", "operation", payment["operation_id"], "--pack", str(tmp_path / "op.zip"))
+        assert json.loads(zipfile.ZipFile(tmp_path / "op.zip").read("record.json"))["record"]["kind"] == "operation"
+        assert made.status == 0
+    assert desk.json("show", "order", "99", "--pack", str(tmp_path / "x.zip")).refused == (2, "not_found")
+    assert not (tmp_path / "x.zip").exists()
