@@ -2,11 +2,15 @@
 
 from console.domain.records import WorkState
 from console.domain.states import ORDER
-from console.store.guard_words import RAISED, WORK, Rule, same, steps, there_is, unless, word
+from console.domain.truth import PAID, WAITING
+from console.store.guard_words import RAISED, WORK, Rule, among, same, steps, there_is, unless, word
 from console.store.payment_schema import orders
 
 TABLE = orders.name
 _OURS = ("work_state", "work_at", "work_reason", "work_attempts", "version")
+_MAY_BE_PAID = there_is(
+    f"payments p WHERE p.order_id = OLD.id AND (p.status IN {among(WAITING | PAID)} OR p.certainty = 'unknown')"
+)
 _STEPS = Rule(steps(ORDER, "status"), "no such step of an order")
 
 ADDED_BY_PEOPLE = (Rule("FALSE", "orders are written by the shop"),)
@@ -25,6 +29,10 @@ CHANGED_BY_PEOPLE = (
             there_is("payments p WHERE p.order_id = OLD.id AND p.captured_minor > 0"),
         ),
         "an order is paid by a payment of its own",
+    ),
+    Rule(
+        unless("(NEW.status = 'cancelled' AND OLD.status <> 'cancelled')", f"NOT {_MAY_BE_PAID}"),
+        "an order that may be paid isn't cancelled",
     ),
 )  # fmt: skip
 ADDED_BY_OTHERS = (

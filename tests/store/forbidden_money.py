@@ -243,6 +243,7 @@ MONEY_CASES: Sequence[Forbidden] = (
     ),
     _f("set aside: delete", "DELETE FROM set_asides"),
     _f("order: paid by nothing", changed("orders", UNPAID, status="'paid'"), words="paid by a payment"),
+    _f("order: cancelled while it may be paid", changed("orders", UNPAID, status="'cancelled'"), words="may be paid"),
     _f("order: cancelled becomes paid", changed("orders", CANCELLED, status="'paid'"), words="no such step"),
     _f("order: another sum", changed("orders", UNPAID, total_amount="1")),
     _f("order: delete", f"DELETE FROM orders WHERE id = {UNPAID}"),

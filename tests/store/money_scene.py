@@ -125,7 +125,7 @@ def _payments() -> list[str]:
     for number in (*range(ASKED, VOTED + 1), FREE, WAITING, ASIDE, BIG, REVERSED):
         state, theirs = ("user_payment", "NULL") if number == WAITING else (_paid(number), f"'pp-{number}'")
         sums = f"1000, {captured.get(number, 1000)}, {held.get(number, '0, 0, 0')}"
-        order = CANCELLED if number == COMPLETED else "NULL"
+        order = {COMPLETED: CANCELLED, WAITING: UNPAID}.get(number, "NULL")
         named = f"{number}, {order}, 'paypay', 'ORD-{number}', {theirs}"
         rows.append(f"({named}, '{state}', 'JPY', {sums}, {UTC}, {UTC})")
     return [f"INSERT INTO payments ({columns}) VALUES {', '.join(rows)}"]
