@@ -16,7 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from console.domain.errors import ConsoleError
-from console.worker.limits import LAST, REFUSAL, REFUSAL_HEADERS, Crowd, Options, Seat
+from console.worker.limits import LAST, LIVE, REFUSAL, REFUSAL_HEADERS, Crowd, Options, Seat
 
 LARGEST_MESSAGE = 4 * 1024
 
@@ -154,9 +154,22 @@ class HttpProtocol(H11Protocol):
         super().on_response_complete()
         self._watch()
 
+    def _should_upgrade(self) -> bool:
+        """One address is a WebSocket; elsewhere the wish is passed over and the request judged as it is."""
+        asks = self.scope["method"] == "GET" and self.scope["path"] == LIVE
+        return asks and super()._should_upgrade()
+
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """From here on no timer of ours watches: what can't become a WebSocket is not left open."""
         self._forget()
         super().handle_websocket_upgrade(event)
+        live = self.transport.get_protocol()
+        began = isinstance(live, LiveProtocol) and live.handshake_initiated
+        if not began and not self.transport.is_closing():
+            headers = (*self.server_state.default_headers, *REFUSAL_HEADERS)
+            told = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + told + b"\r\n" + REFUSAL)
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):

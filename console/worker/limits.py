@@ -24,6 +24,7 @@ REFUSAL_HEADERS = (
 """All that is ever said to somebody who is refused; the last header stands, and is written, as h11 does it where it
 has to.
 """
+LIVE = "/live"
 LAST = "last"
 """In a request's state: it is the last one on its connection."""
 _ONCE = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")

@@ -27,6 +27,7 @@ from console.services.notice_signed import SOURCE
 from console.worker import live
 from console.worker.limits import (
     LAST,
+    LIVE,
     REFUSAL,
     REFUSAL_HEADERS,
     Busy,
@@ -172,7 +173,7 @@ def make_app(console: Console, options: Options) -> Starlette:
         Route("/healthz", receiver.health),
         Route("/readyz", receiver.ready),
         Route("/metrics", receiver.metrics),
-        WebSocketRoute("/live", receiver.live.answer),
+        WebSocketRoute(LIVE, receiver.live.answer),
     ]
     troubles = {HTTPException: _refuse, Exception: _bug}
     app = Starlette(routes=routes, lifespan=receiver.life, exception_handlers=troubles)
