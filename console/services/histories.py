@@ -9,7 +9,7 @@ from typing import Protocol
 
 from console.domain.dates import day_begins, day_ended
 from console.domain.history_records import HistoryRow, RefusedRow
-from console.domain.money import LARGEST_MINOR, MINOR_DIGITS, Money
+from console.domain.money import MINOR_DIGITS, Money
 from console.domain.order_records import Payment
 from console.domain.payment_news import Way
 from console.domain.payment_states import PaymentState, RefundState
@@ -120,7 +120,7 @@ class NoticeList:
     def rows(self, after: str | None) -> Iterator[HistoryRow | RefusedRow]:
         mark = _mark(after) if after else (self._from, 0)
         while found := self._page(mark):
-            yield from (_row(one) for one in found)
+            yield from filter(None, map(_row, found))
             mark = found[-1].at, found[-1].id
 
     def _page(self, mark: history_reads.Mark) -> tuple[Told, ...]:
@@ -150,11 +150,12 @@ def _mark(key: str) -> history_reads.Mark:
     return datetime.fromisoformat(at), int(number)
 
 
-def _row(one: Told) -> HistoryRow | RefusedRow:
+def _row(one: Told) -> HistoryRow | None:
+    """None for a notice that says nothing of a payment."""
+    state, currency = NOTICE_WORDS.get(one.kind), one.currency or ""
+    if state is None or currency not in MINOR_DIGITS or one.amount_minor is None:
+        return None
     key = f"{one.at.isoformat(timespec='microseconds')}|{one.id}"
-    state = NOTICE_WORDS.get(one.kind)
-    if state is None or one.currency not in MINOR_DIGITS or not 0 <= (one.amount_minor or -1) <= LARGEST_MINOR:
-        return RefusedRow(key, "no_payment")
-    amount = Money(one.amount_minor or 0, str(one.currency))
     theirs = number_of(one.event_id) if state is PaymentState.PAYMENT_SUCCESS else None
+    amount = Money(one.amount_minor, currency)
     return HistoryRow(key, theirs, one.order_no, state, one.kind, one.at, amount)

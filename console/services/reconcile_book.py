@@ -110,6 +110,12 @@ class Record:
         self.run = self._desk.write(lambda tx: self._save(tx, Counter(), phase=phase, position=None))
         self._key = None
 
+    def fail(self, reason: str) -> None:
+        """It can't be gone on with."""
+        self.run = self._desk.write(
+            lambda tx: self._save(tx, Counter(), state=reconciliations.FAILED, reason=reason[:64])
+        )
+
     def end(self, note: Callable[[Transaction, Run], None]) -> Run:
         """All rows are through."""
         self.pause()

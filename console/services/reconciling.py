@@ -168,15 +168,23 @@ class Reconciling:
         if history is None:
             return record.end(self._ended) if self._ours.ask(run.provider, record, span, run.position) else record.run
         try:
-            if run.phase == THEIRS:
-                if not self._theirs.go(run.provider, history, record, run.position):
-                    return record.run
-                record.turn(OURS)
-            if history.whole() and not self._ours.go(run.provider, history, record, span, record.run.position):
-                return record.run
-            return record.end(self._ended)
+            return self._halves(record, history, span)
+        except ConsoleError as unfit:
+            if unfit.code in ("provider_answer_unusable", "not_found"):  # the file as it is kept will not get better
+                record.fail(unfit.code)
+            raise
         finally:
             history.close()
+
+    def _halves(self, record: Record, history: HistorySource, span: tuple[datetime, datetime]) -> Run:
+        run = record.run
+        if run.phase == THEIRS:
+            if not self._theirs.go(run.provider, history, record, run.position):
+                return record.run
+            record.turn(OURS)
+        if history.whole() and not self._ours.go(run.provider, history, record, span, record.run.position):
+            return record.run
+        return record.end(self._ended)
 
     def _contents(self, run: Run) -> Mapping[date, tuple[str, Callable[[], bytes]]]:
         kept = self._files.of_run(KIND, run.id)

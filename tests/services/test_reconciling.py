@@ -10,6 +10,7 @@ from console.domain.order_records import PaymentImport
 from console.domain.worker_records import ReconcileReport
 from console.sandbox.server import Sandbox
 from console.services.failpoints import FailpointReached
+from console.store import leases
 from tests.support import payment_desks
 from tests.support.children import Child
 from tests.support.desks import MovedClock
@@ -428,3 +429,44 @@ def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: 
         place.sql("UPDATE leases SET lease_expires = 0")
         assert counts(days.run()) == (2, 1, 1, 1, 1)
         scene.console.audit.verify()
+
+
+@pytest.mark.engines("sqlite")
+def test_a_file_of_rubbish_ends_the_run(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not gone on with for ever; another file begins anew."""
+    days.there("ORD-1")
+    days.announce()
+    files = days.scene.console.reconciliation._files
+    original = files.fetch
+    monkeypatch.setattr(files, "fetch", lambda event: original(event) + b"rubbish\n" * 1_200)
+    with pytest.raises(ConsoleError) as caught:
+        days.run()
+    assert caught.value.code == "provider_answer_unusable"
+    assert days.scene.place.sql("SELECT state, reason FROM reconciliations") == [
+        ("failed", "provider_answer_unusable")
+    ]  # fmt: skip
+    monkeypatch.undo()
+    days.announce()
+    assert counts(days.run()) == (1, 0, 0, 0, 0)
+
+
+@pytest.mark.engines("sqlite")
+def test_two_at_once(days: Days) -> None:
+    """One reconciliation of a provider at a time."""
+    plant(days)
+    reconciliation = days.scene.console.reconciliation
+    lease = reconciliation._held("paypay")
+    with pytest.raises(ConsoleError) as caught:
+        days.run()
+    assert (caught.value.code, caught.value.exit_status) == ("in_progress", 3)
+    days.scene.desk.write(lambda tx: leases.release(tx.conn, lease))
+    assert counts(days.run()) == (2, 1, 1, 1, 1)
+
+
+@pytest.mark.engines("sqlite")
+def test_notices_that_say_nothing_of_a_payment(days: Days) -> None:
+    """They are in no count, and nothing is wrong with them."""
+    scene, at = days.scene, days.noon.isoformat()
+    scene.payments.notice(scene.bank("e-1", "ORD-1", occurred_at=at, type="account.changed"))
+    report = days.run(provider="bank")
+    assert (counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())
