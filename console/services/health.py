@@ -9,7 +9,17 @@ from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
 from console.domain.results import HealthCheck
 from console.domain.task_intervals import INTERVALS, overdue
-from console.services.failpoints import ADOPTING, BULK, EXPORTING, MONEY, NAMES, PUBLISHING, SAGAS, TASKS
+from console.services.failpoints import (
+    ADOPTING,
+    BULK,
+    EXPORTING,
+    MONEY,
+    NAMES,
+    PUBLISHING,
+    RECONCILING,
+    SAGAS,
+    TASKS,
+)
 from console.setting_urls import masked
 from console.settings import Settings
 from console.store import boot_clock, fitness, migrate, tasks
@@ -18,7 +28,7 @@ from console.store.engine import Database
 
 ROOM_BYTES = 200 * 1024 * 1024
 GATEWAYS = ("paypay", "atom")
-_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *TASKS, *PUBLISHING, *BULK, *ADOPTING, *EXPORTING)
+_FAILPOINTS = (*NAMES, *MONEY, *SAGAS, *TASKS, *PUBLISHING, *BULK, *RECONCILING, *ADOPTING, *EXPORTING)
 
 
 class Health:

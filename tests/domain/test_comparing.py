@@ -1,0 +1,104 @@
+"""A row of a history and a payment: every pairing of states comes to the verdict that the table says."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from console.domain.comparing import Follow, compare, is_news, meant
+from console.domain.history_records import HistoryRow
+from console.domain.money import Money
+from console.domain.order_records import Payment, Refund
+from console.domain.payment_news import Way
+from console.domain.payment_records import PaymentReport
+from console.domain.payment_states import PaymentState, RefundState
+from console.domain.records import Certainty, Work
+from console.domain.worker_records import Verdict
+
+P, V, F = PaymentState, Verdict, Follow
+AT = datetime(2026, 11, 19, 3, tzinfo=UTC)
+BEFORE, AFTER = AT - timedelta(hours=1), AT + timedelta(hours=1)
+
+
+def payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:
+    paid = state in (P.PAYMENT_SUCCESS, P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED, P.COMPLETED, P.REVERSED)
+    told: dict[str, Any] = {
+        "id": 1, "order_id": None, "provider": "paypay", "merchant_payment_id": "ORD-1",
+        "provider_payment_id": "0421" if paid else None, "corporation_number": None, "payer": None, "state": state,
+        "certainty": Certainty.KNOWN, "work": Work(), "currency": "JPY", "asked_minor": minor,
+        "captured_minor": minor if paid else 0, "reserved_minor": 0, "refunded_minor": 0, "set_aside_minor": 0,
+        "version": 1, "paid_at": AT if paid else None, "told_at": None,
+    } | more  # fmt: skip
+    return Payment(**told)
+
+
+def row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str | None = "0421") -> HistoryRow:
+    return HistoryRow("k", theirs, "ORD-1", state, state.value, AT, Money(minor, "JPY"))
+
+
+@pytest.mark.parametrize(
+    ("ours", "told", "verdict", "follow"),
+    [
+        (None, row(), V.IMPORTED, F.IMPORT),
+        (None, row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (payment(P.COMPLETED), row(), V.MATCHED, F.NOTHING),
+        (payment(P.COMPLETED, certainty=Certainty.UNKNOWN), row(), V.MATCHED, F.FACT),
+        (payment(P.PAYMENT_SUCCESS), row(), V.MATCHED, F.FACT),
+        (payment(P.COMPLETED), row(minor=3301), V.DIFFERENT_AMOUNT, F.CASE),
+        (payment(P.COMPLETED), row(theirs="0422"), V.DIFFERENT_STATE, F.CASE),
+        (payment(P.REVERSED, told_at=AFTER), row(), V.MATCHED, F.NOTHING),
+        (payment(P.REVERSED, told_at=BEFORE), row(), V.DIFFERENT_STATE, F.CASE),
+        (payment(P.REVERSED), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (payment(P.USER_PAYMENT), row(), V.DIFFERENT_STATE, F.FACT),
+        (payment(P.INITIALIZING), row(), V.DIFFERENT_STATE, F.FACT),
+        (payment(P.USER_PAYMENT), row(minor=1), V.DIFFERENT_AMOUNT, F.FACT),
+        (payment(P.EXPIRED), row(), V.DIFFERENT_STATE, F.FACT),
+        (payment(P.PAYMENT_FAILED), row(), V.DIFFERENT_STATE, F.FACT),
+        (payment(P.EXPIRED), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (payment(P.USER_PAYMENT), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.FACT),
+        (payment(P.USER_PAYMENT, told_at=AFTER), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (payment(P.COMPLETED), row(P.PAYMENT_FAILED), V.DIFFERENT_STATE, F.CASE),
+        (payment(P.COMPLETED, paid_at=AFTER), row(P.PAYMENT_FAILED), V.MATCHED, F.NOTHING),
+        (payment(P.USER_PAYMENT), row(P.USER_PAYMENT), V.MATCHED, F.NOTHING),
+        (payment(P.COMPLETED), row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
+    ],
+)
+def test_verdicts(ours: Payment | None, told: HistoryRow, verdict: Verdict, follow: Follow) -> None:
+    """Both sides as they are: what is said, and what follows."""
+    found = compare(ours, told)
+    assert (found.verdict, found.follow) == (verdict, follow)
+
+
+def report(minor: int = 3300) -> PaymentReport:
+    return PaymentReport("ORD-1", "0421", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(minor, "JPY"), refunds=None)
+
+
+def test_what_is_told_again_is_no_news() -> None:
+    """Nothing is written twice for the same."""
+    assert is_news(payment(P.USER_PAYMENT), report(), AT, Way.READ)
+    assert not is_news(payment(P.COMPLETED), report(), AT, Way.READ)
+    assert is_news(payment(P.PAYMENT_SUCCESS), report(), AT, Way.READ)
+    assert not is_news(payment(P.PAYMENT_SUCCESS), report(), AT, Way.NOTICE)
+    assert is_news(payment(P.COMPLETED, certainty=Certainty.UNKNOWN), report(), AT, Way.READ)
+    odd = payment(P.USER_PAYMENT)
+    assert is_news(odd, report(1), AT, Way.READ)
+    known = payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
+    assert not is_news(known, report(1), AT, Way.READ)
+
+
+def refund(number: int, sent: datetime | None, told: datetime | None = None, state: str = "completed") -> Refund:
+    return Refund(
+        number, 1, None, 500, "JPY", RefundState(state), Certainty.KNOWN, Work(), "op-a", (), f"RFD-{number}", None,
+        version=1, first_sent_at=sent, told_at=told,
+    )  # fmt: skip
+
+
+def test_lines_mean_refunds_by_their_times() -> None:
+    """Each line one refund, the oldest that fits; one that was done before is not meant again."""
+    first, second = refund(1, BEFORE, AT), refund(2, BEFORE, AFTER)
+    assert meant([second, first], [AT, AFTER]) == {AT: first, AFTER: second}
+    assert meant([first], [AT, AFTER]) == {AT: first}
+    assert meant([first], [AFTER]) == {}
+    assert meant([refund(1, AFTER, AFTER)], [AT]) == {}
+    assert meant([refund(1, BEFORE, None, "submitted")], [AFTER])[AFTER].id == 1
+    assert meant([refund(1, BEFORE, AT, "failed"), refund(2, None)], [AT]) == {}
