@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal, Protocol
 
+from console.domain.choice_records import Choice
 from console.domain.order_records import Order, Payment, Refund
 from console.domain.pages import PageHit, PageImage
 from console.domain.payment_results import OrderView, PaymentView, RefundView
@@ -23,7 +24,7 @@ from console.domain.results import (
     TaskRun,
     UnfinishedWork,
 )
-from console.domain.worker_records import Alert, AlertItem
+from console.domain.worker_records import Alert, AlertItem, Note, Take
 from console.views.desk_money import Payments, Refunds
 
 RecordId = int | str
@@ -109,6 +110,9 @@ class Recovery(Protocol):
     def show(self, kind: str, id: RecordId) -> CreditCheckView | OperationView | MoneyView: ...
     def story(self, kind: str, id: RecordId, limit: int = 500, after: str | None = None) -> Story: ...
     def evidence_pack(self, kind: str, id: RecordId, path: Path) -> PackWritten: ...
+    def choices(self, kind: str, id: RecordId) -> tuple[Choice, ...]: ...
+    def take(self, kind: str, id: RecordId) -> Take: ...
+    def note(self, kind: str, id: RecordId, words: str) -> Note: ...
     def probe(self, kind: str, id: RecordId) -> CreditCheck | Operation | Order | Payment | Refund: ...
     def resolve(
         self,

@@ -15,7 +15,7 @@ from console.views.case_words import Case
 from console.views.desk_api import Desk
 from console.views.look.theme import look
 from console.views.look.tokens import tokens
-from console.views.pages.evidence_acts import EvidenceActs
+from console.views.pages import beside_acts, evidence_acts
 from console.views.pages.money_acts import MoneyActs
 from console.views.pages.money_tabs import MoneyTabs
 from console.views.pages.page import Page, in_order
@@ -53,7 +53,8 @@ class MoneyPage(Page):
         self.route: MoneyRoute | None = None
         self.view: View | None = None
         self.acts = MoneyActs(seat, self)
-        self.evidence = EvidenceActs(seat, self.acts, self._act_by_key)
+        self.evidence = evidence_acts.EvidenceActs(seat, self.acts, self._act_by_key)
+        self.beside = beside_acts.BesideActs(seat, self.acts, self._act_by_key)
         self.head = RecordHead(seat)
         self.strip = Strip((), seat.say("record.sides"))
         labels = tuple(seat.say(f"record.label.{name}") for name in ("verdict", "why", "next", "you_can"))
@@ -180,8 +181,8 @@ class MoneyPage(Page):
         shape, tone = case_words.verdict_look(view.explanation)
         self.form.show_facts(*record_words.explained(view.explanation, seat), shape=shape, tone=tone)
         self._look_at_verbs()
-        holder = view.holder if not isinstance(view, OrderView) else None
-        self._show_holder(holder)
+        self._show_holder(view.holder if not isinstance(view, OrderView) else None)
+        self.beside.show_taken(view.taken)
         self._order()
 
     def plain(self, view: View) -> str:
@@ -278,7 +279,7 @@ class MoneyPage(Page):
 
     @Slot(str)
     def _act(self, name: str) -> None:
-        if self.view is None or not self.evidence.act(name, self.kind, self.id):
+        if self.view is None or not any(some.act(name, self.kind, self.id) for some in (self.evidence, self.beside)):
             self.act(name)
 
     @Slot()

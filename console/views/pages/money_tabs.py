@@ -8,9 +8,11 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
 from console.domain.records import EvidenceItem, TimelineEntry
+from console.domain.worker_records import Note
 from console.views import record_words as words
 from console.views.case_words import Case, ref_of
 from console.views.look.theme import look
+from console.views.pages.beside_acts import noted
 from console.views.pages.case_columns import case_columns, whole
 from console.views.pages.record_facts import moment
 from console.views.pages.static_table import StaticTable, TableOrNothing
@@ -36,6 +38,8 @@ class Kept(Protocol):
     def timeline(self) -> tuple[TimelineEntry, ...]: ...
     @property
     def evidence(self) -> tuple[EvidenceItem, ...]: ...
+    @property
+    def notes(self) -> tuple[Note, ...]: ...
 
 
 class MoneyTabs(QWidget):
@@ -55,10 +59,12 @@ class MoneyTabs(QWidget):
         self._timeline = TimelineList(seat.say("record.tab.timeline"))
         self._attempts = TimelineList(seat.say("record.tab.attempts"))
         self._lists = {name: self._table(name) for name in lists}
+        self._notes = TimelineList(seat.say("record.tab.notes"))
         self._evidence = EvidenceView(seat)
         self._audit = audit_table(seat)
-        self._names = ("timeline", "attempts", *lists, "evidence", "audit")
-        contents = (self._timeline, self._attempts, *self._lists.values(), self._evidence, self._audit)
+        self._names = ("timeline", "attempts", *lists, "notes", "evidence", "audit")
+        tables = self._lists.values()
+        contents = (self._timeline, self._attempts, *tables, self._notes, self._evidence, self._audit)
         for name, content in zip(self._names, contents, strict=True):
             self.tabs.add(seat.say(f"record.tab.{name}"), data=name)
             self._stack.addWidget(content)
@@ -87,20 +93,19 @@ class MoneyTabs(QWidget):
         self._attempts.show_happenings(attempts)
         for name, table in self._lists.items():
             table.show_rows(list(lists[name]))
+        self._notes.show_happenings(noted(view.notes, seat))
         self._evidence.show_items(list(reversed(view.evidence)))
         self._audit.show_rows(list(enumerate(reversed(view.timeline))))
-        counts = (
-            len(lines), len(attempts), *(len(lists[name]) for name in self._lists),
-            len(view.evidence), len(view.timeline),
-        )  # fmt: skip
-        for number, count in enumerate(counts):
-            self.tabs.set_count(number, wording.format_count(count))
+        records = (lists[name] for name in self._lists)
+        counted = (lines, attempts, *records, view.notes, view.evidence, view.timeline)
+        for number, shown in enumerate(counted):
+            self.tabs.set_count(number, wording.format_count(len(shown)))
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
         """Where Tab stops, in order."""
         tables = [both.table for both in self._lists.values()]
-        return self.tabs, self._timeline, self._attempts, *tables, *self._evidence.stops, self._audit
+        return self.tabs, self._timeline, self._attempts, *tables, self._notes, *self._evidence.stops, self._audit
 
     def show_tab(self, name: str) -> None:
         self.tabs.setCurrentIndex(self._names.index(name))

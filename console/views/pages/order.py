@@ -9,6 +9,7 @@ from console.domain.payment_results import OrderView
 from console.domain.saga_steps import SagaStep, SagaView, StepState
 from console.views.desk_api import Desk
 from console.views.look.tokens import Tone
+from console.views.pages import beside_acts
 from console.views.pages.evidence_acts import HINTS
 from console.views.pages.money_page import MoneyPage, View, fact_list
 from console.views.routes import PaymentRoute
@@ -37,6 +38,7 @@ class OrderPage(MoneyPage):
         (("[", "]"), "key.previous_next"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
+        *beside_acts.HINTS,
         *HINTS,
         (("Esc",), "key.back"),
     )

@@ -9,7 +9,7 @@ from console.domain.payment_results import PaymentView
 from console.domain.records import Certainty, WorkState
 from console.views import case_words, record_words
 from console.views.desk_api import Desk
-from console.views.pages import money_facts
+from console.views.pages import beside_acts, money_facts
 from console.views.pages.evidence_acts import HINTS
 from console.views.pages.money_page import MoneyPage, View, fact_list
 from console.views.routes import OrderRoute, RefundRoute
@@ -33,6 +33,7 @@ class PaymentPage(MoneyPage):
         (("M",), "key.move_order"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
+        *beside_acts.HINTS,
         *HINTS,
         (("Esc",), "key.back"),
     )

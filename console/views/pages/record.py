@@ -10,6 +10,7 @@ from console.domain.records import CreditCheck
 from console.domain.results import CreditCheckView
 from console.views import record_words as words
 from console.views.look.tokens import tokens
+from console.views.pages import beside_acts
 from console.views.pages import record_facts as facts
 from console.views.pages.acts import Acts
 from console.views.pages.evidence_acts import HINTS, EvidenceActs
@@ -43,6 +44,7 @@ class RecordPage(Page):
         (("O",), "key.open_pdf"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
+        *beside_acts.HINTS,
         *HINTS,
         (("Esc",), "key.back"),
     )
@@ -53,6 +55,7 @@ class RecordPage(Page):
         self.view: CreditCheckView | None = None
         self.acts = Acts(seat, self)
         self.evidence = EvidenceActs(seat, self.acts, self._act_by_key)
+        self.beside = beside_acts.BesideActs(seat, self.acts, self._act_by_key)
         self.head = RecordHead(seat)
         self.strip = Strip((), seat.say("record.sides"))
         say = seat.say
@@ -156,6 +159,7 @@ class RecordPage(Page):
         self.verbs.show_view(view, self.form)
         self._show_pdf_button(view)
         self._show_holder(view)
+        self.beside.show_taken(view.taken)
         self._order()
 
     def _order(self) -> None:
@@ -274,7 +278,7 @@ class RecordPage(Page):
         if self.view is None:
             return
         record = self.view.record
-        if self.evidence.act(name, KIND, record.id):
+        if self.evidence.act(name, KIND, record.id) or self.beside.act(name, KIND, record.id):
             return
         match name:
             case "probe":

@@ -10,7 +10,7 @@ from console.domain.payment_results import PaymentView, RefundView
 from console.domain.permissions import ROLES_FOR
 from console.domain.records import Certainty, CheckState
 from console.domain.results import AllowedAction, CreditCheckView, Explanation
-from console.views.pages.evidence_acts import NAMES
+from console.views.pages import beside_acts, evidence_acts
 from console.views.pages.rights import Reasons, guarded
 from console.views.seat import Seat
 from console.views.widgets.base import Surface, Words, column, row
@@ -21,7 +21,7 @@ from console.views.widgets.record import FactForm
 _KEYS = {
     "probe": "P", "refetch": "F", "resolve": "E", "renew": "B", "open_pdf": "O", "purchase": "B", "refund": "R",
     "move_order": "M", "approve": "A", "reject": "D", "withdraw": "W", "open_payment": "O", "import": "I",
-    "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
+    "take": "T", "note": "N", "copy_story": "Ctrl+Shift+T", "evidence_pack": "Ctrl+Shift+E",
 }  # fmt: skip
 _RIGHTS = {
     "renew": "purchase", "open_pdf": "read", "refund": "refund_request", "approve": "refund_approve",
@@ -52,7 +52,7 @@ class RecordActions(QObject):
     def __init__(self, seat: Seat, names: Sequence[str] = _CHECKED) -> None:
         super().__init__()
         self._seat = seat
-        self._buttons = {name: self._make(name) for name in (*names, *NAMES)}
+        self._buttons = {name: self._make(name) for name in (*names, *beside_acts.NAMES, *evidence_acts.NAMES)}
         self.bar = Surface(raised=True, edge="top")
         pairs = [self._with_reason(button) for button in self._buttons.values()]
         self.bar.setLayout(column(flowing(*pairs, gap=16, line_gap=8), margins=(24, 8, 24, 8)))

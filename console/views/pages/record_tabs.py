@@ -10,6 +10,7 @@ from console.domain.records import CreditCheck, Document, WorkState
 from console.domain.results import CreditCheckView
 from console.views import record_words as words
 from console.views.look.theme import look
+from console.views.pages.beside_acts import noted
 from console.views.pages.columns import check_columns
 from console.views.pages.record_facts import moment
 from console.views.pages.static_table import StaticTable, TableOrNothing
@@ -22,7 +23,7 @@ from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import Happening, TimelineList
 
 _LEAST_ROWS = 4
-_NAMES = ("timeline", "documents", "history", "evidence", "audit")
+_NAMES = ("timeline", "documents", "history", "notes", "evidence", "audit")
 _HISTORY = ("day", "record", "client", "state", "certainty", "result", "until", "work")
 _READING = ("pdf_stored", "pdf_failed", "detail_stored", "detail_failed", "refetch.started")
 
@@ -61,6 +62,7 @@ class RecordTabs(QWidget):
             seat.say("record.tab.history"),
         )  # fmt: skip
         self._past = TableOrNothing(self._history, EmptyState(seat.say("record.no_history"), shape="dash"))
+        self._notes = TimelineList(seat.say("record.tab.notes"))
         self._evidence = EvidenceView(seat)
         self._audit = audit_table(seat)
         for name, content in zip(_NAMES, self._contents(), strict=True):
@@ -75,7 +77,7 @@ class RecordTabs(QWidget):
         self._stack.setMinimumHeight(_LEAST_ROWS * look().row())
 
     def _contents(self) -> tuple[QWidget, ...]:
-        return self._timeline, self._documents(), self._past, self._evidence, self._audit
+        return self._timeline, self._documents(), self._past, self._notes, self._evidence, self._audit
 
     def _documents(self) -> QWidget:
         holder = QWidget()
@@ -96,11 +98,12 @@ class RecordTabs(QWidget):
         self._attempts.show_happenings([*planned, *(words.happening(entry, self._seat) for entry in attempts)])
         history = [record for record in view.history if record.id != view.record.id]
         self._past.show_rows(history)
+        self._notes.show_happenings(noted(view.notes, self._seat))
         self._evidence.show_items(list(reversed(view.evidence)))
         self._audit.show_rows(list(enumerate(reversed(view.timeline))))
-        counts = (len(lines), len(view.documents), len(history), len(view.evidence), len(view.timeline))
-        for number, count in enumerate(counts):
-            self.tabs.set_count(number, wording.format_count(count))
+        counted = (lines, view.documents, history, view.notes, view.evidence, view.timeline)
+        for number, shown in enumerate(counted):
+            self.tabs.set_count(number, wording.format_count(len(shown)))
 
     @property
     def stops(self) -> tuple[QWidget, ...]:
@@ -111,6 +114,7 @@ class RecordTabs(QWidget):
             self._papers,
             self._attempts,
             self._history,
+            self._notes,
             *self._evidence.stops,
             self._audit,
         )
@@ -129,7 +133,7 @@ class RecordTabs(QWidget):
 
     def focus_content(self) -> None:
         """The content in sight takes the focus: there single keys act."""
-        targets = (self._timeline, self._papers, self._history, self._evidence, self._audit)
+        targets = (self._timeline, self._papers, self._history, self._notes, self._evidence, self._audit)
         targets[self._stack.currentIndex()].setFocus(Qt.FocusReason.OtherFocusReason)
 
 

@@ -10,7 +10,7 @@ from console.domain.permissions import same_person
 from console.domain.records import Certainty, WorkState
 from console.views import case_words
 from console.views.desk_api import Desk
-from console.views.pages import money_facts
+from console.views.pages import beside_acts, money_facts
 from console.views.pages.evidence_acts import HINTS
 from console.views.pages.money_page import MoneyPage, View, copyable, fact_list
 from console.views.routes import ApprovalsRoute, PaymentRoute
@@ -31,6 +31,7 @@ class RefundPage(MoneyPage):
         (("W",), "key.withdraw"),
         (("Ctrl+C",), "key.copy"),
         (("Ctrl+Shift+C",), "key.copy_summary"),
+        *beside_acts.HINTS,
         *HINTS,
         (("Esc",), "key.back"),
     )

@@ -1,0 +1,72 @@
+"""Taking a record and noting beside it, from the pages of every kind, by keyboard."""
+
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.dialogs.note import NoteDialog
+from console.views.pages.page import Page
+from console.views.pages.payment import PaymentPage
+from console.views.pages.record import RecordPage
+from console.views.pages.refund import RefundPage
+from console.views.routes import PaymentRoute, RecordRoute, RefundRoute, Route
+from console.views.widgets.bars import Bar
+from tests.desk.conftest import Sit, buy
+from tests.desk.hands import Person
+from tests.desk.test_evidence import shown, told
+from tests.support.desks import NUMBERS
+from tests.support.money_desks import ask, paid
+
+
+def routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Route, type[Page]]]:
+    """A record of every kind, with its page."""
+    payment = paid(console, sandbox, "ORD-1")
+    refund, check = ask(console, payment.id), buy(console, NUMBERS[0])
+    return [
+        ("credit-check", check.id, RecordRoute(check.id), RecordPage),
+        ("payment", payment.id, PaymentRoute(payment.id), PaymentPage),
+        ("refund", refund.id, RefundRoute(refund.id), RefundPage),
+    ]
+
+
+def note(person: Person, words: str) -> None:
+    """N, the words, and the button that keeps them."""
+    person.press("N")
+    person.until(lambda: bool(dialogs(person)))
+    (dialog,) = dialogs(person)
+    assert not dialog.act_button.isEnabled()
+    dialog.words.edit.insertPlainText(words)  # type: ignore[union-attr]  # an area
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    person.until(lambda: not dialogs(person))
+
+
+def dialogs(person: Person) -> list[NoteDialog]:
+    return [one for one in person.window.findChildren(NoteDialog) if one.isVisible()]
+
+
+def test_taken_and_noted_by_keyboard(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """T says until when in a bar; N keeps a note, which stands in its tab under the person's name."""
+    person = sit()
+    for kind, id, route, page_type in routes(console, sandbox):
+        page = shown(person, route, page_type)
+        person.press("T")
+        person.until(lambda page=page: "You work on it until" in told(page, Bar))  # type: ignore[misc]
+        note(person, f"asked about {kind}")
+        person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]
+        view = console.recovery.show(kind, id)
+        assert [(one.person, one.words) for one in view.notes] == [("op-a", f"asked about {kind}")]  # type: ignore[union-attr]
+        assert view.taken is not None  # type: ignore[union-attr]
+
+
+def test_what_somebody_else_took(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Who and until when stands in a bar; taking it is refused there too."""
+    check = buy(console, NUMBERS[0])
+    with console.acting("lead-b"):
+        console.recovery.take("credit-check", check.id)
+    person = sit()
+    page = shown(person, RecordRoute(check.id), RecordPage)
+    person.until(lambda: "lead-b works on it until" in told(page, Bar))
+    person.press("T")
+    person.until(lambda: "Nothing changed" in told(page, Bar))
+
+
