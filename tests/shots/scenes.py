@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
@@ -82,6 +83,22 @@ def record_tabs(stage: Stage) -> None:
         page.tabs.show_tab(name)
         stage.shoot(f"record-tab-{name}")
     page.tabs.show_tab("timeline")
+
+
+def proving(stage: Stage) -> None:
+    """The toasts after the evidence pack and the story; and a name that is in use."""
+    record = stage.desk.of("two_reports")[0]
+    stage.go(RecordRoute(record.id))
+    page = stage.find(RecordPage)
+    with TemporaryDirectory() as folder:
+        for name in ("evidence-pack", "evidence-pack-refused"):
+            page.evidence.write("credit-check", record.id, Path(folder, "case.zip"))
+            stage.settle()
+            stage.shoot(name)
+    page.hide_bar("act")
+    page.evidence.copy_story("credit-check", record.id)
+    stage.settle()
+    stage.shoot("story-copied")
 
 
 def pdf(stage: Stage) -> None:
@@ -263,5 +280,5 @@ MAIN: Mapping[str, Scene] = {
 }  # fmt: skip
 REST: Mapping[str, Scene] = {
     "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,
-    "refetch": refetch, "resolve": resolve, "no_right": no_right,
+    "refetch": refetch, "resolve": resolve, "no_right": no_right, "proving": proving,
 }  # fmt: skip

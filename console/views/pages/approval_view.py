@@ -12,6 +12,7 @@ from console.domain.order_records import Refund
 from console.domain.payment_results import MoneyStrip, RadarHit, RefundView
 from console.views import case_words, record_words
 from console.views.dialogs import refund_words
+from console.views.look.theme import look
 from console.views.pages import money_facts
 from console.views.pages.money_page import fact_list
 from console.views.seat import Seat
@@ -24,6 +25,7 @@ from console.views.widgets.record import Strip, panel
 
 FRESH_SECONDS = 900.0
 """How old the provider's answer may be when somebody approves."""
+_READABLE = 10  # lines
 _MARGIN = 24  # px beside the content
 _LEAST = 50  # px: less than that is no content that was laid out
 _COMPARED = ("state", "captured_minor", "refunded_minor", "payer")
@@ -85,9 +87,10 @@ class ApprovalView(QScrollArea):
     def lie(self, *, beside: bool) -> None:
         """What was asked beside what is now, or above it where there is no room."""
         self._beside = beside
+        self.setMinimumHeight(0 if beside else _READABLE * look().line("body"))
         if self._pair is not None and shiboken6.isValid(self._pair):
-            across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
-            self._pair.setDirection(across if beside else down)
+            directions = QBoxLayout.Direction
+            self._pair.setDirection(directions.LeftToRight if beside else directions.TopToBottom)
 
     def _fit_sides(self) -> None:
         if self._strip is not None and shiboken6.isValid(self._strip):
@@ -98,8 +101,8 @@ class ApprovalView(QScrollArea):
         self._fit_sides()
 
     def show_view(self, view: RefundView) -> None:
-        other = self.view is None or self.view.record.id != view.record.id
-        at = 0 if other else self.verticalScrollBar().value()
+        same = self.view is not None and self.view.record.id == view.record.id
+        at = self.verticalScrollBar().value() if same else 0
         self.view = view
         content = QWidget()
         parts = [
@@ -194,9 +197,8 @@ class ApprovalView(QScrollArea):
             (say("field.maker"), say("approvals.asked_by", maker=record.maker, at=record.created_at)),
         )
         holder = QWidget()
-        both = self._pair = row(
-            panel(say("approvals.asked"), asked), panel(say("approvals.then_and_now"), self._compared(view)), gap=24
-        )
+        compared = panel(say("approvals.then_and_now"), self._compared(view))
+        both = self._pair = row(panel(say("approvals.asked"), asked), compared, gap=24)
         self.lie(beside=self._beside)
         both.setStretch(0, 1)
         both.setStretch(1, 1)
@@ -297,8 +299,7 @@ class ApprovalView(QScrollArea):
             words = seat.say("approvals.after_cooling_off", at=record.sends_after, provider=provider)
         else:
             words = seat.say("approvals.after_at_once", provider=provider)
-        holder = QWidget()
-        head = Words(seat.say("approvals.afterwards"), "panel_title", "muted")
+        holder, head = QWidget(), Words(seat.say("approvals.afterwards"), "panel_title", "muted")
         holder.setLayout(column(head, Words(words, wrap=True), gap=4))
         return holder
 
