@@ -29,6 +29,8 @@ from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.payment_desks import Scene
 from tests.support.quick_desks import NOWHERE, HandClock, quick_desk, quick_folder
+from tests.support.sql_server import SqlServer
+from tests.support.teams import team
 
 NUMBERS = numbers(3, seed=58)
 PAYER = "payer-ref-81726354"
@@ -381,6 +383,37 @@ def test_a_refunds_pack_on_every_engine(scene: Scene) -> None:
     assert any("/notice-" in name for name in contents)
     assert {one["kind"] for one in json.loads(contents["record.json"])["related"]} == {"order", "payment"}
     assert mine != theirs
+
+
+@pytest.mark.timeout(150)  # the server's start
+def test_accounts_have_the_rights_for_it(mariadb_server: SqlServer) -> None:
+    """What the database gives to auditors is enough for every row of the trail, to operators for their own; the
+    worker's account and the administrator's are refused.
+    """
+    whose: dict[str, object] = {}
+    with team(mariadb_server) as people, _folder() as folder:
+        shared = (folder / "documents").as_uri()
+
+        def at_desk(who: str) -> Console:
+            url = people.urls[who]
+            return quick_desk(folder / who, LedgerVendor(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="")
+
+        with at_desk("op-a") as desk:
+            record = desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+        for who in ("aud-e", "lead-b", "worker", "adm-f"):
+            with at_desk(who) as desk:
+                file = folder / f"{who}.zip"
+                try:
+                    desk.recovery.evidence_pack("credit-check", record.id, file)
+                    assert desk.recovery.story("credit-check", record.id).events
+                    audit: Any = verify_pack(file).about["audit"]
+                    whose[who] = (verify_pack(file).whole, audit["rows"] > 0, audit["withheld"] > 0)
+                except ConsoleError as refusal:
+                    whose[who] = refusal.code
+    refused = "not_allowed"
+    assert whose == {
+        "aud-e": (True, True, False), "lead-b": (True, False, True), "worker": refused, "adm-f": refused,
+    }  # fmt: skip
 
 
 def test_no_secret_is_in_a_pack(scene: Scene) -> None:
