@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from console.domain.order_records import Order, OrderState, Payment
 from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.payment_records import PaymentReport, PaymentState
-from console.domain.records import Certainty, Work
+from console.domain.records import Certainty
 from console.domain.schedules import PAYMENT_TIMEOUTS
 from console.domain.truth import ENDED_UNPAID, PAID, WAITING
 from console.domain.worker_records import Saga
@@ -175,7 +175,8 @@ class PaymentTimeouts:
             return Back(ASK)
         if payment.account_minor:
             account_money.release(tx, payment)
-        values = {"account_minor": 0, "error_code": None, **payments.work_values(Work())}
+        work = payment_work.resting(desk, tx, payment, PaymentState.EXPIRED)
+        values = {"account_minor": 0, "error_code": None, **payments.work_values(work)}
         payments.follow(tx.conn, payment, (PaymentState.EXPIRED,), desk.now(), **values)
         desk.note(tx, "payment.expired", payment.id, {"until": payment.expires_at}, kind=payments.KIND)
         return Onward()
