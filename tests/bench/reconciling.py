@@ -1,9 +1,8 @@
 """Goal 19: a day reconciled, and all due tasks looked through, in a table grown tenfold; and memory meanwhile."""
 
 import resource
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from typing import Any
@@ -18,7 +17,7 @@ from console.store import payment_events
 from console.store.history_reads import ANNOUNCED
 from console.store.payment_events import PaymentEvent
 from tests.bench import filling
-from tests.bench.figures import Row, median, span, times
+from tests.bench.figures import Row, Work, median, side_by_side, span, times
 from tests.bench.purchases import bench_folder, servers_on_disk
 from tests.support.desks import environment
 from tests.support.payment_desks import told
@@ -28,7 +27,7 @@ from tests.support.pooled_databases import PooledDatabase
 NUMBER, GROWN, GOAL = 19, 10, 1.1
 MEMORY_KIB = 16 << 10
 """So much more is still flat: what allocators keep."""
-_ROUNDS, _NOWHERE = 3, "http://127.0.0.1:9"
+_ROUNDS, _NOWHERE = 5, "http://127.0.0.1:9"
 _BEGINS = time_of_day(0, 30)
 """When the first payment of a day is paid, in Japan; the last one 80,000 seconds later."""
 _HEADER = (
@@ -38,7 +37,7 @@ _HEADER = (
 _PAYMENTS = """INSERT INTO payments (id, provider, merchant_payment_id, provider_payment_id, status, certainty,
     work_state, currency, asked_minor, captured_minor, begun_at, paid_at, created_at, changed_at, version)
   {counted} SELECT i, 'paypay', 'ORD-' || i, '0421' || i, 'completed', 'known', 'none', 'JPY', 3300, 3300, {at}, {at},
-    {at}, {at}, 3 FROM counted WHERE i > {above}"""
+    {at}, {at}, 3 FROM counted"""
 _AT = {
     "sqlite": "strftime('%Y-%m-%d %H:%M:%S.000000', '{first}', '+' || (i / {each}) || ' days',"
     " '+' || (i % {each} * 80000 / {each}) || ' seconds')",
@@ -50,64 +49,67 @@ def rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[Row]:
     """`payments`: in the grown table; `each`: of a day."""
     if NUMBER not in wanted:
         return
-    with bench_folder() as folder:
-        yield from _on("SQLite", SqlitePlace(folder), payments, each)
+    with bench_folder() as one, bench_folder() as other:
+        yield from _on("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
     for engine, nodes in servers_on_disk(frozenset({NUMBER})):
         if engine == "MariaDB":
-            with bench_folder() as folder:
-                yield from _on(engine, ServerPlace("mariadb", folder, PooledDatabase(nodes)), payments, each)
+            with bench_folder() as one, bench_folder() as other:
+                small, large = (ServerPlace("mariadb", at, PooledDatabase(nodes)) for at in (one, other))
+                yield from _on(engine, (small, large), payments, each)
 
 
-@dataclass
-class Took:
-    """Seconds of each round, and the most memory that the process had until then (KiB)."""
-
-    reconciled: list[float]
-    swept: list[float]
-    memory: int
-
-
-def _on(engine: str, place: Place, payments: int, each: int) -> Iterator[Row]:
-    small = payments // GROWN
-    days = Days(place, each, payments)
-    env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE))
-    days.fill(0, small)
-    with open_console(Settings.load(env)) as console:
-        file = days.announce(console)
-        _measured(console, days, file, 1)  # whatever is imported and kept once
-        before = _measured(console, days, file, _ROUNDS)
-        days.fill(small, payments)
-        after = _measured(console, days, file, _ROUNDS)
-    where = f"{small:,} → {payments:,} payments, {engine}"
-    yield _growth(f"reconcile {each:,} rows, {where}", before.reconciled, after.reconciled, 100_000 / each)
-    yield _growth(f"all due tasks once, {where}", before.swept, after.swept, 1.0)
-    more = after.memory - before.memory
+def _on(engine: str, places: tuple[Place, Place], payments: int, each: int) -> Iterator[Row]:
+    with _filled(places[0], payments // GROWN, each) as small, _filled(places[1], payments, each) as large:
+        before = _most_memory(small)
+        more = _most_memory(large) - before
+        works: dict[str, Work] = {
+            "small": small.reconcile, "large": large.reconcile,
+            "swept small": small.sweep, "swept large": large.sweep,
+        }  # fmt: skip
+        took = {name: median(seconds) for name, seconds in side_by_side(works, _ROUNDS, warm=1).items()}
+    where = f"{payments // GROWN:,} → {payments:,} payments, {engine}"
+    scale = 100_000 / each
+    yield _growth(f"reconcile {each:,} rows, {where}", took["small"] * scale, took["large"] * scale, " per 100,000")
+    yield _growth(f"all due tasks once, {where}", took["swept small"], took["swept large"], "")
     figure, goal = f"+{more / 1024:.1f} MiB at most", f"≤ {MEMORY_KIB >> 10} MiB"
     yield Row(str(NUMBER), f"memory meanwhile, {where}", figure, "–", "–", "–", goal, more <= MEMORY_KIB)
 
 
-def _growth(what: str, before: list[float], after: list[float], scale: float) -> Row:
-    small, large = median(before), median(after)
-    figure = f"{span(small * scale)} → {span(large * scale)}" + (" per 100,000" if scale != 1 else "")
-    ratio = large / small
+def _growth(what: str, small: float, large: float, of: str) -> Row:
+    ratio, figure = large / small, f"{span(small)} → {span(large)}{of}"
     return Row(str(NUMBER), what, figure, "1.0", "–", times(ratio), f"≤ {GOAL}×", ratio <= GOAL)
 
 
-def _measured(console: Console, days: "Days", file: bytes, rounds: int) -> Took:
-    took = Took([], [], 0)
-    for _ in range(rounds):
-        with mock.patch.object(console.reconciliation._files, "fetch", return_value=file):
-            took.reconciled.append(_timed(lambda: days.reconcile(console)))
-        with acting(None if console.database.is_server else WORKER):
-            took.swept.append(_timed(console.recovery.run_due))
-    took.memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return took
+def _most_memory(table: "Table") -> int:
+    """The most that the process has had when this table was gone through (KiB)."""
+    table.reconcile()
+    table.sweep()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+@contextmanager
+def _filled(place: Place, payments: int, each: int) -> "Iterator[Table]":
+    days = Days(place, each, payments)
+    days.fill(payments)
+    env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE))
+    with open_console(Settings.load(env)) as console:
+        yield Table(console, days)
+
+
+class Table:
+    """A desk on so many payments, and the file of one of their days."""
+
+    def __init__(self, console: Console, days: "Days") -> None:
+        self._console, self._days = console, days
+        self._file = days.announce(console)
+
+    def reconcile(self) -> object:
+        with mock.patch.object(self._console.reconciliation._files, "fetch", return_value=self._file):
+            return self._days.reconcile(self._console)
+
+    def sweep(self) -> object:
+        with acting(None if self._console.database.is_server else WORKER):
+            return self._console.recovery.run_due()
 
 
 class Days:
@@ -120,10 +122,10 @@ class Days:
         self._nth = 3
         place.unguard("payments")
 
-    def fill(self, above: int, upto: int) -> None:
+    def fill(self, payments: int) -> None:
         begins = datetime.combine(self._first, _BEGINS, JST).astimezone(UTC)
         at = _AT[self._dialect].format(first=begins.strftime("%Y-%m-%d %H:%M:%S"), each=self._each)
-        fresh = _PAYMENTS.format(counted=filling.counted(self._dialect, upto), at=at, above=above)
+        fresh = _PAYMENTS.format(counted=filling.counted(self._dialect, payments), at=at)
         more = ["SET sql_mode = 'PIPES_AS_CONCAT'"] if self._place.is_server else []
         self._place.sql(*more, fresh, "ANALYZE TABLE payments" if self._place.is_server else "ANALYZE payments")
 
