@@ -223,10 +223,17 @@ class Scheduler:
 
     def _end(self, tx: Transaction, run: _Run) -> None:
         """What was taken over meanwhile is the other one's to end."""
-        desk, now = self._desk, self._desk.now()
-        task = tasks.ensure(tx.conn, run.name, run.interval.seconds, now)
-        if task.begun_at == run.begun.begun_at:
-            tasks.end(tx.conn, task, now, run.taken, run.code, run.next_at(now, desk), task.position)
+        now = self._desk.now()
+
+        def end(task: ScheduledTask) -> None:
+            tasks.end(tx.conn, task, now, run.taken, run.code, run.next_at(now, self._desk), task.position)
+
+        try:
+            end(run.begun)
+        except swaps.Stale:  # taken over, or the task itself wrote how far it came
+            task = tasks.ensure(tx.conn, run.name, run.interval.seconds, now)
+            if task.begun_at == run.begun.begun_at:
+                end(task)
         leases.release(tx.conn, run.lease)
 
     # One run

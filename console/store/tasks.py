@@ -4,9 +4,10 @@ keeps two workers from running one at once.
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -93,8 +94,14 @@ def keep_position(conn: Connection, name: str, position: str) -> None:
 
 def _write(conn: Connection, task: ScheduledTask, **values: object) -> None:
     written = {column: swaps.stored(value) for column, value in values.items()} | {"version": task.version + 1}
-    if conn.execute(_AS_READ.values(**written), {"of": task.name, "as_read": task.version}).rowcount != 1:
+    if conn.execute(_update_of(tuple(written)), {**written, "of": task.name, "as_read": task.version}).rowcount != 1:
         raise Stale(task.name)
+
+
+@cache
+def _update_of(columns: tuple[str, ...]) -> Update:
+    """The compare-and-swap that writes these columns, built once: every task's run makes two."""
+    return _AS_READ.values({column: bindparam(column) for column in columns})
 
 
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[ScheduledTask, ...]:

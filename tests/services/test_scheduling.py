@@ -134,17 +134,17 @@ def test_once_waits_for_another_run_but_not_for_ever(
     tasks: Tasks, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A task that somebody else runs all the time is told as nothing done; the others are run."""
-    before, inner, sleep = hand_clock.at, list[tuple[TaskRun, ...]](), hand_clock.sleep
+    before, inner, go_on = hand_clock.at, list[tuple[TaskRun, ...]](), hand_clock.sleep
 
-    def sleep_while_it_beats(seconds: float) -> None:
-        sleep(seconds)
+    def beating_meanwhile(seconds: float) -> None:
+        go_on(seconds)
         tasks.beat()
 
     def run_beside() -> int:
         inner.append(tasks.made().run_all())
         return 1
 
-    monkeypatch.setattr(hand_clock, "sleep", sleep_while_it_beats)
+    monkeypatch.setattr(hand_clock, "sleep", beating_meanwhile)
     tasks.act = run_beside
     tasks.scheduler.run_due()
     assert inner == [(TaskRun("probes", 0), TaskRun("refetches", 2))]

@@ -1,0 +1,55 @@
+"""The clock of a desk jumps by a day, forth or back, in the middle of work: nothing is lost, nothing done twice."""
+
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.records import CreditCheck, PurchaseRequest, WorkState
+from tests.support.invented import numbers
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.quick_desks import HandClock
+
+BEFORE, DURING, AFTER = NUMBERS = numbers(3, seed=24)
+DAY = timedelta(days=1)
+
+
+def buy(console: Console, number: str) -> None:
+    """Charged, and nobody has heard of it."""
+    with suppress(ConsoleError):
+        console.credit_checks.purchase(PurchaseRequest(number, "1"))
+
+
+def record(console: Console, number: str) -> CreditCheck:
+    (found,) = console.lookup.find(number).credit_checks
+    return found
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+def test_nothing_is_lost_or_done_twice(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bought before, during and after the jump, each without an answer: one charge each, those bought while the
+    clock was right are found by probes, and each of the others is found too or stands before people.
+    """
+    off = [timedelta()]
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    vendor.finds, vendor.behaviour = True, "silent_after_charge"
+    with place.desk(vendor, hand_clock) as console:
+        for number, wrong in zip(NUMBERS, (timedelta(), jump, timedelta()), strict=True):
+            off[0] = wrong
+            buy(console, number)
+            console.recovery.run_scheduled()
+        for _ in range(20):
+            hand_clock.at += timedelta(hours=8)
+            console.recovery.run_scheduled()
+        found = [record(console, number) for number in NUMBERS]
+        assert [charge.number for charge in vendor.charges] == list(NUMBERS)
+        assert [(found[i].state, found[i].certainty) for i in (0, 2)] == [("success", "known")] * 2
+        assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
+        assert {task.trouble for task in console.scheduler.states()} == {None}
+        assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.states())
+        console.audit.verify()
