@@ -1,12 +1,14 @@
 """The steps of a decision with evidence: the evidence first, then only what it can carry, then what changes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QButtonGroup, QFileDialog, QGridLayout, QLayout, QSizePolicy, QWidget
 
+from console import wording
+from console.domain.choice_records import Choice
 from console.domain.permissions import same_person
 from console.views.look.painting import draw_frame
 from console.views.look.theme import look
@@ -17,6 +19,8 @@ from console.views.widgets.inputs import Edit, Field, RadioButton
 
 NUMBER, FILE, TEXT = "number", "file", "text"
 _INDENT = 24
+_BY_PERSON = frozenset({"reason.own_first_half", "reason.other_proposal", "reason.role"})
+"""What speaks against a person, not against the result."""
 
 
 class EvidenceSteps(QWidget):
@@ -40,6 +44,8 @@ class EvidenceSteps(QWidget):
         self.text = Field(seat.say("field.evidence_text"), area=True)
         self._why = {name: Words("", "small", "muted", wrap=True) for name in outcomes}
         self.effect = Words("", wrap=True)
+        self.order_effect, self.money_effect = Words("", wrap=True), Words("", wrap=True)
+        self._choices: Mapping[str, Choice] = {}
         self.second = Words("", "body", "muted", wrap=True)
         self.file.label.hide()  # the radio button above says it
         self._kinds, self._results = self._group(kinds), self._group(outcomes)
@@ -92,7 +98,7 @@ class EvidenceSteps(QWidget):
         return ()
 
     def _effect_step(self) -> QLayout:
-        return column(self.effect, self.second, gap=4, margins=(0, 12, 0, 4))
+        return column(self.effect, self.order_effect, self.money_effect, self.second, gap=4, margins=(0, 12, 0, 4))
 
     def _connect(self) -> None:
         for radio in (*self.kinds.values(), *self.outcomes.values()):
@@ -140,9 +146,35 @@ class EvidenceSteps(QWidget):
             widget.setVisible(name == self.kind)
         needs = "" if self._has_evidence() else self._seat.say("dialog.resolve.needs_evidence")
         for name in self.outcomes:
-            self._allow(name, needs or self._why_not_outcome(name))
+            self._allow(name, self._ruled_out(name) or needs or self._why_not_outcome(name))
         self._show_effect()
+        self._show_dry_run()
         self.changed.emit()
+
+    def show_choices(self, choices: Sequence[Choice]) -> None:
+        """What the facts rule out, and what each result would do. Until they are read nothing is ruled out here."""
+        self._choices = {choice.what.removeprefix("resolve."): choice for choice in choices}
+        self._look()
+
+    def _ruled_out(self, name: str) -> str:
+        """Why the facts rule a result out, whatever the evidence; the second person is told of by the evidence."""
+        choice = self._choices.get(name)
+        if choice is None or choice.allowed or choice.reason is None or choice.reason in _BY_PERSON:
+            return ""
+        return self._seat.say(choice.reason, **choice.facts)
+
+    def _show_dry_run(self) -> None:
+        """What becomes of the order and the money, as the service works it out."""
+        say, choice = self._seat.say, self._choices.get(self.outcome)
+        order, money = (choice.effect.order, choice.effect.money) if choice and choice.effect else (None, None)
+        self.order_effect.setVisible(order is not None and order[0] != order[1])
+        self.money_effect.setVisible(money is not None)
+        if order is not None:
+            before, after = (say(f"state.order.{state}") for state in order)
+            self.order_effect.say(say("dialog.resolve.effect_order", before=before, after=after))
+        if money is not None:
+            before, after = (wording.format_amount(strip.refundable, strip.currency) for strip in money)
+            self.money_effect.say(say("dialog.resolve.effect_refundable", before=before, after=after))
 
     def _why_not_outcome(self, _name: str) -> str:
         """Why this evidence, by this person, can't carry that result; "" when it can."""
@@ -182,6 +214,16 @@ class EvidenceSteps(QWidget):
     def _file_chosen(self, path: str) -> None:
         if isinstance(self.file.edit, Edit):
             self.file.edit.setText(path)
+
+
+def read_choices(seat: Seat, form: EvidenceSteps, kind: str, id: int | str) -> None:
+    """Ask the service what the facts rule out and what each result would do; without an answer the form stays as it
+    is, and the service decides when it is asked.
+    """
+    seat.read(
+        lambda desk: desk.recovery.choices(kind, id), form.show_choices, lambda _failure: None, owner=form,
+        key=("choices", kind, id),
+    )  # fmt: skip
 
 
 class StepNumber(Painted):

@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QWidget
 from console.domain.records import CreditCheck, Operation
 from console.domain.results import ResolveResult
 from console.views.dialogs.badges import badges
+from console.views.dialogs.evidence_steps import read_choices
 from console.views.dialogs.resolve_form import ResolveForm
 from console.views.pages import record_facts
 from console.views.routes import RecordRoute
@@ -38,6 +39,8 @@ class ResolveDialog(DialogFrame):
         self.show_content(content)
         self.act_button.clicked.connect(self._ask)
         self._look()
+        if isinstance(record, CreditCheck):
+            read_choices(seat, self.form, "credit-check", record.id)
 
     @Slot()
     def _look(self) -> None:

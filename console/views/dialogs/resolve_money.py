@@ -10,7 +10,7 @@ from console.domain.permissions import same_person
 from console.domain.records import Operation
 from console.domain.results import ResolveResult
 from console.views import case_words
-from console.views.dialogs.evidence_steps import FILE, NUMBER, TEXT, EvidenceSteps
+from console.views.dialogs.evidence_steps import FILE, NUMBER, TEXT, EvidenceSteps, read_choices
 from console.views.seat import Note, Seat
 from console.views.tasks import Failure
 from console.views.widgets.badge import Badge
@@ -104,6 +104,8 @@ class ResolveMoneyDialog(DialogFrame):
         self.show_content(content)
         self.act_button.clicked.connect(self._ask)
         self._look()
+        if not isinstance(record, Operation):
+            read_choices(seat, self.form, *_ref(record))
 
     @Slot()
     def _look(self) -> None:

@@ -1,0 +1,48 @@
+"""The recovery dialog: results that the facts rule out stay in sight with the reason, the others say what they do."""
+
+from datetime import timedelta
+
+from console.app import Console
+from console.sandbox.server import Sandbox
+from console.views.dialogs.evidence_steps import TEXT
+from console.views.dialogs.resolve_money import ResolveMoneyDialog
+from console.views.pages.payment import PaymentPage
+from console.views.routes import PaymentRoute
+from tests.desk.conftest import Sit
+from tests.desk.test_evidence import shown
+from tests.support.desks import MovedClock
+from tests.support.money_desks import paid
+
+
+def test_what_the_facts_rule_out_says_why(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Of a paid payment the reversal alone is open, and the provider says otherwise: each result has its reason."""
+    payment = paid(console, sandbox, "ORD-1")
+    person = sit()
+    page = shown(person, PaymentRoute(payment.id), PaymentPage)
+    assert isinstance(page, PaymentPage)
+    page.acts.resolve_case(payment)
+    form = person.dialog(ResolveMoneyDialog).form
+    person.until(lambda: bool(form._choices))
+    form.kinds[TEXT].setChecked(True)
+    form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
+    reasons = {name: words.plain for name, words in form._why.items()}
+    assert not any(radio.isEnabled() for radio in form.outcomes.values())
+    assert "known already" in reasons["completed"]
+    assert "can't become" in reasons["payment_failed"]
+    assert "says otherwise" in reasons["reversed"]
+
+
+def test_the_dry_run_names_the_money(sit: Sit, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+    """What becomes refundable, before and after, as the service works it out."""
+    payment = paid(console, sandbox, "ORD-1", minor=3_000)
+    clock.offset += timedelta(days=2)  # what the provider said is old by now
+    person = sit()
+    page = shown(person, PaymentRoute(payment.id), PaymentPage)
+    assert isinstance(page, PaymentPage)
+    page.acts.resolve_case(payment)
+    form = person.dialog(ResolveMoneyDialog).form
+    person.until(lambda: bool(form._choices))
+    form.kinds[TEXT].setChecked(True)
+    form.text.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
+    form.outcomes["reversed"].setChecked(True)
+    assert form.money_effect.plain == "Refundable: ¥3,000 → ¥0"
