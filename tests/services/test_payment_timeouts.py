@@ -14,7 +14,7 @@ from console.domain.worker_records import SagaState
 from console.services import payment_timeouts
 from console.services.desk import WORKER, acting
 from console.services.timed_out import STEPS
-from console.store import payment_times
+from console.store import orders, payment_times
 from console.store import sagas as sagas_table
 from console.store.leases import naive
 from tests.support.desks import MovedClock
@@ -469,3 +469,27 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
     alive = [one for one in scene.payments.order(now.id).payments if payment_timeouts.is_alive(one)]
     assert (now.state == "cancelled", len(alive)) in ((True, 0), (False, 1)), (now, alive, results)
     assert results[0] in ("begun", "already_decided")
+
+
+@pytest.mark.engines("mariadb")
+def test_a_payment_begun_while_its_order_is_being_cancelled(
+    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look and the writing somebody begins to pay: the cancellation looks again, and waits."""
+    first = begun(scene)
+    later(scene, clock, OVER)
+    order, change, turns = scene.order_now("ORD-1").id, orders.change, iter([True])
+
+    def begun_meanwhile(conn: Any, record: Any, now: Any, **values: Any) -> None:
+        if "status" in values and next(turns, False):
+            _together([Thread(target=lambda: scene.payments.start(order, "paypay"))])
+        change(conn, record, now, **values)
+
+    monkeypatch.setattr(orders, "change", begun_meanwhile)
+    only_timeouts(scene)
+    assert (scene.payment(first.id).state, scene.order_now("ORD-1").state) == ("expired", "pending")
+    assert [one.state.value for one in scene.payments.order(order).payments] == ["token_generated", "expired"]
+    assert next(turns, None) is None
+    step = only(scene).current
+    assert step is not None
+    assert (step.name, step.reason) == ("cancel_order", "other_payment")
