@@ -18,6 +18,7 @@ from console.services.heartbeat import Heartbeat
 from console.services.queues import Queues
 from console.services.scheduling import Scheduler
 from console.store import alerts, leases
+from console.store import tasks as rows
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 from tests.support.quick_desks import HandClock
@@ -224,6 +225,20 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: Tasks, hand_clock: H
     tasks.scheduler.run_due()
     assert done == [0, 1]
     assert tasks.probes.taken == 7
+
+
+def test_a_task_may_write_how_far_it_came(tasks: Tasks) -> None:
+    """A sweep in parts keeps its place in its row while it runs; the run's end leaves it there."""
+
+    def sweep() -> int:
+        tasks.desk.write(lambda tx: rows.keep_position(tx.conn, "probes", "page 7"))
+        return 5
+
+    tasks.act = sweep
+    tasks.scheduler.run_due()
+    assert (tasks.probes.position, tasks.probes.taken, tasks.probes.failures) == ("page 7", 5, 0)
+    assert tasks.probes.next_at == tasks.desk.now() + EVERY
+    assert tasks.held() == set()
 
 
 def test_a_stop_ends_between_two_records(tasks: Tasks) -> None:
