@@ -118,12 +118,26 @@ def test_shapes_that_two_servers_read_differently_are_refused(scene: Scene, rece
     assert scene.order_now("ORD-1").state == "pending"
 
 
-def test_a_body_without_end_is_cut_off(scene: Scene, receiver: Running) -> None:
-    """Chunk after chunk: refused once it is too large, and no more of it is read."""
+def test_a_length_beside_chunks_is_refused_even_if_all_else_is_right(scene: Scene, receiver: Running) -> None:
+    """A good notice in good chunks, with a length that somebody in between may have gone by."""
+    scene.order("ORD-1", 3300)
+    good = scene.bank("e-1", "ORD-1")
+    name, value = good.headers[0]
+    head = f"POST /notices/bank HTTP/1.1\r\nhost: a\r\n{name}: {value}\r\ntransfer-encoding: chunked\r\n".encode()
+    body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(good.body), good.body)
+    assert refused(receiver.say(head + b"content-length: %d\r\n\r\n" % len(good.body) + body))
+    assert scene.order_now("ORD-1").state == "pending"
+    assert receiver.say(head + b"connection: close\r\n\r\n" + body).status == 200
+
+
+def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
+    """Chunk after chunk, and no time limit in reach: cut off once it is too large, and nobody has judged it."""
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
-    assert receiver.say(head, *[chunk] * 400).status in (400, 0)
-    assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
+    with serving(scene.console, body_seconds=600.0) as receiver:
+        assert receiver.say(head, *[chunk] * 40).status in (400, 0)
+        assert scene.audited("payment.callback_refused") == 0
+        assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
 
 
 def test_the_largest_body_is_taken(scene: Scene, receiver: Running) -> None:
