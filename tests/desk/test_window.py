@@ -135,7 +135,7 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
     person.until(lambda: page.view is not None)
     page.head.title.setFocus()
     names = []
-    for _ in range(13):
+    for _ in range(17):
         focus = QApplication.focusWidget()
         assert focus is not None
         names.append(name_of(focus))
@@ -144,7 +144,8 @@ def test_tab_follows_the_page(sit: Sit, console: Console) -> None:
     sides = [f"AlarmBox's number no. {record.credit_check_id}", "Raw answer"]
     offered = ["Open PDF", "Probe", "Open PDF"]
     content = ["Timeline 4", "Timeline"]
-    assert names == [*title, *sides, *offered, *content, "Probe", "Re-fetch...", "Search or command"]
+    verbs = ["Probe", "Re-fetch...", "Take", "Note", "Copy the story", "Evidence pack", "Search or command"]
+    assert names == [*title, *sides, *offered, *content, *verbs]
 
 
 def test_another_theme_and_text_size_at_once(sit: Sit) -> None:
