@@ -2,10 +2,10 @@
 
 from sqlalchemy import Connection
 
+from console.domain.deciding import why_not_move
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Order, OrderState, Payment
 from console.domain.records import Work, WorkState
-from console.domain.recovery_choices import why_not_move
 from console.domain.schedules import PAYMENT_PROBES, next_at
 from console.domain.truth import PAID
 from console.services import payment_work, refusals

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 
+from console.domain.deciding import way_of_decision, why_not_decide
 from console.domain.errors import ConsoleError
 from console.domain.money import Money
 from console.domain.order_records import Payment
@@ -11,7 +12,6 @@ from console.domain.payment_news import Way
 from console.domain.payment_records import PaymentReport, PaymentState
 from console.domain.permissions import may, same_person
 from console.domain.records import Certainty, OperationState
-from console.domain.recovery_choices import way_of_decision, why_not_decide
 from console.domain.results import ResolveResult
 from console.domain.truth import ENDED_UNPAID, PAID
 from console.services import account_money, happened, order_moving, payment_work, refusals, timed_out

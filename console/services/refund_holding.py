@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from console.domain.deciding import is_open_refund
 from console.domain.errors import ConsoleError
-from console.domain.recovery_choices import is_open_refund
 from console.services import refund_reading, refusals, settling
 from console.services.desk import Desk
 from console.services.heartbeat import LEASE_SECONDS

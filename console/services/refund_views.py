@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from console.domain.deciding import is_open_refund
 from console.domain.errors import ConsoleError
 from console.domain.explain_refunds import explain_refund
 from console.domain.order_records import Order, Payment, Refund
@@ -13,7 +14,6 @@ from console.domain.payment_records import RefundState
 from console.domain.payment_results import ApprovalInbox, Check, RadarHit, RefundView, Side
 from console.domain.permissions import ROLES_FOR, may, same_person
 from console.domain.records import Certainty, LeaseHolder, Person
-from console.domain.recovery_choices import is_open_refund
 from console.domain.results import AllowedAction
 from console.domain.truth import money_strip, sides
 from console.services import radar, refund_limits, refund_reading

@@ -81,7 +81,7 @@ def test_an_auditor_looks_and_changes_nothing(sit: Sit, console: Console, sandbo
     person.frame.go(RecordRoute(record.id))
     page = person.page(RecordPage)
     person.until(lambda: page.view is not None)
-    assert set(off(page.verbs.bar)) == {"Probe", "Re-fetch", "Resolve with evidence", "Renew"}
+    assert set(off(page.verbs.bar)) == {"Probe", "Re-fetch", "Resolve with evidence", "Renew", "Take", "Note"}
     assert off(page.verbs.bar)["Probe"] == MAY_PROBE
     person.frame.go(LookupRoute(FREE))
     lookup = person.page(LookupPage)
