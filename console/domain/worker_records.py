@@ -133,8 +133,8 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """A reconciliation so far. `run_id` is None for a dry run, which writes nothing. `refused`: rows of theirs that are
-    not believed; while there are such, nothing is said to be missing there. `differences` are the first 1,000.
+    """A reconciliation so far. `run_id` is None for a dry run, which writes nothing. `refused`: rows of theirs that
+    are not believed; while there are such, nothing is said to be missing there. `differences` are the first 1,000.
     """
 
     provider: str

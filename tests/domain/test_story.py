@@ -83,7 +83,8 @@ def test_it_is_read_no_further_than_it_is_told() -> None:
 @pytest.mark.parametrize(
     ("what", "step"),
     [
-        ("refund.approved", Step.DECISION), ("payment.resolve_proposed", Step.DECISION), ("payment.booked", Step.CHANGE),
+        ("refund.approved", Step.DECISION), ("payment.resolve_proposed", Step.DECISION),
+        ("payment.booked", Step.CHANGE),
         ("payment.noticed", Step.NOTICE), ("order.saga_step", Step.SAGA), ("credit-check.bought", Step.CHANGE),
     ],
 )  # fmt: skip
