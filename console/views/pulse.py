@@ -113,11 +113,12 @@ class Pulse(QObject):
         if failure.code == "not_allowed":
             self._seat.stand(Standing())  # what the last person saw is not for this one
 
-    # -- people and provider, once
+    # -- people and providers, once
 
     def _read_people(self) -> None:
         self._seat.read(lambda desk: desk.people.all(), self._seat.know, lambda _: None, owner=self)
         self._seat.read(_provider_is_set_up, self._take_set_up, lambda _: None, owner=self)
+        self._seat.read(lambda desk: desk.payment_providers, self._seat.know_gateways, lambda _: None, owner=self)
 
     def _take_set_up(self, ready: bool) -> None:
         self._seat.reached(provider_missing=not ready)

@@ -1,6 +1,6 @@
 """What every page stands on: the services once they are here, who acts, the language, and whom to tell."""
 
-from collections.abc import Callable, Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -275,6 +275,11 @@ class Seat(QObject):
         before, self.reach = self.reach, replace(self.reach, **facts)
         if before != self.reach:
             self.reach_changed.emit()
+
+    def know_gateways(self, names: Iterable[str]) -> None:
+        """The payment providers that are set up here; one that was asked already stays as it is."""
+        asked = {one.name: one for one in self.reach.gateways}
+        self.reached(gateways=tuple(asked.get(name, Gateway(name)) for name in sorted({*names, *asked})))
 
     def _answered(self, provider: str, seconds: float, failure: Failure | None = None) -> None:
         """An acting call is over: how long the provider took, or that it kept silent."""

@@ -37,11 +37,11 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """How a payment provider answered last: seconds, when, or that it kept silent."""
+    """How a payment provider answered last: seconds and when (None before it was asked), or that it kept silent."""
 
     name: str
-    seconds: float
-    at: datetime
+    seconds: float | None = None
+    at: datetime | None = None
     silent: bool = False
 
 

@@ -66,8 +66,10 @@ def provider_cell(seat: Seat) -> Status:
 
 
 def gateway_cell(seat: Seat, gateway: Gateway) -> Status:
-    """How a payment provider answered last, once this window has asked it."""
+    """How a payment provider answered this window last; nothing is asked only to show this."""
     name = provider_word(gateway.name, seat)
+    if gateway.seconds is None:
+        return Status(name, "dash", "muted", seat.say("status.not_asked"))
     if gateway.silent:
         return Status(name, "warning", "care", seat.say("status.unreachable_since", at=clock(gateway.at)))
     return _by_seconds(seat, name, gateway.seconds)

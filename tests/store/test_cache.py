@@ -232,7 +232,8 @@ def poisons(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
     good = value(client, name)
     client.set("other", good)
     values = {
-        "empty": b"", "no seal": b"d", "short": good[:20], "longer": good + b"x", "flipped": good[:-1] + b"\x00",
+        "empty": b"", "no seal": b"d", "short": good[:20], "longer": good + b"x",
+        "flipped": good[:-1] + bytes([good[-1] ^ 1]),
         "text": b'd{"payment": 99}', "running": b"r", "mark": b"t", "zeros": b"d" + bytes(64),
         "large": b"d" + b"x" * (LARGEST_ANSWER - 100),
     }  # fmt: skip

@@ -21,10 +21,9 @@ from console.views.pages.counts import CountPanel, Line
 from console.views.pages.fitted_table import TRAIL, FittedTable
 from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.recent import RecentPanel
-from console.views.record_words import PROVIDER
 from console.views.routes import QueuesRoute, Ref
 from console.views.seat import Seat
-from console.views.status import provider_cell, service_cell
+from console.views.status import gateway_cell, provider_cell, service_cell
 from console.views.tables.book import Page as Rows
 from console.views.tables.paging import PagedModel
 from console.views.widgets.bars import Bar
@@ -260,11 +259,9 @@ def _work_line(seat: Seat, queue: str, shape: str, tone: str, key: str, works: S
 
 
 def _provider_lines(seat: Seat) -> list[Line]:
-    service, provider = service_cell(seat), provider_cell(seat)
-    return [
-        Line("", "", "text", service.name, "", service.words, service.shape, service.tone),
-        Line("", "", "text", PROVIDER, "", provider.words, provider.shape, provider.tone),
-    ]
+    gateways = (gateway_cell(seat, one) for one in seat.reach.gateways)
+    cells = (service_cell(seat), *gateways, provider_cell(seat))
+    return [Line("", "", "text", cell.name, "", cell.words, cell.shape, cell.tone) for cell in cells]
 
 
 def _of(seat: Seat, works: Sequence[UnfinishedWork]) -> list[UnfinishedWork]:
