@@ -214,13 +214,17 @@ class BulkRunning:
                 holder = leases.holder_of(conn, name)
             raise ConsoleError("in_progress", {"reason": "bulk", **refusals.holding(holder)})
         beat = f"{name}.{lease.fence}"
-        self._heartbeat.add(beat, lambda: desk.write(lambda tx: leases.renew(tx.conn, lease, desk.now(), seconds)))
+        self._heartbeat.add(beat, lambda: self._beat(lease))
         try:
             yield lease
         finally:
             self._heartbeat.remove(beat)
             with tolerated("giving a lease up"):
                 desk.write(lambda tx: leases.release(tx.conn, lease))
+
+    def _beat(self, lease: Lease) -> None:
+        desk, seconds = self._desk, self._heartbeat.lease_seconds
+        desk.write(lambda tx: leases.renew(tx.conn, lease, desk.now(), seconds))
 
 
 def found(conn: Connection, run_id: int) -> BulkRun:

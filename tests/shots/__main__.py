@@ -14,6 +14,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"
 from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
+from console.views.collector import Collector
 from tests.shots.money_scenes import MONEY
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, staged
@@ -38,8 +39,10 @@ def main() -> int:
     asked = options.parse_args()
     qInstallMessageHandler(_quiet)
     app = QApplication(sys.argv[:1])
+    collector = Collector(app)
     for sight in SIGHTS[:1] if asked.quick else SIGHTS:
         shoot(sight, asked.into, asked.only)
+    collector.stop()
     del app
     return 0
 
