@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from threading import Event
 from unittest import mock
 
 from console.app import open_console
@@ -18,6 +19,8 @@ from tests.support.places import Place
 
 NAMES = ("one", "two", "three")
 ROUNDS = Interval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
+_LONG_ENOUGH_SECONDS = 0.01
+"""A run takes that long, so that one beside it would meet it."""
 
 
 class Book:
@@ -33,6 +36,7 @@ class Book:
             self._write("twice at once", name)
             return 0
         os.close(mark)
+        Event().wait(_LONG_ENOUGH_SECONDS)
         self._write("runs", name)
         (self.folder / f"{name}.running").unlink()
         return 1
