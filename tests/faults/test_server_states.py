@@ -99,7 +99,7 @@ def test_a_full_disk() -> None:
         # Without named leases: one that couldn't be given back would be waited for, by a clock that writes too.
         with scene(place) as stage, stage.beside(LEASES="off") as console:
             as_owner(place, "CREATE TABLE filler (id INT AUTO_INCREMENT PRIMARY KEY, words MEDIUMTEXT) ENGINE=InnoDB")
-            for size in (1_000_000, 100_000):  # some pages are left, so that it hits here and there
+            for size in (1_000_000, 100_000, 10_000):  # some pages are left, so that it hits here and there
                 with suppress(pymysql.OperationalError):
                     as_owner(place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400)
             while (endings.total() - endings["done"] < 6 or not endings["storage_full"]) and endings.total() < 100:
