@@ -4,6 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 
+from console.domain import tracing
 from console.domain.order_records import NoticePost
 from console.domain.payment_results import NoticeResult
 from console.services import notice_parts as parts
@@ -47,7 +48,7 @@ class Notices:
         Refused ones are audited (in a flood some of them, with the number of the others), and change nothing.
         Raises ConsoleError only where the database is in trouble: the sender is to send it again.
         """
-        with acting(WORKER):
+        with acting(WORKER), tracing.correlated():
             try:
                 if len(post.body) > LARGEST_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")

@@ -185,3 +185,19 @@ def test_a_callback_over_another_sum_is_for_a_person(scene: Scene) -> None:
     assert (payment.certainty, payment.captured_minor, payment.work.reason) == (
         Certainty.UNKNOWN, 0, "amount_differs",
     )  # fmt: skip
+
+
+@pytest.mark.engines("sqlite")
+def test_all_that_a_notice_does_carries_one_correlation_id(scene: Scene) -> None:
+    """What is written for one notice has one id, and the next notice another."""
+    ids = []
+    for number in ("ORD-1", "ORD-2"):
+        payment_id = begun(scene, "atom", number)
+        scene.deliver("atom", number)
+        told = scene.place.sql(
+            "SELECT detail FROM audit_log WHERE subject_kind = 'payment'"
+            f" AND subject_id = '{payment_id}' AND what IN ('payment.booked', 'payment.noticed')"
+        )
+        ids.append({str(json.loads(detail)["correlation"]) for (detail,) in told})
+    assert [len(each) for each in ids] == [1, 1]
+    assert ids[0] != ids[1]
