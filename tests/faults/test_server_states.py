@@ -102,11 +102,13 @@ def test_a_full_disk() -> None:
             for size in (1_000_000, 100_000, 10_000):  # some pages are left, so that it hits here and there
                 with suppress(pymysql.OperationalError):
                     as_owner(place, *[f"INSERT INTO filler (words) VALUES (repeat('x', {size}))"] * 400)
-            while (endings.total() - endings["done"] < 6 or not endings["storage_full"]) and endings.total() < 100:
+            while (endings.total() - endings["done"] < 6 or not endings["storage_full"]) and endings.total() < 60:
                 number = next(NUMBERS)
                 ending = buy(console, number)
                 endings[ending] += 1
                 check_ending(ending, stage.vendor.count(number), f"a full disk, {endings}")
+                if ending == "database_unreachable" and not server.answers():
+                    server.start()  # InnoDB gives itself up where its own log finds no room
             _give_room(server)
             assert buy(console, next(NUMBERS)) == "done"
             with stage.settled(*{charge.number for charge in stage.vendor.charges}):

@@ -233,7 +233,7 @@ def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
 
 def _run_to_end(script: str, *arguments: object) -> list[str]:
     worker = processes.start(script, *arguments)
-    out, err = worker.communicate(timeout=50)
+    out, err = worker.communicate(timeout=200)
     assert worker.returncode == 0, err
     return out.splitlines()
 
