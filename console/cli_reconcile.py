@@ -11,16 +11,16 @@ from console.cli_parser import usage
 from console.cli_payments import day_of
 from console.cli_service import OnService
 from console.cli_writer import Voice, Writer
-from console.domain.worker_records import Alert, Difference, ReconcileReport
 
 if TYPE_CHECKING:
     from console.app import Console
+    from console.domain.worker_records import Alert, Difference, ReconcileReport
 
 _COUNTS = ("matched", "imported", "missing_there", "different_state", "different_amount")
 _SHOWN = 50
 
 
-def _reconcile(console: "Console", args: Namespace, _: Writer) -> ReconcileReport:
+def _reconcile(console: "Console", args: Namespace, _: Writer) -> "ReconcileReport":
     first, last = _needed(args.from_day, "--from"), _needed(args.to_day, "--to")
     return console.reconciliation.run(args.provider, first, last, dry_run=args.dry_run)
 
@@ -32,7 +32,7 @@ def _needed(text: str, option: str) -> date:
     return day
 
 
-def _data(report: ReconcileReport, _: Say) -> Object:
+def _data(report: "ReconcileReport", _: Say) -> Object:
     return {
         **{name: getattr(report, name) for name in _COUNTS},
         "cases": [_case(one) for one in report.cases],
@@ -48,7 +48,7 @@ def _data(report: ReconcileReport, _: Say) -> Object:
     }
 
 
-def _case(one: Alert) -> Object:
+def _case(one: "Alert") -> Object:
     return {
         "id": one.id, "order_no": one.order_no, "rule_id": one.rule_id, "observed": one.observed,
         "expected": one.expected, "detected_at": instant(one.detected_at), "resolved_at": instant(one.resolved_at),
@@ -56,12 +56,12 @@ def _case(one: Alert) -> Object:
     }  # fmt: skip
 
 
-def _difference(one: Difference) -> Object:
+def _difference(one: "Difference") -> Object:
     return {"row": one.row_key, "verdict": one.verdict.value, "payment": one.payment_id, "ours": one.ours,
             "theirs": one.theirs}  # fmt: skip
 
 
-def _lines(report: ReconcileReport, voice: Voice) -> Iterator[str]:
+def _lines(report: "ReconcileReport", voice: Voice) -> Iterator[str]:
     facts = {name: getattr(report, name) for name in _COUNTS}
     if report.run_id is None:
         yield voice("cli.reconcile.dry_run")
