@@ -1,6 +1,6 @@
 """What a bulk run would do with one of its rows now: taken by somebody, changed since, ruled out, or to be done."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -33,14 +33,18 @@ class Judging:
             if gone.code != "not_found":
                 raise
             return Forecast(row, Verdict.REFUSED, "not_found")
-        changed = facts.record.version != row.saw
-        if changed and begun and is_settled(run.action, facts):
-            return Forecast(row, Verdict.SKIP, ALREADY)
-        if (who := _taken_by(facts, run, person)) is not None:
-            return Forecast(row, Verdict.SKIP, "taken", who)
-        if changed and not begun:
-            return Forecast(row, Verdict.SKIP, "changed")
-        return _ruled(run, row, facts)
+        return replace(_judged(run, row, facts, person, begun=begun), record=facts.record)
+
+
+def _judged(run: BulkRun, row: BulkRow, facts: Facts, person: Person | None, *, begun: bool) -> Forecast:
+    changed = facts.record.version != row.saw
+    if changed and begun and is_settled(run.action, facts):
+        return Forecast(row, Verdict.SKIP, ALREADY)
+    if (who := _taken_by(facts, run, person)) is not None:
+        return Forecast(row, Verdict.SKIP, "taken", who)
+    if changed and not begun:
+        return Forecast(row, Verdict.SKIP, "changed")
+    return _ruled(run, row, facts)
 
 
 def is_settled(action: BulkAction, facts: Facts) -> bool:

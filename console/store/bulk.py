@@ -32,6 +32,7 @@ _ALL = select(
 )  # fmt: skip
 _GET = _ALL.where(_t.id == bindparam("of"))
 _UNFINISHED = _ALL.where(_t.state == RUNNING).order_by(_t.id)
+_OPEN = _ALL.where(_t.state != DONE).order_by(_t.id.desc()).limit(_MOST)
 _LATEST = _ALL.order_by(_t.id.desc()).limit(_MOST)
 _ROW = select(_rows.position, _rows.kind, _rows.subject_id, _rows.saw, _rows.result, _rows.reason, _rows.done_at)
 _ROWS = _ROW.where(_OF_RUN, _rows.position > bindparam("after")).order_by(_rows.position).limit(_MOST)
@@ -83,6 +84,11 @@ def find(conn: Connection, run_id: int) -> BulkRun | None:
 def unfinished(conn: Connection) -> tuple[BulkRun, ...]:
     """Those that run, or ran when whoever ran them went away, oldest first."""
     return _select(conn, _UNFINISHED)
+
+
+def open_ones(conn: Connection, limit: int = 200) -> tuple[BulkRun, ...]:
+    """Those that are not done, newest first."""
+    return _select(conn, _OPEN, most=limit)
 
 
 def latest(conn: Connection, limit: int) -> tuple[BulkRun, ...]:

@@ -1,0 +1,123 @@
+"""What people see of bulk runs: lists, names, parts of a plan; what is left by a process, and what is given up."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from console.app import Console
+from console.domain.bulk_records import NOT_DONE, BulkProgress, Chosen, Verdict
+from console.domain.records import CreditCheck
+from console.services.desk import WORKER, acting
+from tests.services.test_bulk_runs import refusal
+from tests.support.bulk_stage import KIND, settled, unknown_checks, vendor_of
+from tests.support.ledger_vendor import LedgerVendor
+from tests.support.places import Place
+from tests.support.refusals import code_of
+
+FEW = 6
+
+
+@pytest.fixture
+def vendor() -> LedgerVendor:
+    return vendor_of(FEW)
+
+
+@pytest.fixture
+def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
+    with place.desk(vendor) as desk:
+        yield desk
+
+
+def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
+    """Its totals are those of these rows alone; each row has its record, except where that is gone."""
+    chosen = unknown_checks(console, 4)
+    with place.acting(console, "lead-b") as other:
+        other.recovery.take(KIND, chosen[3].id)
+    heard: list[int] = []
+    run = console.bulk.freeze("probe", [*chosen, Chosen(KIND, 9_999, 1)])
+    plan = console.bulk.dry_run(run.id, heard.append)
+    assert plan.totals == {Verdict.WOULD: 3, Verdict.SKIP: 1, Verdict.REFUSED: 1}
+    assert plan.first(2).totals == {Verdict.WOULD: 2}
+    assert [row.record.id if row.record else None for row in plan.rows] == [*(one.id for one in chosen), None]
+    assert heard == [5]
+
+
+def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that are skipped take none."""
+    chosen = unknown_checks(console, 4)
+    console.recovery.probe(KIND, chosen[0].id)
+    monkeypatch.setattr(type(console.settings), "on_loopback", lambda *_: False)
+    plan = console.bulk.dry_run(console.bulk.freeze("probe", chosen).id)
+    assert plan.seconds == pytest.approx(console._desk.scale.seconds(0.2) * 3)
+    assert plan.first(2).seconds == pytest.approx(console._desk.scale.seconds(0.2))
+
+
+def test_the_plan_of_what_is_left(console: Console) -> None:
+    """Of a run that was stopped after its first rows: all that has no result, whatever its size was."""
+    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    console.bulk.run(run.id, most=2)
+    plan = console.bulk.dry_run(run.id)
+    assert [one.row.position for one in plan.rows] == [3, 4, 5, 6]
+    assert console.bulk.tally(run.id) == BulkProgress(2, 2, {"done": 2})
+
+
+def test_lines_have_their_records(console: Console) -> None:
+    """By position, in pages, those not done alone where that is asked."""
+    chosen = unknown_checks(console, 3)
+    run = console.bulk.freeze("probe", [*chosen, Chosen(KIND, 9_999, 1)])
+    console.bulk.run(run.id, most=2)
+    first, rest = console.bulk.lines(run.id, limit=3), console.bulk.lines(run.id, after=3)
+    assert [line.row.position for line in (*first, *rest)] == [1, 2, 3, 4]
+    assert isinstance(first[0].record, CreditCheck)
+    assert rest[0].record is None
+    assert [line.row.position for line in console.bulk.lines(run.id, NOT_DONE)] == [3, 4]
+
+
+def test_the_list_of_runs(console: Console) -> None:
+    """What is open first, then what is done; who runs it stands beside it while somebody does."""
+    chosen = unknown_checks(console, 3)
+    done = console.bulk.run(console.bulk.freeze("probe", chosen[:1]).id)
+    left = console.bulk.freeze("probe", chosen[1:])
+    heard: list[tuple[str | None, int]] = []
+
+    def look(_now: BulkProgress) -> None:
+        holder = console.bulk.item(left.id).holder
+        heard.append((holder.operator if holder else None, console.bulk.waiting()))
+
+    assert [one.run.id for one in console.bulk.overview()] == [left.id, done.id]
+    assert [one.is_open for one in console.bulk.overview()] == [True, False]
+    assert console.bulk.waiting() == 0
+    console.bulk.run(left.id, progress=look)
+    assert heard == [(console._desk.holder().operator, 1)] * 2
+    assert console.bulk.item(left.id).holder is None
+
+
+def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console) -> None:
+    """A window that closes ends its part after the row under way, and the due task goes on at once."""
+    run = console.bulk.freeze("probe", unknown_checks(console, FEW))
+    heard: list[int] = []
+    left = console.bulk.run(run.id, progress=lambda now: heard.append(now.done), leave=lambda: len(heard) == 2)
+    assert (left.state, left.done) == ("running", 2)
+    assert console.bulk.item(run.id).holder is None
+    with acting(WORKER if not console.database.is_server else None):
+        assert console.bulk.go_on() == FEW - 2
+    assert console.bulk.show(run.id).state == "done"
+    assert set(settled(place).values()) == {1}
+
+
+def test_what_is_left_can_be_given_up(place: Place, console: Console, vendor: LedgerVendor) -> None:
+    """By its maker, for good; not by others, not while it runs; then it is in no list and nothing is asked."""
+    run = console.bulk.freeze("probe", unknown_checks(console, 3))
+    with place.acting(console, "lead-b") as other:
+        refused = refusal(lambda: other.bulk.discard(run.id))
+    assert (refused.code, refused.detail["reason"]) == ("not_allowed", "bulk_discard")
+    codes: list[str] = []
+    console.bulk.run(run.id, 1, progress=lambda _now: codes.append(code_of(lambda: console.bulk.discard(run.id))))
+    assert codes == ["in_progress"]
+    asked = vendor.asked.copy()
+    given_up = console.bulk.discard(run.id)
+    assert (given_up.state, given_up.reason, given_up.done) == ("done", "discarded", 1)
+    assert console.bulk.discard(run.id) == given_up
+    assert console.bulk.overview() == ()
+    assert console.bulk.run(run.id, 3) == given_up
+    assert vendor.asked == asked
