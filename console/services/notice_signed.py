@@ -23,6 +23,7 @@ from console.services.desk import Desk
 from console.services.happened import PaymentFact, what_happened
 from console.services.notice_parts import NoticeRefused, Taken
 from console.services.payment_vendors import NOTICE_WORDS
+from console.settings import Settings
 from console.store import orders, payments
 from console.store.engine import RunAgain, Transaction
 from console.store.payment_events import PaymentEvent
@@ -46,6 +47,13 @@ class Told:
     amount: Money
     occurred_at: datetime
     body: str
+
+
+def notice_sources(settings: Settings) -> tuple[str, ...]:
+    """Mere sources of notices that have a key here."""
+    named = (name for name in settings.secrets.names() if name.startswith("NOTICE_"))
+    found = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in named)
+    return tuple(one for one in found if SOURCE.fullmatch(one))
 
 
 class SignedNotices:

@@ -4,32 +4,52 @@ The address in a notice carries its own permission, so it is sealed where it is 
 announces a file anew on request, for a week.
 """
 
+import io
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import Connection
+
 from console.domain.errors import ConsoleError
+from console.domain.history_records import HistoryRow
 from console.domain.outcomes import Outcome, OutcomeClass, Sent
+from console.domain.payment_states import PaymentState, RefundState
 from console.services.desk import Desk
 from console.services.notice_parts import EVENT
 from console.store import evidence, history_reads, payment_events
 from console.store.cipher import SealBroken
 from console.store.documents import Stored
 from console.store.engine import Transaction
+from console.store.history_index import HistoryIndex
 from console.store.payment_events import PaymentEvent
 
 SOURCE = "paypay"
 CALL = f"{SOURCE}.recon"
+_COUNTED = ("bytes", "rows", "paid_minor", "refunded_minor")
 
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """A day's file as it is kept: its document, and the hash of what was fetched."""
+    """A day's file as it is kept: its document, the hash of what was fetched, and what it holds as far as it was
+    counted then: bytes, lines, and sums of yen (minor units) that came in and went back.
+    """
 
     day: date
     document: str
     sha256: str
+    bytes: int | None = None
+    rows: int | None = None
+    paid_minor: int | None = None
+    refunded_minor: int | None = None
+
+
+def noted(conn: Connection, kind: str, subject_id: int) -> tuple[DayFile, ...]:
+    """The files that are evidence of a record, in the order in which they were noted."""
+    items = [one for one in evidence.of_subject(conn, kind, subject_id) if one.source == CALL]
+    return tuple(_read(item.body, item.sha256) for item in items)
 
 
 def sealed(desk: Desk, url: str) -> str:
@@ -62,8 +82,7 @@ class ReconFiles:
 
     def _noted(self, kind: str, subject_id: int) -> tuple[DayFile, ...]:
         with self._desk.database.read() as conn:
-            items = [one for one in evidence.of_subject(conn, kind, subject_id) if one.source == CALL]
-        return tuple(_read(item.body, item.sha256) for item in items)
+            return noted(conn, kind, subject_id)
 
     def read(self, file: DayFile) -> bytes:
         """Its content, checked against its name. Raises not_found, documents_unreachable."""
@@ -94,14 +113,17 @@ class ReconFiles:
     def keep(self, event: PaymentEvent, content: bytes) -> DayFile:
         """Keep the content as a document, and say so beside the announcement."""
         stored = self._desk.documents.put(content, "csv")
-        file = DayFile(date.fromisoformat(str(event.order_no)), stored.path, stored.sha256)
+        day = date.fromisoformat(str(event.order_no))
+        counted = _counted(content, self._desk.settings.secret("PAYPAY_MERCHANT_ID") or "", day)
+        file = DayFile(day, stored.path, stored.sha256, stored.bytes, *counted)
         self._desk.write(lambda tx: self.note(tx, EVENT, event.id, file, stored))
         return file
 
     def note(self, tx: Transaction, kind: str, subject_id: int, file: DayFile, stored: Stored | None = None) -> int:
         """Evidence of a record: this file, by its hash."""
         desk = self._desk
-        told = {"day": file.day.isoformat(), "document": file.document} | ({"bytes": stored.bytes} if stored else {})
+        counted = {name: getattr(file, name) for name in _COUNTED if getattr(file, name) is not None}
+        told = {"day": file.day.isoformat(), "document": file.document, **counted}
         answer: Outcome[None] = Outcome(
             OutcomeClass.SUCCEEDED, "recon_file", Sent.YES, status=200, evidence=json.dumps(told), sha256=file.sha256
         )
@@ -113,7 +135,23 @@ class ReconFiles:
 
 def _read(body: str, sha256: str) -> DayFile:
     told = json.loads(body)
-    return DayFile(date.fromisoformat(told["day"]), told["document"], sha256)
+    counted = {name: told[name] for name in _COUNTED if type(told.get(name)) is int}
+    return DayFile(date.fromisoformat(told["day"]), told["document"], sha256, **counted)
+
+
+def _counted(content: bytes, merchant: str, day: date) -> tuple[int, int, int]:
+    """How many lines a file has, and the sums of those that are believed: what came in, and what went back."""
+    from console.providers.paypay_recon import ReconReader
+
+    rows = paid = back = 0
+    with closing(HistoryIndex()) as index:
+        for row in ReconReader(io.BytesIO(content), merchant, day, index):
+            rows += 1
+            if isinstance(row, HistoryRow) and row.refund is RefundState.COMPLETED:
+                back += row.amount.minor
+            elif isinstance(row, HistoryRow) and row.refund is None and row.state is PaymentState.PAYMENT_SUCCESS:
+                paid += row.amount.minor
+    return rows, paid, back
 
 
 def _trouble(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:

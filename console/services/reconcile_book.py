@@ -18,9 +18,16 @@ from console.store.reconciliations import Run, Stale
 
 KIND = reconciliations.KIND
 THEIRS, OURS = "theirs", "ours"
+REFUSED_ROWS = "reconcile_rows_refused"
+"""The rule of a case about a run whose rows were not all believed."""
 MOST_DIFFERENCES = 1_000
 Effect = Callable[[Transaction], Difference | None]
 """What a row changes; the difference that it is in the end, None where it matches."""
+
+
+def lease_name(provider: str) -> str:
+    """Who holds it reconciles with this provider."""
+    return f"reconciliation_{provider}"
 
 
 class Book(Protocol):

@@ -19,14 +19,24 @@ from console.services.going_on import going_on
 from console.services.heartbeat import LEASE_SECONDS
 from console.services.histories import HistorySource, NoticeList, PayPayFiles
 from console.services.imports import Imports
-from console.services.notice_signed import SOURCE as FORM
+from console.services.notice_signed import notice_sources
 from console.services.payment_probing import PaymentProbing
 from console.services.payment_vendors import PaymentVendors
 from console.services.recon_files import DayFile, ReconFiles, days_between
-from console.services.reconcile_book import MOST_DIFFERENCES, OURS, THEIRS, Book, Record, Sketch
+from console.services.reconcile_book import (
+    MOST_DIFFERENCES,
+    OURS,
+    REFUSED_ROWS,
+    THEIRS,
+    Book,
+    Record,
+    Sketch,
+    lease_name,
+)
 from console.services.reconcile_facts import ReconcileFacts
 from console.services.reconcile_ours import Ours
 from console.services.reconcile_theirs import Theirs
+from console.services.reconcile_views import ReconcileViews
 from console.services.settling import tolerated
 from console.store import alerts, history_reads, leases, reconciliations
 from console.store.engine import Transaction
@@ -36,7 +46,6 @@ from console.store.reconciliations import Run
 KIND = reconciliations.KIND
 ACTION = "payment.reconcile"
 PAYPAY, ATOM = "paypay", "atom"
-REFUSED_ROWS = "reconcile_rows_refused"
 MOST_DAYS = 366
 FETCHED_WITHIN = timedelta(hours=2)
 """How long an address that was announced works."""
@@ -51,6 +60,7 @@ class Reconciling:
         probe_refund: Callable[[int], object],
     ) -> None:  # fmt: skip
         self._desk, self._vendors = desk, vendors
+        self.views = ReconcileViews(desk, self._providers)
         facts = ReconcileFacts(desk, imports)
         self._files = ReconFiles(desk)
         self._theirs = Theirs(desk, facts, imports, probe_refund)
@@ -77,14 +87,13 @@ class Reconciling:
             raise ConsoleError("usage", {"problem": "reconcile_span"})
         if provider in (PAYPAY, ATOM):
             self._vendors.reader(provider)
-        elif provider not in self._sources():
+        elif provider not in notice_sources(self._desk.settings):
             raise ConsoleError("not_found", {"kind": "provider", "id": provider[:40]})
 
-    def _sources(self) -> tuple[str, ...]:
-        """Mere sources of notices that have a key here."""
-        named = (name for name in self._desk.settings.secrets.names() if name.startswith("NOTICE_"))
-        found = (name.removeprefix("NOTICE_").removesuffix("_KEY").lower() for name in named)
-        return tuple(one for one in found if FORM.fullmatch(one))
+    def _providers(self) -> tuple[str, ...]:
+        """Payment providers that are set up on this desk, and mere sources of notices that have a key here."""
+        known = (name for name in (PAYPAY, ATOM) if self._vendors.asker(name) is not None)
+        return (*known, *notice_sources(self._desk.settings))
 
     # Dry
 
@@ -136,7 +145,7 @@ class Reconciling:
         return tuple(self._files.kept(event) or self._files.keep(event, self._files.fetch(event)) for event in events)
 
     def _held(self, provider: str) -> Lease:
-        desk, name = self._desk, f"reconciliation_{provider}"
+        desk, name = self._desk, lease_name(provider)
         seconds = desk.scale.lease_seconds(LEASE_SECONDS)
         lease = desk.write(lambda tx: leases.take(tx, name, desk.holder(), desk.now(), seconds))
         if lease is None:
@@ -248,9 +257,8 @@ class Reconciling:
         return int(done)
 
     def _due(self) -> list[tuple[str, date, date]]:
-        known = [name for name in (PAYPAY, ATOM) if self._vendors.asker(name) is not None]
         found = []
-        for provider in (*known, *self._sources()):
+        for provider in self._providers():
             with self._desk.database.read() as conn:
                 broken = [(provider, *_days(run)) for run in reconciliations.unfinished(conn, provider)]
                 latest = reconciliations.latest(conn, provider, _LOOKED_BACK)

@@ -33,6 +33,7 @@ from console.store.swaps import work_values as work_values
 _t = payments.c
 _ALL = select(*COLUMNS)
 _GET = _ALL.where(_t.id == bindparam("of"))
+_SOME = _ALL.where(_t.id.in_(bindparam("some", expanding=True)))
 _OF_PROVIDER = _ALL.where(_t.provider == bindparam("whose"))
 _BY_OURS = _OF_PROVIDER.where(_t.merchant_payment_id == bindparam("of"))
 _BY_THEIRS = _OF_PROVIDER.where(_t.provider_payment_id == bindparam("of"))
@@ -101,6 +102,11 @@ def due(conn: Connection, reasons: Collection[str], now: datetime, limit: int) -
 def all_records() -> Select[Any]:
     """Select of everything `to_record` needs, to be narrowed by the caller."""
     return _ALL
+
+
+def some(conn: Connection, ids: Collection[int]) -> tuple[Payment, ...]:
+    """Payments of these ids, in no order."""
+    return select_records(conn, _SOME, {"some": sorted(ids)}) if ids else ()
 
 
 def select_records(

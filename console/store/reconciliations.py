@@ -178,6 +178,16 @@ def rows(conn: Connection, run_id: int, after: int = 0, limit: int = 1_000) -> t
     )
 
 
+def all_runs() -> Select[Any]:
+    """Select of everything a `Run` needs, to be narrowed by the caller."""
+    return _ALL
+
+
+def select_runs(conn: Connection, query: Select[Any]) -> tuple[Run, ...]:
+    """Runs of a narrowed `all_runs()`."""
+    return _select(conn, query)
+
+
 def _select(conn: Connection, query: Select[Any], **values: object) -> tuple[Run, ...]:
     return tuple(_run(row._asdict()) for row in conn.execute(query, values))
 

@@ -1,0 +1,184 @@
+"""What people see of reconciliations: how each run stands, what it read, what differed and where that is settled."""
+
+from datetime import timedelta
+
+import pytest
+
+from console.domain.errors import ConsoleError
+from console.domain.reconcile_results import PARTS, DifferenceItem, RunState, RunView
+from console.services.desk import acting
+from console.services.failpoints import FailpointReached
+from console.services.reconcile_views import ReconcileViews
+from console.store import leases, reconciliations
+from tests.support.payment_desks import Scene
+from tests.support.recon_scene import Days
+
+
+@pytest.fixture
+def days(scene: Scene) -> Days:
+    return Days(scene)
+
+
+def plant(days: Days) -> None:
+    """One of each verdict, and two that match."""
+    days.both("ORD-same")
+    days.there("ORD-theirs", 500)
+    days.here("ORD-ours", 700)
+    days.here("ORD-wait", 900, paid=False)
+    days.there("ORD-wait", 900)
+    days.here("ORD-sum", 1000, days.there("ORD-sum", 1100))
+    days.both("ORD-last")
+    days.announce()
+
+
+def views(days: Days) -> ReconcileViews:
+    return days.scene.console.reconciliation.views
+
+
+def seen(days: Days, run_id: int = 0) -> RunView:
+    view = views(days).run(run_id)
+    assert view is not None
+    return view
+
+
+def number(days: Days, item: DifferenceItem) -> str:
+    assert item.payment is not None
+    return item.payment.merchant_payment_id
+
+
+def test_a_run_with_its_evidence(days: Days) -> None:
+    """Counts by side, the file with its lines and sums; the second run says who read the same bytes before."""
+    assert views(days).run() is None
+    plant(days)
+    first, second = days.run().run_id, days.run().run_id
+    view = seen(days, first or 0)
+    item = view.item
+    assert (item.state, item.rows, item.matched, item.differ) == (RunState.DONE, 6, 2, 2)
+    assert {part: view.count(part) for part in PARTS} == {
+        "all": 4, "differ": 2, "only_ours": 1, "only_theirs": 1, "refused": 0,
+    }  # fmt: skip
+    (file,) = view.files
+    assert (file.day, file.rows, file.paid_minor, file.refunded_minor) == (days.day, 5, 9100, 0)
+    assert (len(file.sha256), file.before, view.open_cases) == (64, (), 2)
+    assert (view.newer, view.older) == (second, None)
+    newest = seen(days)
+    assert (newest.item.id, newest.files[0].before, newest.newer, newest.older) == (second, (first,), None, first)
+
+
+def test_each_difference_leads_to_what_settles_it(days: Days) -> None:
+    """An open case is asked about; what was imported or settled by the row itself asks nothing of anybody."""
+    plant(days)
+    run = days.run().run_id or 0
+    found = views(days).differences(run).items
+    assert {number(days, one): (one.found.verdict.value, one.action) for one in found} == {
+        "ORD-theirs": ("imported", None), "ORD-ours": ("missing_there", "probe"),
+        "ORD-wait": ("different_state", None), "ORD-sum": ("different_amount", "probe"),
+    }  # fmt: skip
+    assert {one.case.rule_id for one in found if one.case} == {"reconcile_missing_there", "reconcile_amount"}
+    assert [number(days, one) for one in views(days).differences(run, "only_theirs").items] == ["ORD-theirs"]
+    days.there("ORD-ours", 700, id=days.scene.payment(found_id(days, "ORD-ours")).provider_payment_id)
+    days.announce()
+    days.run()
+    (closed,) = views(days).differences(run, "only_ours").items
+    assert (closed.case, closed.action) == (None, None)
+    assert seen(days, run).open_cases == 1
+
+
+def found_id(days: Days, name: str) -> int:
+    payment = days.scene.of_number("paypay", name)
+    assert payment is not None
+    return payment.id
+
+
+def test_pages_by_key(days: Days) -> None:
+    """Each row once, however small the pages; the same for the runs."""
+    plant(days)
+    runs = [days.run().run_id for _ in range(3)]
+    after, told = None, []
+    while True:
+        page = views(days).differences(runs[0] or 0, limit=1, after=after)
+        told += [one.found.id for one in page.items]
+        if (after := page.next) is None:
+            break
+    assert told == sorted(set(told))
+    assert len(told) == 4
+    newest = views(days).runs(limit=2)
+    rest = views(days).runs(limit=2, before=newest.next)
+    assert [one.id for one in (*newest.items, *rest.items)] == sorted(runs, reverse=True)
+    assert views(days).runs("atom").items == ()
+
+
+def test_running_and_resumable(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was broken off can be gone on with, unless somebody is at it; the same command ends it."""
+    plant(days)
+    monkeypatch.setattr(days.scene.desk.failpoints, "reach", _stop_after(2))
+    with pytest.raises(FailpointReached):
+        days.run()
+    monkeypatch.undo()
+    broken = seen(days)
+    assert (broken.item.state, broken.holder) == (RunState.RESUMABLE, None)
+    lease = days.scene.console.reconciliation._held("paypay")
+    going = seen(days)
+    assert (going.item.state, going.holder and going.holder.name) == (RunState.RUNNING, "reconciliation_paypay")
+    days.scene.desk.write(lambda tx: leases.release(tx.conn, lease))
+    assert days.run().run_id == broken.item.id
+    assert seen(days).item.state is RunState.DONE
+
+
+def _stop_after(rows: int) -> object:
+    left = [rows]
+
+    def reach(name: str) -> None:
+        left[0] -= name == "after_reconcile_row"
+        if left[0] < 0:
+            raise FailpointReached(name)
+
+    return reach
+
+
+@pytest.mark.engines("sqlite")
+def test_of_several_that_were_broken_off_one_is_under_way(days: Days) -> None:
+    """The one that changed last, while somebody holds the provider's lease."""
+    desk, later = days.scene.desk, days.scene.desk.now() + timedelta(seconds=5)
+
+    def begin(back: int) -> int:
+        day = days.day - timedelta(days=back)
+        return desk.write(lambda tx: reconciliations.open(tx.conn, "paypay", day, day, "op-a", desk.now()))
+
+    ids = [begin(back) for back in range(3)]
+    run = reconciliations.find
+    desk.write(lambda tx: reconciliations.save(tx.conn, run(tx.conn, ids[1]), later, matched=1))  # type: ignore[arg-type]  # it is there
+    days.scene.console.reconciliation._held("paypay")
+    states = {item.id: item.state for item in views(days).runs().items}
+    assert states == {
+        ids[0]: RunState.RESUMABLE, ids[1]: RunState.RUNNING, ids[2]: RunState.RESUMABLE
+    }  # fmt: skip
+
+
+@pytest.mark.engines("sqlite")
+def test_who_may_look(days: Days) -> None:
+    """An auditor may, an administrator may not; what there is to reconcile with is what is set up here."""
+    plant(days)
+    run = days.run().run_id or 0
+    place = days.scene.place
+    place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('adm-f', 'admin', 0)")
+    with acting("aud-e"):
+        assert seen(days, run).item.id == run
+        assert len(views(days).differences(run).items) == 4
+    for call in (
+        lambda: views(days).run(run),
+        lambda: views(days).runs(),
+        lambda: views(days).differences(run),
+    ):
+        with acting("adm-f"), pytest.raises(ConsoleError) as caught:
+            call()
+        assert caught.value.code == "not_allowed"
+    assert set(views(days).providers()) == {"paypay", "atom", "bank"}
+
+
+@pytest.mark.engines("sqlite")
+@pytest.mark.parametrize(("part", "run", "code"), [("unlucky", 1, "usage"), ("all", 99, "not_found")])
+def test_what_is_no_question(days: Days, part: str, run: int, code: str) -> None:
+    with pytest.raises(ConsoleError) as caught:
+        views(days).differences(run, part) if code == "usage" else views(days).run(run)
+    assert caught.value.code == code
