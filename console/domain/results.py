@@ -172,10 +172,17 @@ class UnfinishedWork:
 
 @dataclass(frozen=True, slots=True)
 class FeedMark:
-    """How far a reader of the feed got; handed back with the next reading, of no other meaning."""
+    """How far a reader of the feed got; handed back with the next reading, of no other meaning.
+
+    Ids up to `closed` are over; those up to `closing`, the latest one at `turned` (seconds, monotonic), will be next.
+    `seen`: which of the open ones it has met.
+    """
 
     latest: int
     seen: frozenset[int]
+    closed: int
+    closing: int
+    turned: float
 
 
 @dataclass(frozen=True, slots=True)

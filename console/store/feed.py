@@ -1,32 +1,68 @@
-"""The feed of changes that live views read once a second."""
+"""The feed of changes that live views read once a second.
 
-from sqlalchemy import Connection, func, select
+Ids are given when a row is written, and on a server shown when its transaction commits: a lower id may appear after a
+higher one, however many were given meanwhile; on a cluster each node gives every third one. So an id stays open
+until every transaction that could still show it must be over. Each reading counts the open ones: more than it has
+met means that a late one is among them.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from console.domain.results import FeedMark
 from console.store.schema import changes
 
 _t = changes.c
+LONGEST_READ = 5_000
+"""Rows; the rest comes with the next reading."""
+LOOK_BACK = 1_000
+"""Ids that are open for a first reading, which knows no times yet."""
+OPEN_SECONDS = 60.0
+"""So long at least an id stays open: some waits for locks, a node that is away and a few tries fit into it."""
+
 _LATEST = select(func.max(_t.id))
-LONGEST_READ = 1_000
-LOOK_BACK = 300
-"""Ids are given when a row is written, and on a server shown when its transaction commits: a lower id may appear
-after a higher one. So the last few are read again, and what was seen of them is remembered in the mark.
-"""
+_ROWS = select(_t.id, _t.kind, _t.subject_id).where(_t.id > bindparam("after")).order_by(_t.id)
+_OPEN = _t.id > bindparam("after"), _t.id <= bindparam("upto")
+_COUNT = select(func.count()).where(*_OPEN)
+_OPEN_ROWS = select(_t.id, _t.kind, _t.subject_id).where(*_OPEN).order_by(_t.id)
 
 
 def since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """How far this reading got, and what changed since the one that got as far as `after`, each record once."""
-    latest = int(conn.scalar(_LATEST) or 0)
-    look_back = 0 if conn.dialect.name == "sqlite" else LOOK_BACK
-    if after is not None and not look_back and latest <= after.latest:
-        return after, ()
-    floor = latest if after is None else min(after.latest, latest)
-    query = select(_t.id, _t.kind, _t.subject_id).where(_t.id > floor - look_back).order_by(_t.id)
-    rows = conn.execute(query.limit(LONGEST_READ)).all()
-    if len(rows) == LONGEST_READ:
-        latest = rows[-1].id  # the rest comes with the next reading
-    mark = FeedMark(latest, frozenset(row.id for row in rows if row.id > latest - look_back))
     if after is None:
-        return mark, ()
-    new = [(str(row.kind), int(row.subject_id)) for row in rows if row.id not in after.seen]
-    return mark, tuple(dict.fromkeys(new))
+        return _first(conn), ()
+    in_order = conn.dialect.name == "sqlite"  # one writes at a time: nothing is open
+    late: Sequence[Row[int, str, int]] = ()
+    if not in_order:
+        known = int(conn.scalar(_COUNT, {"after": after.closed, "upto": after.latest}) or 0)
+        if known < len(after.seen):  # another database in its place: restored from a backup
+            return _first(conn), ()
+        if known > len(after.seen):
+            late = [row for row in _open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
+    rows = [*late, *conn.execute(_ROWS.limit(LONGEST_READ), {"after": after.latest})]
+    changed = dict.fromkeys((str(row.kind), int(row.subject_id)) for row in rows)
+    return _on(after, () if in_order else [row.id for row in rows], rows[-1].id if rows else 0), tuple(changed)
+
+
+def _first(conn: Connection) -> FeedMark:
+    """What is there already is no news."""
+    latest = int(conn.scalar(_LATEST) or 0)
+    closed = latest if conn.dialect.name == "sqlite" else max(0, latest - LOOK_BACK)
+    seen = frozenset(row.id for row in _open_rows(conn, closed, latest))
+    return FeedMark(latest, seen, closed, latest, time.monotonic())
+
+
+def _open_rows(conn: Connection, after: int, upto: int) -> Sequence[Row[int, str, int]]:
+    return conn.execute(_OPEN_ROWS, {"after": after, "upto": upto}).all()
+
+
+def _on(after: FeedMark, met: Iterable[int], last: int) -> FeedMark:
+    """The next mark. What was the latest id a while ago is over now."""
+    latest, now = max(after.latest, last), time.monotonic()
+    seen, closed, closing, turned = after.seen.union(met), after.closed, after.closing, after.turned
+    if now - turned >= OPEN_SECONDS:
+        closed, closing, turned = closing, latest, now
+        seen = frozenset(one for one in seen if one > closed)
+    return FeedMark(latest, seen, closed, closing, turned)

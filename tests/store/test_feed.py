@@ -47,17 +47,65 @@ def test_each_change_is_told_once(kept_by: str, request: pytest.FixtureRequest) 
     assert read_on(database, mark)[1] == []
 
 
-def test_a_transaction_that_commits_late_is_not_missed(mariadb: Database) -> None:
-    """Its change has a lower id than one that was seen before it."""
+@pytest.mark.parametrize("others", [1, 2 * feed.LOOK_BACK])
+def test_a_transaction_that_commits_late_is_not_missed(mariadb: Database, others: int) -> None:
+    """Its change has a lower id than one that was seen before it, or than thousands of them, read one by one or in
+    one piece.
+    """
     mark, _ = read_on(mariadb, None)
     with mariadb.attempt() as slow:
         credit_checks.announce(slow.conn, 1, NOW)
-        announce(mariadb, 2)
+        announce(mariadb, *range(2, 2 + others))
         mark, told = read_on(mariadb, mark)
-        assert told == [2]
+        assert told == [*range(2, 2 + others)]
+        announce(mariadb, 1_000_000)
+        mark, told = read_on(mariadb, mark)
+        assert told == [1_000_000]
     mark, told = read_on(mariadb, mark)
     assert told == [1]
     assert read_on(mariadb, mark)[1] == []
+
+
+def test_one_that_began_before_the_first_reading_is_not_missed(mariadb: Database) -> None:
+    with mariadb.attempt() as slow:
+        credit_checks.announce(slow.conn, 1, NOW)
+        announce(mariadb, 2)
+        mark, _ = read_on(mariadb, None)
+    assert read_on(mariadb, mark)[1] == [1]
+
+
+def test_what_is_open_is_told_until_it_must_be_over(mariadb: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids stay open for one stretch of time at least and two at most; what a mark carries is bounded by that."""
+    clock = [0.0]
+    monkeypatch.setattr("console.store.feed.time.monotonic", lambda: clock[0])
+    announce(mariadb, *range(20))
+    mark, _ = read_on(mariadb, None)
+    with mariadb.attempt() as slow:
+        credit_checks.announce(slow.conn, 99, NOW)
+        for turn in range(1, 4):
+            clock[0] += feed.OPEN_SECONDS / 2
+            announce(mariadb, 100 + turn)
+            mark, told = read_on(mariadb, mark)
+            assert told == [100 + turn]
+    mark, told = read_on(mariadb, mark)
+    assert told == [99]
+    for _ in range(2):
+        clock[0] += feed.OPEN_SECONDS
+        mark, told = read_on(mariadb, mark)
+        assert told == []
+    assert mark.seen == frozenset()
+
+
+def test_another_database_in_its_place_is_read_from_its_end(mariadb: Database) -> None:
+    """One restored from a backup gives ids again that were given before."""
+    announce(mariadb, *range(10))
+    mark, _ = read_on(mariadb, None)
+    with mariadb.attempt() as tx:
+        tx.conn.exec_driver_sql("DELETE FROM changes WHERE subject_id >= 5")
+    mark, told = read_on(mariadb, mark)
+    assert told == []
+    announce(mariadb, 77)
+    assert read_on(mariadb, mark)[1] == [77]
 
 
 @pytest.mark.parametrize("kept_by", ["embedded", "mariadb"])
@@ -71,7 +119,7 @@ def test_more_than_one_reading_takes_is_told_in_several(
     monkeypatch.setattr(feed, "LOOK_BACK", 2)
     announce(database, *range(12))
     told: list[int] = []
-    for _ in range(6):
+    for _ in range(3):
         mark, some = read_on(database, mark)
         told += some
-    assert sorted(told) == list(range(12))
+    assert told == list(range(12))
