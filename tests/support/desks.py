@@ -15,13 +15,18 @@ NUMBERS = ("1180301018771", "5010001192707", "7010001065142", "7000012050002", "
 
 
 class MovedClock(SystemClock):
-    """The machine's clock, moved by `offset`; sleeping is real but short."""
+    """The machine's clock, moved by `offset`, until it is told to stand still; sleeping is real but short."""
 
     def __init__(self) -> None:
         self.offset = timedelta()
+        self._still: datetime | None = None
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.offset
+        return (self._still or datetime.now(UTC)) + self.offset
+
+    def stand_still(self) -> None:
+        """From now on only `offset` moves it: what is due later isn't, however slow the machine."""
+        self._still = datetime.now(UTC)
 
 
 def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
