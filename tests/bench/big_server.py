@@ -19,7 +19,7 @@ from tests.support.servers import own_run
 
 _NAME = "mariadb"
 # It is made fast and only read: what a kill costs is another making.
-_SETTINGS = (
+SETTINGS = (
     *("innodb-buffer-pool-size=2G", "innodb-log-file-size=1G", "innodb-flush-log-at-trx-commit=0"),
     *("innodb-sort-buffer-size=64M", "tmp-table-size=256M", "max-heap-table-size=256M"),
 )
@@ -90,7 +90,7 @@ def _start(run: Run) -> Server:
         mariadb_server.fresh_data(run, _NAME)[0].rename(data)
     admin = run.write("admin.sql", f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
                                    "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n")  # fmt: skip
-    lines = (f"datadir={data}", f"init-file={admin}", *_SETTINGS)
+    lines = (f"datadir={data}", f"init-file={admin}", *SETTINGS)
     command = ("mariadbd", f"--defaults-file={mariadb_server.configuration(run, _NAME, port, lines)}")
     server = Server(run, _NAME, command, "127.0.0.1", port, "admin", password)
     server.start()

@@ -1,5 +1,7 @@
 """What stands in the big tables: the same rows on every engine, computed by the database itself."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -61,7 +63,7 @@ _INTO = f"""INSERT INTO {TABLE} (
   superseded_at, superseded_by, renews, operation_id, asked_at, created_at, changed_at, version)
 """
 _INDEXES = """SELECT INDEX_NAME, NON_UNIQUE, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX)
-  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND INDEX_NAME <> 'PRIMARY'
+  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{}' AND INDEX_NAME <> 'PRIMARY'
   GROUP BY INDEX_NAME, NON_UNIQUE"""
 _TRIGGERS = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
 _CALLING = """INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint,
@@ -110,13 +112,9 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
     `payments`: how many of them, if not a `MONEY`th of the credit checks.
     """
     unguard(cursor)
-    cursor.execute(_INDEXES, (TABLE,))
-    indexes = cursor.fetchall()
-    cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(f"DROP INDEX {index}" for index, _, _ in indexes))
-    cursor.execute("SET unique_checks = 0, foreign_key_checks = 0, sql_mode = 'PIPES_AS_CONCAT'")
-    cursor.execute(fill("mysql", rows))
-    cursor.execute("SET unique_checks = 1, foreign_key_checks = 1")
-    cursor.execute(f"ALTER TABLE {TABLE} " + ", ".join(_index(*index) for index in indexes))
+    cursor.execute("SET sql_mode = 'PIPES_AS_CONCAT'")
+    with without_indexes(lambda statement: _rows(cursor, statement), TABLE):
+        cursor.execute(fill("mysql", rows))
     for statement in (
         *past("mysql", min(rows, PAST)),
         *money("mysql", rows // MONEY if payments is None else payments),
@@ -132,6 +130,25 @@ def unguard(cursor: Any) -> None:
     cursor.execute(_TRIGGERS)
     for (trigger,) in cursor.fetchall():
         cursor.execute(f"DROP TRIGGER {trigger}")
+
+
+@contextmanager
+def without_indexes(sql: Callable[[str], Sequence[Sequence[Any]]], table: str) -> Iterator[None]:
+    """A table of a server is filled in the block; its indexes are made afterwards, in one go. `sql` runs a statement
+    on one connection.
+    """
+    indexes = sql(_INDEXES.format(table))
+    sql(f"ALTER TABLE {table} " + ", ".join(f"DROP INDEX {index}" for index, _, _ in indexes))
+    sql("SET unique_checks = 0, foreign_key_checks = 0")
+    yield
+    sql("SET unique_checks = 1, foreign_key_checks = 1")
+    sql(f"ALTER TABLE {table} " + ", ".join(_index(*index) for index in indexes))
+
+
+def _rows(cursor: Any, statement: str) -> Sequence[Sequence[Any]]:
+    cursor.execute(statement)
+    found: Sequence[Sequence[Any]] = cursor.fetchall()
+    return found
 
 
 def _index(name: str, repeats: int, columns: str) -> str:
