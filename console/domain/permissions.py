@@ -17,6 +17,7 @@ ROLES_FOR: Mapping[str, frozenset[str]] = {
     "resolve": frozenset({OPERATOR, APPROVER}),
     "resolve_second": frozenset({APPROVER}),
     "due_tasks": frozenset({OPERATOR, APPROVER, WORKER}),
+    "audit_root": frozenset({WORKER}),
     "payment_start": frozenset({OPERATOR, APPROVER, WORKER}),
     "import": frozenset({OPERATOR, APPROVER, WORKER}),
     "refund_request": frozenset({OPERATOR, APPROVER}),

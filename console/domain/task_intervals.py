@@ -56,6 +56,8 @@ INTERVALS: Mapping[str, Interval] = {
     "audit_roots": Interval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
 }
 """In seconds of the end of a run to the next beginning; the scale of time divides them."""
+RIGHTS: Mapping[str, str] = {"audit_roots": "audit_root"}
+"""What some tasks take beyond the right to run due tasks; windows of people leave them to a worker."""
 
 
 def interval_of(name: str) -> Interval:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from console.domain.errors import ConsoleError
+from console.domain.permissions import WORKER
 from console.domain.results import AccountDone, AccountsApplied
 from console.services.account_file import Entry, flawed, read_entries
 from console.services.desk import Desk
@@ -77,6 +78,8 @@ class Accounts:
         name, server = entry.person.name, self._desk.database.is_server
         if name == self._desk.database.account:
             raise flawed("accounts_schema_account", entry.line, name)
+        if before and WORKER in before.person.roles - entry.person.roles:  # its roots of the trail count by its role
+            raise flawed("accounts_was_worker", entry.line, name)
         password = passwords(entry.password_env) if server and entry.password_env else None
         if server and before is None and not password and not entry.disabled:
             variable = entry.password_env or "password_env"

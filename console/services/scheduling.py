@@ -15,8 +15,10 @@ from sqlalchemy import Connection
 from console.domain import tracing
 from console.domain.clock import Clock, TimeScale
 from console.domain.errors import ConsoleError
+from console.domain.permissions import may
+from console.domain.records import Person
 from console.domain.results import TaskRun
-from console.domain.task_intervals import SOON, TASK_LEASE, Interval, back_off, interval_of, longest_wait
+from console.domain.task_intervals import RIGHTS, SOON, TASK_LEASE, Interval, back_off, interval_of, longest_wait
 from console.domain.worker_records import ScheduledTask
 from console.services.desk import WORKER, Desk, acting
 from console.services.due import Task
@@ -120,9 +122,9 @@ class Scheduler:
         if not due:
             return ()
         ran: list[_Run] = []
-        with self._as_the_program():
+        with self._as_the_program() as person:
             run: _Run | None = None
-            for name in due:
+            for name in _theirs(due, person):
                 if stop():
                     break
                 run = self._turn(run, name, stop, lambda task: self._is_due(task, ahead))
@@ -139,9 +141,9 @@ class Scheduler:
         """
         looked_at = self._desk.now()
         ran: dict[str, _Run | None] = {}
-        with self._as_the_program():
+        with self._as_the_program() as person:
             run: _Run | None = None
-            for name in self._tasks:
+            for name in _theirs(self._tasks, person):
                 run = ran[name] = self._turn(run, name) or self._await_turn(name)
                 if run:
                     self._carried_out(run)
@@ -153,10 +155,9 @@ class Scheduler:
         return tuple(TaskRun(name, one.taken if one else 0) for name, one in ran.items())
 
     @contextmanager
-    def _as_the_program(self) -> Iterator[None]:
+    def _as_the_program(self) -> Iterator[Person]:
         with acting(WORKER):
-            self._desk.require("due_tasks")
-            yield
+            yield self._desk.require("due_tasks")
 
     # What is due
 
@@ -284,6 +285,10 @@ class Scheduler:
             self._desk.write(lambda tx: leases.release(tx.conn, run.lease))
         except Exception:
             _log.warning("task %s: its lease could not be given up", run.name, exc_info=True)
+
+
+def _theirs(names: Collection[str], person: Person) -> list[str]:
+    return [name for name in names if name not in RIGHTS or may(person, RIGHTS[name])]
 
 
 def _held(conn: Connection) -> Collection[str]:

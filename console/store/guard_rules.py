@@ -10,8 +10,10 @@ from sqlalchemy.dialects import mysql
 
 from console.domain.outcomes import OutcomeClass
 from console.domain.payment_records import RefundState
+from console.domain.permissions import WORKER
 from console.domain.states import OPERATION
 from console.store.audit_chain import START
+from console.store.audit_roots import WHAT as ROOT
 from console.store.guard_words import (
     ALWAYS,
     NEVER,
@@ -24,6 +26,7 @@ from console.store.guard_words import (
     among,
     answered,
     exactly,
+    has_role,
     is_person,
     kept,
     said,
@@ -59,6 +62,8 @@ _AUDIT = (
         f"ABS(TIMESTAMPDIFF(MICROSECOND, {UTC_NOW}, NEW.at)) <= {LARGEST_LAG_US}",
         TOO_LATE,
     ),
+    Rule("COALESCE(NEW.id, 0) = 0", "an audit row gets its number from the database"),
+    Rule(f"NEW.what <> '{ROOT}' OR {has_role(WORKER)}", "a root of the trail is a worker's to write"),
     Rule("CHAR_LENGTH(NEW.hash) = 64", "an audit row is hashed"),
     Rule(
         f"(NEW.seq = 1 AND NEW.prev_hash = '{START}') OR "

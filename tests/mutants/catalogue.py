@@ -128,6 +128,17 @@ MUTANTS: tuple[Mutant, ...] = (
         (GUARD_TESTS,),
     ),
     Mutant(
+        "anybody's root of the trail counts",
+        (
+            Change(
+                "console/store/audit_roots.py",
+                "root = _read(detail) if who in keepers else None",
+                "root = _read(detail)",
+            ),
+        ),
+        ("tests/services/test_audit_roots.py",),
+    ),
+    Mutant(
         "the audit chain is not verified",
         (
             Change(

@@ -274,6 +274,17 @@ def test_a_schema_account_is_nobody(books: Books) -> None:
     assert refused.value.detail["problem"] == "accounts_schema_account"
 
 
+def test_a_worker_becomes_nobody_else(books: Books) -> None:
+    """Roots of the trail count by who wrote them: the name of one who did stays a worker's, locked or not."""
+    night = books.person("night", "worker")
+    books.apply(night, night="pw")
+    books.apply(night | {"disabled": True})
+    with pytest.raises(ConsoleError) as refused:
+        books.apply(books.person("night", "operator"))
+    assert refused.value.detail["problem"] == "accounts_was_worker"
+    assert not books.gets_in("night", "pw")
+
+
 def test_on_sqlite_there_are_rows_and_nothing_else(tmp_path: Path) -> None:
     """No passwords are asked for; people come, change and go."""
     with opened(f"sqlite:///{tmp_path}/console.db", tmp_path) as console:

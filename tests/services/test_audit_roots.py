@@ -1,6 +1,8 @@
 """Roots of the audit trail: a tail that was cut off is missed on every desk, not only on the one that wrote it."""
 
-from collections.abc import Iterator
+import json
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -11,6 +13,8 @@ from console.domain.errors import ConsoleError
 from console.domain.records import PurchaseRequest
 from console.store import audit_roots
 from console.store.audit import NewAuditEntry, append
+from console.store.engine import Transaction
+from console.store.spool import Head
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -26,7 +30,7 @@ def desks(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[tupl
     """One where something was bought, one of a worker, and one that has seen neither's trail."""
     with (
         place.desk(vendor, clock, desk=1) as bought,
-        place.desk(vendor, clock, desk=2) as worker,
+        place.desk(vendor, clock, person="worker", desk=2) as worker,
         place.desk(vendor, clock, desk=3) as other,
     ):
         bought.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -57,6 +61,12 @@ def broken(console: Console) -> tuple[int, str] | None:
     with pytest.raises(ConsoleError, match="audit_broken") as found:
         console.audit.verify()
     return found.value.detail["first_bad"], found.value.detail["why"]  # type: ignore[return-value]  # an id, a word
+
+
+def missed(console: Console) -> tuple[int, str] | None:
+    """What the roots alone tell: where a server's rows were made older, they don't fit their hashes any more."""
+    with console.database.read() as conn:
+        return audit_roots.first_missed(conn)
 
 
 @pytest.mark.engines("sqlite")
@@ -113,11 +123,10 @@ def test_a_root_is_written_an_hour_after_what_it_covers(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """Nothing before, one then, and no further one for a root alone: a desk that rests writes none."""
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
-        console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
+    with desks(place, vendor, hand_clock) as (_, worker, _):
         counts = []
         for _ in range(4):
-            console.recovery.run_due()
+            worker.recovery.run_due()
             counts.append(place.sql(_ROOTS)[0][0])
             an_hour_later(place, hand_clock)
         assert counts == [0, 1, 1, 1]
@@ -144,12 +153,12 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
 
 def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
     """More chains than a row has room for, in parts: each newest row is in some root, each is whole, none is cut."""
-    with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
+    with place.desk(vendor, hand_clock, person="worker", TIME_SCALE="1") as console:
         desk = console._desk
 
         def begin(tx: object) -> None:
             for i in range(audit_roots.HEADS_PER_ROW * 2 + 1):
-                entry = NewAuditEntry(place.named("op-a"), "test.begun")
+                entry = NewAuditEntry(place.named("worker"), "test.begun")
                 append(tx, entry, session=f"chain-{i}", desk="d", at=desk.now())  # type: ignore[arg-type]  # a transaction
 
         console.database.write(begin)
@@ -160,3 +169,94 @@ def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, h
         assert place.sql("SELECT count(*) FROM audit_log WHERE detail LIKE '%\"cut\"%'")[0][0] == 0
         with console.database.read() as conn:
             assert audit_roots.first_missed(conn) is None
+
+
+# ---------------------------------------------------------------- forged roots
+
+
+def rooted(place: Place, console: Console, by: str, detail: str) -> int:
+    """A root in a chain of its own, by whoever it is, with a hash that fits; its row's id. On a server past the
+    triggers, which would refuse it.
+    """
+    place.unguard("audit_log")
+    entry = NewAuditEntry(
+        place.named(by), audit_roots.WHAT, audit_roots.KIND, audit_roots.SUBJECT, detail=json.loads(detail)
+    )
+
+    def add(tx: Transaction) -> int:
+        return append(tx, entry, session=str(uuid.uuid4()), desk="d", at=console._desk.now()).row_id
+
+    return console.database.write(add)
+
+
+def told_of(heads: Sequence[Head] = (), *, since: int = 0, upto: int = 0) -> str:
+    """A root's detail as our program writes it, whatever it says."""
+    return json.dumps(next(audit_roots.details(audit_roots.Covered(since, upto), heads or [Head("x", 1, 1, "x")])))
+
+
+@pytest.mark.parametrize("upto", [1, 10**9])
+def test_who_is_no_worker_covers_nothing(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, upto: int
+) -> None:
+    """Somebody says in the own name that everything is covered. What comes later is covered all the same, its cut
+    tail is missed, and the root is told.
+    """
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        forged = rooted(place, bought, "op-a", told_of(upto=upto))
+        assert broken(other) == (forged, "forged")
+        an_hour_later(place, hand_clock)
+        worker.recovery.run_due()
+        with other.database.read() as conn:
+            assert audit_roots.covered(conn).upto >= forged
+        gone = cut(place, bought._desk.session)
+        assert missed(other) == min((gone, "missing"), (forged, "forged"))
+
+
+def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """An old root of the worker's again, in the own chain, letter by letter: nothing is covered twice, or less."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        an_hour_later(place, hand_clock)
+        worker.recovery.run_due()
+        ((detail,),) = place.sql("SELECT detail FROM audit_log WHERE what = 'audit.root' ORDER BY id LIMIT 1")
+        with other.database.read() as conn:
+            before = audit_roots.covered(conn)
+        forged = rooted(place, bought, "op-a", str(detail))
+        assert missed(other) == (forged, "forged")
+        with other.database.read() as conn:
+            assert audit_roots.covered(conn) == before
+
+
+@pytest.mark.parametrize(
+    ("since", "upto"), [(0, 10**9), (5_000, 5_001), (3, 2), (-1, 1)], ids=["ahead", "a gap", "backwards", "below"]
+)
+def test_a_workers_root_says_no_more_than_it_knows(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, since: int, upto: int
+) -> None:
+    """Whoever has got hold of the worker's account covers nothing that comes later, and leaves nothing out."""
+    with desks(place, vendor, hand_clock) as (_, worker, other):
+        forged = rooted(place, worker, "worker", told_of(since=since, upto=upto))
+        assert broken(other) == (forged, "forged")
+
+
+def test_the_heads_of_a_root_are_those_that_were_kept(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
+    """A root whose list was made shorter does not fit its own hash."""
+    with desks(place, vendor, hand_clock) as (_, worker, other):
+        detail = json.loads(told_of(upto=1)) | {"heads": []}
+        assert broken(other) is None
+        forged = rooted(place, worker, "worker", json.dumps(detail))
+        assert broken(other) == (forged, "forged")
+
+
+@pytest.mark.engines("mariadb")
+def test_windows_of_people_leave_roots_to_a_worker(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+    """On a server: what they would write does not count, so they don't take the task from who may."""
+    with desks(place, vendor, hand_clock) as (bought, worker, other):
+        an_hour_later(place, hand_clock)
+        ran = bought.recovery.run_due()
+        assert "audit_roots" not in {run.task for run in ran}
+        assert place.sql(_ROOTS)[0][0] == 0
+        assert "audit_roots" in {run.task for run in worker.recovery.run_due()}
+        assert place.sql(_ROOTS)[0][0] == 1
+        assert missed(other) is None

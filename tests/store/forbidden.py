@@ -33,10 +33,13 @@ def _f(title: str, *sql: str, words: str = "denied") -> Forbidden:
     return Forbidden(title, sql, words)
 
 
-def audit_row(at: str = UTC, who: str = "{me}", session: str = "UUID()", seq: int = 1, before: str = START) -> str:
+def audit_row(
+    at: str = UTC, who: str = "{me}", session: str = "UUID()", seq: int = 1, before: str = START, what: str = "try",
+    number: str = "NULL",
+) -> str:  # fmt: skip
     return (
-        "INSERT INTO audit_log (session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
-        f" VALUES ({session}, {seq}, {at}, '{who}', 'desk', 'try', 'done', '{{{{}}}}', '{before}', '{HASH}')"
+        "INSERT INTO audit_log (id, session, seq, at, who, desk, what, result, detail, prev_hash, hash) VALUES"
+        f" ({number}, {session}, {seq}, {at}, '{who}', 'desk', '{what}', 'done', '{{{{}}}}', '{before}', '{HASH}')"
     )
 
 
@@ -103,6 +106,7 @@ FORBIDDEN: Sequence[Forbidden] = (
         words="a chain of its own writer",
     ),
     _f("audit: begin in the middle of a chain", audit_row(seq=7, before=HASH), words="a chain of its own writer"),
+    _f("audit: choose a row's number", audit_row(number="9223372036854775806"), words="its number from the database"),
     _f("journal: begin in another's name", operation_row(who="{other}"), words=IN_NAME),
     _f("journal: begin with an end", operation_row(state="done"), words="begins as calling"),
     _f("journal: a lease without an end", operation_row(lease="31536000000"), words="no lease is longer"),

@@ -104,6 +104,14 @@ def test_what_is_honest_passes(people: Team, lines: Lines, who: str) -> None:
     assert does(lines, who, forbidden.check(forbidden.BOUGHT, result="'ok'")) == ""
 
 
+@pytest.mark.parametrize("what", ["audit.root", "audit.root "])
+def test_roots_of_the_trail_are_a_workers_alone(people: Team, lines: Lines, what: str) -> None:
+    """Whoever else says that everything is covered is refused, with a blank too: servers compare without it."""
+    for who in ("op-a", "lead-b", "aud-e", "adm-f"):
+        assert "a worker's to write" in does(lines, who, honest(forbidden.audit_row(what=what), people, who))
+    assert does(lines, "worker", honest(forbidden.audit_row(what=what), people, "worker")) == ""
+
+
 def settled(record: int) -> tuple[str, str]:
     """What our services write when nothing was bought."""
     ended = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-{record}'"

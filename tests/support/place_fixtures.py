@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # the program is imported by the tests that run it
     from tests.support.quick_desks import HandClock
 
 _USUAL = ("sqlite", "mariadb")
-_WAITING = {name: [pytest.mark.timeout(150)] for name in ("mariadb", "galera")}  # for the server's start
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,8 +36,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     names = list(marker.args if marker else _USUAL)
     if "mariadb" in names and os.environ.get(server_fixtures.MYSQL):
         names.append("mysql")
-    each = [pytest.param(name, marks=_WAITING.get(name, ())) for name in names]
-    metafunc.parametrize("engine", each, scope="session")
+    metafunc.parametrize("engine", names, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Migrated databases with a team on servers, kept for the next test: emptying takes 20 ms, making a second."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,7 +10,7 @@ from console.store.engine import Database
 from tests.support.sql_server import SqlServer
 from tests.support.teams import EVERYBODY, team_on
 
-PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
+PEOPLE = ("op-a", "op-b", "lead-b", "lead-c", "worker")
 _TEAM = {person: EVERYBODY[person] for person in PEOPLE}
 _SHOP = "shop"
 _free: dict[str, list["PooledDatabase"]] = {}
@@ -19,10 +19,10 @@ _free: dict[str, list["PooledDatabase"]] = {}
 class PooledDatabase:
     """One database and its people, each with the rights of their role. `nodes`: one server, or a cluster's."""
 
-    def __init__(self, nodes: Sequence[SqlServer]) -> None:
+    def __init__(self, nodes: Sequence[SqlServer], people: Mapping[str, tuple[str, ...]] = _TEAM) -> None:
         self.nodes = tuple(nodes)
         self._unguarded = False
-        self._team = team_on(nodes[0], _TEAM)
+        self._team = team_on(nodes[0], people)
         self._accounts = {short: _account(url) for short, url in self._team.urls.items()}
         self._accounts |= {"": _account(self._team.owner), _SHOP: self._admit_shop()}
         self._lines: dict[str, Any] = {}
