@@ -11,6 +11,7 @@ from console.services.due import Task
 from console.services.due_payments import DuePayments
 from console.services.guarded import Guard
 from console.services.imports import Imports
+from console.services.notice_heard import Heard
 from console.services.notices import Notices
 from console.services.paying import Paying
 from console.services.payment_deciding import PaymentDeciding
@@ -40,6 +41,10 @@ class PaymentDesk:
 
     def notice(self, post: NoticePost) -> NoticeResult:
         return self._notices.notice(post)
+
+    def hear(self, post: NoticePost) -> Heard:
+        """The same in steps: judged here; to be kept, answered, and asked about by whoever serves the sender."""
+        return self._notices.hear(post)
 
     def refused_notices(self) -> int:
         """How many notices were refused, counted up to 1,000."""

@@ -3,6 +3,7 @@
 A false one is refused in one single way and at one single cost: whether it named a payment is looked up later.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from console.domain.order_records import NoticePost
@@ -15,7 +16,6 @@ from console.services.happened import PaymentFact, what_happened
 from console.services.notice_parts import NoticeRefused, Taken
 from console.services.payment_probing import PaymentProbing
 from console.services.payment_vendors import PaymentVendors
-from console.services.settling import tolerated
 from console.store import payments
 from console.store.engine import Transaction
 from console.store.payment_events import PaymentEvent
@@ -34,23 +34,22 @@ class AtomNotices:
         self._vendors = vendors
         self._probing = probing
 
-    def take(self, post: NoticePost) -> Taken:
+    def judge(self, post: NoticePost) -> Callable[[], Taken]:
         callback = self._opened(post.body)
         if not callback.genuine:
             raise NoticeRefused("callback_refused", callback.evidence, callback.hint)
         paid_at = callback.report.paid_at if callback.report else None
         parts.require_present(paid_at, self._desk.now(), callback.evidence, callback.hint)
+        return lambda: self._keep(callback)
+
+    def _keep(self, callback: "AtomCallback") -> Taken:
         before = parts.told_before(self._desk, NAME, callback.event_id)
         if before is not None:
             return before
         kept = parts.keep(self._desk, NAME, callback.event_id, lambda tx: self._book(tx, callback))
         if kept is None:
             return Taken(parts.REPEATED)
-        done = kept.done
-        if done == parts.QUEUED:
-            with tolerated(f"asking about payment {kept.payment_id}"):
-                done = self.ask(kept)
-        return Taken(done, kept.payment_id)
+        return Taken(kept.done, kept.payment_id, kept if kept.done == parts.QUEUED else None)
 
     def _opened(self, body: bytes) -> "AtomCallback":
         from console.providers.atom import AtomReader

@@ -42,10 +42,13 @@ class ToldBefore(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What a source did with a notice: in words of NoticeResult."""
+    """What a source did with a notice: in words of NoticeResult. `to_ask`: the provider is still to be asked about
+    this event, which is kept as `queued`, so that a due task asks if nobody else does.
+    """
 
     done: str
     payment_id: int | None = None
+    to_ask: PaymentEvent | None = None
 
     @property
     def result(self) -> NoticeResult:
@@ -55,8 +58,10 @@ class Taken:
 class Source(Protocol):
     """One kind of source."""
 
-    def take(self, post: NoticePost) -> Taken:
-        """Judge and keep it. Raises NoticeRefused; ConsoleError where the database is in trouble."""
+    def judge(self, post: NoticePost) -> Callable[[], Taken]:
+        """What keeps and books it, once called; that raises ConsoleError where the database is in trouble. Raises
+        NoticeRefused. Here nothing is read from the database: rubbish costs it nothing.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -18,7 +19,6 @@ from console.services.desk import Desk
 from console.services.notice_parts import NoticeRefused, Taken
 from console.services.payment_probing import PaymentProbing
 from console.services.recon_files import sealed
-from console.services.settling import tolerated
 from console.store import payments
 from console.store.engine import Transaction
 from console.store.history_reads import ANNOUNCED
@@ -41,7 +41,7 @@ class PayPayNotices:
         self._probing = probing
         self._networks = [ip_network(text) for text in desk.settings.paypay_webhook_sources]
 
-    def take(self, post: NoticePost) -> Taken:
+    def judge(self, post: NoticePost) -> Callable[[], Taken]:
         from console.providers.paypay_notices import ReconFileHint, TransactionHint, read_notice
         from console.providers.strict_json import Unreadable
 
@@ -51,20 +51,19 @@ class PayPayNotices:
             hint = read_notice(post.body)
         except Unreadable:
             raise NoticeRefused("no_notice", f"{len(post.body)} bytes") from None
-        text = _kept(post.body)
         if isinstance(hint, ReconFileHint):
-            return self._keep(self._announced(hint))
+            return lambda: self._keep(self._announced(hint))
         if not isinstance(hint, TransactionHint):
-            return self._keep(PaymentEvent(NAME, hashlib.sha256(post.body).hexdigest(), "OtherHint", parts.KEPT, ""))
+            name = hashlib.sha256(post.body).hexdigest()
+            return lambda: self._keep(PaymentEvent(NAME, name, "OtherHint", parts.KEPT, ""))
+        text = _kept(post.body)
         parts.require_present(hint.latest, self._desk.now(), text, hint.merchant_payment_id)
-        return self._follow(
-            PaymentEvent(
-                NAME, hint.event_id, hint.state, parts.QUEUED, text, order_no=hint.merchant_payment_id,
-                amount_minor=hint.amount.minor if hint.amount else None,
-                currency=hint.amount.currency if hint.amount else None, occurred_at=hint.latest,
-            ),
-            hint.payment_id,
+        event = PaymentEvent(
+            NAME, hint.event_id, hint.state, parts.QUEUED, text, order_no=hint.merchant_payment_id,
+            amount_minor=hint.amount.minor if hint.amount else None,
+            currency=hint.amount.currency if hint.amount else None, occurred_at=hint.latest,
         )  # fmt: skip
+        return lambda: self._follow(event, hint.payment_id)
 
     def _comes_from_there(self, peer: str | None) -> bool:
         try:
@@ -92,28 +91,25 @@ class PayPayNotices:
         return Taken(parts.KEPT if kept else parts.REPEATED)
 
     def _follow(self, event: PaymentEvent, payment_id: str | None) -> Taken:
-        """Keep the hint, then ask; whatever keeps us from asking now, a due task asks later."""
+        """Keep the hint; asking comes after its answer, which its sender awaits for two seconds at most."""
         before = parts.told_before(self._desk, NAME, event.event_id)
         if before is not None:
             return self._heard_again(event, before)
         kept = parts.keep(self._desk, NAME, event.event_id, lambda tx: self._matched(tx, event, payment_id))
         if kept is None:
             return Taken(parts.REPEATED)
-        done = kept.done
-        if kept.payment_id is not None and done == parts.QUEUED:
-            with tolerated(f"asking about payment {kept.payment_id}"):
-                done = self.ask(kept)
-        return Taken(done, kept.payment_id)
+        return Taken(kept.done, kept.payment_id, kept if kept.done == parts.QUEUED else None)
 
     def _heard_again(self, event: PaymentEvent, before: Taken) -> Taken:
         """A hint of an end carries no time: the second one of a payment may be news, so it is asked about if it says
-        otherwise than we do.
+        otherwise than we do; its row waits for that again.
         """
-        if before.payment_id is not None and event.kind != "COMPLETED":
-            with tolerated(f"asking about payment {before.payment_id}"):
-                if self._probing.current(before.payment_id).state in PAID:
-                    self._probing.confirm(before.payment_id)
-        return before
+        if before.payment_id is None or event.kind == "COMPLETED":
+            return before
+        if self._probing.current(before.payment_id).state not in PAID:
+            return before
+        parts.settle(self._desk, NAME, event.event_id, parts.QUEUED, before.payment_id)
+        return replace(before, to_ask=replace(event, payment_id=before.payment_id))
 
     def _matched(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         payment = _meant(tx.conn, payment_id, event.order_no)

@@ -6,6 +6,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,14 +64,16 @@ class SignedNotices:
         self._desk = desk
         self._keys: dict[str, str | None] = {}
 
-    def take(self, post: NoticePost) -> Taken:
+    def judge(self, post: NoticePost) -> Callable[[], Taken]:
         self._verify(post)
         told = read(post.source, post.body)
         parts.require_present(told.occurred_at, self._desk.now(), told.body, told.order_no)
-        before = parts.told_before(self._desk, told.source, told.event_id)
-        return before or self._keep(told)
+        return lambda: self._keep(told)
 
     def _keep(self, told: Told) -> Taken:
+        before = parts.told_before(self._desk, told.source, told.event_id)
+        if before is not None:
+            return before
         kept = parts.keep(self._desk, told.source, told.event_id, lambda tx: self._book(tx, told))
         return Taken(parts.REPEATED) if kept is None else Taken(kept.done, kept.payment_id)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from console.domain import tracing
 from console.domain.order_records import NoticePost
@@ -11,7 +11,8 @@ from console.services import notice_parts as parts
 from console.services.desk import WORKER, Desk, acting
 from console.services.due import skipping
 from console.services.notice_atom import AtomNotices
-from console.services.notice_parts import NoticeRefused, Source
+from console.services.notice_heard import Heard
+from console.services.notice_parts import NoticeRefused, Source, Taken
 from console.services.notice_paypay import PayPayNotices
 from console.services.notice_signed import SOURCE, SignedNotices
 from console.services.pace import Pace
@@ -43,34 +44,52 @@ class Notices:
         self._seen_unmatched = 0
 
     def notice(self, post: NoticePost) -> NoticeResult:
-        """Judge, keep and book one notice; harmless however often and in whatever order they come.
+        """Judge, keep and book one notice, and ask the provider where that is due; harmless however often and in
+        whatever order they come.
 
         Refused ones are audited (in a flood some of them, with the number of the others), and change nothing.
         Raises ConsoleError only where the database is in trouble: the sender is to send it again.
         """
-        with acting(WORKER), tracing.correlated():
+        heard = self.hear(post)
+        result = heard.keep()
+        return heard.ask() if heard.asks else result
+
+    def hear(self, post: NoticePost) -> Heard:
+        """The same in steps, for whoever answers between keeping and asking. This one judges; no database is met."""
+        with acting(WORKER), tracing.correlated() as correlation:
             try:
                 if len(post.body) > LARGEST_BYTES:
                     raise NoticeRefused("too_large", f"{len(post.body)} bytes")
-                return self._sources.get(post.source, self._signed).take(post).result
+                return Heard(correlation, self._sources.get(post.source, self._signed).judge(post), self._ask)
             except NoticeRefused as refusal:
-                why = refusal
-            self._tell(post, why)
-            return NoticeResult(refused=True)
+                matters = post.source == "atom" and refusal.hint is not None
+                return Heard(correlation, self._telling(post, refusal, matters), self._ask, True, matters)
 
-    def _tell(self, post: NoticePost, refusal: NoticeRefused) -> None:
-        """In the trail, as long as refusals come at a bearable pace: a flood of rubbish fills no database, and the
-        next one that is written says how many were not. One that may hide a true notice is always written.
+    def _ask(self, event: PaymentEvent) -> str:
+        return (self._atom if event.source == "atom" else self._paypay).ask(event)
+
+    def _telling(self, post: NoticePost, refusal: NoticeRefused, matters: bool) -> Callable[[], Taken] | None:
+        """What writes a refusal into the trail, as long as refusals come at a bearable pace: a flood of rubbish fills
+        no database, and the next one that is written says how many were not. One that `matters` (a false callback of
+        which the provider is to be asked, for it may hide a true one) is always written.
         """
         passed_over = self._pace.admit(self._desk.clock.monotonic())
-        if passed_over is not None or _asks(post, refusal):
-            self._desk.write(lambda tx: self._refuse(tx, post, refusal, passed_over or 0))
+        if passed_over is None and not matters:
+            return None
+        done = parts.TO_ASK if matters else parts.REFUSED
 
-    def _refuse(self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, passed_over: int) -> None:
+        def tell() -> Taken:
+            self._desk.write(lambda tx: self._refuse(tx, post, refusal, done, passed_over or 0))
+            return Taken(done)
+
+        return tell
+
+    def _refuse(
+        self, tx: Transaction, post: NoticePost, refusal: NoticeRefused, done: str, passed_over: int
+    ) -> None:  # fmt: skip
         """The trail says why; what it held is kept, as far as that may be kept."""
         source = post.source if SOURCE.fullmatch(post.source) else "other"
         digest = hashlib.sha256(post.body[:LARGEST_BYTES]).hexdigest()
-        done = parts.TO_ASK if _asks(post, refusal) else parts.REFUSED
         event = PaymentEvent(
             source, f"{digest}:{uuid.uuid4()}", "refused", done, refusal.evidence[:_LONGEST_EVIDENCE],
             order_no=refusal.hint[:64] if refusal.hint else None,
@@ -97,14 +116,11 @@ class Notices:
         done = 0
         for event in self._with(parts.QUEUED):
             with skipping(f"notice {event.id}"):
-                done += self._asked(event) != parts.QUEUED
+                done += self._ask(event) != parts.QUEUED
         for event in self._with(parts.TO_ASK):
             with skipping(f"refused notice {event.id}"):
                 done += self._atom.ask_about_refused(event) == parts.ASKED
         return done + self._match_again()
-
-    def _asked(self, event: PaymentEvent) -> str:
-        return self._atom.ask(event) if event.source == "atom" else self._paypay.ask(event)
 
     def _match_again(self) -> int:
         """A batch at a time, and from the first one again after the last."""
@@ -128,8 +144,3 @@ class Notices:
     def _with(self, done: str, after: int = 0) -> tuple[PaymentEvent, ...]:
         with self._desk.database.read() as conn:
             return payment_events.with_done(conn, done, BATCH, after)
-
-
-def _asks(post: NoticePost, refusal: NoticeRefused) -> bool:
-    """Whether the provider is to be asked about the payment that a false callback names."""
-    return post.source == "atom" and refusal.hint is not None

@@ -9,10 +9,11 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.order_records import NoticePost
-from console.domain.payment_results import NoticeResult
+from console.services.notice_heard import Heard
 from console.services.notice_signed import SOURCE
 from console.worker import live
 from console.worker.limits import (
@@ -58,15 +59,19 @@ class Receiver:
         self._console, self._options = console, options
         self.origins = Origins(options.trusted_proxies)
         self.crowd = Crowd(options.connections, options.per_peer, self.origins)
-        # One slow provider, asked about its own notices, keeps those of no other waiting; nor does whoever looks.
-        self._lanes = {name: Lane(name, options.threads, options.waiting) for name in (PAYPAY, ATOM, OTHER)}
+        # Rubbish is known without the database: however much of it comes, it takes no room from what is kept. Nobody
+        # waits for a provider but those who ask it.
+        self._judging = Lane("judging", 2, options.connections)
+        self._refusing = Lane("refusing", 1, options.waiting)
+        self._keeping = {name: Lane(name, options.threads, options.waiting) for name in (PAYPAY, ATOM, OTHER)}
+        self._asking = {name: Lane(f"ask-{name}", options.threads, options.waiting) for name in (PAYPAY, ATOM)}
         self._looks = Lane("looks", 2, options.live_clients)
         self._metrics = Metrics(console, options, self.crowd, self._looks)
         self._hub = live.Hub(console, options, self._looks, self._metrics)
         self._sources = {PAYPAY, ATOM}
         self.live = live.Live(self._hub, options, live.read_token(console))
         self._ready: tuple[float, bool] = (float("-inf"), False)
-        self._asking = asyncio.Lock()
+        self._readying = asyncio.Lock()
 
     # Notices
 
@@ -80,12 +85,13 @@ class Receiver:
         return await self._take(request, request.path_params["source"])
 
     async def _take(self, request: Request, source: str) -> Response:
-        """Judged and booked by the service; here is decided only what needs no database."""
+        """Judged, kept and booked by services, then answered; here is decided only what needs no database."""
         loop = asyncio.get_running_loop()
-        began, result = loop.time(), _TROUBLE
+        began, result, heard = loop.time(), _TROUBLE, None
         self._metrics.came()
         try:
-            result = await self._judge(request, source)
+            heard = await self._judged(request, source)
+            result = await self._kept(source, heard)
         except Refused:
             result = _REFUSED
         except Busy:
@@ -97,25 +103,37 @@ class Receiver:
         finally:
             named = source in self._sources
             self._metrics.went(source if named else OTHER, result, loop.time() - began)
-        if result in (_BUSY, _TROUBLE):
-            return _come_again(1 if result == _BUSY else 5)
-        return refusal() if result == _REFUSED else Response(b"OK", media_type="text/plain")
+        if heard is None or result in (_BUSY, _TROUBLE, _REFUSED):
+            return refusal() if result == _REFUSED else _come_again(1 if result == _BUSY else 5)
+        return Response(b"OK", media_type="text/plain", background=BackgroundTask(self._follow_up, source, heard))
 
-    async def _judge(self, request: Request, source: str) -> str:
+    async def _judged(self, request: Request, source: str) -> Heard:
         if not SOURCE.fullmatch(source) or (source in (PAYPAY, ATOM) and "source" in request.path_params):
             raise Refused("source")
         require_plain(request, self._options.largest_body)
         body = await read_body(request, self._options.largest_body, self._options.body_seconds)
         post = NoticePost(source, body, _headers(request), self._origin(request))
-        told = await self._lanes.get(source, self._lanes[OTHER]).run(lambda: self._notice(post))
-        if told.refused:
+        return await self._judging.run(lambda: self._console.payments.hear(post))
+
+    async def _kept(self, source: str, heard: Heard) -> str:
+        """What became of it. Raises Refused, however the writing of a refusal went that need not be written."""
+        if heard.refused:
+            if heard.matters:
+                await self._keeping[ATOM].run(heard.keep)
+            elif heard.writes:
+                with suppress(Busy, ConsoleError):
+                    await self._refusing.run(heard.keep)
             raise Refused("service")
+        told = await self._keeping.get(source, self._keeping[OTHER]).run(heard.keep)
         if len(self._sources) < _NAMED_SOURCES:
             self._sources.add(source)
         return told.done or _TROUBLE
 
-    def _notice(self, post: NoticePost) -> NoticeResult:
-        return self._console.payments.notice(post)
+    async def _follow_up(self, source: str, heard: Heard) -> None:
+        """The provider is asked once its notice is answered. Where there is no room a due task asks."""
+        if heard.asks:
+            with suppress(Busy):
+                await self._asking[source].run(heard.ask)
 
     def _origin(self, request: Request) -> str | None:
         peer = request.client.host if request.client else None
@@ -129,7 +147,7 @@ class Receiver:
     async def ready(self, _: Request) -> Response:
         """The database answers and no task is late, as of a second ago."""
         loop = asyncio.get_running_loop()
-        async with self._asking:
+        async with self._readying:
             if loop.time() - self._ready[0] >= 1:
                 self._ready = (loop.time(), await self._is_ready())
         good = self._ready[1]
@@ -154,7 +172,8 @@ class Receiver:
     async def life(self, _: Starlette) -> AsyncIterator[None]:
         yield
         await self._hub.close()
-        for lane in (*self._lanes.values(), self._looks):
+        lanes = (self._judging, self._refusing, *self._keeping.values(), *self._asking.values(), self._looks)
+        for lane in lanes:
             lane.close()
 
     async def end_live(self) -> None:

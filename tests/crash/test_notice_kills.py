@@ -1,7 +1,14 @@
 """Demand 3 for notices: whoever takes one may be killed at any step, and it is booked once all the same."""
 
+import pytest
+
+from console.sandbox.server import Sandbox
 from tests.crash import notice_kills
+from tests.support.payment_desks import paying
 from tests.support.places import Place
+from tests.support.waiting import until
+from tests.support.worker_process import worker_process
+from tests.worker.calling import post_to
 
 
 def test_killed_at_every_step(place: Place, seed: int) -> None:
@@ -9,3 +16,26 @@ def test_killed_at_every_step(place: Place, seed: int) -> None:
     tally = notice_kills.run(place, tuple(notice_kills.STEPS), seed)
     print(f"demand 3: {place.engine}: notices: {tally['kills']} kills at every step: each booked once")
     assert tally["kills"] == sum(map(len, notice_kills.STEPS.values()))
+
+
+@pytest.mark.parametrize("step", ["before_confirm", "after_confirm", "before_notice_end"])
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_killed_between_the_answer_and_the_question(
+    place: Place, sandbox: Sandbox, provider: str, step: str
+) -> None:
+    """The sender has its answer and won't come again; the provider is asked all the same, by a due task."""
+    minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
+    with paying(place, sandbox) as scene:
+        payment = scene.payments.start(scene.order("ORD-1", minor, currency), provider).payment
+        scene.money.move(provider, "ORD-1", "paid")
+        with worker_process(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
+            assert post_to(worker.port, scene.post(provider, "ORD-1")) == 200
+            until(lambda: not worker.alive, "it is killed", 60)
+            assert worker.process.returncode == -9
+        events = scene.place.sql("SELECT done, payment_id FROM payment_events")
+        assert events == [("queued", payment.id)]
+        scene.run_due()
+        assert scene.payment(payment.id).state == "completed"
+        assert scene.order_now("ORD-1").state == "paid"
+        assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done = 'queued'") == [(0,)]
+        assert scene.audited("payment.booked") == 1

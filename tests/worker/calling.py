@@ -69,6 +69,18 @@ class Running:
         return self.post(path, post.body, dict(post.headers) | headers)
 
 
+def post_to(port: int, post: NoticePost, seconds: float = LONG) -> int:
+    """Deliver a notice to whoever listens there: the answer's status. Raises OSError, http.client.HTTPException."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
+    try:
+        line.request("POST", PATHS.get(post.source, f"/notices/{post.source}"), post.body, dict(post.headers))
+        answer = line.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        line.close()
+
+
 def written(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> bytes:
     said = {"host": "receiver.example", "content-length": str(len(body))} | dict(headers)
     head = "".join(f"{name}: {text}\r\n" for name, text in said.items())

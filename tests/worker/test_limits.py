@@ -10,14 +10,12 @@ from contextlib import ExitStack, closing
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.sandbox.server import Sandbox
 from console.settings import Settings
 from console.worker.limits import Busy, Crowd, Lane, Options, Origins
 from console.worker.receiver import make_app, serve
 from tests.support.desks import environment
-from tests.support.payment_desks import Scene, paying
-from tests.support.places import Place
-from tests.worker.calling import TOKEN, Running, parse, read_all, serving, written
+from tests.support.payment_desks import Scene
+from tests.worker.calling import Running, parse, read_all, serving, written
 
 pytestmark = pytest.mark.engines("sqlite")
 HEAD = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
@@ -127,27 +125,6 @@ def test_a_full_pool_says_come_again(scene: Scene) -> None:
             holder.execute("ROLLBACK")
         assert sorted(one.result().status for one in sent) == [200, 200, 503]
     assert scene.audited("payment.booked") == 2
-
-
-def test_a_slow_provider_keeps_nobody_elses_notices_waiting(place: Place, sandbox: Sandbox) -> None:
-    """PayPay is asked and doesn't answer: its next notice is told to come again, a bank's is booked at once."""
-    with paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as scene:
-        for name in ("ORD-1", "ORD-2"):
-            scene.payments.start(scene.order(name, 3300), "paypay")
-            scene.money.move("paypay", name, "paid")
-        scene.order("ORD-3", 3300)
-        scene.control.fault("hang", call="paypay_payment", times=1)
-        first, second = (scene.post("paypay", name) for name in ("ORD-1", "ORD-2"))
-        with serving(scene.console, threads=1, waiting=0) as receiver, ThreadPoolExecutor(1) as sender:
-            asked = sender.submit(receiver.deliver, first)
-            assert scene.control.wait(held=1)
-            assert receiver.deliver(second).status == 503
-            assert receiver.deliver(scene.bank("e-1", "ORD-3")).status == 200
-            assert scene.order_now("ORD-3").state == "paid"
-            scene.control.release(call="paypay_payment")
-            assert asked.result().status == 200
-            assert receiver.deliver(second).status == 200
-        assert {scene.order_now(name).state for name in ("ORD-1", "ORD-2")} == {"paid"}
 
 
 def test_what_is_under_way_ends_before_the_receiver(scene: Scene) -> None:

@@ -1,0 +1,99 @@
+"""What nobody honest sends to a receiver, kind by kind, and what each kind is to be answered."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+REFUSED, CHANNEL, ALIVE = "refused", "channel", "alive"
+"""The one refusal; a channel that opens to nobody; what anybody may ask."""
+_OVER = (1 << 20) + 1
+_HEAD = b"%b %b HTTP/1.1\r\nhost: receiver.example\r\n"
+_POST = _HEAD % (b"POST", b"/notices/bank")
+_STAMP = b"x-notice-signature: t=1790000000,v1=" + b"0" * 64 + b"\r\n"
+_UPGRADE = (
+    _HEAD % (b"GET", b"/live") + b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+_HEALTH = _HEAD % (b"GET", b"/healthz") + b"\r\n"
+_WRONG_TOKEN = b"\x81\x85\0\0\0\0wrong"
+"""A text frame, masked with nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rubbish:
+    """What is said on a connection of its own, and how it is answered; `ends`: nothing more is sent afterwards, and
+    the other side is told so.
+    """
+
+    kind: str
+    said: bytes
+    answer: str = REFUSED
+    ends: bool = False
+
+
+def _noise(chance: random.Random, longest: int = 400) -> bytes:
+    return chance.randbytes(chance.randint(1, longest))
+
+
+def _path(chance: random.Random) -> bytes:
+    return b"/" + b"/".join(b"%x" % chance.getrandbits(24) for _ in range(chance.randint(1, 4)))
+
+
+def _with(body: bytes, *headers: bytes) -> bytes:
+    return _POST + b"".join(headers) + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def _chunks(*chunks: bytes) -> bytes:
+    return _POST + b"transfer-encoding: chunked\r\n\r\n" + b"".join(b"%x\r\n%b\r\n" % (len(c), c) for c in chunks)
+
+
+_KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
+    "path": lambda chance: _HEAD % (b"GET", _path(chance)) + b"\r\n",
+    "method": lambda chance: _HEAD % (chance.choice((b"PUT", b"BREW", b"TRACE")), b"/notices/bank") + b"\r\n",
+    "signature": lambda chance: _with(b'{"event_id": "%d"}' % chance.getrandbits(40), _STAMP),
+    "no signature": lambda chance: _with(_noise(chance)),
+    "source": lambda chance: (_HEAD % (b"POST", b"/notices/%x" % chance.getrandbits(24))) + b"\r\n",
+    "bad JSON": lambda chance: (_HEAD % (b"POST", b"/webhooks/paypay")) + b'content-length: 9\r\n\r\n{"state":',
+    "deep JSON": lambda chance: (
+        (_HEAD % (b"POST", b"/webhooks/paypay")) + b"content-length: 20000\r\n\r\n" + b"[" * 20_000
+    ),
+    "seal": lambda chance: (
+        (_HEAD % (b"POST", b"/callbacks/atom"))
+        + b"content-length: 264\r\n\r\nencData="
+        + chance.randbytes(128).hex().encode()
+    ),
+    "said to be large": lambda chance: _POST + b"content-length: %d\r\n\r\n" % chance.randint(_OVER, 1 << 40),
+    "large": lambda chance: _with(b"x" * (_OVER + chance.randint(0, 4_096))),
+    "large in chunks": lambda chance: _chunks(*[b"x" * 65_536] * 17),
+    "bad chunks": lambda chance: _POST + b"transfer-encoding: chunked\r\n\r\nzz\r\n" + _noise(chance),
+    "length and chunks": lambda chance: (
+        _POST + b"content-length: 4\r\n" + _chunks(b"abcd")[len(_POST) :] + b"0\r\n\r\n"
+    ),
+    "two lengths": lambda chance: _POST + b"content-length: 0\r\ncontent-length: 4\r\n\r\nabcd",
+    "more than it said": lambda chance: _with(b"{}") + _noise(chance),
+    "pipelined": lambda chance: _with(b"{}", _STAMP) * chance.randint(2, 20),
+    "HTTP/0.9": lambda chance: b"GET " + _path(chance) + b"\r\n\r\n",
+    "HTTP/2": lambda chance: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0",
+    "TLS": lambda chance: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(64) + b"\r\n\r\n",
+    "many headers": lambda chance: _POST + b"".join(b"x-%d: y\r\n" % n for n in range(4_000)) + b"\r\n",
+    "long header": lambda chance: _POST + b"x: " + b"y" * 20_000 + b"\r\n\r\n",
+    "nulls in the head": lambda chance: _HEAD % (b"GET", b"/\0\0") + b"x\0: y\r\n\r\n",
+    "nulls in the body": lambda chance: _with(b"\0" * 1_000, _STAMP),
+    "packed": lambda chance: _with(_noise(chance), b"content-encoding: gzip\r\n"),
+    "noise": lambda chance: b"\xff" + _noise(chance) + b"\r\n\r\n",
+    "no handshake": lambda chance: _UPGRADE.replace(b"/live", b"/notices/bank") + b"\r\n",
+}
+_OTHERS: Mapping[str, Callable[[random.Random], Rubbish]] = {
+    "less than it said": lambda chance: Rubbish("less than it said", _with(b"{}" * 40)[:-3], ends=True),
+    "wrong token": lambda chance: Rubbish(
+        "wrong token", _UPGRADE + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL
+    ),
+    "no token": lambda chance: Rubbish("no token", _UPGRADE + b"\r\n" + _WRONG_TOKEN, CHANNEL),
+    "health": lambda chance: Rubbish("health", _HEALTH * 3 + _HEALTH[:-2] + b"connection: close\r\n\r\n", ALIVE),
+}  # fmt: skip
+NAMES = (*_KINDS, *_OTHERS)
+
+
+def piece(name: str, chance: random.Random) -> Rubbish:
+    """One of its kind."""
+    return Rubbish(name, _KINDS[name](chance)) if name in _KINDS else _OTHERS[name](chance)

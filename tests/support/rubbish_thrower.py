@@ -1,0 +1,166 @@
+"""Throws rubbish at a receiver from a process of its own, at a rate that nothing slows down; or keeps connections
+that never finish. Told by one line of JSON on its input; says what it was answered in one line of JSON.
+"""
+
+import asyncio
+import json
+import random
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from tests.support.rubbish import NAMES, Rubbish, piece
+
+PATIENCE = 20.0
+"""Seconds after which a connection that is neither answered nor closed is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """`rate`: requests a second, for so many `seconds`, from so many addresses of 127.0.2.0/24; `slow`: so many
+    connections from 127.0.3.0/24 that never finish what they begin, each begun anew when it is cut off.
+    """
+
+    port: int
+    seconds: float
+    rate: float = 0.0
+    slow: int = 0
+    addresses: int = 8
+    seed: int = 0
+
+
+class Shot(asyncio.Protocol):
+    """One piece of rubbish on a connection of its own; what comes back, until it is closed."""
+
+    def __init__(self, rubbish: Rubbish, over: "asyncio.Future[bytes]") -> None:
+        self._rubbish, self._over = rubbish, over
+        self._heard = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(self._rubbish.said)
+        if self._rubbish.ends:
+            transport.write_eof()
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, transport)
+
+    def _give_up(self, transport: asyncio.Transport) -> None:
+        self._heard = b"nothing for %d seconds" % PATIENCE
+        transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard += data[:4_096]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._timer.cancel()
+        self._over.set_result(self._heard)
+
+
+def plain(answer: bytes) -> str:
+    """An answer without what differs by the second."""
+    kept = [line for line in answer.split(b"\r\n") if not line.lower().startswith(b"date:")]
+    return b"\r\n".join(kept).decode("latin-1")
+
+
+async def throw(attack: Attack) -> dict[str, Counter[str]]:
+    """By kind: how often which answer came. A shot leaves at its time, however long others take; what this process
+    is too slow for is left out, and the rate says so.
+    """
+    loop, chance = asyncio.get_running_loop(), random.Random(attack.seed)
+    heard: dict[str, Counter[str]] = defaultdict(Counter)
+    tasks: set[asyncio.Task[None]] = set()
+    begun, n = loop.time(), 0
+    while (now := loop.time() - begun) < attack.seconds and attack.rate:
+        if n / attack.rate > now:
+            await asyncio.sleep(n / attack.rate - now)
+        task = loop.create_task(_shoot(attack, piece(NAMES[n % len(NAMES)], chance), heard, n))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        n += 1
+        if n % 20 == 0:
+            await asyncio.sleep(0)
+    while tasks:
+        await asyncio.wait(tasks)
+    heard["all"][f"{n / attack.seconds:.0f} a second"] = n
+    return heard
+
+
+async def _shoot(attack: Attack, rubbish: Rubbish, heard: dict[str, Counter[str]], n: int) -> None:
+    over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    source = (f"127.0.2.{n % attack.addresses + 1}", 0)
+    try:
+        await _connected(lambda: Shot(rubbish, over), attack.port, source)
+        heard[rubbish.kind][plain(await over)] += 1
+    except OSError:
+        heard[rubbish.kind][""] += 1
+
+
+async def _connected(made: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
+    await asyncio.get_running_loop().create_connection(made, "127.0.0.1", port, local_addr=source)
+
+
+class Slow(asyncio.Protocol):
+    """Says a byte of a request now and then, and never the last one."""
+
+    def __init__(self, n: int, over: Callable[[], None]) -> None:
+        self._n, self._over = n, over
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\n"
+        chunked = head + b"transfer-encoding: chunked\r\n\r\n"
+        begins = (head, head + b"content-length: 9000\r\n\r\n{", b"G", b"", chunked)
+        transport.write(begins[self._n % len(begins)])
+        self._say(transport)
+
+    def _say(self, transport: asyncio.Transport) -> None:
+        transport.write(b"x" if self._n % 5 < 2 else b"")
+        self._timer = asyncio.get_running_loop().call_later(0.5, self._say, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._over()
+
+
+async def dawdle(attack: Attack) -> dict[str, Counter[str]]:
+    """How many were begun."""
+    heard: dict[str, Counter[str]] = defaultdict(Counter)
+    try:
+        async with asyncio.timeout(attack.seconds):
+            await asyncio.gather(*(_dawdle(attack, n, heard) for n in range(attack.slow)))
+    except TimeoutError:
+        pass
+    return heard
+
+
+async def _dawdle(attack: Attack, n: int, heard: dict[str, Counter[str]]) -> None:
+    source = (f"127.0.3.{n % attack.addresses + 1}", 0)
+    while True:
+        over = asyncio.Event()
+        try:
+            await _connected(lambda over=over: Slow(n, over.set), attack.port, source)  # type: ignore[misc]
+        except OSError:
+            await asyncio.sleep(0.1)
+            continue
+        heard["slow"]["begun"] += 1
+        await over.wait()
+
+
+async def _both(attack: Attack) -> dict[str, Counter[str]]:
+    thrown, dawdled = await asyncio.gather(throw(attack), dawdle(attack))
+    return thrown | dawdled
+
+
+def said(attack: Attack) -> str:
+    return json.dumps(asdict(attack)) + "\n"
+
+
+def main() -> None:
+    attack = Attack(**json.loads(sys.stdin.readline()))
+    print(json.dumps(asyncio.run(_both(attack))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

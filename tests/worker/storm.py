@@ -1,0 +1,243 @@
+"""A worker process under a storm of rubbish and of clients that never finish, while real notices come from three
+sources: each is booked once and answered in time, each piece of rubbish is answered as its kind is.
+"""
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from threading import Event, Lock, Thread
+from urllib.request import urlopen
+
+from console.domain.order_records import NoticePost
+from console.sandbox.server import Sandbox
+from tests.support import notice_storm
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+from tests.support.rubbish import ALIVE, CHANNEL, NAMES, REFUSED, piece
+from tests.support.rubbish_thrower import Attack, said
+from tests.support.waiting import until
+from tests.support.worker_process import ROOT, WorkerProcess, worker_process
+from tests.worker.calling import post_to
+
+LIMITS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
+"""Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
+LONG = 60.0
+_REFUSAL = (
+    "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    "Connection: close\r\n\r\nrefused\n"
+)
+
+
+@dataclass
+class Deliveries:
+    """How long each try of a notice took by source (seconds), and what the tries that failed met."""
+
+    took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LIMITS})
+    again: Counter[str] = field(default_factory=Counter)
+    lock: Lock = field(default_factory=Lock)
+
+    def add(self, source: str, seconds: float, trouble: str | None) -> None:
+        with self.lock:
+            self.took[source].append(seconds)
+            if trouble:
+                self.again[f"{source}: {trouble}"] += 1
+
+    def told(self) -> str:
+        parts = []
+        for source, found in self.took.items():
+            ms = sorted(1000 * seconds for seconds in found)
+            middle, late = ms[len(ms) // 2], ms[len(ms) * 99 // 100]
+            parts.append(f"{source} p50 {middle:.0f}, p99 {late:.0f}, max {ms[-1]:.0f} ms")
+        return "; ".join(parts) + f"; tried again {dict(self.again)}"
+
+
+@dataclass
+class Vitals:
+    """What the process held as time went on, and how `/healthz` answered."""
+
+    kilobytes: list[int] = field(default_factory=list)
+    files: list[int] = field(default_factory=list)
+    health: list[float] = field(default_factory=list)
+
+    def look(self, worker: WorkerProcess) -> None:
+        status = Path(f"/proc/{worker.pid}/status").read_text()
+        self.kilobytes.append(int(status.split("VmRSS:")[1].split()[0]))
+        self.files.append(len(list(Path(f"/proc/{worker.pid}/fd").iterdir())))
+        began = time.perf_counter()
+        with urlopen(f"{worker.url}/healthz", timeout=LONG) as answer:
+            assert answer.status == 200
+        self.health.append(time.perf_counter() - began)
+
+    def grown(self) -> float:
+        """The last quarter's memory by that of the second one: 1 where it is flat."""
+        quarter = max(1, len(self.kilobytes) // 4)
+        return max(self.kilobytes[-quarter:]) / max(self.kilobytes[quarter : 2 * quarter])
+
+    def told(self) -> str:
+        return (
+            f"memory {self.kilobytes[0] // 1024} to {self.kilobytes[-1] // 1024} MB, grown {self.grown():.3f}, files"
+            f" up to {max(self.files)}, /healthz up to {1000 * max(self.health):.0f} ms"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """What a storm came to."""
+
+    heard: dict[str, Counter[str]]
+    deliveries: Deliveries
+    vitals: Vitals
+    slow: int
+
+    @property
+    def thrown(self) -> int:
+        return sum(self.heard["all"].values())
+
+    @property
+    def cut(self) -> int:
+        """So much rubbish was answered by the end of its connection alone."""
+        return sum(self.heard[name][""] for name in NAMES)
+
+    def told(self) -> str:
+        (rate,) = self.heard["all"]
+        return (
+            f"{self.thrown} pieces of rubbish, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
+            f" {self.deliveries.told()}; {self.vitals.told()}"
+        )
+
+
+def rage(place: Place, seconds: float, rate: float, slow: int, each_second: int, seed: int = 0) -> Storm:
+    """The whole storm. Raises AssertionError for a notice that was not booked once, or an answer that must not be."""
+    count = max(3, int(seconds * each_second))
+    with Sandbox() as sandbox, paying(place, sandbox) as scene:
+        posts = notice_storm.prepare(scene, count - 2 * (count // 3), count // 3, count // 3)
+        posts = posts[0::3] + posts[1::3] + posts[2::3]
+        with worker_process(place, sandbox.url, desk=1, SECRET_LIVE_TOKEN="a-token-for-the-storm") as worker:
+            vitals, deliveries = Vitals(), Deliveries()
+            attack = Attack(worker.port, seconds, rate, seed=seed)
+            dawdlers = Attack(worker.port, seconds, slow=slow, seed=seed)
+            with _attacking(attack) as thrown, _attacking(dawdlers) as dawdled, _watched(worker, vitals):
+                _deliver(worker, posts, seconds, deliveries)
+                heard, dawdling = _heard(thrown), _heard(dawdled)
+            until(lambda: _settled(scene), "every notice is booked", 4 * LONG)
+            assert worker.alive
+        _check(scene, posts)
+        storm = Storm(heard, deliveries, vitals, dawdling["slow"]["begun"])
+        check_answers(storm)
+        return storm
+
+
+@contextmanager
+def _attacking(attack: Attack) -> Iterator["subprocess.Popen[str]"]:
+    command = [sys.executable, "-m", "tests.support.rubbish_thrower"]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        process.stdin.write(said(attack))
+        process.stdin.flush()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _heard(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
+    assert process.stdout is not None
+    return {kind: Counter(found) for kind, found in json.loads(process.stdout.readline()).items()}
+
+
+@contextmanager
+def _watched(worker: WorkerProcess, vitals: Vitals) -> Iterator[None]:
+    stop, failed = Event(), []
+
+    def watch() -> None:
+        try:
+            while not stop.wait(0.5):
+                vitals.look(worker)
+        except Exception as trouble:
+            failed.append(trouble)
+
+    vitals.look(worker)
+    thread = Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+    assert not failed, repr(failed[0])
+
+
+# Real notices
+
+
+def _deliver(worker: WorkerProcess, posts: Sequence[NoticePost], seconds: float, deliveries: Deliveries) -> None:
+    """Each at its time, by a sender that waits as long as its kind does and comes again."""
+    begun, pause = time.monotonic(), Event()
+    with ThreadPoolExecutor(32) as senders:
+        sent = []
+        for n, post in enumerate(posts):
+            pause.wait(max(0.0, begun + n * seconds / len(posts) - time.monotonic()))
+            sent.append(senders.submit(_send, worker.port, post, deliveries))
+        for one in sent:
+            one.result()
+
+
+def _send(port: int, post: NoticePost, deliveries: Deliveries) -> None:
+    deadline = time.monotonic() + LONG
+    while True:
+        began, trouble = time.perf_counter(), None
+        try:
+            status = post_to(port, post, LIMITS[post.source])
+            assert status in (200, 503), f"{status} for a real notice of {post.source}"
+            trouble = None if status == 200 else "come again"
+        except (OSError, http.client.HTTPException) as broken:
+            trouble = type(broken).__name__
+        deliveries.add(post.source, time.perf_counter() - began, trouble)
+        if trouble is None:
+            return
+        assert time.monotonic() < deadline, f"nobody takes a notice of {post.source}: {deliveries.again}"
+        Event().wait(0.1)
+
+
+# What came of it
+
+
+def _settled(scene: Scene) -> bool:
+    waiting = scene.place.sql(
+        "SELECT (SELECT COUNT(*) FROM payment_events WHERE done = 'queued')"
+        " + (SELECT COUNT(*) FROM orders WHERE status <> 'paid')"
+    )
+    return int(waiting[0][0]) == 0
+
+
+def _check(scene: Scene, posts: Sequence[NoticePost]) -> None:
+    """Each once: its money, its event, its order; and no case."""
+    notice_storm.check_booked(scene, posts)
+    events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")
+    assert events == [(len(posts),)]
+
+
+def check_answers(storm: Storm) -> None:
+    """Each kind was answered as it should be, or cut off; nothing else was ever said."""
+    for name in NAMES:
+        kind = piece(name, Random(0)).answer
+        wrong = [one for one in storm.heard.get(name, Counter()) if one and not _fits(kind, one)]
+        assert wrong == [], f"{name}: {wrong[:3]}"
+
+
+def _fits(kind: str, answer: str) -> bool:
+    if kind == REFUSED:
+        return answer == _REFUSAL
+    if kind == CHANNEL:
+        return answer.startswith(("HTTP/1.1 403 Forbidden\r\n", "HTTP/1.1 101 Switching Protocols\r\n"))
+    assert kind == ALIVE
+    return answer.count("HTTP/1.1 200 OK\r\n") == answer.count("ok\n") == 4

@@ -1,0 +1,117 @@
+"""A hint or a callback is answered once it is kept: nobody who sends one waits for the provider that we ask."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from console.domain.records import WorkState
+from console.sandbox.server import Sandbox
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+from tests.support.waiting import until
+from tests.worker.calling import LONG, TOKEN, Running, serving
+
+CALLS = {"paypay": "paypay_payment", "atom": "atom_verification"}
+pytestmark = pytest.mark.engines("sqlite", "mariadb")
+
+
+@pytest.fixture
+def scene(place: Place, sandbox: Sandbox) -> Iterator[Scene]:
+    """One that waits for a provider as long as it does in earnest: what hangs here, hangs."""
+    with paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as made:
+        yield made
+
+
+@pytest.fixture
+def hanging(scene: Scene) -> Iterator[Callable[[str], None]]:
+    """Makes a provider take our questions and answer none; freed at the end."""
+
+    def hang(provider: str) -> None:
+        scene.control.fault("hang", call=CALLS[provider], times="always")
+
+    yield hang
+    release(scene)
+
+
+def release(scene: Scene) -> None:
+    scene.control.clear_faults()
+    for call in CALLS.values():
+        scene.control.release(call=call)
+
+
+def begun(scene: Scene, provider: str, number: str) -> int:
+    minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
+    payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
+    scene.money.move(provider, number, "paid")
+    return payment.id
+
+
+def deliver(scene: Scene, receiver: Running, provider: str, number: str) -> None:
+    answer = receiver.deliver(scene.post(provider, number))
+    assert (answer.status, answer.body) == (200, b"OK")
+
+
+def events(scene: Scene) -> list[tuple[str, int | None]]:
+    return [(str(done), whose) for done, whose in scene.place.sql("SELECT done, payment_id FROM payment_events")]
+
+
+@pytest.mark.parametrize("provider", ["paypay", "atom"])
+def test_a_provider_that_hangs_keeps_no_notice_waiting(
+    scene: Scene, hanging: Callable[[str], None], provider: str
+) -> None:
+    """All are answered while the first question still hangs, more of them than can be asked about at once; told again
+    they are answered in the same way. Each is booked when the provider speaks again: at once, or by a due task.
+    """
+    numbers = [f"ORD-{n}" for n in range(4)]
+    whose = [begun(scene, provider, number) for number in numbers]
+    scene.order("ORD-9", 3300)
+    hanging(provider)
+    with serving(scene.console, threads=1, waiting=1) as receiver:
+        deliver(scene, receiver, provider, numbers[0])
+        assert scene.control.wait(held=1)
+        for number in numbers:
+            deliver(scene, receiver, provider, number)
+        assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
+        assert scene.order_now("ORD-9").state == "paid"
+        assert events(scene)[:4] == [("queued", one) for one in whose]
+        assert {scene.order_now(number).state for number in numbers} == {"pending"}
+        release(scene)
+        until(lambda: scene.payment(whose[0]).state == "completed", "the first one is booked", LONG)
+    scene.run_due()
+    assert {scene.order_now(number).state for number in numbers} == {"paid"}
+    assert {done for done, _ in events(scene)} <= {"booked", "unchanged"}
+    assert scene.audited("payment.booked") == len(numbers) + 1
+
+
+def test_a_provider_that_hangs_does_not_keep_the_receiver(scene: Scene, hanging: Callable[[str], None]) -> None:
+    """Told to end, it waits so long and no longer; what was asked in vain waits for a due task."""
+    payment_id = begun(scene, "paypay", "ORD-1")
+    hanging("paypay")
+    with serving(scene.console, drain_seconds=1) as receiver:
+        deliver(scene, receiver, "paypay", "ORD-1")
+        assert scene.control.wait(held=1)
+        receiver.end()
+    assert events(scene) == [("queued", payment_id)]
+    release(scene)
+    until(lambda: not [one for one in threading.enumerate() if "ask-" in one.name], "nobody asks any more", LONG)
+    scene.run_due()
+    assert scene.payment(payment_id).state == "completed"
+
+
+def test_a_second_failure_waits_to_be_asked_about(scene: Scene, hanging: Callable[[str], None]) -> None:
+    """It looks like the first one, and may be news: its row waits again, whatever becomes of who took it."""
+    payment_id = begun(scene, "paypay", "ORD-1")
+    scene.money.move("paypay", "ORD-1", "failed")
+    failed = scene.post("paypay", "ORD-1")
+    assert scene.payments.notice(failed).done == "booked"
+    scene.money.move("paypay", "ORD-1", "paid")
+    assert scene.deliver("paypay", "ORD-1").done == "booked"
+    scene.money.move("paypay", "ORD-1", "failed")
+    heard = scene.payments.hear(failed)
+    assert (heard.keep().done, heard.asks) == ("repeated", True)
+    assert events(scene)[0] == ("queued", payment_id)
+    scene.run_due()
+    assert scene.payment(payment_id).state == "reversed"
+    assert scene.payment(payment_id).work.state is WorkState.NEEDS_REVIEW
+    assert "queued" not in {done for done, _ in events(scene)}
