@@ -22,16 +22,16 @@ from tests.support.environment import isolate
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / ".soak" / "results.jsonl"
 MINUTES = 90.0
-LONGEST_SHARD_SECONDS = 1_800
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One part of one demand; `needed`: the demand's count includes it."""
+    """One part of one demand; `needed`: the demand's count includes it; `seconds`: the longest that it may take."""
 
     demand: str
     number: int
     needed: bool
+    seconds: int
 
 
 def main(words: Sequence[str]) -> int:
@@ -65,10 +65,10 @@ def all_shards() -> Iterator[Shard]:
     from tests.soak.demands import DEMANDS
 
     for demand in DEMANDS:
-        yield from (Shard(demand.name, number, needed=True) for number in range(demand.shards))
+        yield from (Shard(demand.name, number, True, demand.seconds) for number in range(demand.shards))
     for demand in DEMANDS:
         more = range(demand.shards, demand.shards + demand.spare)
-        yield from (Shard(demand.name, number, needed=False) for number in more)
+        yield from (Shard(demand.name, number, False, demand.seconds) for number in more)
 
 
 class Results:
@@ -137,10 +137,10 @@ def run(shard: Shard, deadline: float) -> tuple[bool | None, str]:
     words = [sys.executable, "-m", "tests.soak", "--shard", shard.demand, str(shard.number)]
     try:
         done = subprocess.run(
-            words, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST_SHARD_SECONDS, check=False
+            words, cwd=ROOT, capture_output=True, text=True, timeout=shard.seconds, check=False
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return False, f"took longer than {LONGEST_SHARD_SECONDS} s"
+        return False, f"took longer than {shard.seconds} s"
     return done.returncode == 0, done.stdout if done.returncode == 0 else done.stdout + done.stderr
 
 

@@ -21,7 +21,8 @@ ALL: tuple[Engine, ...] = (*SINGLE, "galera")
 class Demand:
     """`run(shard, folder)` does one shard and counts; `figure` says what all counts together mean.
 
-    A shard that finds a violation raises. `spare` shards beyond the demanded ones run while there is time.
+    A shard that finds a violation raises. `spare` shards beyond the demanded ones run while there is time. `seconds`:
+    the longest that one may take.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Demand:
     run: Callable[[int, Path], Counter[str]]
     figure: str
     spare: int = 0
+    seconds: int = 1_800
 
 
 @contextmanager

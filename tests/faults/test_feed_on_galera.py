@@ -1,0 +1,118 @@
+"""The feed on a cluster: what is written on any node is told on every one, once; what a record is seen to be when it
+is told never goes back; also of a transaction that lay open while hundreds of others were committed.
+"""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread
+
+import pytest
+
+from console.domain.results import FeedMark
+from console.store import feed, notes, swaps
+from console.store.engine import Database, Transaction
+from tests.faults import nodes
+from tests.faults.scene import as_owner
+from tests.support.places import ServerPlace
+from tests.support.quick_desks import START
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.engines("galera")
+KIND, RECORDS = "payment", range(1, 6)
+TURNS, CROWD, PATIENCE = 25, 60, 60.0
+"""Transactions of each writer; every fifth one tells of so many other records."""
+
+
+class Reader:
+    """Reads the feed of one node; a record that is told is looked at, as a page does."""
+
+    def __init__(self, database: Database) -> None:
+        self.met: Counter[int] = Counter()
+        self.looks: defaultdict[int, list[int]] = defaultdict(list)
+        self._database, self._over = database, Event()
+        with database.read() as conn:
+            self._mark, _ = feed.since(conn, None)
+        self._thread = Thread(target=self._go, daemon=True)
+
+    @contextmanager
+    def reading(self) -> Iterator["Reader"]:
+        self._thread.start()
+        try:
+            yield self
+        finally:
+            self._over.set()
+            self._thread.join(PATIENCE)
+
+    def _go(self) -> None:
+        while not self._over.wait(0.01):
+            self._mark = self._read(self._mark)
+
+    def _read(self, before: FeedMark) -> FeedMark:
+        with self._database.read() as conn:
+            mark, changed = feed.since(conn, before)
+            for kind, record in changed:
+                if kind == KIND:
+                    self.looks[record].append(len(notes.of(conn, kind, record)))
+        self.met.update(mark.seen - before.seen)
+        return mark
+
+
+def write(database: Database, who: str, number: int) -> None:
+    """Notes of a few records that others write about as well, and now and then many records at once."""
+    chance = random.Random(number)
+    for turn in range(TURNS):
+        record, others = chance.choice(RECORDS), CROWD if turn % 5 == 0 else 0
+
+        def work(tx: Transaction, record: int = record, others: int = others, turn: int = turn) -> None:
+            notes.add(tx.conn, KIND, record, who, f"{number}-{turn}", START)
+            for one in range(others):
+                swaps.announce(tx.conn, "order", 1_000 * number + one, START)
+
+        database.write(work)
+
+
+@contextmanager
+def written_late(database: Database, who: str, record: int) -> Iterator[None]:
+    """A note whose row of the feed is there before the block, and committed after it."""
+    with database.attempt() as tx:
+        notes.add(tx.conn, KIND, record, who, "late", START)
+        yield
+
+
+def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> None:
+    """Three nodes, a writer and a reader at each, and at each a transaction that is committed last."""
+    me, before = galera_place.named("op-a"), rows(galera_place)
+    with nodes.one_each(galera_place) as databases, ExitStack() as opened:
+        readers = [opened.enter_context(Reader(database).reading()) for database in databases]
+        with ExitStack() as late:
+            for number, database in enumerate(databases):
+                late.enter_context(written_late(database, me, RECORDS[number]))
+            all_at_once([Thread(target=write, args=(one, me, number)) for number, one in enumerate(databases)])
+            most = max(rows(galera_place))
+            assert most - min(rows(galera_place) - before) > feed.LOOK_BACK, "the late ones lie far back"
+        wanted = rows(galera_place) - before
+        until(lambda: all(wanted <= reader.met.keys() for reader in readers), "all is told everywhere", PATIENCE)
+        written = {record: len(notes_of(databases[0], record)) for record in RECORDS}
+    for reader in readers:
+        assert {one for one in wanted if reader.met[one] != 1} == set(), "told twice"
+        for record, looks in reader.looks.items():
+            assert (looks, looks[-1]) == (sorted(looks), written[record]), f"record {record}"
+
+
+def notes_of(database: Database, record: int) -> Sequence[object]:
+    with database.read() as conn:
+        return notes.of(conn, KIND, record)
+
+
+def all_at_once(threads: Sequence[Thread]) -> None:
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def rows(place: ServerPlace) -> set[int]:
+    return {int(one) for (one,) in as_owner(place, "SELECT id FROM changes")}

@@ -1,0 +1,128 @@
+"""A desk in a process of its own: it listens to the feed as its window does, and its person does something now and
+then. What it is to do comes as JSON on stdin, in a second line until when (`act`) and how long it then listens on
+(`hear`, both CLOCK_MONOTONIC); what it heard goes to stdout.
+"""
+
+import json
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
+
+from console.app import open_console
+from console.domain.clock import SystemClock
+from console.domain.order_records import RefundRequest
+from console.settings import Settings
+from console.views.desk_api import Desk
+from console.views.pulse import Pulse
+from console.views.seat import Note, Seat
+from console.views.task_runner import TaskRunner
+from console.views.tasks import Failure
+from tests.support import commit_log
+
+_PAYMENT = "payment"
+
+
+class Sitting(QObject):
+    """Somebody at a desk: `told` is [moment, ids of the feed's new rows, records that the pages were told of]."""
+
+    times_came = Signal()
+
+    def __init__(self, seat: Seat, pulse: Pulse, asked: dict[str, Any]) -> None:
+        super().__init__()
+        self._seat, self._pulse, self._asked = seat, pulse, asked
+        self._chance = random.Random(asked["seed"])
+        self._payments: list[int] = asked["payments"]
+        self._seen: frozenset[int] = frozenset()
+        self._times: dict[str, float] = {}
+        self.told: list[tuple[float, list[int], list[tuple[str, int]]]] = []
+        self.done: Counter[str] = Counter()
+        seat.changed.connect(self._hear)
+
+    def _hear(self, changed: frozenset[tuple[str, int]]) -> None:
+        moment, mark = time.monotonic(), self._pulse._latest
+        assert mark is not None
+        self.told.append((moment, sorted(mark.seen - self._seen), sorted(changed)))
+        self._seen = mark.seen
+
+    def begin(self) -> bool:
+        """What is there is no news. False before the first reading."""
+        mark = self._pulse._latest
+        if mark is None:
+            return False
+        self._seen = mark.seen
+        self.times_came.connect(self._go)
+        print(json.dumps({"ready": time.monotonic()}), flush=True)
+        Thread(target=self._await_times, daemon=True).start()
+        return True
+
+    def _await_times(self) -> None:
+        self._times = json.loads(sys.stdin.readline())
+        self.times_came.emit()
+
+    def _go(self) -> None:
+        app = QCoreApplication.instance()
+        assert app is not None
+        QTimer.singleShot(round(1_000 * (self._times["hear"] - time.monotonic())), app, app.quit)
+        self._again()
+
+    def _again(self) -> None:
+        if time.monotonic() < self._times["act"]:
+            QTimer.singleShot(self._chance.randint(1, 2 * self._asked["every_ms"]), self, self._act)
+
+    def _act(self) -> None:
+        """A note or a take of any record, a question to the provider, a refund asked for."""
+        self._again()
+        payment, number = self._chance.choice(self._payments), self._chance.random()
+        acts: tuple[tuple[float, str, Callable[[Desk], object]], ...] = (
+            (0.5, "note", lambda desk: desk.recovery.note(_PAYMENT, payment, "looked at")),
+            (0.8, "take", lambda desk: desk.recovery.take(_PAYMENT, payment)),
+            (0.9, "probe", lambda desk: desk.recovery.probe(_PAYMENT, payment)),
+            (1.0, "refund", lambda desk: desk.refunds.request(RefundRequest(payment, "10", "sent back"))),
+        )
+        name, act = next((name, act) for upto, name, act in acts if number < upto)
+        self._seat.act(
+            act, lambda _: self._count(name), self._refused, owner=self, label=name, told=lambda _: Note(name)
+        )  # fmt: skip
+
+    def _count(self, name: str) -> None:
+        self.done[name] += 1
+
+    def _refused(self, failure: Failure) -> None:
+        self.done[f"refused: {failure.code}"] += 1
+
+
+def main() -> None:
+    asked = json.loads(sys.stdin.readline())
+    commit_log.keep(Path(asked["log"]))
+    app, settings = QCoreApplication(sys.argv[:1]), Settings.load()
+    runner = TaskRunner()
+    with open_console(settings) as console:
+        seat = Seat(settings, runner, SystemClock())
+        seat.become(asked["account"])
+        pulse = Pulse(seat, seat)
+        sitting = Sitting(seat, pulse, asked)
+        seat.take(console)
+        ready = QTimer()
+        ready.setInterval(20)
+        ready.timeout.connect(lambda: _when_it_has_read(ready, sitting))
+        ready.start()
+        app.exec()
+        pulse.stop()
+        runner.close(10)
+    print(json.dumps({"told": sitting.told, "done": sitting.done}))
+
+
+def _when_it_has_read(ready: QTimer, sitting: Sitting) -> None:
+    if sitting.begin():
+        ready.stop()
+
+
+if __name__ == "__main__":
+    main()

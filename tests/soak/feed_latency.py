@@ -1,0 +1,248 @@
+"""Two workers and five desks on Galera: how long after its COMMIT each change is told to each other desk.
+
+    python -m tests.soak.feed_latency [--seconds 90] [--death]
+
+Each desk is a process with an account of its own and the window's own feed reading; its person notes, takes, asks
+and requests refunds, while notices come to the workers. The desks are spread over the nodes. With `--death` one node
+is killed after a third of the time and comes back after two thirds. No change may be lost on any desk; without a
+death 99 of 100 are told within two seconds.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from console.sandbox.server import Sandbox
+from tests.bench.figures import centile, span
+from tests.soak.shards import Demand
+from tests.soak.steady_work import deliver
+from tests.support import commit_log, servers
+from tests.support.environment import isolate
+from tests.support.money_desks import paid
+from tests.support.payment_desks import Scene, paying, told
+from tests.support.places import ServerPlace
+from tests.support.pooled_databases import PooledDatabase
+from tests.support.quick_desks import quick_folder
+from tests.support.servers import Cluster
+from tests.support.worker_process import WorkerProcess, worker_process
+
+SECONDS = 90.0
+SOON_SECONDS = 2.0
+"""Within this 99 of 100 changes are seen."""
+HEARS_ON_SECONDS = 20.0
+"""So long desks listen on when nobody does anything any more: a change that isn't told by then is lost."""
+EVERY_MS = 1_000
+"""Between two acts of one person, on average."""
+_NOTICE_SECONDS = 0.25
+_PAYMENTS, _YEN = 60, 3_300
+_DESKS = ("op-a", "op-b", "op-c", "lead-b", "lead-c")
+_ROLES = {name: ("approver" if name.startswith("lead") else "operator",) for name in _DESKS}
+_WORKERS = 2
+_DEAD = 1
+"""Which node dies."""
+ROOT = Path(__file__).resolve().parents[2]
+Row = tuple[str, int]
+"""What a row of the feed is about: kind and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one desk heard: when each row of the feed was told, and what the telling named."""
+
+    person: str
+    tellings: Sequence[tuple[float, list[int], list[list[Any]]]]
+    done: Counter[str]
+
+    @property
+    def moments(self) -> dict[int, float]:
+        return {one: moment for moment, ids, _ in self.tellings for one in ids}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one run: seconds from COMMIT to telling, sorted; `lost`: (desk, id); `unanswered`: changes whose COMMIT has
+    returned nowhere; `untrue`: tellings without a record that changed.
+    """
+
+    took: Sequence[float]
+    changes: int
+    unanswered: int
+    lost: Sequence[tuple[str, int]]
+    untrue: int
+    done: Counter[str]
+
+    def words(self) -> str:
+        p50, p99 = (span(centile(self.took, part)) for part in (0.5, 0.99))
+        late = sum(seconds > SOON_SECONDS for seconds in self.took)
+        return (
+            f"{self.changes} changes, {len(self.took)} tellings: p50 {p50}, p99 {p99}, longest {span(self.took[-1])},"
+            f" {late} later than {SOON_SECONDS:.0f} s, {self.unanswered} of unknown COMMIT, {len(self.lost)} lost"
+        )
+
+
+def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> Outcome:
+    """One run on a cluster of its own."""
+    people = _ROLES | {"worker": ("worker",)}
+    with servers.galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
+        place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes, people))
+        scene = opened.enter_context(paying(place, sandbox, person="lead-c", TIME_SCALE="1"))
+        payments = [paid(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENTS)]
+        posts = _posts(scene, round(seconds / _NOTICE_SECONDS))
+        workers = [opened.enter_context(_worker(place, sandbox.url, number)) for number in range(_WORKERS)]
+        desks = [opened.enter_context(_desk(place, sandbox.url, number, payments)) for number in range(len(_DESKS))]
+        for desk in desks:
+            assert _line_of(desk).get("ready"), "a desk said something else"
+        before = _rows(place)
+        begun = time.monotonic()
+        act, hear = begun + seconds, begun + seconds + HEARS_ON_SECONDS
+        for desk in desks:
+            _tell(desk, {"act": act, "hear": hear})
+        dying = Thread(target=_die_and_come_back, args=(cluster, seconds / 3)) if death else None
+        if dying:
+            dying.start()
+        _deliver(posts, workers, act)
+        if dying:
+            dying.join()
+        heard = [_heard(desk, person) for desk, person in zip(desks, _DESKS, strict=True)]
+        rows = {one: row for one, row in _rows(place).items() if one not in before}
+        logs = {file.stem: commit_log.read(file) for file in folder.glob("*.commits")}
+    return judge(rows, logs, heard, hear - HEARS_ON_SECONDS / 2)
+
+
+def judge(
+    rows: Mapping[int, Row], logs: Mapping[str, Mapping[int, float]], heard: Sequence[Heard], end: float
+) -> Outcome:
+    """Every new row at every desk: told at all, and when at each desk but the one that wrote it. What was committed
+    after `end` needn't have been told.
+    """
+    took, lost = [], []
+    committed = {one: (moment, writer) for writer, log in logs.items() for one, moment in log.items()}
+    due = {one for one in rows if one not in committed or committed[one][0] <= end}
+    for desk in heard:
+        moments = desk.moments
+        lost += [(desk.person, one) for one in due if one not in moments]
+        for one in due & moments.keys() & committed.keys():
+            moment, writer = committed[one]
+            if writer != desk.person:
+                took.append(moments[one] - moment)
+    untrue = sum(
+        not {rows[one] for one in ids if one in rows} <= {(kind, of) for kind, of in told_of}
+        for desk in heard
+        for _, ids, told_of in desk.tellings
+    )
+    done = sum((desk.done for desk in heard), Counter[str]())
+    return Outcome(sorted(took), len(due), len(due - committed.keys()), lost, untrue, done)
+
+
+def run(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
+    """The first shard without a death, the second one with it."""
+    found = measure(folder, seconds, death=shard == 1)
+    where = "one node killed and back" if shard == 1 else "undisturbed"
+    print(f"demand feed: {where}: {found.words()}; {dict(found.done)}", flush=True)
+    assert found.changes > seconds, found
+    assert (list(found.lost), found.untrue) == ([], 0), found.lost
+    assert shard == 1 or centile(found.took, 0.99) <= SOON_SECONDS, found.words()
+    return Counter(changes=found.changes, tellings=len(found.took), lost=len(found.lost))
+
+
+DEMANDS = (Demand("feed", 2, run, "{changes} changes, {tellings} tellings, {lost} lost; p99 ≤ 2 s, see above"),)
+
+
+# The parts of a run
+
+
+def _rows(place: ServerPlace) -> dict[int, Row]:
+    """All of the feed."""
+    found = place.sql("SELECT id, kind, subject_id FROM changes")
+    return {int(one): (str(kind), int(of)) for one, kind, of in found}
+
+
+def _posts(scene: Scene, count: int) -> Sequence[Any]:
+    for start in range(0, count, 500):
+        names = ", ".join(f"('B-{number}', {_YEN}, 'JPY')" for number in range(start, min(count, start + 500)))
+        scene.place.sql(f"INSERT INTO orders (merch_txn_id, total_amount, currency) VALUES {names}")
+    return [scene.bank(f"event-{number}", f"B-{number}", str(_YEN)) for number in range(count)]
+
+
+def _worker(place: ServerPlace, url: str, number: int) -> Any:
+    log = place.folder / f"worker-{number}.commits"
+    program = ("tests.soak.feed_worker", str(log))
+    return worker_process(place, url, desk=len(_DESKS) + number, person="worker", program=program, TIME_SCALE="1")
+
+
+@contextmanager
+def _desk(
+    place: ServerPlace, url: str, number: int, payments: Sequence[int]
+) -> "Iterator[subprocess.Popen[str]]":  # fmt: skip
+    person = _DESKS[number]
+    env = {**os.environ, **place.told(url, person, number, TIME_SCALE="1", **told(url))}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.soak.feed_desk"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True, env=env,
+    ) as process:  # fmt: skip
+        try:
+            log = place.folder / f"{person}.commits"
+            facts = {"seed": number, "payments": payments, "log": str(log), "every_ms": EVERY_MS}
+            _tell(process, {**facts, "account": place.named(person)})
+            yield process
+        finally:
+            process.kill()
+
+
+def _tell(desk: "subprocess.Popen[str]", facts: dict[str, Any]) -> None:
+    assert desk.stdin is not None
+    desk.stdin.write(json.dumps(facts) + "\n")
+    desk.stdin.flush()
+
+
+def _line_of(desk: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert desk.stdout is not None
+    found: dict[str, Any] = json.loads(desk.stdout.readline() or "{}")
+    return found
+
+
+def _heard(desk: "subprocess.Popen[str]", person: str) -> Heard:
+    found = _line_of(desk)
+    return Heard(person, found["told"], Counter(found["done"]))
+
+
+def _deliver(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: float) -> None:
+    """To both in turn, in time; one that a worker can't take now comes again to the other one."""
+    for number, post in enumerate(posts):
+        for again in range(10):
+            if deliver(workers[(number + again) % len(workers)], post) == 200:
+                break
+        time.sleep(max(0.0, min(_NOTICE_SECONDS, until - time.monotonic())))
+        if time.monotonic() > until:
+            return
+
+
+def _die_and_come_back(cluster: Cluster, each: float) -> None:
+    node = cluster.nodes[_DEAD]
+    time.sleep(each)
+    node.kill()
+    time.sleep(each)
+    node.start()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.feed_latency", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=SECONDS)
+    parser.add_argument("--death", action="store_true", help="kill a node in the middle")
+    asked = parser.parse_args()
+    with isolate(), quick_folder() as folder:
+        print(dict(run(int(asked.death), folder, asked.seconds)))
+
+
+if __name__ == "__main__":
+    main()

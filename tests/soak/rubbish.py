@@ -1,0 +1,24 @@
+"""A thousand requests of rubbish a second for a minute, beside slow connections and real notices."""
+
+from collections import Counter
+from pathlib import Path
+
+from tests.soak.shards import SINGLE, Demand, on, placed
+from tests.support.places import Engine
+from tests.worker import storm
+
+SECONDS, RATE, SLOW, NOTICES = 60.0, 1_000.0, 240, 20
+
+
+def rubbish(engine: Engine, shard: int, folder: Path) -> Counter[str]:
+    """Memory and files stay what they are."""
+    with placed(engine, folder) as place:
+        found = storm.rage(place, SECONDS, RATE, SLOW, NOTICES, shard)
+    print(f"demand rubbish: {engine}: {found.told()}", flush=True)
+    assert found.vitals.grown() < 1.1, found.vitals.told()
+    booked = sum(map(len, found.deliveries.took.values())) - found.deliveries.again.total()
+    return Counter(rubbish=found.thrown, slow=found.slow, booked=booked)
+
+
+FIGURE = "{rubbish} pieces of rubbish at 1,000/s beside {slow} slow connections: {booked} real notices booked once"
+DEMANDS: tuple[Demand, ...] = (*on(SINGLE, "rubbish", 1, rubbish, FIGURE),)

@@ -1,0 +1,195 @@
+"""Steady work for a worker: what payers, banks, the shop, people and monitoring do, a little of each every turn."""
+
+import http.client
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Event, Thread
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from console.app import Console
+from console.domain.errors import ConsoleError
+from console.domain.order_records import NoticePost
+from console.sandbox.server import Sandbox
+from console.store import payments
+from console.store.payments import NewPayment
+from tests.support.alert_receiver import Receiver
+from tests.support.money_desks import ask
+from tests.support.payment_desks import Scene, paying, told
+from tests.support.places import Place
+from tests.support.recon_scene import Days
+from tests.support.worker_process import WorkerProcess
+
+YEN = 3_300
+PATHS = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}
+_REFUND_TURNS, _DAY_TURNS, _RULE_TURNS, _HEALING_TURNS = 15, 30, 30, 90
+_LISTEN_SECONDS = 60.0
+
+
+class SteadyWork:
+    """Done by one thread, turn by turn. `done` counts what has come of it."""
+
+    def __init__(self, scene: Scene, checker: Console, provider: str) -> None:
+        self.provider = provider
+        self.done: Counter[str] = Counter()
+        self._scene, self._checker = scene, checker
+        self._days = Days(scene)
+        self._worker: WorkerProcess | None = None
+        self._alerted: Receiver | None = None
+        self._ailing: list[tuple[int, str]] = []
+
+    @staticmethod
+    @contextmanager
+    def beside(place: Place) -> "Iterator[SteadyWork]":
+        """With a sandbox of its own and the desks of two people."""
+        with (
+            Sandbox() as sandbox,
+            paying(place, sandbox) as scene,
+            place.opened(sandbox, None, person="lead-b", desk=2, **told(sandbox.url)) as checker,
+        ):
+            yield SteadyWork(scene, checker, sandbox.url)
+
+    def send_to(self, worker: WorkerProcess, alerted: Receiver) -> None:
+        """Whom notices go to, and who is told of alerts."""
+        self._worker, self._alerted = worker, alerted
+
+    def turn(self, number: int) -> None:
+        """Eight notices and five requests that are refused; polls, probes and money beside them now and then."""
+        for part in range(3):
+            name = f"B-{number}-{part}"
+            self._order(name)
+            self._notice(self._scene.bank(f"event-{name}", name, str(YEN)), times=1 + (part == 0))
+        for part in range(2):
+            name = f"P-{number}-{part}"
+            self._begun(name)
+            self._scene.money.know("paypay", name, YEN)
+            self._notice(self._scene.post("paypay", name), times=1 + part)
+        self._started(f"L-{number}")  # its notice is lost: a poll finds it
+        self._scene.money.move("paypay", f"L-{number}", "paid")
+        for _ in range(4):
+            self._say("POST", "/notices/bank", b'{"event_id": "x"}', wanted=400)
+        self._say("GET", "/no-such-page", b"", wanted=None)
+        for page in ("/metrics", "/healthz", "/readyz"):
+            self._say("GET", page, b"", wanted=200)
+        if number % _REFUND_TURNS == 0:
+            self._refund(f"P-{number}-0")
+        if number % _DAY_TURNS == 0:
+            self._day(number)
+        self._rules(number)
+
+    def checked(self) -> Counter[str]:
+        """What was done, once everything of it can be seen. Raises AssertionError where a kind of work is missing."""
+        assert self._alerted is not None
+        self.done["alerts"] = len(self._alerted.got)
+        for name, query in _CAME_OF_IT.items():
+            self.done[name] = int(self._scene.place.sql(query)[0][0])
+        missing = [name for name in (*_CAME_OF_IT, "notices", "refunds", "alerts", "told") if not self.done[name]]
+        assert not missing, f"no {missing}: {self.done}"
+        return self.done
+
+    # What each of them does
+
+    def _order(self, name: str) -> int:
+        return self._scene.order(name, YEN)
+
+    def _begun(self, name: str) -> None:
+        """A payment that its payer is at."""
+        desk, order = self._scene.desk, self._order(name)
+        new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=desk.now())
+        desk.database.write(lambda tx: payments.insert(tx.conn, new, desk.now()))
+
+    def _started(self, name: str) -> None:
+        """One that was begun at the desk: it is asked about by itself."""
+        self._scene.payments.start(self._order(name), "paypay")
+
+    def _notice(self, post: NoticePost, times: int) -> None:
+        for _ in range(times):
+            assert self._worker is not None
+            status = deliver(self._worker, post)
+            assert status == 200, f"{post}: {status}"
+            self.done.update(requests=1, notices=1)
+
+    def _refund(self, name: str) -> None:
+        payment = self._scene.of_number("paypay", name)
+        if payment is None:
+            return
+        try:
+            refund = ask(self._scene.console, payment.id)
+            self._checker.refunds.approve(refund.id)
+        except ConsoleError as refusal:
+            self.done[f"refund {refusal.code}"] += 1
+        else:
+            self.done["refunds"] += 1
+
+    def _day(self, number: int) -> None:
+        """Yesterday's file again, with one more payment in it."""
+        self._days.both(f"Y-{number}")
+        self._days.announce()
+
+    def _rules(self, number: int) -> None:
+        """An order that the shop says is paid, and later its payment."""
+        if number % _RULE_TURNS == 0:
+            name = f"R-{number}"
+            self._started(name)
+            self._scene.place.sql(f"UPDATE orders SET status = 'paid' WHERE merch_txn_id = '{name}'")
+            self._ailing.append((number + _HEALING_TURNS, name))
+        while self._ailing and self._ailing[0][0] <= number:
+            self._scene.money.move("paypay", self._ailing.pop(0)[1], "paid")
+
+    def _say(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
+        assert self._worker is not None
+        status = said(self._worker, method, path, body, {})
+        assert wanted in (None, status), f"{path}: {status}"
+        self.done["requests"] += 1
+
+
+def deliver(worker: WorkerProcess, post: NoticePost) -> int:
+    """A notice, as its sender would send it; the status of the answer."""
+    path = PATHS.get(post.source, f"/notices/{post.source}")
+    return said(worker, "POST", path, post.body, dict(post.headers))
+
+
+def said(worker: WorkerProcess, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """One request on a connection of its own; the status of the answer."""
+    line = http.client.HTTPConnection("127.0.0.1", worker.port, timeout=60)
+    try:
+        line.request(method, path, body, dict(headers))
+        answer = line.getresponse()
+        answer.read()
+        return answer.status
+    finally:
+        line.close()
+
+
+_CAME_OF_IT = {
+    "polled": "SELECT COUNT(*) FROM payments WHERE merchant_payment_id LIKE 'L-%' AND status = 'completed'",
+    "reconciliations": "SELECT COUNT(*) FROM reconciliations",
+    "roots": "SELECT COUNT(*) FROM tasks WHERE name = 'audit_roots' AND ended_at IS NOT NULL",
+}
+
+
+@contextmanager
+def listening(worker: WorkerProcess, token: str, work: SteadyWork) -> Iterator[None]:
+    """A client of /live, which comes anew every minute; what it hears is counted as `told`."""
+    over = Event()
+    thread = Thread(target=_listen, args=(worker, token, work, over), name="live", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(_LISTEN_SECONDS)
+
+
+def _listen(worker: WorkerProcess, token: str, work: SteadyWork, over: Event) -> None:
+    bearer, url = {"Authorization": f"Bearer {token}"}, f"ws://127.0.0.1:{worker.port}/live"
+    while not over.wait(0.2):
+        heard = 0
+        with suppress(ConnectionClosed, OSError), connect(url, additional_headers=bearer, proxy=None) as line:
+            while heard < _LISTEN_SECONDS and not over.is_set():
+                with suppress(TimeoutError):
+                    work.done["told"] += len(json.loads(line.recv(1.0)).get("changes", ()))
+                heard += 1

@@ -1,0 +1,179 @@
+"""A worker's memory over an hour of steady work on MariaDB: notices, polls, reconciliation, alerts, refunds, a client
+of /live that comes and goes, and its metrics scraped.
+
+    python -m tests.soak.worker_memory [--minutes 60]
+
+Flat: the line through its resident memory, by least squares after the first sixth, rises by no more than 2 MiB an
+hour, and the last third stands no higher than that above the third before it.
+"""
+
+import argparse
+import statistics
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event, Thread
+
+from tests.soak.shards import Demand
+from tests.soak.steady_work import SteadyWork, listening
+from tests.support import alert_receiver, servers
+from tests.support.environment import isolate
+from tests.support.places import Place, fresh
+from tests.support.quick_desks import quick_folder
+from tests.support.worker_process import WorkerProcess, worker_process
+
+MINUTES = 60.0
+SETTLING = 1 / 6
+"""Of the run: until every thread has met its largest piece of work, and caches are filled."""
+MIB = 1 << 20
+MOST_PER_HOUR = 2 * MIB
+SCALE = "4"
+"""Due tasks come four times as often as in life: an hour has the runs of four."""
+TOKEN = "a-channel-token-of-the-soak"
+_TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Of a process, `at` seconds after the beginning; bytes. `rss`: resident; `pss`: its share of what is shared."""
+
+    at: float
+    rss: int
+    pss: int
+    threads: int
+    files: int
+
+
+@dataclass
+class Samples:
+    """What was seen of one process."""
+
+    pid: int
+    all: list[Sample] = field(default_factory=list)
+    _begun: float = field(default_factory=time.monotonic)
+
+    def take(self) -> None:
+        folder = Path("/proc", str(self.pid))
+        status = _fields(folder / "status")
+        rollup = _fields(folder / "smaps_rollup")
+        files = sum(1 for _ in (folder / "fd").iterdir())
+        at = time.monotonic() - self._begun
+        self.all.append(Sample(at, status["VmRSS"] << 10, rollup["Pss"] << 10, status["Threads"], files))
+
+    def settled(self) -> Sequence[Sample]:
+        """Without the beginning."""
+        return [one for one in self.all if one.at >= self.all[-1].at * SETTLING]
+
+    def per_hour(self, what: str) -> float:
+        """The slope of the line through these figures (bytes an hour)."""
+        some = self.settled()
+        line = statistics.linear_regression([one.at for one in some], [_of(one, what) for one in some])
+        return line.slope * 3_600
+
+    def step(self, what: str) -> float:
+        """By how much the median of the last third stands above the one of the third before (bytes)."""
+        third = len(self.all) // 3
+        before, last = (statistics.median(_of(one, what) for one in some)
+                        for some in (self.all[third : 2 * third], self.all[2 * third :]))  # fmt: skip
+        return last - before
+
+    def told(self) -> str:
+        slopes = ", ".join(
+            f"{what} {_of(self.all[0], what) / MIB:.1f} → {_of(self.all[-1], what) / MIB:.1f} MiB,"
+            f" {self.per_hour(what) / MIB:+.2f} MiB/h, last third {self.step(what) / MIB:+.2f} MiB"
+            for what in ("rss", "pss")
+        )
+        first, last = self.settled()[0], self.all[-1]
+        return f"{slopes}; threads {first.threads} → {last.threads}, files {first.files} → {last.files}"
+
+
+def _of(sample: Sample, what: str) -> float:
+    return float(getattr(sample, what))
+
+
+def _fields(file: Path) -> dict[str, int]:
+    """Numbers of a file of /proc, in its units."""
+    lines = (line.split() for line in file.read_text().splitlines())
+    return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
+
+
+def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
+    """Raises AssertionError where it is not flat, or the worker had no steady work."""
+    with _under_way(folder) as (work, worker):
+        samples = Samples(worker.pid)
+        _go_on(work, samples, minutes * 60)
+        assert worker.alive, worker.log.read_text()[-2_000:]
+        done = work.checked()
+    print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.told()}; {dict(done)}", flush=True)
+    for what in ("rss", "pss"):
+        assert samples.per_hour(what) <= MOST_PER_HOUR, f"{what} grows: {samples.told()}"
+        assert samples.step(what) <= MOST_PER_HOUR, f"{what} grows: {samples.told()}"
+    return Counter(minutes=round(samples.all[-1].at / 60), kib_an_hour=round(samples.per_hour("rss") / 1024)) + done
+
+
+@contextmanager
+def _under_way(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
+    with (
+        servers.own_run(),
+        fresh("mariadb", folder) as place,
+        SteadyWork.beside(place) as work,
+        alert_receiver.receiving() as alerted,
+        _worker(place, work, alerted.url) as worker,
+        listening(worker, TOKEN, work),
+    ):
+        work.send_to(worker, alerted)
+        yield work, worker
+
+
+def _worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManager[WorkerProcess]:
+    return worker_process(
+        place, work.provider, desk=1, TIME_SCALE=SCALE, SECRET_LIVE_TOKEN=TOKEN, ALERTS_WEBHOOK_URL=alerts,
+        SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.KEY,
+    )  # fmt: skip
+
+
+def _go_on(work: SteadyWork, samples: Samples, seconds: float) -> None:
+    """A turn of work every two seconds on this thread, and samples on another."""
+    over = Event()
+    watching = Thread(target=_watch, args=(samples, over), name="samples")
+    watching.start()
+    until, turn = time.monotonic() + seconds, 0
+    try:
+        while (begun := time.monotonic()) < until:
+            work.turn(turn)
+            turn += 1
+            over.wait(max(0.0, begun + _TURN_SECONDS - time.monotonic()))
+    finally:
+        over.set()
+        watching.join()
+
+
+def _watch(samples: Samples, over: Event) -> None:
+    samples.take()
+    while not over.wait(_SAMPLE_SECONDS):
+        samples.take()
+        if len(samples.all) % 30 == 0:
+            print(f"{samples.all[-1].at / 60:.0f} min: {samples.told()}", flush=True)
+
+
+DEMANDS = (
+    Demand(
+        "worker memory", 1, run, "{minutes} minutes, {notices} notices: {kib_an_hour} KiB an hour (≤ 2,048)",
+        seconds=round(MINUTES * 60) + 900,
+    ),
+)  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.soak.worker_memory", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=MINUTES)
+    minutes = parser.parse_args().minutes
+    with isolate(), quick_folder() as folder:
+        print(dict(run(0, folder, minutes)))
+
+
+if __name__ == "__main__":
+    main()

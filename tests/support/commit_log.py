@@ -1,0 +1,46 @@
+"""When each row of the feed was committed: in a process that says so, one line `id moment` per row in a file.
+
+The moment is the one at which COMMIT has returned (seconds of CLOCK_MONOTONIC, which all processes of a machine
+share). What is undone is not told.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+
+from console.store.engine import Database
+from console.store.transaction import Transaction
+
+_KEY = "rows of the feed"
+
+
+def keep(file: Path) -> None:
+    """From now on, for every database of this process."""
+    committed, commit = file.open("a", buffering=1), Database._commit
+
+    def tell(self: Database, tx: Transaction) -> None:
+        ids = tx.conn.info.pop(_KEY, [])
+        commit(self, tx)
+        moment = time.monotonic()
+        committed.writelines(f"{one} {moment}\n" for one in ids)
+
+    Database._commit = tell  # type: ignore[method-assign]  # in this process alone
+    event.listen(Engine, "after_cursor_execute", _note)
+    event.listen(Engine, "rollback", _forget)
+
+
+def read(file: Path) -> dict[int, float]:
+    """The moment by id; nothing where nothing was written."""
+    lines = file.read_text().splitlines() if file.exists() else ()
+    return {int(one): float(moment) for one, moment in map(str.split, lines)}
+
+
+def _note(conn: Connection, cursor: Any, statement: str, *_: object) -> None:
+    if statement.startswith("INSERT INTO changes "):
+        conn.info.setdefault(_KEY, []).append(cursor.lastrowid)
+
+
+def _forget(conn: Connection) -> None:
+    conn.info.pop(_KEY, None)

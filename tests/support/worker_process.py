@@ -1,0 +1,73 @@
+"""The worker as a process of its own, before a place's database and a sandbox."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.payment_desks import told
+from tests.support.places import PERSON, Place
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class WorkerProcess:
+    """One that has said that it is ready. `url`: of its receiver; `log`: what it has written to stderr."""
+
+    process: "subprocess.Popen[bytes]"
+    url: str
+    port: int
+    log: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+
+@contextmanager
+def worker_process(
+    place: Place,
+    provider: str,
+    *,
+    desk: int,
+    person: str = PERSON,
+    program: Sequence[str] = ("console",),
+    **extra: str,
+) -> Iterator[WorkerProcess]:
+    """Ready, and gone at the end whatever happens. Its log is a file of the place's folder, for it may run for long.
+
+    `extra`: what it is told beside both providers of the sandbox, names without their `CONSOLE_`. `program`: another
+    module that runs the console, and its own words.
+    """
+    facts = {"RECEIVER_PORT": "0", **told(provider), **extra}
+    env = {**os.environ, **place.told(provider, person, desk, **facts)}
+    log = place.folder / f"worker-{desk}.log"
+    command = [sys.executable, "-m", *program, "--json", "worker"]
+    with (
+        log.open("wb") as kept,
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept, env=env
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line, f"the worker ended: {log.read_text()[-2_000:]}"
+            answer = json.loads(line)
+            assert "data" in answer, answer
+            yield WorkerProcess(process, answer["data"]["url"], answer["data"]["port"], log)
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
