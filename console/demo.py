@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console import demo_payments
+from console import demo_payments, demo_reconcile
 from console.cli_servers import until_told
 from console.cli_window import has_display, show_open_desk
 from console.cli_writer import Voice, Writer
@@ -128,6 +128,7 @@ def _furnish(console: "Console", sandbox: "Sandbox") -> "tuple[Sequence[Sample],
     console.add_samples(samples, TEAM, render, payments)
     control = sandbox.control
     demo_payments.tell(sandbox, payments)
+    demo_reconcile.history(console, sandbox, SEED, now, TEAM[0].name)
     control.know(*(known(s, s.report) for s in samples if s.report and not s.forgotten))
     control.config(expired_is_forbidden=True)
     control.faults(*({**trial.rule, "number": trial.number} for trial in TRIALS if trial.rule))

@@ -26,6 +26,7 @@ from console.domain.results import (
 )
 from console.domain.worker_records import Alert, AlertItem, Note, Take
 from console.views.desk_money import Payments, Refunds
+from console.views.desk_reconcile import Reconciliation
 
 RecordId = int | str
 MoneyView = PaymentView | OrderView | RefundView
@@ -172,6 +173,8 @@ class Desk(Protocol):
     def refunds(self) -> Refunds: ...
     @property
     def recovery(self) -> Recovery: ...
+    @property
+    def reconciliation(self) -> Reconciliation: ...
     @property
     def alerts(self) -> Alerts: ...
     @property

@@ -21,6 +21,8 @@ from console.views.routes import (
     ApprovalsRoute,
     LookupRoute,
     QueuesRoute,
+    ReconcileRoute,
+    ReconcileRunsRoute,
     RecordRoute,
     Route,
     SetAsidesRoute,
@@ -56,6 +58,8 @@ class Finder(QObject):
         self._found: Sequence[Case] = ()
         self._commands: dict[str, Callable[[], object]] = {
             "command.show_approvals": lambda: self._seat.go(ApprovalsRoute()),
+            "command.show_reconcile": lambda: self._seat.go(ReconcileRoute()),
+            "command.show_reconcile_runs": lambda: self._seat.go(ReconcileRunsRoute()),
             "command.show_alerts": lambda: self._seat.go(AlertsRoute()),
             "command.show_set_asides": lambda: self._seat.go(SetAsidesRoute()),
             "command.show_unfinished": lambda: open_unfinished(frame),

@@ -13,7 +13,16 @@ from console.views.look.tokens import tokens
 from console.views.pages.no_right import NoRightPage, right_for
 from console.views.pages.page import Page
 from console.views.pages.sheet import PageSheet
-from console.views.routes import AlertsRoute, ApprovalsRoute, AuditRoute, HomeRoute, LookupRoute, QueuesRoute, Route
+from console.views.routes import (
+    AlertsRoute,
+    ApprovalsRoute,
+    AuditRoute,
+    HomeRoute,
+    LookupRoute,
+    QueuesRoute,
+    ReconcileRoute,
+    Route,
+)
 from console.views.seat import Note, Seat
 from console.views.status import StatusCells
 from console.views.widgets.bars import Bar, Toast, Toasts
@@ -27,6 +36,7 @@ _PLACES: dict[str, Route] = {
     "queues": QueuesRoute(),
     "lookup": LookupRoute(),
     "approvals": ApprovalsRoute(),
+    "reconcile": ReconcileRoute(),
     "alerts": AlertsRoute(),
     "audit": AuditRoute(),
 }
@@ -111,6 +121,7 @@ class Frame(QObject):
             Place("queues", "list", say("screen.queues"), "Alt+2"),
             Place("lookup", "search", say("screen.lookup"), "Alt+3"),
             Place("approvals", "approval", say("screen.approvals"), "Alt+4"),
+            Place("reconcile", "swap", say("screen.reconcile"), "Alt+5"),
             Place("alerts", "warning", say("screen.alerts"), "Alt+6"),
             Place("audit", "audit", say("screen.audit"), "Alt+7"),
         ]

@@ -89,6 +89,18 @@ class AlertsRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcileRoute:
+    """What one reconciliation found; 0 is the newest."""
+
+    run: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileRunsRoute:
+    """All reconciliations."""
+
+
+@dataclass(frozen=True, slots=True)
 class OperationRoute:
     """One operation of the journal, perhaps known to this desk alone."""
 
@@ -107,7 +119,7 @@ CaseRoute: TypeAlias = RecordRoute | PaymentRoute | OrderRoute | RefundRoute
 """A record with its page."""
 Route: TypeAlias = (
     HomeRoute | QueuesRoute | LookupRoute | AuditRoute | OperationRoute | PdfRoute | ApprovalsRoute | SetAsidesRoute
-    | AlertsRoute
+    | AlertsRoute | ReconcileRoute | ReconcileRunsRoute
     | CaseRoute
 )  # fmt: skip
 

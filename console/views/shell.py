@@ -22,6 +22,8 @@ from console.views.routes import (
     PaymentRoute,
     PdfRoute,
     QueuesRoute,
+    ReconcileRoute,
+    ReconcileRunsRoute,
     RecordRoute,
     RefundRoute,
     Route,
@@ -50,6 +52,8 @@ _PAGES: dict[type, tuple[str, str]] = {
     ApprovalsRoute: ("approvals", "ApprovalsPage"),
     SetAsidesRoute: ("set_asides", "SetAsidesPage"),
     AlertsRoute: ("alerts", "AlertsPage"),
+    ReconcileRoute: ("reconcile", "ReconcilePage"),
+    ReconcileRunsRoute: ("reconcile_runs", "ReconcileRunsPage"),
 }
 
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from console.views.collector import Collector
 from tests.shots.money_scenes import MONEY
+from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.scenes import MAIN, REST
 from tests.shots.stage import Sight, staged
 
@@ -49,7 +50,7 @@ def main() -> int:
 
 def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     """All scenes in one sight; the dialogs at the smaller sizes alone."""
-    scenes = {**MAIN, **MONEY, **({} if sight.width > 1600 else REST)}
+    scenes = {**MAIN, **MONEY, **RECONCILE, **({} if sight.width > 1600 else REST)}
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,

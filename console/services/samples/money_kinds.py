@@ -193,6 +193,18 @@ def _fresh(maker: MoneyMaker) -> Iterator[PaymentSample]:
         yield maker.paid("may_be_reversed", maker.ago(60, 1_400), "atom")
 
 
+def _reconciled(maker: MoneyMaker) -> Iterator[PaymentSample]:
+    """Two days for a reconciliation: most agree, one is ours alone, of one they tell another sum."""
+    for back in (2, 1):
+        for turn, kind in enumerate(("reconciled", "reconciled", "other_sum", "only_ours", "reconciled")):
+            made = maker.paid(kind, maker.of_day(back, 10 + turn), "paypay")
+            if kind == "only_ours":
+                made.there = None
+            elif kind == "other_sum":
+                made.there_minor = made.minor + 1_100
+            yield made
+
+
 def complete(maker: MoneyMaker) -> PaymentSample:
     """Nothing to see: paid, and by now delivered."""
     made = maker.paid("complete", maker.workday(3, 300))
@@ -202,4 +214,5 @@ def complete(maker: MoneyMaker) -> PaymentSample:
 
 RECIPES: tuple[Callable[[MoneyMaker], Iterator[PaymentSample]], ...] = (
     _waiting, _unknown, _unpaid, _disagreeing, _reversed, _set_aside, _asked, _decided, _sent, _refunded, _fresh,
+    _reconciled,
 )  # fmt: skip

@@ -57,9 +57,10 @@ class RefundSample:
 class PaymentSample:
     """One invented payment with its order and its refunds; `kind` says what it shows.
 
-    `there` is how it stands at the provider (the sandbox's word), None where the provider has no such payment.
-    `minor` is the price, `captured` what was taken of it, `aside` what of that exceeded the account's `limit`.
-    `case` is (rule, observed, expected) of what waits for a person. `tells` are (kind, event) of order and payment.
+    `there` is how it stands at the provider (the sandbox's word), None where the provider has no such payment, and
+    `there_minor` the sum that it tells where that is not the price. `minor` is the price, `captured` what was taken
+    of it, `aside` what of that exceeded the account's `limit`. `case` is (rule, observed, expected) of what waits for
+    a person. `tells` are (kind, event) of order and payment.
     """
 
     kind: str
@@ -88,6 +89,7 @@ class PaymentSample:
     id: int = 0
     order_id: int | None = None
     set_aside_id: int | None = None
+    there_minor: int | None = None
 
     @property
     def currency(self) -> str:
@@ -109,8 +111,8 @@ class PaymentSample:
             if one.there
         ]
         return {
-            "provider": self.provider, "number": self.reference, "amount_minor": self.minor, "state": self.there,
-            "at": _text(self.at), "id": self.theirs, "refunds": refunds,
+            "provider": self.provider, "number": self.reference, "amount_minor": self.there_minor or self.minor,
+            "state": self.there, "at": _text(self.at), "id": self.theirs, "refunds": refunds,
         }  # fmt: skip
 
     def tell(self, kind: str, at: datetime, who: str, what: str, reason: str | None = None, **detail: Any) -> None:
@@ -137,6 +139,12 @@ class MoneyMaker:
         """A second of Japanese office hours, so many days ago."""
         day = (self.now - timedelta(days=self.random.uniform(least_days + 1, most_days + 1))).astimezone(JST).date()
         second = self.random.randrange(9 * 3600, 18 * 3600)
+        return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
+
+    def of_day(self, days: int, hour: int) -> datetime:
+        """A second of that hour in Japan, so many days ago."""
+        day = (self.now.astimezone(JST) - timedelta(days=days)).date()
+        second = hour * 3600 + self.random.randrange(3600)
         return (datetime.combine(day, time(), JST) + timedelta(seconds=second)).astimezone(UTC)
 
     def begun(self, kind: str, at: datetime, provider: str | None = None, minor: int | None = None) -> PaymentSample:

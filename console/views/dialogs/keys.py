@@ -12,7 +12,7 @@ from console.views.widgets.dialog import DialogFrame
 
 _EVERYWHERE: Sequence[Hint] = (
     (("Ctrl+K",), "key.search"),
-    (("Alt+1", "Alt+2", "Alt+3", "Alt+6", "Alt+7"), "key.screens"),
+    (("Alt+1", "…", "Alt+7"), "key.screens"),
     (("F5",), "key.reread"),
     (("Ctrl+L",), "key.lock"),
     (("F1",), "key.help"),

@@ -4,7 +4,16 @@ from PySide6.QtCore import Slot
 
 from console.domain.permissions import ADMIN
 from console.views.pages.page import Page, PageHead
-from console.views.routes import AlertsRoute, ApprovalsRoute, AuditRoute, HomeRoute, LookupRoute, Route
+from console.views.routes import (
+    AlertsRoute,
+    ApprovalsRoute,
+    AuditRoute,
+    HomeRoute,
+    LookupRoute,
+    ReconcileRoute,
+    ReconcileRunsRoute,
+    Route,
+)
 from console.views.seat import Seat
 from console.views.widgets.base import Sign, Surface, Words, column, row
 
@@ -18,7 +27,7 @@ def place_of(route: Route) -> str:
     """The place in the side bar under which it lies."""
     places = {
         AuditRoute: "audit", HomeRoute: "home", LookupRoute: "lookup", ApprovalsRoute: "approvals",
-        AlertsRoute: "alerts",
+        AlertsRoute: "alerts", ReconcileRoute: "reconcile", ReconcileRunsRoute: "reconcile",
     }  # fmt: skip
     return places.get(type(route), "queues")
 

@@ -233,7 +233,7 @@ class FilterChip(Choice):
 
     def sizeHint(self) -> QSize:
         words = look().metrics("body").horizontalAdvance(self.currentText())
-        return QSize(round(words) + 38, look().control("filter_chip"))
+        return QSize(round(words) + 24 + look().icon_px(14), look().control("filter_chip"))
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()

@@ -1,0 +1,222 @@
+"""The screen of a reconciliation: counts, evidence, what differed; each difference leads to the one place."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+from console.domain.permissions import AUDITOR, OPERATOR
+from console.domain.reconcile_results import RunState
+from console.domain.records import Person
+from console.domain.worker_records import Verdict
+from console.views import reconcile_words as words
+from console.views.pages.reconcile import ReconcilePage
+from console.views.pages.reconcile_runs import ReconcileRunsPage
+from console.views.routes import PaymentRoute, ReconcileRoute, ReconcileRunsRoute, Route
+from console.views.seat import Note, Seat
+from console.views.widgets.copyable import CopyableId
+from tests.support.inline_runner import InlineRunner
+from tests.views.pages.invented_checks import seat
+from tests.views.pages.invented_runs import AMOUNT, IMPORTED, REFUSED, ReconcileDesk, difference, run, view
+
+LINE = "2026-11-19T03:00:00Z"
+Show = Callable[..., ReconcilePage]
+
+
+@pytest.fixture
+def shown(qtbot: QtBot, the_look: object) -> Show:
+    """The page as somebody who came by `route` sees it."""
+
+    def show(*held: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
+        at = seat()
+        at.take(ReconcileDesk(*held, **more))  # type: ignore[arg-type]  # reconciliations are all it takes
+        page = ReconcilePage(at)
+        qtbot.addWidget(page)
+        page.resize(1080, 720)
+        page.show()
+        page.enter(route)
+        qtbot.waitUntil(lambda: page.view is None or page.rows.complete, timeout=30_000)
+        return page
+
+    return show
+
+
+def figures(page: ReconcilePage) -> dict[str, str]:
+    return {name: label.plain for name, label in page.run_head._figures.items()}
+
+
+def wanted(at: Seat) -> list[Route]:
+    """Where somebody is sent from now on."""
+    routes: list[Route] = []
+    at.wanted.connect(routes.append)
+    return routes
+
+
+def test_a_run_says_what_it_counted_and_what_it_rests_on(shown: Show) -> None:
+    """Figures with names, the file with lines, sums and checksum, and who read the same bytes before."""
+    page = shown(view())
+    assert figures(page) == {
+        "rows": "6", "agree": "3", "differ": "1", "only_ours": "1", "only_theirs": "1", "refused": "0",
+        "waiting": "2",
+    }  # fmt: skip
+    assert page.run_head.title.plain == "PayPay 2026-11-19"
+    assert page.run_head.state.plain == "Done"
+    (checksum,) = page.run_head.findChildren(CopyableId)
+    assert checksum.plain == "ab" * 32
+    told = words.file(view().files[0], page.seat)
+    assert told == (
+        "File of 2026-11-19 · 7 rows · paid ¥216,700 · refunded −¥66,000 · 1.2 KB · "
+        "the same content was read by run 2"
+    )
+    assert words.file(replace(view().files[0], rows=None, paid_minor=None, before=()), page.seat).count("·") == 2
+
+
+@pytest.mark.parametrize(
+    ("item", "ours", "theirs", "difference_", "verdict", "cause", "action"),
+    [
+        (AMOUNT, "Completed ¥1,200", "取引完了 ¥1,300", "¥100", "Other amount", "Another amount in their history",
+         "probe"),
+        (IMPORTED, "", "取引完了 ¥500", "¥500", "Only theirs", "Imported", None),
+        (REFUSED, "", "", "", "Not believed", "Of another day", "ask_file"),
+        (difference(7, Verdict.MISSING_THERE, "completed 700 JPY", None), "Completed ¥700", "", "−¥700", "Only ours",
+         "Waits for its order", None),
+        (difference(8, Verdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY", f"返金完了 500 JPY {LINE}"),
+         "refund 3 Accepted ¥500", "返金完了 ¥500", "", "Other state", "Waits for its order", None),
+        (difference(9, Verdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
+         "返金完了 ¥66,000", "−¥66,000", "Other amount", "Waits for its order", None),
+    ],
+)  # fmt: skip
+def test_both_sides_in_words(
+    the_look: object, item: object, ours: str, theirs: str, difference_: str, verdict: str, cause: str,
+    action: str | None,
+) -> None:  # fmt: skip
+    """Our states are worded, theirs stay the provider's; what went back counts below zero."""
+    at = seat()
+    assert (words.ours(item, at), words.theirs(item, at)) == (ours, theirs)  # type: ignore[arg-type]
+    assert words.difference(item) == difference_  # type: ignore[arg-type]
+    assert words.verdict(item, at).word == verdict  # type: ignore[arg-type]
+    assert words.cause(item, at).word == cause  # type: ignore[arg-type]
+    assert item.action == action  # type: ignore[attr-defined]
+
+
+def test_a_difference_leads_to_its_payment(shown: Show) -> None:
+    """With the others of the list to walk along; the way back leads to this run, whatever began meanwhile."""
+    page = shown(view())
+    routes, replaced = wanted(page.seat), list[Route]()
+    page.seat.replaced.connect(replaced.append)
+    page.table.go_to(0)
+    page.foot.open.click()
+    assert routes == [PaymentRoute(1, (("payment", 1), ("payment", 2)), "reconcile")]
+    assert replaced == [ReconcileRoute(3)]
+
+
+def test_only_what_can_be_done_is_offered(shown: Show) -> None:
+    """An open case is asked about; a row that nobody believes has no payment to open, and says what helps."""
+    page = shown(view(refused=1))
+    for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
+        page.table.go_to(row)
+        offered = tuple(not button.isHidden() for button in page.foot.buttons)
+        assert offered == (open_, probe, note)
+    assert "Of another day" in page.foot.to_do.plain
+    assert "announce the file again" in page.foot.to_do.plain
+
+
+def test_narrowed_to_a_part(shown: Show) -> None:
+    """By tab, each with its count; an empty one says so."""
+    page = shown(view(refused=1))
+    assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
+        "All 4", "Differ 1", "Only ours 1", "Only theirs (imported) 1", "Not believed 1",
+    ]  # fmt: skip
+    page.tabs.setCurrentIndex(1)
+    assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT]
+    page.tabs.setCurrentIndex(2)
+    assert page.list.currentWidget() is page.nothing
+    assert page.foot.isHidden()
+
+
+@pytest.mark.parametrize(
+    ("state", "lead", "goes_on"),
+    [(RunState.RUNNING, "Running.", False), (RunState.RESUMABLE, "Broken off.", True),
+     (RunState.FAILED, "Failed.", False)],
+)  # fmt: skip
+def test_how_a_run_stands(shown: Show, state: RunState, lead: str, goes_on: bool) -> None:
+    """A bar says what a person has to know; only what was broken off can be gone on with."""
+    page = shown(view(run(state=state, ended_at=None)))
+    assert page._named_bars["run"].accessibleName().startswith(lead)
+    assert page.go_on.isHidden() is not goes_on
+
+
+def test_going_on_twice_is_one_run(qtbot: QtBot, the_look: object) -> None:
+    """The second press asks for nothing while the first is under way; the note says what it came to."""
+    at = seat()
+    desk = ReconcileDesk(view(run(state=RunState.RESUMABLE, ended_at=None)))
+    at.take(desk)  # type: ignore[arg-type]  # reconciliations are all it takes
+    page = ReconcilePage(at)
+    qtbot.addWidget(page)
+    page.show()
+    page.enter(ReconcileRoute())
+    notes: list[Note] = []
+    at.told.connect(notes.append)
+    assert isinstance(at.runner, InlineRunner)
+    at.runner.held = True
+    page._go_on()
+    page._go_on()
+    while at.runner.waiting:
+        at.runner.step()
+    assert len(desk.asked) == 1
+    assert notes[0].words == "PayPay 2026-11-19 was reconciled."
+
+
+def test_there_never_was_one(shown: Show) -> None:
+    """Nothing to head or walk along; what it is and how one begins."""
+    page = shown()
+    assert page.list.currentWidget() is page.nothing
+    assert "no reconciliation yet" in page.nothing.accessibleName()
+    gone = (page.run_head, page.tab_bar, page.older, page.newer, page.go_on, page.foot)
+    assert all(part.isHidden() for part in gone)
+    assert not page.begin.isHidden()
+
+
+def test_walking_along_the_runs(shown: Show) -> None:
+    """[ and ], and the list; at the end there is nothing to press."""
+    page = shown(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
+    assert (page.view and page.view.item.id, page.older.isHidden(), page.newer.isHidden()) == (2, True, False)
+    replaced = list[Route]()
+    page.seat.replaced.connect(replaced.append)
+    page.newer.click()
+    page.older.click()
+    assert replaced == [ReconcileRoute(3)]
+    routes = wanted(page.seat)
+    page.list_runs.click()
+    assert routes == [ReconcileRunsRoute()]
+
+
+def test_who_only_reads(shown: Show) -> None:
+    """Beginning, asking and noting are off with the reason; looking is free."""
+    page = shown(view())
+    roles = {"op-a": AUDITOR, "op-c": OPERATOR}
+    page.seat.know(tuple(Person(name, frozenset({role}), may_buy=False) for name, role in roles.items()))
+    page.table.go_to(0)
+    for button in (page.begin, page.go_on, page.foot.probe, page.foot.note):
+        assert not button.isEnabled()
+        assert "op-c" in button.reason
+    assert page.foot.open.isEnabled()
+
+
+def test_the_runs_by_provider(qtbot: QtBot, the_look: object) -> None:
+    """Newest first; Enter opens one."""
+    at = seat()
+    at.take(ReconcileDesk(view(run(2)), view(run(3, provider="atom"))))  # type: ignore[arg-type]
+    page = ReconcileRunsPage(at)
+    qtbot.addWidget(page)
+    page.show()
+    page.enter(ReconcileRunsRoute())
+    assert [page.rows.row_at(row).id for row in range(page.rows.rowCount())] == [3, 2]  # type: ignore[union-attr]
+    page.provider.setCurrentIndex(1)
+    routes = wanted(at)
+    page.table.go_to_first()
+    QTest.keyClick(page.table, Qt.Key.Key_Return)
+    assert routes == [ReconcileRoute(2)]
