@@ -21,7 +21,7 @@ def keep(file: Path) -> None:
     committed, commit = file.open("a", buffering=1), Database._commit
 
     def tell(self: Database, tx: Transaction) -> None:
-        ids = tx.conn.info.pop(_KEY, [])
+        ids = [] if tx.conn.invalidated else tx.conn.info.pop(_KEY, [])
         commit(self, tx)
         moment = time.monotonic()
         committed.writelines(f"{one} {moment}\n" for one in ids)
@@ -43,4 +43,5 @@ def _note(conn: Connection, cursor: Any, statement: str, *_: object) -> None:
 
 
 def _forget(conn: Connection) -> None:
-    conn.info.pop(_KEY, None)
+    if not conn.invalidated:  # what is gone has no list any more
+        conn.info.pop(_KEY, None)
