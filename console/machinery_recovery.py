@@ -88,6 +88,9 @@ class RecoveryDesk:
     def holders(self) -> tuple[LeaseHolder, ...]:
         return self._queues.holders()
 
+    def takes(self) -> tuple[Take, ...]:
+        return self._queues.takes()
+
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
         return self._queues.changes(after)
 

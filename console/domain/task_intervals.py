@@ -52,7 +52,7 @@ INTERVALS: Mapping[str, Interval] = {
     "alert_rules": Interval(60, "an inconsistency may heal within its grace"),
     "outbox": Interval(5, "who waits for an alert waits for people already", batch=100),
     "reconciliation": Interval(900, "a file that was announced can be fetched for two hours"),
-    "bulk_runs": Interval(5, "somebody is looking at the progress"),
+    "bulk_runs": Interval(5, "somebody is looking at the progress", batch=100),
     "audit_roots": Interval(300, "looks whether an hour has gone by since the oldest row that no root covers"),
 }
 """In seconds of the end of a run to the next beginning; the scale of time divides them."""

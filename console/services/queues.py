@@ -11,8 +11,9 @@ from console.domain.order_records import Order, Payment, Refund
 from console.domain.records import Certainty, CreditCheck, LeaseHolder, Operation, WorkState
 from console.domain.results import Explanation, FeedMark, NextStep, QueueCount, QueueItem, QueuePage, UnfinishedWork
 from console.domain.task_intervals import TASK_LEASE
+from console.domain.worker_records import Take
 from console.services.desk import Desk
-from console.store import any_record, approvals, feed, journal, leases, queues
+from console.store import any_record, approvals, feed, journal, leases, queues, takes
 from console.store.queue_parts import Queued
 from console.store.queues import Place
 
@@ -69,6 +70,12 @@ class Queues:
         with self._desk.database.read() as conn:
             self._desk.reader(conn)
             return tuple(one for one in leases.holders(conn) if not one.name.startswith(TASK_LEASE))
+
+    def takes(self) -> tuple[Take, ...]:
+        """Who works on which record now, oldest first."""
+        with self._desk.database.read() as conn:
+            self._desk.reader(conn)
+            return takes.running(conn, self._desk.now())
 
     def changes(self, after: FeedMark | None = None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
         """The feed: a mark for the next reading, and (kind, id) of what changed since `after`; nothing when None."""

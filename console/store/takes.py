@@ -22,6 +22,10 @@ _ALL = select(_t.subject_id, _t.person, _t.taken_at, _t.until).where(
 )
 
 
+_EVERY = select(_t.kind, _t.subject_id, _t.person, _t.taken_at, _t.until)
+_MOST = 500
+
+
 class _Words:
     """The statements by one clock: `now` and `until` as SQL."""
 
@@ -34,6 +38,7 @@ class _Words:
         self.make = into(takes).values(kind=bindparam("whose"), subject_id=bindparam("of"), **taken)
         self.release = this.where(mine, runs).values(until=now)
         self.running = _ALL.where(runs)
+        self.all_running = _EVERY.where(runs).order_by(_t.taken_at).limit(_MOST)
 
 
 _server_now = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
@@ -80,6 +85,13 @@ def of(conn: Connection, kind: str, subject_ids: Collection[int], now: datetime 
         query, values = words.running, values | clock
     found = conn.execute(query, values)
     return {of: Take(kind, of, person, aware(taken), aware(until)) for of, person, taken, until in found}
+
+
+def running(conn: Connection, now: datetime) -> tuple[Take, ...]:
+    """Who has which record now, oldest first; some hundred at most."""
+    words, clock = _by_its_clock(conn, now, now)
+    found = conn.execute(words.all_running, clock)
+    return tuple(Take(kind, of, person, aware(at), aware(until)) for kind, of, person, at, until in found)
 
 
 def _by_its_clock(conn: Connection, now: datetime, until: datetime) -> tuple[_Words, dict[str, object]]:

@@ -100,7 +100,8 @@ class Pulse(QObject):
 
         def read(desk: Desk) -> Standing:
             mine = len(desk.refunds.inbox().mine_to_decide) if decides else 0
-            return Standing(desk.recovery.counts(), desk.recovery.unfinished(), now, mine, desk.alerts.waiting())
+            counts, unfinished = desk.recovery.counts(), desk.recovery.unfinished()
+            return Standing(counts, unfinished, now, mine, desk.alerts.waiting(), desk.bulk.waiting())
 
         self._seat.read(read, self._take_standing, self._no_standing, owner=self)
 

@@ -22,7 +22,7 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """How things stand, read together: counts per queue, everything begun and not ended, how many refunds the reader
-    may decide, and how many open alerts nobody has seen.
+    may decide, how many open alerts nobody has seen, and how many bulk runs go on or wait.
     """
 
     counts: tuple[QueueCount, ...] = ()
@@ -30,6 +30,7 @@ class Standing:
     read_at: datetime | None = None
     decisions: int = 0
     alerts: int = 0
+    runs: int = 0
 
     def count(self, queue: str) -> QueueCount | None:
         return next((one for one in self.counts if one.queue == queue), None)

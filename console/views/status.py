@@ -31,7 +31,7 @@ class StatusCells(QObject):
 
     def _right(self) -> list[Status]:
         seat = self._seat
-        unfinished = seat.say("status.unfinished", count=len(seat.standing.unfinished))
+        unfinished = seat.say("status.unfinished", count=len(seat.standing.unfinished) + seat.standing.runs)
         cells = [Status(unfinished, key="unfinished")]
         if seat.due_at is not None and look().scale < LARGE_TEXT:
             cells.insert(0, Status(seat.say("status.due_tasks", at=seat.due_at), tone="muted"))

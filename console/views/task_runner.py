@@ -19,9 +19,9 @@ from console.views.tasks import Report, Runner, Task, TaskHandle, failure_of
 class TaskRunner(QObject, Runner):
     """Worker threads for service calls: one at a time per key, different keys side by side.
 
-    Two lanes, so that providers that hang never keep the lists waiting: `quick` for reads of the store,
-    `slow` for calls that reach a provider. Callbacks run in the GUI thread; nothing is called for an owner that was
-    destroyed. The context variables of the caller (operator, correlation id) are those of the call.
+    Lanes, so that what takes its time never keeps the lists waiting: `quick` for reads of the store, `slow` for calls
+    that reach a provider, `long` for what goes on for minutes. Callbacks run in the GUI thread; nothing is called for
+    an owner that was destroyed. The context variables of the caller (operator, correlation id) are those of the call.
 
     Signals:
         idle: nothing is waiting or running any more.
@@ -30,9 +30,9 @@ class TaskRunner(QObject, Runner):
     idle = Signal()
     _wake = Signal()
 
-    def __init__(self, parent: QObject | None = None, *, quick: int = 2, slow: int = 4) -> None:
+    def __init__(self, parent: QObject | None = None, *, quick: int = 2, slow: int = 4, long: int = 2) -> None:
         super().__init__(parent)
-        self._crews = {"quick": Crew("quick", quick), "slow": Crew("slow", slow)}
+        self._crews = {"quick": Crew("quick", quick), "slow": Crew("slow", slow), "long": Crew("long", long)}
         self._waiting: dict[Hashable, deque[Task]] = {}
         self._running: set[Task] = set()
         self._outbox: deque[Callable[[], None]] = deque()

@@ -15,7 +15,7 @@ from console.domain.errors import ConsoleError
 
 log = logging.getLogger("console.views")
 T = TypeVar("T")
-Lane = Literal["quick", "slow"]
+Lane = Literal["quick", "slow", "long"]
 _PROGRESS_EVERY = 0.1  # seconds: at most ten a second
 
 

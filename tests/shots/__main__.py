@@ -15,6 +15,7 @@ from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from console.views.collector import Collector
+from tests.shots.bulk_scenes import BULK
 from tests.shots.money_scenes import MONEY
 from tests.shots.reconcile_scenes import RECONCILE
 from tests.shots.scenes import MAIN, REST
@@ -50,7 +51,7 @@ def main() -> int:
 
 def shoot(sight: Sight, folder: Path, only: list[str]) -> None:
     """All scenes in one sight; the dialogs at the smaller sizes alone."""
-    scenes = {**MAIN, **MONEY, **RECONCILE, **({} if sight.width > 1600 else REST)}
+    scenes = {**MAIN, **MONEY, **RECONCILE, **({} if sight.width > 1600 else {**REST, **BULK})}
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,

@@ -41,7 +41,7 @@ class Acts(QObject):
         self.probe_any(_SETTLED, record.id)
 
     def probe_any(self, kind: str, id: int | str) -> None:
-        if id in self._probing or self._off("probe"):
+        if id in self._probing or self.barred("probe"):
             return
         seat = self._seat
         self._probing.add(id)
@@ -81,7 +81,7 @@ class Acts(QObject):
 
     # -- dialogs; imported when first opened
 
-    def _off(self, right: str) -> bool:
+    def barred(self, right: str) -> bool:
         """Whether the person can't, told in a bar: a key has no reason beside it."""
         why_not = self._seat.why_not(right)
         if why_not:
@@ -95,14 +95,14 @@ class Acts(QObject):
         return close
 
     def refetch(self, record: CreditCheck) -> None:
-        if self._off("refetch"):
+        if self.barred("refetch"):
             return
         from console.views.dialogs.refetch import RefetchDialog
 
         RefetchDialog(self._seat, record, self._page.window()).open()
 
     def resolve(self, record: CreditCheck, awaiting_from: str | None = None) -> None:
-        if self._off("resolve"):
+        if self.barred("resolve"):
             return
         from console.views.dialogs.resolve import ResolveDialog
 
@@ -113,7 +113,7 @@ class Acts(QObject):
 
     def resolve_operation(self, operation: Operation) -> None:
         """What only this desk knows."""
-        if self._off("resolve"):
+        if self.barred("resolve"):
             return
         if operation.subject_kind in ("refund", "payment"):
             from console.views.dialogs.resolve_money import ResolveMoneyDialog
@@ -127,7 +127,7 @@ class Acts(QObject):
     def purchase(self, number: str, client: str | None = None) -> None:
         """Read the plan of this moment, then show it."""
         seat = self._seat
-        if self._off("purchase"):
+        if self.barred("purchase"):
             return
         seat.read(
             lambda desk: desk.credit_checks.plan(number),

@@ -30,7 +30,7 @@ class MoneyActs(Acts):
         """Ask what happened; changes nothing there. `provider` is who is asked, where the record doesn't say."""
         kind, id = case_words.ref_of(record)
         mark = f"{kind} {id}"
-        if mark in self._probing or self._off("probe"):
+        if mark in self._probing or self.barred("probe"):
             return
         seat, title = self._seat, case_words.title(record, self._seat)
         self._probing.add(mark)
@@ -67,7 +67,7 @@ class MoneyActs(Acts):
 
     def move_order(self, payment: Payment) -> None:
         """Put the missing step to our order; nothing is sent to the provider."""
-        if self._moving or self._off("resolve"):
+        if self._moving or self.barred("resolve"):
             return
         seat, self._moving = self._seat, True
         seat.act(
@@ -95,7 +95,7 @@ class MoneyActs(Acts):
 
     def refund(self, payment_id: int, set_aside: SetAside | None = None) -> None:
         """Read the plan of this moment, then show it."""
-        if self._off("refund_request"):
+        if self.barred("refund_request"):
             return
         self._seat.read(
             lambda desk: desk.refunds.plan(payment_id),
@@ -111,28 +111,28 @@ class MoneyActs(Acts):
         RefundDialog(self._seat, plan, set_aside, self._page.window()).open()
 
     def resolve_case(self, record: Payment | Refund, proposer: str | None = None) -> None:
-        if self._off("resolve"):
+        if self.barred("resolve"):
             return
         from console.views.dialogs.resolve_money import ResolveMoneyDialog
 
         ResolveMoneyDialog(self._seat, record, proposer, self._page.window()).open()
 
     def approve(self, view: RefundView) -> None:
-        if self._off("refund_approve"):
+        if self.barred("refund_approve"):
             return
         from console.views.dialogs.decide import ApproveDialog
 
         ApproveDialog(self._seat, view, self._page.window()).open()
 
     def reject(self, view: RefundView) -> None:
-        if self._off("refund_approve"):
+        if self.barred("refund_approve"):
             return
         from console.views.dialogs.decide import DeclineDialog
 
         DeclineDialog(self._seat, view, self._page.window()).open()
 
     def withdraw(self, view: RefundView) -> None:
-        if self._off("refund_withdraw"):
+        if self.barred("refund_withdraw"):
             return
         from console.views.dialogs.decide import WithdrawDialog
 

@@ -17,7 +17,7 @@ from console.views.pages.columns import check_columns
 from console.views.routes import Ref
 from console.views.seat import Seat
 from console.views.tables.book import Page as Rows
-from console.views.tables.columns import Column, Group
+from console.views.tables.columns import Column, Group, check_column
 
 QUEUES = ("review", "unknown", "refunds", "incomplete", "pending", "error")
 GROUPED = frozenset({"unknown"})
@@ -47,6 +47,10 @@ SPARE = ("number", "provider", "kind", "next", "people")
 
 def columns(seat: Seat, queue: str) -> list[Column]:
     """A list grouped by an axis drops that column."""
+    return [check_column(), *_columns_of(seat, queue)]
+
+
+def _columns_of(seat: Seat, queue: str) -> list[Column]:
     if queue == "incomplete":  # credit checks alone
         names = ["age", "corporation", "number", "client", "provider", "state", "certainty", "work", "cause", "next"]
         return check_columns(seat, names, _check_of, lambda row: row.item.since)

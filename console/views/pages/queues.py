@@ -1,21 +1,22 @@
 """The queues: what waits, why, what happens next; worked through by keyboard."""
 
+from functools import partial
+
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
-from console.domain.order_records import Payment, Refund
-from console.domain.records import CreditCheck
 from console.domain.results import QueueItem
 from console.views import case_words
 from console.views.look.tokens import tokens
 from console.views.pages import queue_rows
 from console.views.pages.filter_line import FilterLine
 from console.views.pages.fitted_table import TRAIL, FittedTable
-from console.views.pages.money_acts import MoneyActs
 from console.views.pages.page import Page, PageHead, in_order
 from console.views.pages.preview import Preview
+from console.views.pages.queue_acts import QueueActs
+from console.views.pages.queue_choice import QueueChoice
 from console.views.pages.queue_news import QueueNews
 from console.views.pages.queue_rows import QUEUES, QueueRow
 from console.views.routes import QueuesRoute
@@ -35,17 +36,24 @@ class QueuesPage(Page):
     hints = (
         (("↓", "↑"), "key.move"),
         (("Enter",), "key.open"),
+        (("Space",), "key.choose"),
         (("P",), "key.probe"),
         (("F",), "key.refetch"),
         (("E",), "key.resolve"),
+        (("T",), "key.take"),
+        (("N",), "key.note"),
         (("Ctrl+F",), "key.filter"),
+        (("Shift+↓", "Shift+↑"), "key.extend"),
+        (("Ctrl+A",), "key.choose_all"),
+        (("Ctrl+D",), "key.choose_none"),
         (("Ctrl+/",), "key.list"),
     )
 
     def __init__(self, seat: Seat) -> None:
         super().__init__(seat)
         self.queue = "review"
-        self.acts = MoneyActs(seat, self)
+        self.choice = QueueChoice(seat, self)
+        self.hands = QueueActs(seat, self, self.choice, lambda: self.current)
         self._build_head()
         self.add_bars()
         self.preview = Preview(seat)
@@ -59,6 +67,7 @@ class QueuesPage(Page):
         middle = row(left, self.preview, gap=0)
         middle.setStretch(0, 1)
         self.add(middle, 1)
+        self.add(self.choice.bar)
         self.add_hints()
         self._connect()
         self._show_counts()
@@ -88,15 +97,12 @@ class QueuesPage(Page):
         self.news.wanted.connect(self.show_new)
         self.news.renewed.connect(self._show_renewed)
         self.preview.opened.connect(self.open_current)
-        self.preview.copied.connect(self.acts.tell_copied)
-        acts = {"P": self._probe, "F": self._refetch, "E": self._resolve}
-        for key, act in acts.items():
-            self.key(key, act)
-        for signal, act in ((self.preview.probed, self._probe), (self.preview.refetched, self._refetch),
-                            (self.preview.resolved, self._resolve)):  # fmt: skip
+        self.preview.copied.connect(self.hands.acts.tell_copied)
+        self.hands.listen()
+        for signal, act in ((self.preview.probed, self.hands.probe), (self.preview.refetched, self.hands.refetch),
+                            (self.preview.resolved, self.hands.resolve)):  # fmt: skip
             signal.connect(act)
         self.key("Ctrl+F", self.filter.enter)
-        self.key("Ctrl+C", self._copy)
 
     # -- which list
 
@@ -139,9 +145,11 @@ class QueuesPage(Page):
         table.opened.connect(self.open_current)
         table.current_changed.connect(self._show_current)
         model.arrived.connect(self._arrived_rows)
+        model.arrived.connect(partial(self.choice.arrived, model))
+        model.chosen_changed.connect(partial(self.choice.changed, model))
         model.failed.connect(self.reading_failed)
         self.list.addWidget(table)
-        in_order(*self.head.stops, self.tabs, self.filter.edit, table, self.news.button)
+        in_order(*self.head.stops, self.tabs, self.filter.edit, table, *self.choice.bar.stops, self.news.button)
         return table
 
     @Slot(int)
@@ -160,6 +168,7 @@ class QueuesPage(Page):
     def _ask(self) -> None:
         """Another question: the list from its beginning."""
         if self.seat.ready:
+            self.choice.show_list(self.queue, self.filter.text, self.rows)
             self.rows.read(self.seat.fetch(queue_rows.read_rows(self.queue, self.filter.text)))
 
     # -- reading
@@ -253,34 +262,6 @@ class QueuesPage(Page):
             around = self.table.around(TRAIL)
             trail = tuple(queue_rows.key_of(row_) for row_ in around if isinstance(row_, QueueRow))
             self.seat.go(case_words.route_of(self.current.record, trail, "queues"))
-
-    @Slot()
-    def _probe(self) -> None:
-        record = self.current.record if self.current is not None else None
-        if isinstance(record, CreditCheck):
-            self.acts.probe(record)
-        elif record is not None:
-            self.acts.probe_case(record)
-
-    @Slot()
-    def _refetch(self) -> None:
-        record = self.current.record if self.current is not None else None
-        if isinstance(record, CreditCheck):
-            self.acts.refetch(record)
-
-    @Slot()
-    def _resolve(self) -> None:
-        record = self.current.record if self.current is not None else None
-        if isinstance(record, CreditCheck):
-            self.acts.resolve(record)
-        elif isinstance(record, Payment | Refund):
-            self.acts.resolve_case(record)
-
-    @Slot()
-    def _copy(self) -> None:
-        record = self.current.record if self.current is not None else None
-        if record is not None:
-            self.acts.copy(case_words.number_of(record) or case_words.short(record, self.seat))
 
     # -- room
 

@@ -1,6 +1,6 @@
 """Rows of a long list as Qt asks for them; rows whose page isn't here are placeholders."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
@@ -48,6 +48,11 @@ class BookModel(QAbstractTableModel):
         entry = self.entry(row)
         return None if isinstance(entry, Group) else entry
 
+    def here(self) -> Iterator[Any]:
+        """The rows that are here, in order; those that are not are not asked for."""
+        entries = (entry for page in self._book.slots for entry in page.entries or ())
+        return (entry for entry in entries if not isinstance(entry, Group))
+
     def find(self, key: Hashable) -> int | None:
         """Where the row with that key is, among the pages that are here."""
         for number, page in enumerate(self._book.slots):
@@ -67,6 +72,12 @@ class BookModel(QAbstractTableModel):
         (self.chosen.add if chosen else self.chosen.discard)(key)
         self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
         self.chosen_changed.emit()
+
+    def choose_only(self, keys: Iterable[Hashable]) -> None:
+        """Choose these rows and no others; not told, for it is no person's choice."""
+        self.chosen = set(keys)
+        if len(self._book):
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._book) - 1, len(self.columns) - 1))
 
     def heading_rows(self) -> list[int]:
         """Where the headings lie, among the pages that are here."""

@@ -22,7 +22,8 @@ from console.views.tables.rows import RowPainter, TableHeader
 
 
 class RecordTable(QTableView):
-    """Shows a PagedModel. Enter or a double click opens, Space chooses, the arrows walk past headings.
+    """Shows a PagedModel. Enter or a double click opens, Space chooses, Shift and an arrow chooses on from where it
+    began, the arrows walk past headings.
 
     Signals:
         opened(object): the row to open, as the service gave it.
@@ -40,6 +41,7 @@ class RecordTable(QTableView):
         self.rows = rows
         self.margin = tokens().px("spacing", "page_margin") if margin is None else margin
         self.current_row = self.hover_row = self.ring_row = -1
+        self._began = -1  # the row from which Shift and the arrows choose
         self._headings: list[int] = []
         self._marks: dict[object, Tone] = {}
         self._top: tuple[QPersistentModelIndex, int] | None = None
@@ -192,6 +194,10 @@ class RecordTable(QTableView):
         self._repaint_row(self.current_row)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self._extends(event):
+            self._extend(event)
+            return
+        self._began = -1
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _HELD:
             self._open()
         elif event.key() == Qt.Key.Key_Space and self.rows.columns[0].kind == "check":
@@ -201,8 +207,26 @@ class RecordTable(QTableView):
         else:
             super().keyPressEvent(event)
 
+    def _extends(self, event: QKeyEvent) -> bool:
+        along = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
+        shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        return along and shifted and self.rows.columns[0].kind == "check"
+
+    def _extend(self, event: QKeyEvent) -> None:
+        """Chosen is what lies between the row where it began and the current one."""
+        if self._began < 0:
+            self._began = self.current_row
+        before = set(_between(self._began, self.current_row))
+        super().keyPressEvent(event)
+        now = set(_between(self._began, self.current_row))
+        for row in before - now:
+            self.rows.choose(row, chosen=False)
+        for row in now:
+            self.rows.choose(row, chosen=True)
+
     def mousePressEvent(self, event: QMouseEvent) -> None:
         super().mousePressEvent(event)
+        self._began = -1
         at = self.indexAt(event.position().toPoint())
         if at.isValid() and self.rows.columns[at.column()].kind == "check":
             self.rows.choose(at.row())
@@ -245,3 +269,7 @@ class RecordTable(QTableView):
 
 
 _HELD = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier
+
+
+def _between(one: int, other: int) -> range:
+    return range(min(one, other), max(one, other) + 1)

@@ -1,0 +1,131 @@
+"""What is photographed of bulk runs: choosing, the dry run, the run, its results, and unfinished work."""
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+
+from console.domain.bulk_records import Chosen
+from console.domain.records import CreditCheck
+from console.domain.worker_records import BulkAction, BulkRun
+from console.views.dialogs.bulk import BulkDialog
+from console.views.dialogs.unfinished import open_unfinished
+from console.views.pages.queues import QueuesPage
+from console.views.routes import QueuesRoute
+from tests.shots.scenes import Scene
+from tests.shots.stage import Stage
+
+KIND = "credit-check"
+
+
+def choosing(stage: Stage) -> None:
+    """Three rows by keyboard; refunds alone, where nothing can be re-fetched; all that match."""
+    page = _queue(stage, "unknown")
+    for key in (Qt.Key.Key_Space, Qt.Key.Key_Down):
+        QTest.keyClick(page.table, key)
+    for _ in range(2):
+        QTest.keyClick(page.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    stage.shoot("queue-chosen")
+    page.choice.choose_all()
+    stage.shoot("queue-chosen-all")
+    page = _queue(stage, "refunds")
+    QTest.keyClick(page.table, Qt.Key.Key_Space)
+    stage.shoot("queue-chosen-refund")
+    page.choice.choose_none()
+
+
+def planning(stage: Stage) -> None:
+    """The dry run, of all and of the first few; one in which nothing can be done; the words of a note."""
+    page = _queue(stage, "unknown")
+    others = [item.item.record.id for item in page.rows.here() if item.item.record.id % 5 == 0]
+    with stage.desk.console.acting("lead-b"):
+        for id in others[1:4]:
+            stage.desk.console.recovery.take(KIND, id)
+    page.choice.choose_all()
+    page.hands.do_to_all(BulkAction.PROBE)
+    dialog = _planned(stage)
+    stage.shoot("bulk-plan")
+    assert dialog.plan is not None
+    dialog.plan.how_many.setCurrentIndex(2)
+    stage.shoot("bulk-plan-first")
+    dialog.reject()
+    page.hands.do_to_all(BulkAction.REFETCH)
+    _planned(stage)
+    stage.shoot("bulk-plan-nothing")
+    stage.find(BulkDialog).reject()
+    page.hands.do_to_all(BulkAction.NOTE)
+    dialog = stage.find(BulkDialog)
+    stage.shoot("bulk-note")
+    assert dialog.words is not None
+    dialog.words.edit.setPlainText("AlarmBox へ電話で確認中。折り返し待ち。")  # type: ignore[union-attr]  # an area
+    stage.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    _planned(stage)
+    stage.shoot("bulk-note-plan")
+    dialog.reject()
+    page.choice.choose_none()
+
+
+def running(stage: Stage) -> None:
+    """Under way, with a provider that hangs; its end; the rows that were not done; stopped, and paused."""
+    page = _queue(stage, "unknown")
+    page.choice.choose_all()
+    page.hands.do_to_all(BulkAction.PROBE)
+    dialog = _planned(stage)
+    assert dialog.plan is not None
+    dialog.plan.how_many.setCurrentIndex(3)
+    stage.until(dialog.act_button.isEnabled)
+    stage.desk.sandbox.control.fault("hang", times="always")
+    dialog.act_button.click()
+    stage.until(lambda: stage.desk.sandbox.control.state()["held"] != [])
+    stage.until(lambda: dialog.outcome is not None and dialog.act_button.isEnabled())
+    stage.opening.runner.is_idle = lambda: True  # type: ignore[method-assign]  # it is held on purpose
+    stage.shoot("bulk-running")
+    del stage.opening.runner.is_idle
+    stage.desk.sandbox.control.clear_faults()
+    stage.desk.sandbox.control.release()
+    stage.until(lambda: not dialog.is_running_here)
+    stage.until(lambda: dialog.run is not None and dialog.run.state != "running")
+    stage.shoot("bulk-stopped")
+    assert dialog.outcome is not None
+    dialog.outcome.filter.setCurrentIndex(1)
+    stage.shoot("bulk-not-done")
+    dialog.reject()
+
+
+def unfinished(stage: Stage) -> None:
+    """Runs of every state, who holds what, and what is begun."""
+    _runs(stage)
+    dialog = open_unfinished(stage.frame)
+    for name in dialog.NAMES:
+        dialog.show_tab(name)
+        stage.shoot(f"unfinished-{name}")
+    dialog.reject()
+
+
+def _runs(stage: Stage) -> list[BulkRun]:
+    console = stage.desk.console
+    items = console.recovery.queue("unknown", 20).items
+    checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
+    chosen = [Chosen(KIND, check.id, check.version) for check in checks]
+    done = console.bulk.run(console.bulk.freeze("take", chosen[:3]).id)
+    stopped = console.bulk.run(console.bulk.freeze("take", chosen[3:9]).id, 2)
+    return [done, stopped, console.bulk.freeze("probe", chosen)]
+
+
+def _queue(stage: Stage, name: str) -> QueuesPage:
+    stage.go(QueuesRoute(name))
+    page = stage.find(QueuesPage)
+    stage.until(lambda: page.table.current is not None)
+    return page
+
+
+def _planned(stage: Stage) -> BulkDialog:
+    dialog = stage.find(BulkDialog)
+    stage.until(lambda: dialog.plan is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason)))
+    return dialog
+
+
+BULK: Mapping[str, Scene] = {
+    "choosing": choosing, "planning": planning, "running": running, "unfinished": unfinished,
+}  # fmt: skip
