@@ -28,9 +28,9 @@ class PaymentDesk:
 
     def __init__(
         self, paying: Paying, imports: Imports, notices: Notices, probing: PaymentProbing, deciding: PaymentDeciding,
-        views: PaymentViews, desk: Desk,
+        views: PaymentViews, desk: Desk, timeouts: PaymentTimeouts,
     ) -> None:  # fmt: skip
-        self._paying, self._imports, self._notices = paying, imports, notices
+        self._paying, self._imports, self._notices, self._timeouts = paying, imports, notices, timeouts
         self._probing, self._deciding, self._views, self._desk = probing, deciding, views, desk
 
     def start(self, order_id: int, provider: str) -> StartResult:
@@ -57,7 +57,14 @@ class PaymentDesk:
         return self._views.order(id)
 
     def probe(self, id: int) -> Payment:
-        return self._probing.probe(id)
+        """Ask the provider; what follows its time and was stuck goes on, whatever is answered. Raises as the probing
+        does.
+        """
+        try:
+            self._probing.probe(id)
+        finally:
+            self._timeouts.go_on(id)
+        return self._probing.current(id)
 
     def resolve(
         self, id: int, as_state: str, evidence: str | Path, provider_id: str | None = None, saw: int | None = None
@@ -83,7 +90,7 @@ class PaymentMachinery:
         self.settler = PaymentSettler(desk)
         self.payments = PaymentDesk(
             Paying(desk, guard, vendors, probing), self.imports, notices, probing,
-            PaymentDeciding(desk, probing), PaymentViews(desk, reads), desk,
+            PaymentDeciding(desk, probing), PaymentViews(desk, reads), desk, self.timeouts,
         )  # fmt: skip
 
     def tasks(self) -> tuple[Task, ...]:

@@ -2,11 +2,13 @@
 
 from console import wording
 from console.domain.saga_steps import SagaStep, SagaView, StepState
+from console.domain.worker_records import SagaState
 
 _MARKS = {
     StepState.DONE: "✓",
     StepState.CURRENT: "▶",
     StepState.WAITING: "…",
+    StepState.STUCK: "!",
     StepState.OPEN: "○",
     StepState.SKIPPED: "–",
     StepState.UNDONE: "↩",
@@ -23,9 +25,10 @@ def title(seen: SagaView, language: str) -> str:
 
 
 def standing(seen: SagaView, language: str) -> str:
-    """How it stands as a whole; why it ended before its last step."""
+    """How it stands as a whole; why it ended before its last step, or stopped."""
     word = wording.say(f"state.saga.{seen.record.state.value}", language)
-    return _joined(word, reason(seen.record.reason, language) if seen.record.ended_at else "")
+    tells = seen.record.state is not SagaState.RUNNING
+    return _joined(word, reason(seen.record.reason, language) if tells else "")
 
 
 def dated(seen: SagaView, language: str) -> str:

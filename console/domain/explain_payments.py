@@ -42,8 +42,12 @@ _PERSONS_NEXT: Mapping[str, str] = {
     **dict.fromkeys(RECONCILED, "next.payment_reconcile"),
     "reversed": "next.payment_tell_order",
     "not_moved": "next.payment_move_order",
+    "timeout_stuck": "next.payment_go_on",
 }
 """Reasons for which a person is needed, with what there is to do; verdict and why are named after the reason."""
+_ASKED_AGAIN = frozenset(
+    ("amount_differs", "contradicted", "not_moved", "other_payment", "timeout_stuck", "unknown_refund", *RECONCILED)
+)
 _QUIET: Mapping[PaymentState, tuple[str, str, str]] = {
     _P.PAYMENT_FAILED: ("verdict.payment_failed", "why.payment_failed", "next.payment_may_begin_again"),
     _P.EXPIRED: ("verdict.payment_expired", "why.payment_expired", "next.payment_may_begin_again"),
@@ -83,8 +87,9 @@ def explain_payment(
     return _paid(record, facts, now)
 
 
-def explain_order(record: Order, now: datetime, *, unpaid: bool = False) -> Explanation:
-    """Verdict, why and next step of an order at the instant `now`; `unpaid`: we cancelled it, as nobody paid in time.
+def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: bool = False) -> Explanation:
+    """Verdict, why and next step of an order at the instant `now`; `unpaid`: we cancelled it, as nobody paid in time;
+    `stuck`: what follows its payment's time can't go on.
     """
     facts: Facts = {
         "order": record.merch_txn_id,
@@ -95,6 +100,9 @@ def explain_order(record: Order, now: datetime, *, unpaid: bool = False) -> Expl
         "age": now - record.changed_at if record.changed_at else None,
         "reason": record.work.reason,
     }
+    if record.work.state is WorkState.NONE and stuck:
+        step = NextStep("next.order_open_payment", facts, f"support-console show payment {record.payment_ids[-1]}")
+        return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, PERSON_DECIDES)
     if record.work.state is WorkState.NONE:
         step = NextStep("next.order_wait" if record.state is OrderState.PENDING else "next.nothing", facts)
         why = "why.order_cancelled_unpaid" if unpaid else f"why.order_{record.state}"
@@ -178,8 +186,7 @@ def _command_for(record: Payment, reason: str) -> str:
         return f"support-console refund request {record.id} --amount N --reason TEXT"
     if reason == "reversed":
         return _resolve(record, "reversed")
-    asks = ("amount_differs", "contradicted", "not_moved", "other_payment", "unknown_refund", *RECONCILED)
-    return _probe(record) if reason in asks else _show(record)
+    return _probe(record) if reason in _ASKED_AGAIN else _show(record)
 
 
 def _order_behind(record: Payment, facts: Facts) -> Explanation:

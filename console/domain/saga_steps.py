@@ -15,6 +15,7 @@ class StepState(StrEnum):
     DONE = "done"
     CURRENT = "current"
     WAITING = "waiting"
+    STUCK = "stuck"
     OPEN = "open"
     SKIPPED = "skipped"
     UNDONE = "undone"
@@ -22,7 +23,7 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SagaStep:
-    """One step. `at`: when it was done or undone; of a step that waits, when it is tried again, for `reason`."""
+    """One step. `at`: when it was done, undone or stopped; of one that waits, when it is tried again for `reason`."""
 
     name: str
     state: StepState
@@ -40,7 +41,8 @@ class SagaView:
     @property
     def current(self) -> SagaStep | None:
         """The step it stands at; None when it has ended."""
-        return next((one for one in self.steps if one.state in (StepState.CURRENT, StepState.WAITING)), None)
+        here = (StepState.CURRENT, StepState.WAITING, StepState.STUCK)
+        return next((one for one in self.steps if one.state in here), None)
 
 
 def seen(saga: Saga, names: Sequence[str], now: datetime) -> SagaView:
@@ -55,6 +57,8 @@ def _step(saga: Saga, name: str, now: datetime, *, ahead: bool) -> SagaStep:
     done, undone = times(saga, DONE), times(saga, UNDONE)
     if name in undone:
         return SagaStep(name, StepState.UNDONE, undone[name])
+    if saga.state is SagaState.STUCK and name == saga.step:
+        return SagaStep(name, StepState.STUCK, saga.changed_at, saga.reason)
     if saga.ended_at is None and name == saga.step:
         waits = saga.next_at is not None and saga.next_at > now
         state = StepState.WAITING if waits else StepState.CURRENT

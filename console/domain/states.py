@@ -73,7 +73,7 @@ SAGA: Mapping[SagaState, frozenset[SagaState]] = {
     SagaState.RUNNING: frozenset({SagaState.DONE, SagaState.COMPENSATED, SagaState.STUCK}),
     SagaState.DONE: frozenset(),
     SagaState.COMPENSATED: frozenset(),
-    SagaState.STUCK: frozenset(),
+    SagaState.STUCK: frozenset({SagaState.RUNNING}),
 }
 
 STOCK: Mapping[StockState, frozenset[StockState]] = {

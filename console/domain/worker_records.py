@@ -36,6 +36,7 @@ class SagaState(StrEnum):
     DONE = "done"
     COMPENSATED = "compensated"
     STUCK = "stuck"
+    """A fault of ours keeps it from going on: it has not ended, and waits for a person."""
 
 
 @dataclass(frozen=True, slots=True)

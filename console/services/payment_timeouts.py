@@ -14,7 +14,7 @@ from console.domain.payment_records import PaymentReport, PaymentState
 from console.domain.records import Certainty
 from console.domain.schedules import PAYMENT_TIMEOUTS
 from console.domain.truth import ENDED_UNPAID, PAID, WAITING
-from console.domain.worker_records import Saga
+from console.domain.worker_records import Saga, SagaState
 from console.services import account_money, order_moving, payment_work, timed_out
 from console.services.desk import Desk
 from console.services.due import BATCH, Task, skipping
@@ -34,7 +34,7 @@ from console.services.saga_running import (
     Wait,
 )
 from console.services.timed_out import ASK, CANCEL, EXPIRE, KIND, RELEASE
-from console.store import journal, orders, payment_times, payments, sagas, stock
+from console.store import alerts, journal, orders, payment_times, payments, sagas, stock
 from console.store.engine import Transaction
 
 TASK = "payment_timeouts"
@@ -60,7 +60,7 @@ class PaymentTimeouts:
             Effect(CANCEL, self._cancel),  # never undone: whoever pays a cancelled order is a case for people
             Effect(RELEASE, self._release),
         )
-        plan = Plan(KIND, payments.KIND, steps, PAYMENT_TIMEOUTS)
+        plan = Plan(KIND, payments.KIND, steps, PAYMENT_TIMEOUTS, self._stopped)
         self._sagas = SagaRunner(desk, plan)
 
     def tasks(self) -> tuple[Task, ...]:
@@ -69,7 +69,7 @@ class PaymentTimeouts:
     def sweep(self) -> int:
         """Begin what is over, go on with what is due; how many were taken."""
         self._silent = {}
-        return self._all_of(self._begin_some) + self._all_of(self._resume_some)
+        return self._all_of(self._begin_some) + self._all_of(self._resume_some) + self._all_of(self._take_up_some)
 
     def take(self, payment_id: int) -> Saga | None:
         """Begin or go on with one payment's end, now; what was gone on with, None where its time isn't over."""
@@ -81,6 +81,31 @@ class PaymentTimeouts:
         if saga is not None:
             self._resume(saga)
         return saga
+
+    def go_on(self, payment_id: int) -> None:
+        """A person has looked: an end that was stuck is taken up again at its step, now. Nothing where none is."""
+        with self._desk.database.read() as conn:
+            saga = sagas.open_of(conn, KIND, payments.KIND, payment_id)
+        if saga is None or saga.state is not SagaState.STUCK:
+            return
+        self._desk.require("probe")
+        self._resume(self._sagas.resume(saga, lambda tx: self._settled(tx, saga)))
+
+    def _stopped(self, tx: Transaction, saga: Saga) -> None:
+        """Fails again and again by a fault of ours: a case, with the step and the reason."""
+        observed = f"{saga.step}: {saga.reason}"
+        payment_work.open_case(self._desk, tx, saga.subject_id, timed_out.STUCK, observed, "done")
+
+    def _settled(self, tx: Transaction, saga: Saga) -> None:
+        desk = self._desk
+        for alert in alerts.of_subject(tx.conn, payments.KIND, saga.subject_id):
+            if alert.rule_id == timed_out.STUCK and alert.resolved_at is None:
+                alerts.resolve(tx.conn, alert.id, desk.now())
+        desk.note(tx, "payment.timeout_resumed", saga.subject_id, {"step": saga.step}, kind=payments.KIND)
+        payment = payment_work.required(tx, saga.subject_id)
+        if payment.work.reason == timed_out.STUCK:
+            work = payment_work.resting(desk, tx, payment, payment.state)
+            payments.change(tx.conn, payment, desk.now(), **payments.work_values(work))
 
     def _all_of(self, some: Callable[[], int]) -> int:
         """Batch after batch until one isn't full; bounded, as a clock may have jumped."""
@@ -119,6 +144,12 @@ class PaymentTimeouts:
         with self._desk.database.read() as conn:
             found = [one for one in sagas.due(conn, self._desk.now(), BATCH) if one.kind == KIND]
         return sum(self._resume(saga) for saga in found)
+
+    def _take_up_some(self) -> int:
+        """What was stuck, and whose case was closed by a decision about the payment or by facts."""
+        with self._desk.database.read() as conn:
+            found = sagas.settled(conn, KIND, timed_out.STUCK, BATCH)
+        return sum(self._resume(self._sagas.resume(saga, lambda tx: None)) for saga in found)
 
     def _resume(self, saga: Saga) -> int:
         """Under the payment's own lease, so that neither a probe nor a decision comes between."""

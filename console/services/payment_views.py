@@ -15,7 +15,8 @@ from console.domain.records import Certainty, LeaseHolder, Person, WorkState
 from console.domain.results import AllowedAction
 from console.domain.saga_steps import SagaView, seen
 from console.domain.truth import PAID, money_strip, sides
-from console.services import timed_out
+from console.domain.worker_records import SagaState
+from console.services import order_alerts, timed_out
 from console.services.beside import beside
 from console.services.desk import Desk
 from console.services.payment_probing import lease_name
@@ -83,9 +84,13 @@ class PaymentViews:
             unpaid = record.state is OrderState.CANCELLED and any(
                 timed_out.CANCELLED in one.record.facts for one in followed
             )
+            stuck = any(one.record.state is SagaState.STUCK for one in followed)
+            otherwise = explain_order(record, desk.now(), unpaid=unpaid, stuck=stuck)
+            explanation, alert = order_alerts.explained(desk, conn, record, paid_by, otherwise)
             view = OrderView(
                 record=record,
-                explanation=explain_order(record, desk.now(), unpaid=unpaid),
+                explanation=explanation,
+                alert=alert,
                 payments=paid_by,
                 refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
                 timeline=timeline(conn, orders.KIND, str(order_id)),

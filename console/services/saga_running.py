@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from console.domain.errors import ConsoleError
+from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.domain.saga_steps import DONE, UNDOING, UNDONE
 from console.domain.schedules import next_of_endless
 from console.domain.worker_records import Saga, SagaState
@@ -20,8 +20,14 @@ from console.store import sagas
 from console.store.engine import Transaction
 
 LONGEST_REASON = 64
-TROUBLE = "trouble"
-"""Why a step waits that failed by a fault of ours."""
+TROUBLE, FAULTS = "trouble", "faults"
+"""Why a step waits that failed by a fault of ours; the fact that counts how often that was so."""
+MOST_FAULTS = 4
+"""So often a saga may fail by a fault of ours; then it is left to a person."""
+_PASSING = frozenset(code for code, status in EXIT_STATUS.items() if 4 <= status <= 6) | {
+    "bad_profile", "in_progress", "lease_timeout", "read_only", "schema_mismatch",
+}  # fmt: skip
+"""What passes by itself, or is so at this desk alone: a provider or a database out of reach, somebody else at it."""
 _log = logging.getLogger("console.worker")
 
 
@@ -87,12 +93,15 @@ Step: TypeAlias = Effect | Question
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A saga, declared: its steps in their order, and when one that could not be done is tried again."""
+    """A saga, declared: its steps in their order, when one that could not be done is tried again, and what tells
+    people that it has stopped.
+    """
 
     kind: str
     subject_kind: str
     steps: tuple[Step, ...]
     schedule: Sequence[timedelta]
+    stopped: Callable[[Transaction, Saga], None] = lambda _tx, _saga: None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,20 +131,47 @@ class SagaRunner:
     def run(self, saga: Saga) -> Saga:
         """As many steps as can be taken now; the saga as it is then. A step that fails is tried again later."""
         try:
-            while saga.ended_at is None and (saga.next_at is None or saga.next_at <= self._desk.now()):
+            while saga.state is SagaState.RUNNING and (saga.next_at is None or saga.next_at <= self._desk.now()):
                 saga = self._backwards(saga) if UNDOING in saga.facts else self._forwards(saga)
         except Overtaken:
             return self._fresh(saga)
         except Exception as trouble:
             code = trouble.code if isinstance(trouble, ConsoleError) else TROUBLE
             _log.warning("saga %s stays at %s: %s", saga.id, saga.step, code, exc_info=code == TROUBLE)
-            return self.postpone(saga, code)
+            return self.postpone(saga, code) if code in _PASSING else self._failed(saga, code)
         return saga
 
     def postpone(self, saga: Saga, reason: str) -> Saga:
         """Leave it for later, without trying; as it is then."""
+        return self._noted_later(saga, lambda tx, fresh: self._journal(tx, fresh, Wait(reason)))
+
+    def resume(self, saga: Saga, settled: Callable[[Transaction], None]) -> Saga:
+        """A person says that what was stuck may go on; `settled` is written with it. As it is then."""
+
+        def change(tx: Transaction, fresh: Saga) -> Saga:
+            settled(tx)
+            return sagas.resume(tx.conn, fresh, self._desk.now(), {FAULTS: 0})
+
+        return self._noted_later(saga, change)
+
+    def _failed(self, saga: Saga, code: str) -> Saga:
+        """Once more later; after some such failures it stops, and people are told in the same transaction."""
+
+        def change(tx: Transaction, fresh: Saga) -> Saga:
+            now, faults = self._desk.now(), int(str(fresh.facts.get(FAULTS, 0))) + 1
+            if faults < MOST_FAULTS:
+                at = next_of_endless(self._plan.schedule, fresh.attempts, now, self._desk.scale)
+                return sagas.postpone(tx.conn, fresh, now, at, code, {FAULTS: faults})
+            halted = sagas.halt(tx.conn, fresh, now, code, {FAULTS: faults})
+            self._plan.stopped(tx, halted)
+            return halted
+
+        return self._noted_later(saga, change)
+
+    def _noted_later(self, saga: Saga, change: Callable[[Transaction, Saga], Saga]) -> Saga:
+        """Whoever was faster has said what is next."""
         try:
-            return self._write(saga, lambda tx, fresh: self._journal(tx, fresh, Wait(reason)))
+            return self._write(saga, change)
         except Overtaken:
             return self._fresh(saga)
 

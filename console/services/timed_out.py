@@ -13,6 +13,8 @@ from console.store.engine import Transaction
 KIND = "payment_timeout"
 ASK, EXPIRE, CANCEL, RELEASE = "ask_provider", "expire_payment", "cancel_order", "release_stock"
 STEPS = (ASK, EXPIRE, CANCEL, RELEASE)
+STUCK = "timeout_stuck"
+"""The case of a payment whose end can't go on by a fault of ours."""
 CANCELLED = "cancelled"
 """Fact: the order that we cancelled, where nobody else had."""
 

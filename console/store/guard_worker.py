@@ -69,7 +69,7 @@ _SAGA_CHANGES = (
     Rule(same("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
     Rule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
     Rule(steps(SAGA, "state"), "no such step of a saga"),
-    Rule(_both_or_none("NEW.state <> 'running'"), "a saga has an end when it has ended"),
+    Rule(_both_or_none("NEW.state NOT IN ('running', 'stuck')"), "a saga has an end when it has ended"),
 )
 _EVENT_BEGINS = (Rule("NEW.published_at IS NULL AND NEW.attempts = 0", "an event is kept before it is published"),)
 _EVENT_CHANGES = (

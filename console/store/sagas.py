@@ -15,6 +15,7 @@ from console.domain.worker_records import Saga, SagaState
 from console.store import swaps
 from console.store.leases import aware, naive
 from console.store.payment_rows import at
+from console.store.schema import alerts
 from console.store.swaps import Stale as Stale
 from console.store.troubles import RunAgain
 from console.store.worker_schema import sagas
@@ -33,6 +34,15 @@ _OF_SUBJECT = _ALL.where(_t.subject_kind == bindparam("whose"), _t.subject_id ==
 _DUE = (
     _ALL.where(_t.state == SagaState.RUNNING.value, _t.next_at <= bindparam("now"))
     .order_by(_t.next_at, _t.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_TOLD = select(alerts.c.id).where(
+    alerts.c.subject_kind == _t.subject_kind, alerts.c.subject_id == _t.subject_id,
+    alerts.c.rule_id == bindparam("rule"), alerts.c.resolved_at.is_(None),
+)  # fmt: skip
+_SETTLED = (
+    _ALL.where(_t.state == SagaState.STUCK.value, _t.kind == bindparam("kind"), ~_TOLD.exists())
+    .order_by(_t.id)
     .limit(bindparam("most", type_=Integer))
 )
 _INSERT = into(sagas)
@@ -85,6 +95,11 @@ def due(conn: Connection, now: datetime, limit: int) -> tuple[Saga, ...]:
     return _select(conn, _DUE, now=naive(now), most=limit)
 
 
+def settled(conn: Connection, kind: str, rule: str, limit: int) -> tuple[Saga, ...]:
+    """Those of this kind that are stuck, and whose case (`rule`) people or facts have closed."""
+    return _select(conn, _SETTLED, kind=kind, rule=rule, most=limit)
+
+
 def advance(
     conn: Connection, saga: Saga, now: datetime, step: str, facts: Mapping[str, object] | None = None,
     next_at: datetime | None = None, reason: str | None = None,
@@ -96,15 +111,34 @@ def advance(
     return _changed(conn, saga, now, step=step, facts=known, next_at=next_at or now, reason=reason, attempts=0)
 
 
-def postpone(conn: Connection, saga: Saga, now: datetime, next_at: datetime, reason: str | None) -> Saga:
+def postpone(
+    conn: Connection, saga: Saga, now: datetime, next_at: datetime, reason: str | None,
+    facts: Mapping[str, object] | None = None,
+) -> Saga:  # fmt: skip
     """Its step could not be done now: once more at `next_at`. Raises as `advance` does."""
-    return _changed(conn, saga, now, next_at=next_at, reason=reason, attempts=saga.attempts + 1)
+    known = {**saga.facts, **(facts or {})}
+    return _changed(conn, saga, now, facts=known, next_at=next_at, reason=reason, attempts=saga.attempts + 1)
+
+
+def halt(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:
+    """Its step can't be done: nobody tries it again before `resume`. Raises as `advance` does."""
+    return _changed(
+        conn, saga, now, state=SagaState.STUCK, facts={**saga.facts, **facts}, next_at=None, reason=reason,
+        attempts=saga.attempts + 1,
+    )  # fmt: skip
+
+
+def resume(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str, object]) -> Saga:
+    """What was stuck goes on at once, at the step where it stood. Raises as `advance` does."""
+    return _changed(
+        conn, saga, now, state=SagaState.RUNNING, facts={**saga.facts, **facts}, next_at=now, attempts=0
+    )
 
 
 def end(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:
-    """It is done, undone, or stuck for a person to look at; what ended is never begun again. Raises as `advance`."""
-    if state is SagaState.RUNNING:
-        raise ForbiddenTransition("a saga that ends runs no more")
+    """It is done or undone; what ended is never begun again. Raises as `advance`."""
+    if state in (SagaState.RUNNING, SagaState.STUCK):
+        raise ForbiddenTransition("a saga that ends runs no more, and is not stuck")
     return _changed(conn, saga, now, state=state, reason=reason, next_at=None, ended_at=now)
 
 

@@ -44,7 +44,7 @@ _CHANGES: Mapping[str, Rules] = {
         Rule(same("id", "kind", "subject_kind", "subject_id", "begun_at"), "a saga stays what it is"),
         Rule("OLD.ended_at IS NULL", "a saga that has ended stays as it is"),
         Rule(steps(SAGA, "state"), "no such step of a saga"),
-        _ENDS,
+        Rule("(NEW.state NOT IN ('running', 'stuck')) = (NEW.ended_at IS NOT NULL)", "what has ended has an end"),
     ),
     "outbox": (
         Rule(

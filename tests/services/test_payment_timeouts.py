@@ -11,11 +11,12 @@ from sqlalchemy.dialects import sqlite
 from console.domain.order_records import Payment
 from console.domain.saga_steps import SagaView, StepState
 from console.domain.worker_records import SagaState
-from console.services import payment_timeouts
+from console.services import payment_timeouts, saga_running
 from console.services.desk import WORKER, acting
-from console.services.timed_out import STEPS
+from console.services.timed_out import STEPS, STUCK
 from console.store import orders, payment_times
 from console.store import sagas as sagas_table
+from console.store import stock as stock_rows
 from console.store.leases import naive
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
@@ -493,3 +494,81 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
     step = only(scene).current
     assert step is not None
     assert (step.name, step.reason) == ("cancel_order", "other_payment")
+
+
+# ---------------------------------------------------------------- stuck by a fault of ours
+
+
+def stuck(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> Payment:
+    """A payment whose stock can't be given free by a bug of ours, until nobody tries any more."""
+    payment = begun(scene)
+    later(scene, clock, OVER)
+    with monkeypatch.context() as broken:
+        broken.setattr(stock_rows, "release", _broken)
+        for _ in range(saga_running.MOST_FAULTS):
+            due(scene)
+            later(scene, clock, timedelta(hours=2))
+        assert only(scene).record.state is SagaState.STUCK
+    return payment
+
+
+def _broken(*_: object) -> int:
+    raise RuntimeError("a bug of ours")
+
+
+def told(scene: Scene) -> list[tuple[str, str | None, str, int]]:
+    """Open cases of stuck ends, and where each is settled."""
+    items = scene.console.alerts.open()
+    return [(one.alert.observed, one.action, one.kind, one.id) for one in items if one.alert.rule_id == STUCK]
+
+
+@pytest.mark.expects_log("stays at release_stock")
+def test_what_is_stuck_is_for_a_person(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One case that leads to its payment; the order's page says at which step and why; nobody tries any more. Asking
+    again goes on from that step, does what is left once, and settles the case.
+    """
+    payment = stuck(scene, clock, monkeypatch)
+    assert told(scene) == [("release_stock: trouble", "open", "payment", payment.id)]
+    view = scene.payments.order(scene.order_now("ORD-1").id)
+    current = view.sagas[-1].current
+    assert current is not None
+    assert (current.name, current.state, current.reason) == ("release_stock", StepState.STUCK, "trouble")
+    assert (view.explanation.why, view.explanation.next_step.command) == (
+        "why.order_stuck", f"support-console show payment {payment.id}",
+    )  # fmt: skip
+    shown = scene.payments.show(payment.id).explanation
+    assert (shown.why, shown.next_step.command) == (
+        "why.payment_timeout_stuck", f"support-console probe payment {payment.id}",
+    )  # fmt: skip
+    due(scene)
+    assert stock(scene) == ["held", "held"]
+    scene.payments.probe(payment.id)
+    assert ends(scene, payment) == EXPIRED
+    assert (only(scene).record.state, states(only(scene)), told(scene)) == (SagaState.DONE, ["done"] * 4, [])
+    assert scene.payment(payment.id).work.reason is None
+    assert due(scene) == 0
+
+
+@pytest.mark.expects_log("stays at release_stock")
+def test_what_goes_on_and_fails_again_is_told_again(
+    scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As often as before, with gaps; then a new case."""
+    payment = stuck(scene, clock, monkeypatch)
+    with monkeypatch.context() as broken:
+        broken.setattr(stock_rows, "release", _broken)
+        scene.payments.probe(payment.id)
+        assert (only(scene).record.state, told(scene)) == (SagaState.RUNNING, [])
+        for _ in range(saga_running.MOST_FAULTS):
+            later(scene, clock, timedelta(hours=2))
+            due(scene)
+    assert (only(scene).record.state, len(told(scene))) == (SagaState.STUCK, 1)
+
+
+@pytest.mark.expects_log("stays at release_stock")
+def test_a_closed_case_lets_it_go_on(scene: Scene, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever settles the payment's cases, facts or people: nothing stays stuck without one."""
+    payment = stuck(scene, clock, monkeypatch)
+    scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK}'")
+    assert due(scene) == 1
+    assert ends(scene, payment) == EXPIRED

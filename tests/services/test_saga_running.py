@@ -1,15 +1,18 @@
 """The engine of what is done in steps: a step's effect and the journal's word for it, together or not at all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from console.app import Console
+from console.domain.errors import ConsoleError
 from console.domain.saga_steps import StepState, seen
 from console.domain.worker_records import Saga, SagaState
 from console.services.desk import Desk
 from console.services.saga_running import (
+    MOST_FAULTS,
     TROUBLE,
     Back,
     Do,
@@ -124,6 +127,44 @@ def test_a_fault_undoes_the_step_and_waits(bench: Bench, place: Place, caplog: p
     bench.answers.clear()
     bench.clock.offset += timedelta(hours=1)
     assert bench.runner.run(saga).state is SagaState.DONE
+
+
+@pytest.mark.expects_log("stays at two")
+def test_what_fails_again_and_again_stops_for_a_person(bench: Bench, place: Place) -> None:
+    """By a fault of ours: a few attempts with growing gaps, then none, whatever the time, until somebody says so."""
+    told: list[Saga] = []
+    runner = SagaRunner(bench.desk, replace(bench.plan, stopped=lambda _tx, saga: told.append(saga)))
+    bench.answers["two"] = RuntimeError("bug")
+    saga = runner.run(bench.start())
+    for _ in range(MOST_FAULTS - 1):
+        assert (saga.state, told) == (SagaState.RUNNING, [])
+        assert saga.next_at is not None
+        assert saga.next_at > bench.desk.now()
+        bench.clock.offset += timedelta(hours=1)
+        saga = runner.run(saga)
+    assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", TROUBLE, None)
+    assert told == [saga]
+    assert bench.shown(saga) == [DONE, StepState.STUCK, OPEN]
+    assert saga.ended_at is None
+    bench.answers.clear()
+    bench.clock.offset += timedelta(days=30)
+    assert runner.run(saga) == saga
+    with bench.desk.database.read() as conn:
+        assert sagas.due(conn, bench.desk.now(), 10) == ()
+    assert runner.run(runner.resume(saga, lambda tx: None)).state is SagaState.DONE
+    assert bench.trail(place) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("code", ["provider_unreachable", "database_unreachable", "rate_limited", "bad_profile"])
+@pytest.mark.expects_log("stays at two")
+def test_what_passes_by_itself_never_stops_it(bench: Bench, code: str) -> None:
+    """However long a provider or a database is away: it is tried again, ever more rarely."""
+    bench.answers["two"] = ConsoleError(code)
+    saga = bench.runner.run(bench.start())
+    for _ in range(2 * MOST_FAULTS):
+        bench.clock.offset += timedelta(hours=1)
+        saga = bench.runner.run(saga)
+    assert (saga.state, saga.reason, saga.attempts) == (SagaState.RUNNING, code, 2 * MOST_FAULTS + 1)
 
 
 def test_what_is_not_needed_any_more_ends(bench: Bench, place: Place) -> None:

@@ -112,6 +112,7 @@ CASES: Sequence[Forbidden] = (
     _f("saga: another end", changed("sagas", ENDED, state="'compensated'"), words=STAYS),
     _f("saga: an invented state", changed("sagas", OPEN, state="'fine'", ended_at=UTC), words="no such step"),
     _f("saga: an end without a time", changed("sagas", OPEN, state="'done'"), words="an end when it has ended"),
+    _f("saga: stuck and ended", changed("sagas", OPEN, state="'stuck'", ended_at=UTC), words="an end when it has"),
     _f("saga: a time without an end", changed("sagas", OPEN, ended_at=UTC), words="an end when it has ended"),
     _f("saga: another order's", changed("sagas", OPEN, subject_id="2")),
     _f("saga: without raising the version", plain("sagas", OPEN, step="'x'"), words="raises the version"),

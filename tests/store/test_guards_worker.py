@@ -42,7 +42,8 @@ def test_a_task(desk: Desk, who: str) -> None:
 def test_a_saga(desk: Desk, who: str) -> None:
     """From its beginning to each of its ends, and once more for the same record after one."""
     assert desk(who, changed("sagas", OPEN, step="'expire'", attempts="0")) == ""
-    for state in ("done", "compensated", "stuck"):
+    assert desk(who, changed("sagas", OPEN, state="'stuck'", next_at="NULL")) == ""
+    for state in ("done", "compensated"):
         ended = changed("sagas", OPEN, state=f"'{state}'", ended_at=UTC, next_at="NULL")
         assert desk(who, ended, worker.saga_row(subject_id="1")) == ""
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from console.domain.states import ForbiddenTransition
 from console.domain.worker_records import Saga, SagaState
-from console.store import feed, sagas
+from console.store import alerts, feed, sagas
 from console.store.engine import Database
 from tests.store.at_once import at_once
 from tests.store.money_rows import NOW
@@ -43,9 +43,26 @@ def test_step_by_step(own_rows: Connection) -> None:
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.step, saga.attempts, saga.reason) == ("expire", 0, None)
     assert saga.facts == {"asked": 1, "answer": "未払い"}
-    saga = sagas.end(own_rows, saga, LATER, SagaState.STUCK, "order_paid")
+    saga = sagas.end(own_rows, saga, LATER, SagaState.DONE, "order_paid")
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.ended_at, saga.next_at, saga.reason) == (LATER, None, "order_paid")
+
+
+def test_stuck_is_not_ended(own_rows: Connection) -> None:
+    """Nobody takes it and no other of its kind begins until it is resumed; then it is due at once where it stood."""
+    saga = sagas.halt(own_rows, started(own_rows), NOW, "trouble", {"faults": 4})
+    assert sagas.find(own_rows, saga.id) == saga
+    assert (saga.state, saga.ended_at, saga.next_at, saga.facts["faults"]) == (SagaState.STUCK, None, None, 4)
+    assert sagas.due(own_rows, LATER, 10) == ()
+    assert sagas.start(own_rows, saga.kind, saga.subject_kind, saga.subject_id, "ask", {}, NOW) is None
+    with pytest.raises(ForbiddenTransition):
+        sagas.end(own_rows, saga, LATER, SagaState.STUCK)
+    assert sagas.settled(own_rows, saga.kind, "case", 10) == (saga,)
+    alerts.raise_(own_rows, "case", saga.subject_kind, saga.subject_id, None, "x", "y", NOW)
+    assert sagas.settled(own_rows, saga.kind, "case", 10) == ()
+    resumed = sagas.resume(own_rows, saga, LATER, {"faults": 0})
+    assert (resumed.state, resumed.step, resumed.attempts) == (SagaState.RUNNING, saga.step, 0)
+    assert sagas.due(own_rows, LATER, 10) == (resumed,)
 
 
 def test_due(own_rows: Connection) -> None:

@@ -19,6 +19,7 @@ _LOOKS: Mapping[StepState, tuple[str, Tone]] = {
     StepState.DONE: ("check", "good"),
     StepState.CURRENT: ("ring_arrow", "progress"),
     StepState.WAITING: ("hourglass", "care"),
+    StepState.STUCK: ("person", "bad"),
     StepState.OPEN: ("ring", "muted"),
     StepState.SKIPPED: ("dash", "muted"),
     StepState.UNDONE: ("arrow_back", "care"),
@@ -102,8 +103,9 @@ class OrderPage(MoneyPage):
     def act(self, name: str) -> None:
         view = self.view
         if name == "open_payment" and isinstance(view, OrderView) and view.payments:
-            newest = max(view.payments, key=lambda payment: payment.id)
-            self.seat.go(PaymentRoute(newest.id, (), self.place))
+            newest = max(payment.id for payment in view.payments)
+            settles = view.alert.id if view.alert is not None and view.alert.kind == "payment" else newest
+            self.seat.go(PaymentRoute(settles, (), self.place))
 
 
 def step_line(step: SagaStep, language: str) -> StepLine:
@@ -115,5 +117,5 @@ def step_line(step: SagaStep, language: str) -> StepLine:
         tone,
         saga_wording.step_word(step, language),
         saga_wording.step_detail(step, language),
-        strong=step.state in (StepState.CURRENT, StepState.WAITING),
+        strong=step.state in (StepState.CURRENT, StepState.WAITING, StepState.STUCK),
     )
