@@ -1,6 +1,7 @@
 """Many credit checks whose outcome nobody knows, bought at a vendor in memory that can find them: for bulk runs."""
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -39,8 +40,13 @@ def unknown_checks(console: Console, count: int) -> list[Chosen]:
     """Their records here, unknown: a few as they come about, many as rows."""
     if count <= A_FEW:
         return _bought_unheard(console, count)
+    return unknown_rows(console, numbers(count))
+
+
+def unknown_rows(console: Console, which: Sequence[str]) -> list[Chosen]:
+    """Records of these numbers, in one transaction."""
     now = console._desk.now()
-    return console.database.write(lambda tx: [_row(tx, number, now) for number in numbers(count)])
+    return console.database.write(lambda tx: [_row(tx, number, now) for number in which])
 
 
 def _bought_unheard(console: Console, count: int) -> list[Chosen]:
@@ -89,5 +95,3 @@ def run_in_child(pipe: Pipe, folder: Path, told: dict[str, str], count: int, run
     with quick_desk(folder, vendor_of(count), None, **told) as console:
         done = console.bulk.run(run_id)
         pipe.send((done.state, done.done))
-
-

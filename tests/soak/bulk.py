@@ -1,0 +1,131 @@
+"""A bulk run of 10,000 records on a server: stopped half-way, left to workers that are killed, ended by another one.
+
+The oracle is plain SQL and the sandbox's own call log: each record was settled once, and asked about once, but for
+those that were under way when a worker was killed.
+"""
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from console.app import Console
+from console.domain.bulk_records import BulkProgress
+from console.sandbox.server import Sandbox
+from tests.soak.shards import Demand, placed
+from tests.support.bulk_stage import numbers, unknown_rows
+from tests.support.places import PERSON, Engine, Place
+from tests.support.waiting import until
+from tests.support.worker_process import WorkerProcess, worker_process
+
+FINDS = {"ALARMBOX_FIND_PURCHASES": "1"}
+FASTER = {"TIME_SCALE": "4"}
+"""Leases of 11 seconds, and a turn of the due task each half second."""
+_PATIENCE = 600.0
+_AT_ONCE = 500
+
+
+def killed(engine: Engine, count: int, folder: Path) -> Counter[str]:
+    """Half of it by hand; whichever of three workers runs it is killed after six tenths, the next after eight."""
+    with placed(engine, folder) as place, Sandbox() as sandbox:
+        _sold(sandbox, count)
+        with place.opened(sandbox, None, person=PERSON, desk=0, **FINDS, **FASTER) as console:
+            for some in _parts(numbers(count)):
+                unknown_rows(console, some)
+            run = console.bulk.freeze("probe", "unknown")
+            assert run.size == count, run
+            _half_by_hand(console, run.id, count // 2)
+        points = (count * 6 // 10, count * 8 // 10)
+        _by_workers(place, sandbox, run.id, points)
+        return _sound(place, sandbox, run.id, count, len(points)) + Counter(records=count, deaths=len(points))
+
+
+def _sold(sandbox: Sandbox, count: int) -> None:
+    sandbox.control.config(list_call=True)
+    for some in _parts(numbers(count)):
+        sandbox.control.know(*({"corporation_number": number} for number in some))
+
+
+def _parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (whole[begin : begin + _AT_ONCE] for begin in range(0, len(whole), _AT_ONCE))
+
+
+def _half_by_hand(console: Console, run_id: int, half: int) -> None:
+    """Stopped half-way by a person; begun again, and left after one more row, as by a window that is closed."""
+    heard: list[int] = []
+
+    def hear(now: BulkProgress) -> None:
+        heard.append(now.done)
+
+    stopped = console.bulk.run(run_id, progress=hear, stop=lambda: len(heard) == half)
+    assert (stopped.state, stopped.done) == ("stopped", half), stopped
+    left = console.bulk.run(run_id, progress=hear, leave=lambda: len(heard) > half)
+    assert (left.state, left.done) == ("running", half + 1), left
+
+
+def _by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[int]) -> None:
+    """At each point the worker that runs it is killed in the middle of its work; one of those left goes on."""
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(worker_process(place, sandbox.url, desk=desk, **FINDS, **FASTER))
+            for desk in range(1, len(points) + 2)
+        ]
+        for point in points:
+            until(lambda point=point: _done(place, run_id) >= point, f"{point} rows are done", _PATIENCE)  # type: ignore[misc]
+            _kill(place, run_id, workers)
+        ended = f"SELECT COUNT(*) FROM bulk_runs WHERE id = {run_id} AND state = 'done'"
+        until(lambda: place.sql(ended) == [(1,)], "the run is done", _PATIENCE)
+
+
+def _kill(place: Place, run_id: int, workers: Sequence[WorkerProcess]) -> None:
+    """Whoever holds the run's lease now and is in the middle of a row."""
+    alive = {worker.pid: worker for worker in workers if worker.alive}
+    found: list[WorkerProcess] = []
+
+    def held() -> bool:
+        holding = place.sql(
+            f"SELECT l.process FROM leases l, bulk_runs r WHERE l.name = 'bulk_{run_id}' AND r.id = {run_id}"
+            " AND l.lease_expires > 0 AND r.reason LIKE 'row:%'"
+        )
+        found.extend(alive[int(pid)] for (pid,) in holding if int(pid) in alive)
+        return bool(found)
+
+    until(held, "a worker runs it", 120.0)
+    os.kill(found[0].pid, signal.SIGKILL)
+    found[0].process.wait()
+
+
+def _done(place: Place, run_id: int) -> int:
+    ((done,),) = place.sql(f"SELECT COUNT(*) FROM bulk_rows WHERE run_id = {run_id} AND result IS NOT NULL")
+    return int(done)
+
+
+def _sound(place: Place, sandbox: Sandbox, run_id: int, count: int, deaths: int) -> Counter[str]:
+    """What SQL and the sandbox say of it."""
+    results = place.sql(f"SELECT result, COUNT(*) FROM bulk_rows WHERE run_id = {run_id} GROUP BY result")
+    assert results == [("done", count)], results
+    settled = place.sql(
+        "SELECT COUNT(*), COUNT(DISTINCT subject_id) FROM audit_log WHERE what = 'credit-check.bought'"
+    )
+    assert settled == [(count, count)], settled
+    records = place.sql(
+        "SELECT status, certainty, COUNT(*), COUNT(DISTINCT credit_check_id) FROM hansha_alarmbox_credit_checks"
+        " GROUP BY status, certainty"
+    )
+    assert records == [("success", "known", count, count)], records
+    asked = Counter(str(entry["number"]) for entry in sandbox.control.requests("list"))
+    assert asked.keys() == set(numbers(count)), len(asked)
+    again = sum(asked.values()) - count
+    assert 0 <= again <= deaths, again
+    assert sandbox.control.charges() == 0
+    return Counter(settled=count, asked=sum(asked.values()), again=again)
+
+
+DEMANDS = (
+    Demand(
+        "bulk mariadb", 1, lambda _shard, folder: killed("mariadb", 10_000, folder),
+        "{records} records, {deaths} workers killed: {settled} settled once, {asked} asked, {again} twice",
+    ),
+)  # fmt: skip
