@@ -16,9 +16,16 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from console.domain.errors import ConsoleError
+from console.worker.farewell import Farewell
 from console.worker.limits import LAST, LIVE, REFUSAL, REFUSAL_HEADERS, Crowd, Options, Seat
 
 LARGEST_MESSAGE = 4 * 1024
+LARGEST_UNREAD = 1 << 20
+"""Bytes that wait for a listener: more, and it is cut off when it speaks."""
+_MOST_FRAGMENTS = 64
+_PIECE = 4 * 1024
+_BACKLOG = 128
+"""Connections that are let in at one go; each has a file of its own before anybody can turn it away."""
 
 
 class Config(uvicorn.Config):
@@ -33,7 +40,7 @@ class Config(uvicorn.Config):
             app, http=Door, ws=LiveProtocol, lifespan="on", log_config=None, access_log=False, proxy_headers=False,
             server_header=False, ws_max_size=LARGEST_MESSAGE, ws_per_message_deflate=False,
             timeout_keep_alive=options.idle_seconds, h11_max_incomplete_event_size=options.largest_head,
-            timeout_graceful_shutdown=options.drain_seconds,
+            timeout_graceful_shutdown=options.drain_seconds, backlog=_BACKLOG,
         )  # fmt: skip
 
 
@@ -76,7 +83,7 @@ class Door(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         line = cast(asyncio.Transport, transport)
         peer = line.get_extra_info("peername")
-        seat = self._config.crowd.enter(peer[0] if peer else None)
+        seat = self._config.crowd.enter(peer[0] if peer else None, line.abort)
         if seat is None:
             line.abort()
             return
@@ -122,7 +129,9 @@ class HttpProtocol(H11Protocol):
         self._age: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the one above
-        super().connection_made(transport)
+        self._line = transport
+        self._farewell = Farewell(transport, self.loop, self._speaks)
+        super().connection_made(cast(asyncio.Transport, self._farewell))
         self._made = True
         # A request that begins while the connection is young has its time; then nothing holds it any more.
         longest = 2 * self.options.connection_seconds
@@ -136,7 +145,14 @@ class HttpProtocol(H11Protocol):
         if not self._made:  # TLS is up, and we have not been told yet
             self._early += data
             return
-        super().data_received(data)
+        while data and self.transport.get_protocol() is self:
+            # h11 measures a head while it is unfinished, so that one which came at a stroke would be read at any size.
+            size = _PIECE if self.conn.their_state is h11.IDLE else len(data)
+            piece, data = data[:size], data[size:]
+            if self._farewell.is_over:
+                self._farewell.hear(piece)
+            else:
+                super().data_received(piece)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -160,11 +176,15 @@ class HttpProtocol(H11Protocol):
         return asks and super()._should_upgrade()
 
     def handle_websocket_upgrade(self, event: h11.Request) -> None:
-        """From here on no timer of ours watches: what can't become a WebSocket is not left open."""
+        """From here on no timer of ours watches: what can't become a WebSocket is not left open. Nor is one whose
+        client speaks on before it is answered: that is no WebSocket, and what it said would be lost.
+        """
         self._forget()
-        super().handle_websocket_upgrade(event)
-        live = self.transport.get_protocol()
-        began = isinstance(live, LiveProtocol) and live.handshake_initiated
+        self.transport, began = self._line, False
+        if not self.conn.trailing_data[0]:
+            super().handle_websocket_upgrade(event)
+            live = self.transport.get_protocol()
+            began = isinstance(live, LiveProtocol) and live.handshake_initiated
         if not began and not self.transport.is_closing():
             headers = (*self.server_state.default_headers, *REFUSAL_HEADERS)
             told = b"".join(b"%b: %b\r\n" % header for header in headers)
@@ -184,8 +204,15 @@ class HttpProtocol(H11Protocol):
     def _unsupported_upgrade_warning(self) -> None:
         """It is answered as if it had not been asked for."""
 
+    def _speaks(self) -> bool:
+        """Whether the client has not ended what it began to say."""
+        return self.conn.their_state in (h11.SEND_BODY, h11.ERROR) or bool(self.conn.trailing_data[0])
+
     def _watch(self) -> None:
-        """A head is waited for, for so long and no longer; between two requests the connection may rest."""
+        """A head is waited for, for so long and no longer; between two requests the connection may rest. Who has
+        asked something whole keeps its seat until it is answered.
+        """
+        self.seat.waits(self.conn.their_state not in (h11.DONE, h11.MUST_CLOSE) or self._farewell.is_over)
         waiting = self.conn.their_state is h11.IDLE and self.timeout_keep_alive_task is None
         if not waiting and self._head is not None:
             self._head.cancel()
@@ -197,18 +224,34 @@ class HttpProtocol(H11Protocol):
         for timer in (self._head, self._age):
             if timer is not None:
                 timer.cancel()
+        if self._made:
+            self._farewell.forget()
 
 
 class LiveProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket that keeps its connection's seat."""
+    """A WebSocket that keeps its connection's seat, which counts as taken once it has been told anything: until
+    then it is a stranger's.
+    """
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any], seat: Seat) -> None:
         super().__init__(config, server_state, app_state)
         self._seat, self._patience = seat, config.options.head_seconds
+        seat.waits(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._seat.leave()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Pings are answered, and messages put together, for those who read and come to an end."""
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > LARGEST_UNREAD or len(self.frames) > _MOST_FRAGMENTS:
+            self.transport.abort()
+
+    async def send(self, message: Any) -> None:
+        if message["type"] == "websocket.send":
+            self._seat.waits(False)
+        await super().send(message)
 
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """Whoever doesn't read to the end is not waited for."""

@@ -114,26 +114,55 @@ class Origins:
 
 
 class Crowd:
-    """Who is connected. A trusted proxy stands for many and is counted among all alone."""
+    """Who is connected. A trusted proxy stands for many and is counted among all alone.
+
+    Where there is no seat left, whoever has waited longest with an unfinished request, or none, gives its own up: of
+    the same peer, or, when all seats are taken, of the peer that has the most. So whoever speaks is heard, however
+    many hold connections and say nothing.
+    """
 
     def __init__(self, most: int, per_peer: int, origins: Origins) -> None:
         self._most, self._per_peer, self._origins = most, per_peer, origins
         self._seats: Counter[str] = Counter()
-        self.turned_away = 0
+        self._waiting: dict[str, dict[Seat, None]] = {}
+        self.size = self.turned_away = 0
 
-    @property
-    def size(self) -> int:
-        return self._seats.total()
-
-    def enter(self, peer: str | None) -> "Seat | None":
-        """A seat, or None where there is none left."""
+    def enter(self, peer: str | None, give_up: Callable[[], None]) -> "Seat | None":
+        """A seat, or None where nobody can give one up. `give_up`: ends the connection; called at most once."""
         name = _household(peer)
         crowded = self._seats[name] >= self._per_peer and not self._origins.trusts(peer)
         if crowded or self.size >= self._most:
+            largest = max(self._waiting, key=self._seats.__getitem__, default=name)
             self.turned_away += 1
-            return None
+            if not self._displace(name if crowded else largest):
+                return None
+        self.size += 1
         self._seats[name] += 1
-        return Seat(self._seats, name)
+        seat = Seat(self, name, give_up)
+        self.waits(seat, waiting=True)
+        return seat
+
+    def _displace(self, name: str) -> bool:
+        seat = next(iter(self._waiting.get(name, ())), None)
+        if seat is not None:
+            seat.leave()
+            seat.give_up()
+        return seat is not None
+
+    def waits(self, seat: "Seat", *, waiting: bool) -> None:
+        """Whether it may be displaced; who waits already keeps its place among those who wait."""
+        if waiting:
+            self._waiting.setdefault(seat.name, {}).setdefault(seat)
+        elif seat in (row := self._waiting.get(seat.name, {})):
+            del row[seat]
+            if not row:
+                del self._waiting[seat.name]
+
+    def left(self, name: str) -> None:
+        self.size -= 1
+        self._seats[name] -= 1
+        if not self._seats[name]:
+            del self._seats[name]
 
 
 def _household(peer: str | None) -> str:
@@ -147,16 +176,20 @@ def _household(peer: str | None) -> str:
 class Seat:
     """One connection's place; given up once."""
 
-    def __init__(self, seats: Counter[str], name: str) -> None:
-        self._seats, self._name = seats, name
+    def __init__(self, crowd: Crowd, name: str, give_up: Callable[[], None]) -> None:
+        self._crowd, self.name, self.give_up = crowd, name, give_up
         self._taken = True
+
+    def waits(self, waiting: bool) -> None:
+        """Whether it waits for its client to say something, so that somebody else may have its place."""
+        if self._taken:
+            self._crowd.waits(self, waiting=waiting)
 
     def leave(self) -> None:
         if self._taken:
+            self._crowd.waits(self, waiting=False)
             self._taken = False
-            self._seats[self._name] -= 1
-            if not self._seats[self._name]:
-                del self._seats[self._name]
+            self._crowd.left(self.name)
 
 
 class Lane:

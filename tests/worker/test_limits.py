@@ -5,13 +5,13 @@ import socket
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
 from console.domain.errors import ConsoleError
 from console.settings import Settings
-from console.worker.limits import Busy, Crowd, Lane, Options, Origins
+from console.worker.limits import Busy, Crowd, Lane, Options, Origins, Seat
 from console.worker.receiver import make_app, serve
 from tests.support.desks import environment
 from tests.support.payment_desks import Scene
@@ -93,18 +93,58 @@ def test_a_connection_ends_after_so_many_requests(scene: Scene) -> None:
     assert (found.count(b"HTTP/1.1 200"), found.lower().count(b"connection: close")) == (3, 1)
 
 
-def test_so_many_connections_and_no_more(scene: Scene) -> None:
-    """Of one peer, and in all; a place that is given up is free again."""
-    with serving(scene.console, per_peer=3) as receiver:
-        with ExitStack() as kept:
-            for _ in range(3):
-                line = kept.enter_context(receiver.line())
-                line.sendall(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
-                assert line.recv(12) == b"HTTP/1.1 200"
-            with receiver.line() as one_more:
-                assert read_all(one_more) == b""
+def test_who_waits_gives_its_seat_up_to_who_speaks(scene: Scene) -> None:
+    """However many of one address say nothing, or never end what they say: the oldest are cut off, the newest heard.
+    """
+    scene.order("ORD-1", 3300)
+    with serving(scene.console, per_peer=3, head_seconds=600.0, body_seconds=600.0) as receiver, ExitStack() as kept:
+        begun = (b"", HEAD, HEAD + b"content-length: 9\r\n\r\n{", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
+        lines = [kept.enter_context(receiver.line()) for _ in range(40)]
+        for n, line in enumerate(lines):
+            with suppress(ConnectionError):
+                line.sendall(begun[n % len(begun)])
+        assert receiver.deliver(scene.bank("e-1", "ORD-1")).status == 200
+        assert all(closed(line) for line in lines[:37])
+        assert b"\nreceiver_connections 3.0" in receiver.get("/metrics").body
+    assert scene.order_now("ORD-1").state == "paid"
+
+
+def test_who_is_being_served_keeps_its_seat(scene: Scene) -> None:
+    """Where all are, nobody is let in; a place that is given up is free again."""
+    for n in range(2):
+        scene.order(f"ORD-{n}", 3300)
+    file = scene.console.settings.database_path
+    assert file is not None
+    with serving(scene.console, per_peer=2) as receiver, ThreadPoolExecutor(2) as senders:
+        with closing(sqlite3.connect(file, isolation_level=None)) as holder:
+            holder.execute("BEGIN IMMEDIATE")
+            sent = [senders.submit(receiver.deliver, scene.bank(f"e-{n}", f"ORD-{n}")) for n in range(2)]
+            while receiver.say(b"").raw != receiver.say(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").raw:
+                pass
+            holder.execute("ROLLBACK")
+        assert [one.result().status for one in sent] == [200, 200]
         while not receiver.get("/healthz").status:
             pass
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_client_that_sends_far_too_much_hears_its_refusal(scene: Scene, receiver: Running, chunked: bool) -> None:
+    """Not a reset of its connection: what it is still sending is dropped until it ends."""
+    body = b"x" * (5 << 20)
+    said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
+    if chunked:
+        said = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    with receiver.line() as line:
+        line.sendall(HEAD + said)
+        assert parse(read_all(line)).body == b"refused\n"
+
+
+def test_a_head_that_is_too_long_is_refused_however_it_comes(scene: Scene, receiver: Running) -> None:
+    """At a stroke too, and if all else is right."""
+    scene.order("ORD-1", 3300)
+    post = scene.bank("e-1", "ORD-1")
+    assert receiver.deliver(post, **{"x-long": "y" * 21_000}).body == b"refused\n"
+    assert receiver.deliver(post, **{"x-long": "y" * 15_000}).status == 200
 
 
 def test_a_full_pool_says_come_again(scene: Scene) -> None:
@@ -199,16 +239,44 @@ def test_a_lane_has_so_much_room() -> None:
 def test_seats_go_by_household() -> None:
     """Addresses of one IPv6 network are one peer, a trusted proxy is many; a seat is given up once."""
     crowd = Crowd(5, 1, Origins(["192.0.2.1/32"]))
-    first = crowd.enter("2001:db8::1")
+
+    def seated(peer: str) -> Seat | None:
+        seat = crowd.enter(peer, lambda: None)
+        if seat is not None:
+            seat.waits(False)
+        return seat
+
+    first = seated("2001:db8::1")
     assert first is not None
-    assert crowd.enter("2001:db8::2") is None
-    assert crowd.enter("2001:db8:0:1::2") is not None
-    assert all(crowd.enter("192.0.2.1") for _ in range(3))
-    assert crowd.enter("198.51.100.1") is None
+    assert seated("2001:db8::2") is None
+    assert seated("2001:db8:0:1::2") is not None
+    assert all(seated("192.0.2.1") for _ in range(3))
+    assert seated("198.51.100.1") is None
     first.leave()
     first.leave()
     assert (crowd.size, crowd.turned_away) == (4, 2)
-    assert crowd.enter("::ffff:198.51.100.1") is not None
+    assert seated("::ffff:198.51.100.1") is not None
+
+
+def test_the_largest_household_gives_way() -> None:
+    """Its oldest that waits; whoever is served meanwhile, and whoever is few, stays."""
+    crowd, gone = Crowd(4, 3, Origins([])), list[str]()
+
+    def seated(name: str, peer: str) -> Seat:
+        seat = crowd.enter(peer, lambda: gone.append(name))
+        assert seat is not None
+        return seat
+
+    seated("few", "192.0.2.9")
+    many = [seated(f"many-{n}", "192.0.2.1") for n in range(3)]
+    many[0].waits(False)
+    many[1].waits(True)
+    seated("new", "192.0.2.2")
+    assert gone == ["many-1"]
+    many[0].waits(True)
+    seated("newer", "192.0.2.3")
+    assert gone == ["many-1", "many-2"]
+    assert (crowd.size, crowd.turned_away) == (4, 2)
 
 
 def test_the_desk_is_told_where_to_listen(home: object, tmp_path: object) -> None:

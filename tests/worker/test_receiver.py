@@ -136,7 +136,7 @@ def test_a_body_without_end_is_cut_off(scene: Scene) -> None:
     chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
     with serving(scene.console, body_seconds=600.0) as receiver:
-        assert receiver.say(head, *[chunk] * 40).status in (400, 0)
+        assert refused(receiver.say(head, *[chunk] * 40))
         assert scene.audited("payment.callback_refused") == 0
         assert receiver.deliver(scene.bank("e-1", "ORD-9")).status == 200
 
