@@ -9,7 +9,7 @@ from console.domain.payment_records import StartedPayment
 from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
 from console.domain.results import AllowedAction, Explanation
 from console.domain.saga_steps import SagaView
-from console.domain.worker_records import Note, Take
+from console.domain.worker_records import AlertItem, Note, Take
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,9 @@ class PaymentView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its payments. `sagas`: what follows, or followed, when the time of one of them had passed."""
+    """An order with its payments. `sagas`: what follows, or followed, when the time of one of them had passed;
+    `alert`: the open one between it and its payments, with the payment by which it is settled.
+    """
 
     record: Order
     explanation: Explanation
@@ -83,6 +85,7 @@ class OrderView:
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
     sagas: tuple[SagaView, ...] = ()
+    alert: AlertItem | None = None
 
 
 @dataclass(frozen=True, slots=True)

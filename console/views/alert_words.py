@@ -3,7 +3,8 @@
 import re
 
 from console import wording
-from console.domain.worker_records import Alert, AlertItem
+from console.domain.alert_rules import GRACES, RULES
+from console.domain.worker_records import Alert, AlertItem, Rule
 from console.views.routes import Route, route_to
 from console.views.seat import Seat
 
@@ -27,6 +28,20 @@ def told(text: str, seat: Seat) -> str:
     if text == _EITHER:
         return seat.say("alerts_screen.refund_or_compensation")
     return seat.say("alerts_screen.joined", parts=[_part(part, seat) for part in text.split("; ")])
+
+
+def why(item: AlertItem, seat: Seat) -> str:
+    """For the rules between orders and payments: what is wrong, what was found and expected, and since when; "" for
+    cases, whose records say so.
+    """
+    alert = item.alert
+    if alert.rule_id not in RULES or alert.order_no is None:
+        return ""
+    facts = seat.say(
+        "alerts_screen.facts", observed=told(alert.observed, seat), expected=told(alert.expected, seat),
+        age=seat.age(alert.detected_at),
+    )  # fmt: skip
+    return f"{seat.say(f'alerts_screen.why.{alert.rule_id}', grace=GRACES[Rule(alert.rule_id)])} {facts}"
 
 
 def _part(part: str, seat: Seat) -> str:

@@ -61,8 +61,9 @@ _VERDICTS: Mapping[str, tuple[str, Tone]] = {
     "order_refunded": ("arrow_back", "text"),
     "order_paid_late": ("not_equal", "bad"),
 }
-_DISAGREE = ("payment_not_moved", "payment_paid_after_cancel", "payment_amount_differs", "payment_contradicted",
-             "payment_reversed_there", "payment_other_payment", "payment_unknown_refund",
+_DISAGREE = ("order_alert_A", "order_alert_B", "order_alert_C", "payment_not_moved", "payment_paid_after_cancel",
+             "payment_amount_differs", "payment_contradicted", "payment_reversed_there",
+             "payment_other_payment", "payment_unknown_refund",
              *(f"payment_{rule}" for rule in RECONCILED))  # fmt: skip
 
 

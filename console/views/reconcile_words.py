@@ -89,11 +89,17 @@ def _side(text: str | None, item: DifferenceItem, seat: Seat, *, own: bool) -> s
         return text or ""
     kind = "refund" if found["refund"] else "payment"
     word = found["word"]
+    if word == "refunded":
+        return seat.say("reconcile.side.refunded", amount=_sum(found, item))
     if own and wording.has(f"state.{kind}.{word}"):
         word = wording.state_word(kind, word, seat.language)
-    amount = wording.format_amount(int(found["minor"]), found["currency"] or _currency(item))
+    amount = _sum(found, item)
     key = "reconcile.side.refund" if found["refund"] else "reconcile.side.payment"
     return seat.say(key, id=found["refund"], word=word, amount=amount)
+
+
+def _sum(side: re.Match[str], item: DifferenceItem) -> str:
+    return wording.format_amount(int(side["minor"]), side["currency"] or _currency(item))
 
 
 def difference(item: DifferenceItem) -> str:

@@ -57,11 +57,12 @@ class AlertsPage(Page):
         in_order(*self.head.stops, self.table, self.settle, self.seen)
 
     def _build(self) -> None:
+        self.why = Words("", "body", wrap=True, selectable=True)
         self.what_to_do = Words("", "body", wrap=True)
         self.who = Words("", "small", "muted", wrap=True)
         foot = Surface(raised=True, edge="top")
         buttons = row(self.settle, self.seen, ReasonLabel(self.seen), None, gap=8)
-        foot.setLayout(column(self.what_to_do, self.who, buttons, gap=6, margins=(24, 10, 24, 10)))
+        foot.setLayout(column(self.why, self.what_to_do, self.who, buttons, gap=6, margins=(24, 10, 24, 10)))
         self.foot = foot
         self.add(self.head)
         self.add_bars()
@@ -113,7 +114,9 @@ class AlertsPage(Page):
         if not isinstance(item, AlertItem):
             return
         say, alert = self.seat.say, item.alert
-        action = item.action or "none"
+        action, why = item.action or "none", alert_words.why(item, self.seat)
+        self.why.say(why)
+        self.why.setVisible(bool(why))
         self.what_to_do.say(say(f"alerts_screen.to_do.{action}"))
         self.settle.say(say(f"alerts_screen.action.{action}"))
         self.settle.setVisible(item.action is not None)

@@ -101,3 +101,18 @@ def test_a_note_is_needed(the_look: object, qtbot: QtBot) -> None:
     dialog.words.edit.setPlainText("  ")  # type: ignore[union-attr]
     assert dialog._off_reason == "Write a note."
     dialog.reject()
+
+
+def test_why_an_alert_of_an_order_is_there(the_look: object) -> None:
+    """Found, expected and since when, in words of its rule; a case has its record for that."""
+    page = page_of(LATE)
+    page._look(LATE)
+    assert page.why.plain == (
+        "It was paid after it had expired or failed, or after its order was cancelled, and the money is still here. "
+        "Found: order Cancelled, payment 5 Completed ¥3,300, after Expired. Expected: refund or compensation. "
+        "Told 2 h ago."
+    )
+    page._look(BEHIND)
+    assert page.why.plain.startswith("The gateway was paid, and after 5 min the order has not followed.")
+    page._look(CASE)
+    assert page.why.isHidden()

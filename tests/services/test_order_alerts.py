@@ -1,0 +1,51 @@
+"""An order's page says why its alert is open and where it is settled, as the facts are at this moment."""
+
+import pytest
+
+from console.domain.payment_results import OrderView
+from tests.services.test_alerting import Looks
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+
+pytestmark = pytest.mark.engines("sqlite")
+
+
+@pytest.fixture
+def looks(scene: Scene, clock: MovedClock) -> Looks:
+    return Looks(scene, clock)
+
+
+def view(looks: Looks) -> OrderView:
+    return looks.scene.console.payments.order(looks.scene.order_now("ORD-1").id)
+
+
+def test_a_pending_order_of_a_paid_payment(looks: Looks) -> None:
+    """From when it is told on, and no longer than the facts are so."""
+    payment = looks.behind()
+    assert view(looks).alert is None
+    looks.after_grace()
+    seen = view(looks)
+    assert seen.alert is not None
+    assert (seen.alert.alert.rule_id, seen.alert.action, seen.alert.id) == ("A", "move_order", payment)
+    assert seen.explanation.why == "why.order_alert_A"
+    looks.shop("total_amount = 3300")
+    looks.scene.payments.move_order(payment)
+    fits = view(looks)
+    assert (fits.alert, fits.explanation.verdict) == (None, "verdict.order_paid"), "before the rules look again"
+
+
+def test_the_other_rules(looks: Looks) -> None:
+    """Money for a cancelled order, and an order that is paid by nothing."""
+    payment = looks.late()
+    looks.run()
+    seen = view(looks)
+    assert (seen.explanation.why, seen.alert and seen.alert.action) == ("why.order_alert_C_cancelled", "refund")
+    assert seen.explanation.facts["payment"] == payment
+
+
+def test_an_order_that_is_paid_by_nothing(looks: Looks) -> None:
+    payment = looks.begun()
+    looks.shop("status = 'paid'")
+    looks.after_grace()
+    seen = view(looks)
+    assert (seen.explanation.why, seen.alert and seen.alert.id) == ("why.order_alert_B", payment)

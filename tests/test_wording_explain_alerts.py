@@ -1,0 +1,70 @@
+"""Why an order has an alert: each rule in whole sentences of its own, with what was found and since when."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from console.domain.alert_rules import Finding, judge
+from console.domain.clock import TimeScale
+from console.domain.explain_alerts import explain_alert
+from console.domain.order_records import Order, OrderState, Payment
+from console.domain.payment_states import PaymentState
+from console.domain.results import Explanation
+from console.wording import LANGUAGES
+from tests.support.telling import require_whole, sentences
+from tests.test_wording_explain_payments import NOW, ORDER, PAYMENT
+
+AGO = NOW - timedelta(hours=2)
+PAID = replace(PAYMENT, paid_at=AGO)
+BROKEN: Mapping[str, tuple[Order, Payment]] = {
+    "A": (replace(ORDER, state=OrderState.PENDING), PAID),
+    "B": (replace(ORDER, changed_at=AGO), replace(PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0)),
+    "C after": (ORDER, replace(PAID, late_after=PaymentState.EXPIRED, refunded_minor=2_000)),
+    "C cancelled": (replace(ORDER, state=OrderState.CANCELLED), PAID),
+}
+
+
+def found(order: Order, payment: Payment, now: datetime = NOW) -> Finding:
+    finding = judge(order, (payment,), now, TimeScale(1))
+    assert finding is not None
+    return finding
+
+
+def explained(name: str) -> Explanation:
+    order, payment = BROKEN[name]
+    return explain_alert(order, (payment,), found(order, payment), NOW - timedelta(minutes=7), NOW)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", BROKEN)
+def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
+    """What is wrong, why, what next; each names the payment by which it is settled, and no two are alike."""
+    require_whole(explained(name), language)
+    told = sentences(explained(name), language)
+    assert ("決済 5" if language == "ja" else "ayment 5") in told[1]
+    assert ("決済 5" if language == "ja" else "ayment 5") in told[2]
+    others = [sentences(explained(other), language)[1] for other in BROKEN if other != name]
+    assert told[1] not in others
+
+
+@pytest.mark.parametrize(
+    ("name", "japanese", "english"),
+    [
+        ("A", ("¥12,000", "2 時間 前", "「未入金」", "5 分"), ("¥12,000", "2 h ago", "still Unpaid", "5 min")),
+        ("B", ("「入金済」", "2 時間 前", "「失敗」"), ("has been Paid", "2 h ago", "is Failed")),
+        ("C after", ("「期限切れ」", "¥12,000", "¥10,000"), ("ended as Expired", "¥12,000", "¥10,000 is still here")),
+        ("C cancelled", ("「取消」", "¥12,000", "2 時間 前"), ("is Cancelled", "¥12,000", "2 h ago")),
+    ],
+)
+def test_what_was_found_and_since_when(name: str, japanese: tuple[str, ...], english: tuple[str, ...]) -> None:
+    """States, sums and ages are in the sentence, as the facts are now."""
+    for language, parts in (("ja", japanese), ("en", english)):
+        why = sentences(explained(name), language)[1]
+        assert [part for part in parts if part not in why] == []
+
+
+@pytest.mark.parametrize(("name", "verb"), [("A", "probe"), ("B", "probe"), ("C after", "refund request")])
+def test_the_one_action_has_its_command(name: str, verb: str) -> None:
+    assert (explained(name).next_step.command or "").startswith(f"support-console {verb} ")
