@@ -146,7 +146,7 @@ class HttpProtocol(H11Protocol):
             self._early += data
             return
         while data and self.transport.get_protocol() is self:
-            # h11 measures a head while it is unfinished, so that one which came at a stroke would be read at any size.
+            # h11 measures a head while it is unfinished: one that came at a stroke would be read at any size.
             size = _PIECE if self.conn.their_state is h11.IDLE else len(data)
             piece, data = data[:size], data[size:]
             if self._farewell.is_over:

@@ -110,21 +110,22 @@ def test_who_waits_gives_its_seat_up_to_who_speaks(scene: Scene) -> None:
 
 
 def test_who_is_being_served_keeps_its_seat(scene: Scene) -> None:
-    """Where all are, nobody is let in; a place that is given up is free again."""
+    """Whoever comes then takes that of somebody who waits, though he came later."""
     for n in range(2):
         scene.order(f"ORD-{n}", 3300)
     file = scene.console.settings.database_path
     assert file is not None
-    with serving(scene.console, per_peer=2) as receiver, ThreadPoolExecutor(2) as senders:
+    with serving(scene.console, per_peer=3, head_seconds=600.0) as receiver, ThreadPoolExecutor(2) as senders:
         with closing(sqlite3.connect(file, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
             sent = [senders.submit(receiver.deliver, scene.bank(f"e-{n}", f"ORD-{n}")) for n in range(2)]
-            while receiver.say(b"").raw != receiver.say(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").raw:
+            while b"receiver_in_flight 2.0" not in receiver.get("/metrics").body:
                 pass
+            with receiver.line() as idle:
+                assert receiver.get("/healthz").status == 200
+                assert closed(idle)
             holder.execute("ROLLBACK")
         assert [one.result().status for one in sent] == [200, 200]
-        while not receiver.get("/healthz").status:
-            pass
 
 
 @pytest.mark.parametrize("chunked", [True, False])
