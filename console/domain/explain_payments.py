@@ -104,14 +104,23 @@ def explain_order(record: Order, now: datetime, *, unpaid: bool = False, stuck: 
         step = NextStep("next.order_open_payment", facts, f"support-console show payment {record.payment_ids[-1]}")
         return Explanation(f"verdict.order_{record.state}", "why.order_stuck", step, facts, PERSON_DECIDES)
     if record.work.state is WorkState.NONE:
-        step = NextStep("next.order_wait" if record.state is OrderState.PENDING else "next.nothing", facts)
-        why = "why.order_cancelled_unpaid" if unpaid else f"why.order_{record.state}"
-        return Explanation(f"verdict.order_{record.state}", why, step, facts)
+        return _order_at_rest(record, facts, unpaid=unpaid)
     command = f"support-console show payment {record.payment_ids[-1]}" if record.payment_ids else None
     late = record.work.reason == "paid_after_cancel"
     verdict, why = ("verdict.order_paid_late", "why.order_paid_late") if late else _order_review(record)
     step = NextStep("next.order_open_payment", facts, command or f"support-console show order {record.id}")
     return Explanation(verdict, why, step, facts, PERSON_DECIDES)
+
+
+def _order_at_rest(record: Order, facts: Facts, *, unpaid: bool) -> Explanation:
+    """No deadline of ours is on an order without a payment: how long it waits is the shop's to say."""
+    why, following = f"why.order_{record.state}", "next.nothing"
+    if record.state is OrderState.PENDING:
+        begun = bool(record.payment_ids)
+        why, following = (why, "next.order_wait") if begun else ("why.order_not_begun", "next.order_shop_decides")
+    elif unpaid:
+        why = "why.order_cancelled_unpaid"
+    return Explanation(f"verdict.order_{record.state}", why, NextStep(following, facts), facts)
 
 
 def _order_review(record: Order) -> tuple[str, str]:

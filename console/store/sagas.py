@@ -130,9 +130,7 @@ def halt(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mappin
 
 def resume(conn: Connection, saga: Saga, now: datetime, facts: Mapping[str, object]) -> Saga:
     """What was stuck goes on at once, at the step where it stood. Raises as `advance` does."""
-    return _changed(
-        conn, saga, now, state=SagaState.RUNNING, facts={**saga.facts, **facts}, next_at=now, attempts=0
-    )
+    return _changed(conn, saga, now, state=SagaState.RUNNING, facts={**saga.facts, **facts}, next_at=now, attempts=0)
 
 
 def end(conn: Connection, saga: Saga, now: datetime, state: SagaState, reason: str | None = None) -> Saga:

@@ -496,6 +496,24 @@ def test_a_payment_begun_while_its_order_is_being_cancelled(
     assert (step.name, step.reason) == ("cancel_order", "other_payment")
 
 
+def test_an_order_without_a_payment_is_the_shops(scene: Scene, clock: MovedClock) -> None:
+    """However old it is: nobody is asked, nothing is cancelled, and its page says who decides. A payment that is
+    begun then has a time like any other.
+    """
+    order = scene.order("ORD-1", 3300, "JPY")
+    hold(scene, order, 1)
+    later(scene, clock, timedelta(days=30))
+    assert due(scene) == 0
+    assert (scene.order_now("ORD-1").state.value, stock(scene), sagas(scene)) == ("pending", ["held"], ())
+    told = scene.payments.order(order).explanation
+    assert (told.why, told.next_step.code) == ("why.order_not_begun", "next.order_shop_decides")
+    scene.payments.start(order, "paypay")
+    assert scene.payments.order(order).explanation.why == "why.order_pending"
+    later(scene, clock, OVER)
+    assert due(scene) > 0
+    assert (scene.order_now("ORD-1").state.value, stock(scene)) == ("cancelled", ["released"])
+
+
 # ---------------------------------------------------------------- stuck by a fault of ours
 
 
