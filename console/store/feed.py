@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select
 from console.domain.results import FeedMark
 from console.store.schema import changes
 
+Line = Row[int, str, int]
 _t = changes.c
 LONGEST_READ = 5_000
 """Rows; the rest comes with the next reading."""
@@ -24,26 +25,34 @@ OPEN_SECONDS = 60.0
 
 _LATEST = select(func.max(_t.id))
 _ROWS = select(_t.id, _t.kind, _t.subject_id).where(_t.id > bindparam("after")).order_by(_t.id)
-_OPEN = _t.id > bindparam("after"), _t.id <= bindparam("upto")
-_COUNT = select(func.count()).where(*_OPEN)
+_OPEN = _t.id > bindparam("closed"), _t.id <= bindparam("upto")
 _OPEN_ROWS = select(_t.id, _t.kind, _t.subject_id).where(*_OPEN).order_by(_t.id)
+_LOOK = select(
+    select(func.count()).where(*_OPEN).scalar_subquery().label("known"), _LATEST.scalar_subquery().label("latest")
+)
+"""Whether there is anything to read, in one round trip."""
 
 
 def since(conn: Connection, after: FeedMark | None) -> tuple[FeedMark, tuple[tuple[str, int], ...]]:
     """How far this reading got, and what changed since the one that got as far as `after`, each record once."""
     if after is None:
         return _first(conn), ()
-    in_order = conn.dialect.name == "sqlite"  # one writes at a time: nothing is open
-    late: Sequence[Row[int, str, int]] = ()
-    if not in_order:
-        known = int(conn.scalar(_COUNT, {"after": after.closed, "upto": after.latest}) or 0)
-        if known < len(after.seen):  # another database in its place: restored from a backup
-            return _first(conn), ()
-        if known > len(after.seen):
-            late = [row for row in _open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
-    rows = [*late, *conn.execute(_ROWS.limit(LONGEST_READ), {"after": after.latest})]
-    changed = dict.fromkeys((str(row.kind), int(row.subject_id)) for row in rows)
-    return _on(after, () if in_order else [row.id for row in rows], rows[-1].id if rows else 0), tuple(changed)
+    if conn.dialect.name == "sqlite":  # one writes at a time: nothing is open
+        fresh = _fresh(conn, after)
+        return _on(after, fresh, ()), _told(fresh)
+    look = conn.execute(_LOOK, {"closed": after.closed, "upto": after.latest}).one()
+    if look.known < len(after.seen):  # another database in its place: restored from a backup
+        return _first(conn), ()
+    rows: list[Line] = []
+    if look.known > len(after.seen):
+        rows += [row for row in _open_rows(conn, after.closed, after.latest) if row.id not in after.seen]
+    if (look.latest or 0) > after.latest:
+        rows += _fresh(conn, after)
+    return _on(after, rows, [row.id for row in rows]), _told(rows)
+
+
+def _told(rows: Sequence[Line]) -> tuple[tuple[str, int], ...]:
+    return tuple(dict.fromkeys((str(row.kind), int(row.subject_id)) for row in rows))
 
 
 def _first(conn: Connection) -> FeedMark:
@@ -54,13 +63,17 @@ def _first(conn: Connection) -> FeedMark:
     return FeedMark(latest, seen, closed, latest, time.monotonic())
 
 
-def _open_rows(conn: Connection, after: int, upto: int) -> Sequence[Row[int, str, int]]:
-    return conn.execute(_OPEN_ROWS, {"after": after, "upto": upto}).all()
+def _fresh(conn: Connection, after: FeedMark) -> Sequence[Line]:
+    return conn.execute(_ROWS.limit(LONGEST_READ), {"after": after.latest}).all()
 
 
-def _on(after: FeedMark, met: Iterable[int], last: int) -> FeedMark:
+def _open_rows(conn: Connection, closed: int, upto: int) -> Sequence[Line]:
+    return conn.execute(_OPEN_ROWS, {"closed": closed, "upto": upto}).all()
+
+
+def _on(after: FeedMark, rows: Sequence[Line], met: Iterable[int]) -> FeedMark:
     """The next mark. What was the latest id a while ago is over now."""
-    latest, now = max(after.latest, last), time.monotonic()
+    latest, now = max([after.latest, *(row.id for row in rows)]), time.monotonic()
     seen, closed, closing, turned = after.seen.union(met), after.closed, after.closing, after.turned
     if now - turned >= OPEN_SECONDS:
         closed, closing, turned = closing, latest, now

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, event
 
+from console.domain.results import FeedMark
 from console.store import (
     accounts,
     approvals,
@@ -34,6 +36,8 @@ NUMBER = "7123456789012"
 NUMBER_WITH_MONEY = "9000000000300"
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _LAPSED, _NONE = frozenset({3, 5}), frozenset[int]()
+
+_MARK = FeedMark(5_000, frozenset(range(4_001, 5_001)), 4_000, 5_000, float("inf"))
 
 Ask = Callable[[Connection], object]
 
@@ -79,6 +83,8 @@ BY_KEY: dict[str, Ask] = {
     "idempotency key": lambda conn: idempotency.seen(conn, "key"),
     "holder of a lease": lambda conn: leases.holder_of(conn, "name"),
     "changes": lambda conn: feed.since(conn, None),
+    "changes, later reading": lambda conn: feed.since(conn, _MARK),
+    "changes, later reading, a late one": lambda conn: feed.since(conn, replace(_MARK, seen=frozenset())),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.by_number(conn, "ORD-7"),
     "orders of a corporation": lambda conn: orders.of_corporation(conn, NUMBER),

@@ -1,0 +1,117 @@
+"""How soon a change is told to another desk that reads once a second, as the window does, beside a bare SELECT at the
+same moments; and what a reading costs when nothing has changed."""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from threading import Event, Thread
+from typing import Any
+
+from sqlalchemy import text
+
+from console.app import Console
+from console.domain.results import FeedMark
+from console.sandbox.server import Sandbox
+from console.store import payments, swaps
+from console.store.engine import Database
+from console.store.payments import NewPayment
+from tests.bench.figures import Row, centile, median, side_by_side, span, times
+from tests.bench.grounds import places_on_disk
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+
+NUMBER, GOAL_SECONDS = 24, 2.0
+PERIOD_SECONDS = 1.0
+"""The window's."""
+_TICKS, _WRITES, _READINGS = 20, 8, 200
+_BARE = text("SELECT id, kind, subject_id FROM changes WHERE id > :after ORDER BY id")
+
+
+def rows(wanted: frozenset[int]) -> Iterator[Row]:
+    if NUMBER not in wanted:
+        return
+    for engine, place in places_on_disk(NUMBER):
+        with Sandbox() as sandbox, paying(place, sandbox) as scene, place.opened(sandbox, None, desk=1) as other:
+            yield _latency(engine, scene, other)
+            yield _reading(engine, place, other)
+
+
+def _latency(engine: str, scene: Scene, other: Console) -> Row:
+    """Notes are written at one desk at any moment; the other one is another node's, where there are several."""
+    now, new = scene.desk.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
+    payment = scene.desk.database.write(lambda tx: payments.insert(tx.conn, new, now))
+    ours, bare = _Ours(other), _Bare(other.database)
+    written: dict[int, float] = {}
+    over = Event()
+    writer = Thread(target=_write, args=(scene.console, payment, written, over))
+    writer.start()
+    chance, told = random.Random(0), {"ours": dict[int, float](), "bare": dict[int, float]()}
+    for tick in range(_TICKS + 2):
+        time.sleep(PERIOD_SECONDS)
+        if tick == _TICKS:
+            over.set()
+            writer.join()
+        for name, reader in chance.sample([("ours", ours.read), ("bare", bare.read)], 2):
+            ids = reader()
+            told[name].update(dict.fromkeys(ids, time.monotonic()))
+    took = {name: sorted(at[one] - moment for one, moment in written.items()) for name, at in told.items()}
+    p99 = centile(took["ours"], 0.99)
+    return Row(
+        str(NUMBER), f"feed latency, a reading a second, {engine}",
+        f"{span(median(took['ours']))}, p99 {span(p99)}", f"bare SELECT as often {span(median(took['bare']))}", "–",
+        times(median(took["ours"]) / median(took["bare"])), "p99 ≤ 2 s", p99 <= GOAL_SECONDS,
+    )  # fmt: skip
+
+
+def _reading(engine: str, place: Place, other: Console) -> Row:
+    """One reading where nothing has changed, a minute's worth of rows still being open."""
+    rows = [f"('payment', {one}, '2026-11-20 03:00:00')" for one in range(500)]
+    ours, bare = _Ours(other), _Bare(other.database)
+    place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {', '.join(rows)}")
+    works: dict[str, Callable[[], object]] = {"ours": ours.read, "bare": bare.read}
+    took = {name: median(seconds) for name, seconds in side_by_side(works, _READINGS).items()}
+    return Row(
+        str(NUMBER), f"a reading of the feed, nothing new, {engine}", span(took["ours"]),
+        f"bare SELECT {span(took['bare'])}", "–", times(took["ours"] / took["bare"]), "–", None,
+    )  # fmt: skip
+
+
+def _write(console: Console, payment: int, written: dict[int, float], over: Event) -> None:
+    """One row of the feed each: its id, and when its COMMIT had returned."""
+    chance, database = random.Random(1), console.database
+    while not over.wait(chance.uniform(0, 2 / _WRITES)):
+        one = database.write(lambda tx: _announced(tx.conn, payment, console))
+        written[one] = time.monotonic()
+
+
+def _announced(conn: Any, payment: int, console: Console) -> int:
+    swaps.announce(conn, "payment", payment, console._desk.now())
+    own = "SELECT last_insert_rowid()" if conn.dialect.name == "sqlite" else "SELECT LAST_INSERT_ID()"
+    return int(conn.exec_driver_sql(own).scalar())
+
+
+class _Ours:
+    """The desk's reading: ids that are new to it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._mark, _ = console.recovery.changes(None)
+
+    def read(self) -> Sequence[int]:
+        before: FeedMark = self._mark
+        self._mark, _ = self._console.recovery.changes(before)
+        return [*range(before.latest + 1, self._mark.latest + 1), *(self._mark.seen - before.seen)]
+
+
+class _Bare:
+    """The statement by itself, on a connection that is kept."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._latest = database, 0
+        self.read()
+
+    def read(self) -> Sequence[int]:
+        with self._database.read() as conn:
+            ids = [int(row[0]) for row in conn.execute(_BARE, {"after": self._latest})]
+        self._latest = max([self._latest, *ids])
+        return ids
