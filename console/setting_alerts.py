@@ -8,6 +8,7 @@ from typing import Literal
 
 from console.domain.errors import ConsoleError
 from console.setting_payments import Sources, call_url
+from console.setting_urls import private_networks
 from console.setting_values import Given
 
 WEBHOOK_KEY = "ALERTS_WEBHOOK_KEY"
@@ -17,10 +18,13 @@ _BROKER = re.compile(r"(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}))(?
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """`webhook`: an https address, or one on this machine; `brokers`: of Kafka, `host:port`."""
+    """`webhook`: an https address, or one on this machine; `brokers`: of Kafka, `host:port`. `webhook_networks`: the
+    private networks (CIDR) into which the webhook may lead.
+    """
 
     webhook: str | None = None
     brokers: tuple[str, ...] = ()
+    webhook_networks: tuple[str, ...] = ()
 
     @property
     def way(self) -> Literal["webhook", "kafka"] | None:
@@ -38,8 +42,9 @@ class AlertSettings:
 
 def alert_settings(given: Sources) -> AlertSettings:
     """Raises bad_profile for an unfit address, and where both ways are given: an event is told in one."""
-    webhook = given.get("ALERTS_WEBHOOK_URL", call_url, None)
-    found = AlertSettings(webhook, given.get("ALERTS_KAFKA_BROKERS", brokers, ()))
+    networks = given.get("ALERTS_WEBHOOK_NETWORKS", private_networks, ())
+    webhook = given.get("ALERTS_WEBHOOK_URL", lambda it: call_url(it, networks), None)
+    found = AlertSettings(webhook, given.get("ALERTS_KAFKA_BROKERS", brokers, ()), networks)
     if found.webhook and found.brokers:
         raise _refused("CONSOLE_ALERTS_KAFKA_BROKERS", "one_of_two")
     return found

@@ -1,7 +1,7 @@
 """What differs between merchants of the payment providers: environments, addresses of calls, forms, pace."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -85,12 +85,12 @@ def spacing(url: str | None, seconds: float) -> float:
     return 0.0 if url is not None and is_loopback(url) else seconds
 
 
-def call_url(given: Given) -> str:
-    """The address of one call: an origin as providers may have, and a path."""
+def call_url(given: Given, private: Sequence[str] = ()) -> str:
+    """The address of one call: an origin as providers may have (`private`: or in these networks), and a path."""
     origin, path = _split(given)
     if not _PATH.fullmatch(path):
         raise given.bad("call_url_form")
-    return provider_url(Given(given.name, origin, given.file)) + path
+    return provider_url(Given(given.name, origin, given.file), private) + path
 
 
 def _split(given: Given) -> tuple[str, str]:

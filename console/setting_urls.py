@@ -2,12 +2,13 @@
 
 import os
 import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from console.domain.errors import ConsoleError
-from console.providers.base_url import parse_base_url
+from console.providers.base_url import parse_base_url, private_network
 from console.setting_values import Given
 
 _SQLITE = re.compile(r"sqlite(\+pysqlite)?://(?P<path>.*)", re.S)
@@ -20,12 +21,22 @@ _REDIS = re.compile(
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9._/-]*)?")
 
 
-def provider_url(given: Given) -> str:
-    """Scheme, host and port alone, normalised: https anywhere, http on this machine. No path, no userinfo."""
+def provider_url(given: Given, private: Sequence[str] = ()) -> str:
+    """Scheme, host and port alone, normalised: https anywhere, http on this machine. No path, no userinfo. `private`:
+    networks (as `private_networks` returns them) in which its address may lie.
+    """
     try:
-        return str(parse_base_url(given.text, given.name))
+        return str(parse_base_url(given.text, given.name, [private_network(text) for text in private]))
     except ConsoleError as unfit:
         raise given.bad(str(unfit.detail["problem"])) from None
+
+
+def private_networks(given: Given) -> tuple[str, ...]:
+    """Private networks in CIDR form, between commas."""
+    try:
+        return tuple(str(private_network(part.strip())) for part in given.text.split(","))
+    except ValueError:
+        raise given.bad("not_private_network") from None
 
 
 def is_loopback(url: str) -> bool:

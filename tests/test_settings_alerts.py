@@ -12,6 +12,10 @@ BAD = [
     ("ALERTS_WEBHOOK_URL", "http://example.com/alerts"), ("ALERTS_WEBHOOK_URL", "https://example.com"),
     ("ALERTS_WEBHOOK_URL", "https://u:p@example.com/a"), ("ALERTS_WEBHOOK_URL", "https://example.com/a?b=c"),
     ("ALERTS_WEBHOOK_URL", "https://10.0.0.5/a"), ("ALERTS_WEBHOOK_URL", "ftp://example.com/a"),
+    *(("ALERTS_WEBHOOK_NETWORKS", text) for text in (
+        "10.0.0.5/8", "0.0.0.0/0", "::/0", "127.0.0.0/8", "::1/128", "169.254.0.0/16", "169.254.169.254", "fe80::/10",
+        "8.8.8.0/24", "10.0.0.0/7", "10.0.0.0/24,", "example.com",
+    )),
     ("ALERTS_KAFKA_BROKERS", ","), ("ALERTS_KAFKA_BROKERS", "a:0"), ("ALERTS_KAFKA_BROKERS", "a:65536"),
     ("ALERTS_KAFKA_BROKERS", "https://a:9092"), ("ALERTS_KAFKA_BROKERS", "a b:1"),
 ]  # fmt: skip
@@ -28,6 +32,17 @@ def test_one_way_or_none(tmp_path: Path) -> None:
     assert (hook.way, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
     kafka = load(tmp_path, ALERTS_KAFKA_BROKERS="kafka-1:9092, [::1]:9093").alerts
     assert (kafka.way, kafka.brokers) == ("kafka", ("kafka-1:9092", "[::1]:9093"))
+
+
+def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
+    """An address in it is fit then; one beside it, or without encryption, is not."""
+    told = {"ALERTS_WEBHOOK_NETWORKS": "10.20.0.0/24, fd12::/48"}
+    hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **told).alerts
+    assert (hook.webhook, hook.webhook_networks) == ("https://10.20.0.5:8443/a", ("10.20.0.0/24", "fd12::/48"))
+    for url in ("https://10.20.1.5/a", "https://169.254.169.254/a", "http://10.20.0.5/a"):
+        with pytest.raises(ConsoleError) as refused:
+            load(tmp_path, ALERTS_WEBHOOK_URL=url, **told)
+        assert refused.value.detail["variable"] == "CONSOLE_ALERTS_WEBHOOK_URL"
 
 
 @pytest.mark.parametrize(("name", "text"), BAD)

@@ -1,11 +1,14 @@
 """Alerts to another program: one signed POST each. What is not plainly taken is sent again later."""
 
 import hmac
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from console.domain.clock import Clock, TimeScale
 from console.domain.publishing import Message
+from console.providers.base_url import private_network
 from console.providers.transport import HttpTransport, TransportFailure
+from console.providers.watch import Resolver
 
 READ_SECONDS, BUDGET_SECONDS = 10.0, 15.0
 LONGEST_ANSWER = 65_536  # bytes; nobody reads it
@@ -14,12 +17,17 @@ LONGEST_ANSWER = 65_536  # bytes; nobody reads it
 class AlertWebhook:
     """`X-Alert-Signature: t=<epoch>,v1=<hex HMAC-SHA256(key, t + "." + body)>`. No redirect is followed.
 
-    Raises bad_profile for an unfit address.
+    `private`: networks in CIDR form into which the address may lead, as it is resolved when an event is sent. Raises
+    bad_profile for an unfit address.
     """
 
-    def __init__(self, url: str, key: str, *, clock: Clock, scale: TimeScale) -> None:
-        parts = urlsplit(url)
-        self._transport = HttpTransport(f"{parts.scheme}://{parts.netloc}", clock=clock, scale=scale)
+    def __init__(
+        self, url: str, key: str, *, clock: Clock, scale: TimeScale, private: Sequence[str] = (),
+        resolve: Resolver | None = None,
+    ) -> None:  # fmt: skip
+        parts, networks = urlsplit(url), tuple(private_network(text) for text in private)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        self._transport = HttpTransport(origin, clock=clock, scale=scale, private=networks, resolve=resolve)
         self._path, self._key, self._clock = parts.path or "/", key, clock
 
     def __repr__(self) -> str:

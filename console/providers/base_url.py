@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from console.domain.errors import ConsoleError
@@ -13,13 +14,23 @@ _NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _LOOKS_LIKE_AN_ADDRESS = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)")
 
 
+Network = IPv4Network | IPv6Network
+_PRIVATE: Sequence[Network] = tuple(
+    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+"""What may be opened by name (RFC 1918, 6598, 4193): never link-local addresses, where clouds keep credentials."""
+
+
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """A provider's origin. `host`: ASCII, lower case, no brackets; `port` None is the scheme's own."""
+    """A provider's origin. `host`: ASCII, lower case, no brackets; `port` None is the scheme's own. `private`:
+    networks beside the public one that it may lead into.
+    """
 
     scheme: str
     host: str
     port: int | None
+    private: Sequence[Network] = ()
 
     @property
     def loopback(self) -> bool:
@@ -33,10 +44,13 @@ class BaseUrl:
     def admits(self, address: str) -> bool:
         """Whether a resolved address may be connected to.
 
-        A loopback URL stays on this machine; any other leads to the public network, never into a private one.
+        A loopback URL stays on this machine; any other leads to the public network, never into a private one that was
+        not named for it.
         """
-        found = ip_address(address.partition("%")[0])
-        return found.is_loopback if self.loopback else _is_public(found)
+        found = _judged(ip_address(address.partition("%")[0]))
+        if self.loopback:
+            return found.is_loopback
+        return _is_public(found) or any(found in network for network in self.private)
 
 
 def check_base_url(url: str, variable: str = "provider_url") -> None:
@@ -44,10 +58,18 @@ def check_base_url(url: str, variable: str = "provider_url") -> None:
     parse_base_url(url, variable)
 
 
-def parse_base_url(url: str, variable: str = "provider_url") -> BaseUrl:
+def private_network(text: str) -> Network:
+    """A private network that may be named. Raises ValueError for anything else, also for one that is wider."""
+    network = ip_network(text)
+    if not any(network.version == known.version and network.subnet_of(known) for known in _PRIVATE):  # type: ignore[arg-type]  # of one version
+        raise ValueError("not within a private network")
+    return network
+
+
+def parse_base_url(url: str, variable: str = "provider_url", private: Sequence[Network] = ()) -> BaseUrl:
     """The origin that `url` names; scheme, host and port are all it may hold."""
     try:
-        return _parsed(url)
+        return _parsed(url, private)
     except _Unfit as unfit:
         raise ConsoleError("bad_profile", {"variable": variable, "problem": str(unfit)}) from None
 
@@ -56,9 +78,9 @@ class _Unfit(Exception):
     """Why a URL is refused."""
 
 
-def _parsed(url: str) -> BaseUrl:
+def _parsed(url: str, private: Sequence[Network]) -> BaseUrl:
     parts = _split(url)
-    base = BaseUrl(parts.scheme, _host(parts), parts.port)
+    base = BaseUrl(parts.scheme, _host(parts), parts.port, private)
     if base.scheme != "https" and not (base.scheme == "http" and base.loopback):
         raise _Unfit("url_not_https")
     if not base.loopback and _is_address(base.host) and not base.admits(base.host):
@@ -117,8 +139,12 @@ def _is_loopback_text(host: str) -> bool:
     return _is_address(host) and ip_address(host).is_loopback
 
 
-def _is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Global unicast; an IPv4 address inside an IPv6 one is judged as what it is."""
+def _judged(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """An IPv4 address inside an IPv6 one is judged as what it is."""
     inner = address.ipv4_mapped or address.sixtofour if isinstance(address, IPv6Address) else None
-    judged = inner or address
-    return judged.is_global and not judged.is_multicast
+    return inner or address
+
+
+def _is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Global unicast."""
+    return address.is_global and not address.is_multicast

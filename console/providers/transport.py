@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from console.domain.clock import Clock, TimeScale
 from console.domain.outcomes import OutcomeClass, Sent
-from console.providers.base_url import check_base_url, parse_base_url
+from console.providers.base_url import Network, check_base_url, parse_base_url
 from console.providers.failures import AnswerTooLarge, TransportFailure, classify_exception
 from console.providers.watch import Resolver, Watch
 
@@ -42,7 +42,7 @@ class HttpTransport:
 
     Raises ConsoleError `bad_profile` for an unfit `base_url`. `proxy` (a URL) is used only when given.
     All durations are real seconds; `scale` divides them here and nowhere else. `trust` replaces the system's
-    roots, `resolve` the system's resolver.
+    roots, `resolve` the system's resolver. `private`: networks that it may lead into beside the public one.
     """
 
     def __init__(
@@ -55,8 +55,9 @@ class HttpTransport:
         proxy: str | None = None,
         trust: "ssl.SSLContext | None" = None,
         resolve: Resolver | None = None,
+        private: Sequence[Network] = (),
     ) -> None:
-        self._base = parse_base_url(base_url)
+        self._base = parse_base_url(base_url, private=private)
         self._clock = clock
         self._scale = scale or TimeScale()
         self._connect_timeout = connect_timeout

@@ -55,5 +55,28 @@ def test_only_addresses_that_may_be_told(url: str) -> None:
         webhook(url)
 
 
+@pytest.mark.parametrize(
+    ("leads_to", "private", "said"),
+    [
+        (("10.20.0.5",), (), "address_not_allowed"),
+        (("10.20.0.5",), ("10.30.0.0/16",), "address_not_allowed"),
+        (("10.20.0.5", "169.254.169.254"), ("10.20.0.0/16",), "address_not_allowed"),
+        (("127.0.0.1",), ("10.20.0.0/16",), "address_not_allowed"),
+        (("::ffff:10.20.0.5",), (), "address_not_allowed"),
+    ],
+)
+def test_where_a_name_leads_is_looked_at_when_it_is_told(
+    leads_to: tuple[str, ...], private: tuple[str, ...], said: str
+) -> None:
+    """A name may be made to lead elsewhere at any time: into no network that wasn't named, and nothing is sent."""
+
+    def resolve(_host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]
+
+    url = "https://alerts.example.com/a"
+    hook = AlertWebhook(url, KEY, clock=SystemClock(), scale=TimeScale(100), private=private, resolve=resolve)
+    assert hook.publish(MESSAGE) == said
+
+
 def test_the_key_is_not_shown() -> None:
     assert KEY not in repr(webhook("https://example.com/alerts"))

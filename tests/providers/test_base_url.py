@@ -3,7 +3,7 @@
 import pytest
 
 from console.domain.errors import ConsoleError
-from console.providers.base_url import parse_base_url
+from console.providers.base_url import parse_base_url, private_network
 from console.providers.transport import check_base_url
 
 GOOD = {
@@ -104,3 +104,13 @@ def test_bad(url: str, problem: str) -> None:
 def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
     """A public name leads to public addresses, a loopback one stays here."""
     assert parse_base_url(url).admits(address) is allowed
+
+
+def test_private_networks_are_admitted_by_name() -> None:
+    """What was named beside the public network, by whatever spelling of an address; never this machine."""
+    base = parse_base_url("https://alerts.example.com", private=[private_network("10.20.0.0/24")])
+    admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")
+    refused = ("10.20.1.5", "192.168.0.1", "169.254.169.254", "127.0.0.1", "::1", "fd00::1", "0.0.0.0")
+    assert [base.admits(address) for address in (*admitted, *refused)] == [True] * 3 + [False] * 7
+    here = parse_base_url("http://127.0.0.1:1", private=[private_network("10.20.0.0/24")])
+    assert [here.admits(address) for address in ("127.0.0.1", "10.20.0.5")] == [True, False]
