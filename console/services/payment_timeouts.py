@@ -5,6 +5,7 @@ The pivot is the cancelled order, which nobody un-cancels: until then a payment 
 order go on; money that comes later is booked, and a case for people.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -43,8 +44,11 @@ MOST = 10 * BATCH
 """So many are taken in one run; those left have their turn in the next."""
 FRESH = timedelta(minutes=2)
 """A provider's word is acted on for so long; afterwards it is asked again."""
-_SILENT = ("provider_unreachable", "provider_auth", "rate_limited")
+_UNREACHABLE = "provider_unreachable"
+_SILENT = (_UNREACHABLE, "provider_auth", "rate_limited")
 """Answers that say something about the provider, and so about whatever else it would be asked now."""
+UNHEARD = 3
+"""So many questions in a row without an answer: the provider is away. A single one may be lost by itself."""
 
 
 class PaymentTimeouts:
@@ -54,6 +58,7 @@ class PaymentTimeouts:
         self._desk = desk
         self._probing = probing
         self._silent: dict[str, str] = {}  # providers that can't be asked in this run, and why
+        self._unheard: Counter[str] = Counter()  # questions in a row that were not answered
         steps = (
             Question(ASK, self._ask),
             Effect(EXPIRE, self._expire, undo=self._let_go_on),
@@ -68,7 +73,7 @@ class PaymentTimeouts:
 
     def sweep(self) -> int:
         """Begin what is over, go on with what is due; how many were taken."""
-        self._silent = {}
+        self._silent, self._unheard = {}, Counter()
         return self._all_of(self._begin_some) + self._all_of(self._resume_some) + self._all_of(self._take_up_some)
 
     def take(self, payment_id: int) -> Saga | None:
@@ -179,6 +184,8 @@ class PaymentTimeouts:
         if outcome is None:
             return Wait("nobody_to_ask")
         self._probing.take(tx, payment, outcome, asked_at, CALL)
+        if told(outcome) is not None or outcome.kind is OutcomeClass.NOT_FOUND:
+            tx.after_commit(lambda: self._note_answer(payment.provider, None))
         after = payment_work.required(tx, payment.id)
         standing = _standing(after)
         if standing is not None:
@@ -188,9 +195,14 @@ class PaymentTimeouts:
         if told(outcome) is not None:
             return Wait("in_between")
         code = part_code(outcome)
-        if code in _SILENT:
-            tx.after_commit(lambda: self._silent.update({payment.provider: code}))
+        tx.after_commit(lambda: self._note_answer(payment.provider, code))
         return Wait(code)
+
+    def _note_answer(self, provider: str, code: str | None) -> None:
+        """Who takes no questions of ours takes none of the others; who was not heard is asked again, a few times."""
+        self._unheard[provider] = self._unheard[provider] + 1 if code == _UNREACHABLE else 0
+        if code in _SILENT and (code != _UNREACHABLE or self._unheard[provider] >= UNHEARD):
+            self._silent[provider] = code
 
     # 2: expire the payment
 

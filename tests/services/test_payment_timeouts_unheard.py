@@ -1,0 +1,59 @@
+"""A question that was lost says little about its provider, several in a row say that it is away."""
+
+from datetime import timedelta
+
+import pytest
+
+from console.services import payment_timeouts
+from console.services.payment_timeouts import UNHEARD
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene
+
+OVER = timedelta(seconds=305)
+"""When no code of the sandbox's PayPay can be paid any more."""
+MADE = 6
+pytestmark = pytest.mark.engines("sqlite")
+
+
+@pytest.fixture
+def over(scene: Scene, clock: MovedClock) -> Scene:
+    """With six payments whose time has passed."""
+    for number in range(MADE):
+        scene.payments.start(scene.order(f"ORD-{number}", 3300), "paypay")
+    clock.offset += OVER
+    scene.control.config(advance_seconds=OVER.total_seconds())
+    return scene
+
+
+def swept(scene: Scene) -> tuple[int, int]:
+    """One round: how many questions it asked, and how many orders are cancelled by then."""
+    before = len(scene.control.requests(call="paypay_payment"))
+    dict(scene.machinery.timeouts.tasks())[payment_timeouts.TASK]()
+    asked = len(scene.control.requests(call="paypay_payment")) - before
+    states = [scene.order_now(f"ORD-{number}").state.value for number in range(MADE)]
+    return asked, states.count("cancelled")
+
+
+@pytest.mark.parametrize("lost", [1, UNHEARD - 1])
+def test_lost_questions_keep_no_other_waiting(over: Scene, lost: int) -> None:
+    """The payments whose questions were lost wait; the others end in the same round."""
+    over.control.fault("reset", call="paypay_payment", times=lost)
+    assert swept(over) == (MADE, MADE - lost)
+
+
+def test_answers_in_between_count(over: Scene) -> None:
+    """Every second question is lost: as many as would be enough in a row."""
+    rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, MADE, 2))
+    over.control.faults(*rules)
+    assert swept(over) == (MADE, MADE // 2)
+
+
+def test_a_provider_that_is_away_is_asked_a_few_times(over: Scene) -> None:
+    """Then the round leaves the others for later."""
+    over.control.fault("reset", call="paypay_payment", times=100)
+    assert swept(over) == (UNHEARD, 0)
+
+
+def test_who_takes_no_questions_is_asked_once(over: Scene) -> None:
+    over.control.fault("result:RATE_LIMIT", call="paypay_payment", times=100)
+    assert swept(over) == (1, 0)
