@@ -1,0 +1,122 @@
+"""Our books against the providers' ledgers, to the yen; and the stock."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.day.facts import Facts, Row
+
+_PAID = frozenset({"payment_success", "callback_received", "signature_verified", "completed"})
+_HOLDS = frozenset({"requested", "approved", "submitting", "submitted"})
+
+
+def check_books(facts: Facts) -> Iterator[str]:
+    """Per payment and in sum; every refund once, and with its own key."""
+    theirs = {(str(one["provider"]), str(one["number"])): one for one in facts.ledger}
+    ours = {(str(row["provider"]), str(row["merchant_payment_id"])): row for row in facts["payments"]}
+    for key in sorted(theirs.keys() - ours.keys()):
+        yield f"books: the provider's payment {key} is not ours"
+    for key, row in ours.items():
+        yield from _compared(key, row, theirs.get(key))
+    yield from _sums(ours, theirs)
+    yield from _charged_twice(facts, theirs)
+    yield from _refunds(facts)
+
+
+def _compared(key: tuple[str, str], ours: Row, theirs: Row | None) -> Iterator[str]:
+    captured = int(theirs["captured_minor"]) if theirs else 0
+    if int(ours["captured_minor"]) != captured:
+        yield f"books: {key} captured {ours['captured_minor']} here, {captured} there"
+    refunded = int(theirs["refunded_minor"]) if theirs else 0
+    if int(ours["refunded_minor"]) != refunded:
+        yield f"books: {key} refunded {ours['refunded_minor']} here, {refunded} there"
+    accepted = int(theirs["accepted_minor"]) if theirs else 0
+    if not refunded <= accepted <= int(ours["refunded_minor"]) + int(ours["reserved_minor"]) <= captured:
+        yield f"books: {key} refunds of {accepted} there: {dict(ours)}"
+    is_kept = captured > 0 and not (theirs and theirs["reversed_minor"])
+    if is_kept != (ours["status"] in _PAID):
+        yield f"books: {key} is {ours['status']} here, and {theirs and theirs['state']} there"
+    if theirs is not None and theirs["currency"] != ours["currency"]:
+        yield f"books: {key} in {ours['currency']} here, in {theirs['currency']} there"
+
+
+def _sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
+    for name in ("captured_minor", "refunded_minor"):
+        for provider in ("paypay", "atom"):
+            here = sum(int(row[name]) for key, row in ours.items() if key[0] == provider)
+            there = sum(int(row[name]) for key, row in theirs.items() if key[0] == provider)
+            if here != there:
+                yield f"books: {provider} {name} in sum {here} here, {there} there"
+
+
+def _charged_twice(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
+    """Nobody bought anything twice today: one payment of an order brought money at most."""
+    captured = Counter[int]()
+    for row in facts["payments"]:
+        there = theirs.get((str(row["provider"]), str(row["merchant_payment_id"])))
+        captured[int(row["order_id"] or 0)] += bool(there and there["captured_minor"])
+    orders = facts.by_id("orders")
+    for order, much in captured.items():
+        if much > 1:
+            yield f"books: order {orders[order]['merch_txn_id']} was charged {much} times"
+
+
+def _refunds(facts: Facts) -> Iterator[str]:
+    payments = facts.by_id("payments")
+    ours = {str(row["provider_refund_key"]): row for row in facts["refunds"] if row["provider_refund_key"]}
+    theirs = [refund for payment in facts.ledger for refund in payment["refunds"]]
+    for key, much in Counter(str(refund["key"]) for refund in theirs).items():
+        if much > 1:
+            yield f"books: refund {key} was made {much} times"
+    for refund in theirs:
+        row = ours.get(str(refund["key"]))
+        if row is None:
+            yield f"books: refund {refund['key']} of {refund['payment']} is none of ours"
+            continue
+        number = payments[int(row["payment_id"])]["merchant_payment_id"]
+        if (number, int(row["refund_amount"])) != (refund["payment"], int(refund["amount_minor"])):
+            there = f"{refund['amount_minor']} of {refund['payment']}"
+            yield f"books: refund {refund['key']} is {there} there: {dict(row)}"
+        if refund["done"] and row["status"] != "completed" and row["work_state"] == "none":
+            yield f"books: refund {refund['key']} is done there, and {row['status']} here"
+    done = {str(refund["key"]) for refund in theirs if refund["done"]}
+    for key, row in ours.items():
+        if row["status"] == "completed" and key not in done:
+            yield f"books: refund {key} is completed here, and not there"
+    yield from _reserved(facts)
+
+
+def _reserved(facts: Facts) -> Iterator[str]:
+    """What a payment holds back is what its open refunds ask for."""
+    held, gone = Counter[int](), Counter[int]()
+    for row in facts["refunds"]:
+        held[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _HOLDS)
+        gone[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] == "completed")
+    for payment in facts["payments"]:
+        wanted = (held[int(payment["id"])], gone[int(payment["id"])])
+        if (int(payment["reserved_minor"]), int(payment["refunded_minor"])) != wanted:
+            yield f"books: payment {dict(payment)}, its refunds say {wanted}"
+
+
+def check_stock(facts: Facts) -> Iterator[str]:
+    """Held for orders that live, free for those that are cancelled; per item nothing was lost or made."""
+    orders = facts.by_id("orders")
+    kept, free = Counter[str](), Counter[str]()
+    seen = Counter[str]()
+    for row in facts["stock_reservations"]:
+        order = orders[int(row["order_id"])]
+        name = str(order["merch_txn_id"])
+        seen[name] += 1
+        if facts.stock.get(name) != (row["item"], int(row["quantity"])):
+            yield f"stock: {name} holds {dict(row)} instead of {facts.stock.get(name)}"
+        is_free = row["status"] == "released"
+        (free if is_free else kept)[str(row["item"])] += int(row["quantity"])
+        if is_free != (order["status"] == "cancelled"):
+            yield f"stock: {row['status']} for {name}, which is {order['status']}"
+    for name in sorted(facts.stock.keys() - seen.keys()):
+        yield f"stock: nothing is reserved for {name}"
+    planned = Counter[str]()
+    for item, quantity in facts.stock.values():
+        planned[item] += quantity
+    for item in planned:
+        if kept[item] != planned[item] - free[item]:
+            yield f"stock: {item}: {kept[item]} kept, {planned[item]} reserved, {free[item]} free"

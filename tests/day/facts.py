@@ -1,0 +1,84 @@
+"""What is there at the end of the day, read by plain SQL, from the providers' ledgers and from what was told."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from console.domain.errors import ConsoleError
+from tests.day.people import Diary
+from tests.day.town import Town, patiently
+
+Row = Mapping[str, Any]
+_TABLES: Mapping[str, str] = {
+    "orders": "id, merch_txn_id, total_amount, currency, status, work_state, work_at, work_reason",
+    "payments": "id, order_id, provider, merchant_payment_id, status, certainty, work_state, work_at, work_reason,"
+                " captured_minor, reserved_minor, refunded_minor, set_aside_minor, payment_expires_at, currency",
+    "refunds": "id, payment_id, refund_amount, status, certainty, work_state, work_at, work_reason, decide_by,"
+               " provider_refund_key",
+    "sagas": "id, subject_id, state, step, reason, next_at, ended_at",
+    "stock_reservations": "id, order_id, item, quantity, status",
+    "outbox": "id, event_id, record_key, body, attempts, next_at, published_at",
+    "alerts": "id, rule_id, subject_kind, subject_id, order_no, resolved_at",
+    "operations": "id, action, state, subject_kind, subject_id",
+    "payment_events": "id, source, payment_id, kind, done",
+    "tasks": "name, next_at, trouble, failures",
+}  # fmt: skip
+RULES = frozenset("ABC")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One moment. `ledger` are the providers' payments with their refunds, `messages` what the webhook was sent with
+    good signatures, `planted` the order and its rule, `mended` orders whose facts fit again.
+    """
+
+    now: datetime
+    rows: Mapping[str, Sequence[Row]]
+    ledger: Sequence[Row]
+    messages: Sequence[Row]
+    bad_signatures: int
+    planted: Mapping[str, str]
+    mended: frozenset[str]
+    stock: Mapping[str, tuple[str, int]]
+    audit_trouble: str | None
+    audit_rows: int
+
+    def __getitem__(self, table: str) -> Sequence[Row]:
+        return self.rows[table]
+
+    def by_id(self, table: str) -> dict[int, Row]:
+        return {int(row["id"]): row for row in self[table]}
+
+
+def read(town: Town, diary: Diary, *, audit: bool = True) -> Facts:
+    """Everything at once, as whoever owns the database."""
+    (now,) = patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
+    messages = list(zip(town.told.got, town.told.signed, strict=False))
+    trouble, verified = _verified(town) if audit else (None, 0)
+    return Facts(
+        now=now,
+        rows={table: _rows(town, table, columns) for table, columns in _TABLES.items()},
+        ledger=patiently(town.control.money.ledger)["payments"],
+        messages=[event for event, signed in messages if signed],
+        bad_signatures=sum(not signed for _, signed in messages),
+        planted=dict(diary.planted),
+        mended=frozenset(diary.mended),
+        stock=dict(diary.orders),
+        audit_trouble=trouble,
+        audit_rows=verified,
+    )
+
+
+def _rows(town: Town, table: str, columns: str) -> Sequence[Row]:
+    names = [name.strip() for name in columns.split(",")]
+    found = patiently(lambda: town.all.sql(f"SELECT {columns} FROM {table}"))
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def _verified(town: Town) -> tuple[str | None, int]:
+    try:
+        return None, town.auditor.audit.verify()
+    except ConsoleError as refusal:
+        return f"{refusal.code}: {json.dumps(dict(refusal.detail), default=str)}", 0

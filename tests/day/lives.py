@@ -1,0 +1,190 @@
+"""How each story goes, step by step."""
+
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from typing import TypeAlias
+
+from console.domain.errors import EXIT_STATUS, ConsoleError
+from tests.day.people import Desks, Diary, Payers, Purse, Shop
+from tests.day.plan import RULE_OF, Life, Story
+from tests.day.street import Alive, Seen, Step, Until
+from tests.day.town import Town
+
+_TRIES = 4
+_SOON = 0.3
+_NO_CODE = frozenset({
+    "outcome_unknown", "provider_refused", "provider_auth", "rate_limited", "provider_unreachable",
+    "provider_answer_unusable",
+})  # fmt: skip
+"""How a beginning may end that gives the payer nothing to pay by."""
+_Tale: TypeAlias = Callable[["Lives", Life, Purse], Alive]
+
+
+class Lives:
+    """All of a day's orders as generators; what really happened stands in `diary`."""
+
+    def __init__(self, town: Town) -> None:
+        self.diary = Diary()
+        self._shop, self._payers, self._desks = Shop(town, self.diary), Payers(town), Desks(town)
+
+    def all(self, lives: Sequence[Life]) -> Iterator[tuple[str, Alive]]:
+        for life in lives:
+            yield f"{life.number} ({life.story.name})", self._life(life)
+
+    def evening(self) -> None:
+        """When nobody buys any more."""
+        self._desks.ask_about_refunds()
+
+    def _life(self, life: Life) -> Alive:
+        purse = yield from self._begin(life)
+        if purse is not None:
+            yield life.waits
+            yield from _TALES[life.story](self, life, purse)
+
+    def _begin(self, life: Life) -> Generator[Step, None, Purse | None]:
+        """Whoever gets no code orders anew; None after the last try."""
+        for attempt in range(_TRIES):
+            number = life.number + "abcd"[attempt] * bool(attempt)
+            order_id = self._shop.order(life, number)
+            try:
+                return self._shop.begin(life, number, order_id)
+            except ConsoleError as refusal:
+                if refusal.code not in _NO_CODE:
+                    raise
+                if EXIT_STATUS[refusal.code] != EXIT_STATUS["outcome_unknown"]:  # nobody can pay it
+                    self._shop.cancel(number, order_id)
+            self.diary.given_up.append(number)
+            yield _SOON
+        return None
+
+    # What goes as it should
+
+    def _pay(self, life: Life, purse: Purse) -> Alive:
+        """In time, or not at all."""
+        if self._payers.in_time(purse):
+            self._payers.move(purse, "paid")
+        yield 0
+
+    def _never(self, life: Life, purse: Purse) -> Alive:
+        yield 0
+
+    def _fail(self, life: Life, purse: Purse) -> Alive:
+        if self._payers.in_time(purse):
+            self._payers.move(purse, "failed")
+        yield 0
+
+    def _pay_and_refund(self, life: Life, purse: Purse) -> Alive:
+        if not self._payers.in_time(purse):
+            return
+        self._payers.move(purse, "paid")
+        yield Until(purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid")
+        yield from self._refund(purse, life.back_minor)
+
+    def _refund(self, purse: Purse, minor: int) -> Alive:
+        refund = self._desks.ask(purse, minor)
+        yield _SOON
+        while not self._desks.approve(refund):
+            yield _SOON
+
+    # What is planted
+
+    def _plant(self, purse: Purse, story: Story) -> None:
+        self.diary.planted[purse.order] = RULE_OF[story]
+
+    def _told(self, purse: Purse, what: str = "AlertRaised") -> Until:
+        wanted = (what, self.diary.planted[purse.order])
+        return Until(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
+
+    def _mended(self, purse: Purse) -> Alive:
+        self.diary.mended.add(purse.order)
+        yield self._told(purse, "AlertResolved")
+
+    def _underpay(self, life: Life, purse: Purse) -> Alive:
+        """The shop's sum is another than the one that was asked for."""
+        if not self._payers.in_time(purse):
+            return
+        self._shop.change(purse.order, f"total_amount = {life.minor + 500}")
+        self._payers.move(purse, "paid")
+        self._plant(purse, life.story)
+        if life.story is Story.UNDERPAID_MENDED:
+            yield self._told(purse)
+            self._shop.change(purse.order, f"total_amount = {life.minor}")
+            self._desks.move_order(purse)
+            yield from self._mended(purse)
+
+    def _say_paid(self, life: Life, purse: Purse) -> Alive:
+        self._shop.change(purse.order, "status = 'paid'")
+        self._plant(purse, life.story)
+        if life.story is Story.SAID_PAID_PAID:
+            yield self._told(purse)
+            self._payers.move(purse, "paid")
+            yield from self._mended(purse)
+
+    def _take_back(self, life: Life, purse: Purse) -> Alive:
+        self._payers.move(purse, "paid")
+        yield Until(purse.payment, lambda seen: (seen.order, seen.payment) == ("paid", "completed"), "paid")
+        self._payers.move(purse, "reversed", sure=True)
+        self._plant(purse, life.story)
+
+    def _pay_after_expiry(self, life: Life, purse: Purse) -> Alive:
+        yield Until(purse.payment, lambda seen: seen.order == "cancelled", "cancelled")
+        self._payers.move(purse, "paid", sure=True)
+        self._plant(purse, life.story)
+        if life.story is Story.AFTER_EXPIRY_REFUNDED:
+            yield self._told(purse)
+            yield from self._refund(purse, life.minor)
+            yield from self._mended(purse)
+
+    def _pay_after_failure(self, life: Life, purse: Purse) -> Alive:
+        self._payers.move(purse, "failed", sure=True)
+        yield Until(purse.payment, _has_failed, "failed")
+        self._payers.move(purse, "paid", sure=True, another_attempt=True)
+        self._plant(purse, life.story)
+        if life.story is Story.AFTER_FAILURE_SHIPPED:
+            yield self._told(purse)
+            if not (yield from self._follows(purse)):
+                return
+            self._shop.change(purse.order, "status = 'shipped'")
+            yield from self._mended(purse)
+
+    def _follows(self, purse: Purse) -> Generator[Step, None, bool]:
+        """Whether the order became paid; it may have been cancelled by time just before."""
+        states: list[str] = []
+
+        def ended(seen: Seen) -> bool:
+            states[:] = [seen.order]
+            return seen.order in ("paid", "cancelled")
+
+        yield Until(purse.payment, ended, "the order follows")
+        return states == ["paid"]
+
+    def _pay_after_cancel(self, life: Life, purse: Purse) -> Alive:
+        if not self._payers.in_time(purse):
+            return
+        self._shop.cancel(purse.order, purse.order_id)
+        self._payers.move(purse, "paid")
+        self._plant(purse, life.story)
+        yield 0
+
+
+def _has_failed(seen: Seen) -> bool:
+    return (seen.payment, seen.certainty) == ("payment_failed", "known")
+
+
+_TALES: Mapping[Story, _Tale] = {
+    Story.AT_ONCE: Lives._pay,
+    Story.LATER: Lives._pay,
+    Story.NEVER: Lives._never,
+    Story.FAILS: Lives._fail,
+    Story.PART: Lives._pay_and_refund,
+    Story.WHOLE: Lives._pay_and_refund,
+    Story.UNDERPAID: Lives._underpay,
+    Story.UNDERPAID_MENDED: Lives._underpay,
+    Story.SAID_PAID: Lives._say_paid,
+    Story.SAID_PAID_PAID: Lives._say_paid,
+    Story.TAKEN_BACK: Lives._take_back,
+    Story.AFTER_EXPIRY: Lives._pay_after_expiry,
+    Story.AFTER_EXPIRY_REFUNDED: Lives._pay_after_expiry,
+    Story.AFTER_FAILURE: Lives._pay_after_failure,
+    Story.AFTER_FAILURE_SHIPPED: Lives._pay_after_failure,
+    Story.AFTER_CANCEL: Lives._pay_after_cancel,
+}

@@ -1,0 +1,180 @@
+"""What the shop, the payers and the people at the desks do, once each; they try again while somebody is away."""
+
+import json
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from console.domain.errors import ConsoleError
+from console.domain.order_records import RefundRequest
+from tests.day.plan import Life
+from tests.day.street import Seen
+from tests.day.town import Town, patiently
+
+_NOW = "UTC_TIMESTAMP(6)"
+_SEEN = (
+    "SELECT p.id, o.merch_txn_id, o.status, p.status, p.certainty FROM payments p JOIN orders o ON o.id = p.order_id"
+    " WHERE p.id IN ({})"
+)
+_DECIDED = "already_decided"
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """A payment that was begun: what the payer has in hand. `until`: when the code ends; None: not today."""
+
+    order: str
+    order_id: int
+    payment: int
+    provider: str
+    number: str
+    until: datetime | None
+
+
+@dataclass
+class Diary:
+    """What really was done: orders with their stock, and what was planted. Written by many threads."""
+
+    orders: dict[str, tuple[str, int]] = field(default_factory=dict)
+    planted: dict[str, str] = field(default_factory=dict)
+    mended: set[str] = field(default_factory=set)
+    given_up: list[str] = field(default_factory=list)
+    cancelled_by_shop: set[str] = field(default_factory=set)
+
+
+class Shop:
+    """Writes orders and stock as its own program does, and begins payments through the console."""
+
+    def __init__(self, town: Town, diary: Diary) -> None:
+        self._town, self._diary = town, diary
+
+    def order(self, life: Life, number: str) -> int:
+        """An order that holds its stock: its id."""
+        self._diary.orders[number] = (life.item, life.quantity)
+        rows = self._town.shop.sql(
+            "INSERT INTO orders (merch_txn_id, total_amount, currency, payment_method, created_at, updated_at)"
+            f" SELECT '{number}', {life.minor}, '{life.currency}', '{life.provider}', {_NOW}, {_NOW} FROM DUAL"
+            f" WHERE NOT EXISTS (SELECT 1 FROM orders WHERE merch_txn_id = '{number}')",
+            "INSERT INTO stock_reservations (order_id, item, quantity, created_at)"
+            f" SELECT o.id, '{life.item}', {life.quantity}, {_NOW} FROM orders o WHERE o.merch_txn_id = '{number}'"
+            " AND NOT EXISTS (SELECT 1 FROM stock_reservations s WHERE s.order_id = o.id)",
+            f"SELECT id FROM orders WHERE merch_txn_id = '{number}'",
+        )
+        return int(rows[0][0])
+
+    def begin(self, life: Life, number: str, order_id: int) -> Purse:
+        """Raises ConsoleError where there is no code to pay by."""
+        result = patiently(lambda: self._town.till.payments.start(order_id, life.provider))
+        payment, until = result.payment, result.started.expires_at
+        return Purse(number, order_id, payment.id, life.provider, payment.merchant_payment_id, until)
+
+    def change(self, order: str, what: str) -> None:
+        """Its own columns, and when it did so."""
+        self._town.shop.sql(f"UPDATE orders SET {what}, updated_at = {_NOW} WHERE merch_txn_id = '{order}'")
+
+    def cancel(self, order: str, order_id: int) -> None:
+        """With what was held for it."""
+        self._diary.cancelled_by_shop.add(order)
+        self._town.shop.sql(
+            f"UPDATE orders SET status = 'cancelled', updated_at = {_NOW} WHERE id = {order_id}",
+            f"UPDATE stock_reservations SET status = 'released', updated_at = {_NOW}"
+            f" WHERE order_id = {order_id} AND status = 'held'",
+        )
+
+
+class Payers:
+    """Act at the provider; its notice goes out by itself, or surely."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+        self._money = town.control.money
+
+    def move(self, purse: Purse, to: str, *, sure: bool = False, **more: Any) -> None:
+        patiently(lambda: self._money.move(purse.provider, purse.number, to, notify=not sure, **more))
+        if sure:
+            kind, body = patiently(lambda: self._money.compose(purse.provider, purse.number))
+            path = {"paypay": "/webhooks/paypay", "atom": "/callbacks/atom"}[purse.provider]
+            self._town.postman.hand_in(path, body, kind, sure=True)
+
+    def in_time(self, purse: Purse) -> bool:
+        """Whether the code can be paid still, with room for a provider that is away right now."""
+        return purse.until is None or (purse.until - datetime.now(UTC)).total_seconds() > _MARGIN_SECONDS
+
+
+_MARGIN_SECONDS = 2.0
+
+
+class Desks:
+    """An operator and an approver."""
+
+    def __init__(self, town: Town) -> None:
+        self._town = town
+
+    def ask(self, purse: Purse, minor: int) -> int:
+        """A refund that is asked for: its id."""
+        text = str(minor) if purse.provider == "paypay" else f"{minor // 100}.{minor % 100:02}"
+        wanted = RefundRequest(purse.payment, text, "sent back")
+        try:
+            return patiently(lambda: self._town.operator.refunds.request(wanted)).id
+        except ConsoleError as refusal:
+            if refusal.code not in ("in_progress", "possible_repeat"):  # an earlier try had arrived
+                raise
+        (row,) = self._town.all.sql(f"SELECT id FROM refunds WHERE payment_id = {purse.payment}")
+        return int(row[0])
+
+    def approve(self, refund: int) -> bool:
+        """Whether it is decided; how its sending ended is the console's to find out."""
+        try:
+            self._town.approver.refunds.approve(refund)
+        except ConsoleError as refusal:
+            if refusal.code == _DECIDED:
+                return True
+            rows = patiently(lambda: self._town.all.sql(f"SELECT status FROM refunds WHERE id = {refund}"))
+            return str(rows[0][0]) != "requested"
+        return True
+
+    def ask_about_refunds(self) -> None:
+        """In the evening: those that a provider took on and that are asked about by themselves in an hour only."""
+        for (refund,) in self._town.all.sql("SELECT id FROM refunds WHERE status = 'submitted'"):
+            with suppress(ConsoleError):
+                self._town.operator.refunds.probe(int(refund))
+
+    def move_order(self, purse: Purse) -> None:
+        """By hand, because an alert says so."""
+        try:
+            patiently(lambda: self._town.operator.payments.move_order(purse.payment))
+        except ConsoleError as refusal:
+            if refusal.code != "nothing_to_resolve":  # an earlier try had arrived
+                raise
+
+
+class Eyes:
+    """How payments stand, and what was told of their orders: for whoever waits for something."""
+
+    def __init__(self, town: Town) -> None:
+        self._town, self._read, self._lock = town, 0, Lock()
+        self._told: dict[str, set[tuple[str, str]]] = {}
+
+    def look(self, payments: Collection[int]) -> Mapping[int, Seen]:
+        told = self._tidings()
+        rows = self._town.all.sql(_SEEN.format(", ".join(map(str, payments))))
+        return {
+            int(payment): Seen(state, paid, certainty, frozenset(told.get(order, ())))
+            for payment, order, state, paid, certainty in rows
+        }
+
+    def _tidings(self) -> Mapping[str, set[tuple[str, str]]]:
+        with self._lock:
+            news = self._town.told.got[self._read :]
+            self._read += len(news)
+            for event in news:
+                self._told.setdefault(event["order_no"], set()).add((event["event"], event["rule_id"]))
+        return self._told
+
+
+def told_text(diary: Diary) -> str:
+    """What was planted, by rule."""
+    return json.dumps({rule: sum(1 for one in diary.planted.values() if one == rule) for rule in "ABC"})

@@ -1,0 +1,144 @@
+"""The day's orders, invented by a seed: who buys what, how it goes, and what is planted that doesn't fit."""
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from itertools import chain, repeat
+
+
+class Story(StrEnum):
+    """What becomes of an order. The lower ones are planted: each breaks one rule, see RULE_OF."""
+
+    AT_ONCE = "paid at once"
+    LATER = "paid later, in time"
+    NEVER = "never paid"
+    FAILS = "payment fails"
+    PART = "paid, a part is refunded"
+    WHOLE = "paid, all of it is refunded"
+
+    UNDERPAID = "the shop raises the sum, then it is paid"
+    UNDERPAID_MENDED = "the same; when that is told, the shop takes it back and an operator moves the order"
+    SAID_PAID = "the shop says paid, and nobody pays"
+    SAID_PAID_PAID = "the shop says paid; when that is told, the payer pays"
+    TAKEN_BACK = "paid, and the bank takes it back"
+    AFTER_EXPIRY = "paid after its order was cancelled by time"
+    AFTER_EXPIRY_REFUNDED = "the same; when that is told, all of it is refunded"
+    AFTER_FAILURE = "paid after it had failed"
+    AFTER_FAILURE_SHIPPED = "the same; when that is told, the shop ships"
+    AFTER_CANCEL = "paid after the shop cancelled its order"
+
+
+RULE_OF: Mapping[Story, str] = {
+    Story.UNDERPAID: "A",
+    Story.UNDERPAID_MENDED: "A",
+    Story.SAID_PAID: "B",
+    Story.SAID_PAID_PAID: "B",
+    Story.TAKEN_BACK: "B",
+    Story.AFTER_EXPIRY: "C",
+    Story.AFTER_EXPIRY_REFUNDED: "C",
+    Story.AFTER_FAILURE: "C",
+    Story.AFTER_FAILURE_SHIPPED: "C",
+    Story.AFTER_CANCEL: "C",
+}
+"""The rule that a planted story breaks (docs/alerts.md)."""
+
+_SHARES: Mapping[Story, int] = {
+    Story.LATER: 140, Story.NEVER: 110, Story.FAILS: 50, Story.PART: 70, Story.WHOLE: 50,
+    Story.UNDERPAID: 6, Story.UNDERPAID_MENDED: 6,
+    Story.SAID_PAID: 6, Story.SAID_PAID_PAID: 6, Story.TAKEN_BACK: 6,
+    Story.AFTER_EXPIRY: 8, Story.AFTER_EXPIRY_REFUNDED: 6, Story.AFTER_FAILURE: 6, Story.AFTER_FAILURE_SHIPPED: 4,
+    Story.AFTER_CANCEL: 6,
+}  # fmt: skip
+"""Of a thousand orders; the others are paid at once."""
+_PLANTED_UNTIL = 0.6
+"""Of the day: what is planted needs its grace, and then somebody to see to it."""
+_PAYPAY = frozenset({Story.SAID_PAID, Story.AFTER_EXPIRY, Story.AFTER_EXPIRY_REFUNDED})
+"""Stories of a code that ends within the day; a token of Atom has a day."""
+_ATOM = frozenset({Story.SAID_PAID_PAID, Story.TAKEN_BACK})
+_CURRENCY = {"paypay": "JPY", "atom": "INR"}
+ITEMS = tuple(f"item-{n:02d}" for n in range(20))
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """One order as planned. `waits`: seconds from the code to the payer; `back_minor`: what is refunded."""
+
+    number: str
+    story: Story
+    provider: str
+    minor: int
+    item: str
+    quantity: int
+    waits: float
+    back_minor: int
+
+    @property
+    def currency(self) -> str:
+        return _CURRENCY[self.provider]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """How long, how fast and how hard. Seconds are real ones; `scale` is what the product divides its waits by."""
+
+    orders: int
+    seed: int
+    scale: int = 30
+    under_way: int = 120
+    code_seconds: float = 9.0
+    outages: int = 1
+    slow_spells: int = 1
+    worker_kills: int = 2
+    database_kills: int = 1
+    patience: float = 90.0
+
+    @property
+    def grace(self) -> float:
+        """Seconds of the longest grace of the rules (docs/alerts.md)."""
+        return timedelta(minutes=5) / timedelta(seconds=self.scale)
+
+    @property
+    def held_seconds(self) -> float:
+        """Longer than anybody waits for an answer, shorter than what is taken for proof that nothing happened."""
+        return 40 / self.scale
+
+
+def lives(day: Day) -> Sequence[Life]:
+    """The same for the same seed; as many of each story as its share says."""
+    chance = random.Random(day.seed)
+    counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARES.items()}
+    planted = _shuffled(chance, {story: counts[story] for story in counts if story in RULE_OF}, 0)
+    others = _shuffled(
+        chance, {story: counts[story] for story in counts if story not in RULE_OF}, day.orders - len(planted)
+    )
+    places = set(chance.sample(range(int(day.orders * _PLANTED_UNTIL)), len(planted)))
+    drawn_planted, drawn_others = iter(planted), iter(others)
+    stories = (next(drawn_planted if n in places else drawn_others) for n in range(day.orders))
+    return [_life(chance, f"D{n:06d}", story, day) for n, story in enumerate(stories)]
+
+
+def _shuffled(chance: random.Random, counts: Mapping[Story, int], at_least: int) -> list[Story]:
+    found = list(chain.from_iterable(repeat(story, count) for story, count in counts.items()))
+    found += repeat(Story.AT_ONCE, max(0, at_least - len(found)))
+    chance.shuffle(found)
+    return found
+
+
+def _life(chance: random.Random, number: str, story: Story, day: Day) -> Life:
+    provider = _provider(chance, story)
+    minor = chance.randrange(300, 9_000) if provider == "paypay" else chance.randrange(10_000, 900_000)
+    waits = chance.uniform(0.1, 0.4) * day.code_seconds if story is Story.LATER else chance.uniform(0, 0.3)
+    back = minor if story is not Story.PART else chance.randrange(1, minor)
+    return Life(number, story, provider, minor, chance.choice(ITEMS), chance.randint(1, 5), waits, back)
+
+
+def _provider(chance: random.Random, story: Story) -> str:
+    if story in _PAYPAY:
+        return "paypay"
+    if story in _ATOM:
+        return "atom"
+    if story is Story.NEVER:
+        return chance.choices(("paypay", "atom"), (9, 1))[0]
+    return chance.choices(("paypay", "atom"), (65, 35))[0]

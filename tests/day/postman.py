@@ -1,0 +1,165 @@
+"""Carries the providers' notices to the workers' receivers, as the internet does: some are lost, some come several
+times at the same instant to different workers, some late and out of order.
+"""
+
+import hashlib
+import http.client
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from threading import Condition, Lock, Thread
+
+CARRIERS = 6
+LOST, DOUBLED, LATE = 0.12, 0.25, 0.25
+"""So many of the notices are lost, come two to four times, or up to LATEST_SECONDS late."""
+LATEST_SECONDS = 2.5
+_AGAIN_SECONDS, _GIVES_UP_SECONDS, _ANSWER_SECONDS = 0.4, 60.0, 10.0
+TAKEN, REFUSED = 200, 400
+
+
+@dataclass(order=True)
+class _Letter:
+    at: float
+    turn: int
+    path: str = field(compare=False)
+    body: bytes = field(compare=False)
+    kind: str = field(compare=False)
+    until: float = field(compare=False)
+
+
+class Postman(ThreadingHTTPServer):
+    """Answers the provider at once; a receiver that doesn't take a notice is tried again, or another one is, as the
+    provider would. `told` counts what became of all.
+    """
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, seed: int, ports: Sequence[int]) -> None:
+        super().__init__(("127.0.0.1", 0), _Counter)
+        self._seed, self._ports = seed, ports
+        self._letters: list[_Letter] = []
+        self._turns, self._changed, self._closed = count(), Condition(), False
+        self._handed_in: Counter[str] = Counter()
+        self._lock, self._busy = Lock(), 0
+        self.told: Counter[str] = Counter()
+        self._carriers = [Thread(target=self._carry, name=f"carrier-{n}") for n in range(CARRIERS)]
+        self._carriers.append(Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, name="postman"))
+
+    def __enter__(self) -> "Postman":
+        for thread in self._carriers:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self.shutdown()
+        for thread in self._carriers:
+            thread.join()
+        self.server_close()
+
+    def address(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+    @property
+    def idle(self) -> bool:
+        with self._changed:
+            return not self._letters and not self._busy
+
+    def hand_in(self, path: str, body: bytes, kind: str, *, sure: bool = False) -> None:
+        """Draw what becomes of it; `sure`: it is not lost."""
+        chance = self._chance(body)
+        self._count("notices")
+        if not sure and chance.random() < LOST:
+            self._count("lost")
+            return
+        copies = chance.randint(2, 4) if chance.random() < DOUBLED else 1
+        late = chance.uniform(0.2, LATEST_SECONDS) if chance.random() < LATE else 0.0
+        self._count("doubled", copies > 1)
+        self._count("late", late > 0)
+        now = time.monotonic()
+        with self._changed:
+            for _ in range(copies):
+                letter = _Letter(now + late, next(self._turns), path, body, kind, now + late + _GIVES_UP_SECONDS)
+                heappush(self._letters, letter)
+            self._changed.notify_all()
+
+    def _chance(self, body: bytes) -> random.Random:
+        """By the text itself and how often it was handed in, not by who was faster."""
+        digest = hashlib.sha256(body).hexdigest()
+        with self._lock:
+            self._handed_in[digest] += 1
+            return random.Random(f"{self._seed}:{digest}:{self._handed_in[digest]}")
+
+    def _count(self, what: str, much: int = 1) -> None:
+        with self._lock:
+            self.told[what] += much
+
+    def _carry(self) -> None:
+        while (letter := self._next()) is not None:
+            try:
+                self._deliver(letter)
+            finally:
+                with self._changed:
+                    self._busy -= 1
+
+    def _next(self) -> _Letter | None:
+        with self._changed:
+            while not self._closed:
+                wait = self._letters[0].at - time.monotonic() if self._letters else 1.0
+                if self._letters and wait <= 0:
+                    self._busy += 1
+                    return heappop(self._letters)
+                self._changed.wait(wait)
+        return None
+
+    def _deliver(self, letter: _Letter) -> None:
+        status = _post(self._ports[letter.turn % len(self._ports)], letter)
+        self._count(f"answered {status}")
+        if status in (TAKEN, REFUSED):
+            return
+        now = time.monotonic()
+        if now > letter.until:
+            self._count("given up")
+            return
+        with self._changed:
+            heappush(self._letters, replace(letter, at=now + _AGAIN_SECONDS, turn=next(self._turns)))
+
+
+def _post(port: int, letter: _Letter) -> int:
+    """The status; 0: no answer."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+    try:
+        line.request("POST", letter.path, letter.body, {"Content-Type": letter.kind, "Connection": "close"})
+        answer = line.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        line.close()
+    return answer.status
+
+
+class _Counter(BaseHTTPRequestHandler):
+    """Where the providers hand in."""
+
+    server: Postman
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.hand_in(self.path, body, self.headers["Content-Type"])
+        with suppress(OSError):
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """What became of a notice is counted."""

@@ -1,0 +1,68 @@
+"""The product's own programs as processes: workers and the simulated providers. The keeper of the run ends them with
+it, however that ends.
+"""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from sys import executable
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from tests.support.kept import Kept
+from tests.support.server_run import Run, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+_ANSWER_SECONDS = 2.0
+_UNFIT = 500
+
+
+@dataclass(frozen=True)
+class Program(Kept):
+    """`health`: an address that answers once it is ready."""
+
+    port: int
+    health: str
+    environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self.begin()
+        self.wait_ready()
+
+    def begin(self) -> None:
+        """Without waiting: others begin meanwhile. As this user, unlike a server, as it reads our folders."""
+        around = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
+        self.run.ask("start", self.name, command=list(self.command), environment=around, user=None)
+
+    def ready(self) -> bool:
+        try:
+            with urlopen(f"{self.url}{self.health}", timeout=_ANSWER_SECONDS) as answer:
+                return bool(answer.status < _UNFIT)
+        except HTTPError as refusal:
+            return refusal.code < _UNFIT
+        except OSError:
+            return False
+
+    def ended(self) -> int:
+        """Its status after a SIGTERM."""
+        with suppress(RuntimeError):
+            self.run.signal(self.name, 15)
+        return self.run.finish(self.name)
+
+
+def worker(run: Run, name: str, told: Mapping[str, str]) -> Program:
+    port = free_port()
+    command = (executable, "-m", "console", "--json", "worker")
+    return Program(run, name, command, port, "/healthz", {**told, "CONSOLE_RECEIVER_PORT": str(port)})
+
+
+def sandbox(run: Run, home: Path) -> Program:
+    port = free_port()
+    command = (executable, "-m", "console", "--json", "sandbox", "--port", str(port))
+    return Program(run, "sandbox", command, port, "/_sandbox/state", {"CONSOLE_HOME": str(home)})

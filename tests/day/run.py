@@ -1,0 +1,152 @@
+"""One day, from the first order until nothing is due any more; then the oracle.
+
+    python -m tests.day.run ORDERS [SEED] [scale=10 …]     here and now; tells how it goes
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from tests.day import facts, oracle, plan
+from tests.day.facts import Facts
+from tests.day.lives import Lives
+from tests.day.people import Diary, Eyes
+from tests.day.plan import Day
+from tests.day.street import Street
+from tests.day.town import Town, town
+from tests.day.trouble import TroubleMaker
+
+Say = Callable[[str], None]
+_LOOK_SECONDS = 0.5
+_TELL_SECONDS = 20.0
+_ORDERS_A_SECOND = 4_000
+_INTERVAL_SECONDS = 60
+"""Of the task that looks for alerts, in the product's own time."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A day that is over: what is there, and what was counted."""
+
+    facts: Facts
+    tally: Counter[str]
+
+
+def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
+    """Raises AssertionError where a life or a worker didn't end as it should; the oracle is whoever asks it."""
+    began = time.monotonic()
+    with town(day, folder) as place:
+        lives = Lives(place)
+        street = Street(lives.all(plan.lives(day)), Eyes(place).look, day.under_way)
+        say(f"open after {time.monotonic() - began:.1f} s")
+        with TroubleMaker(place, lambda: street.begun) as trouble, _told_on(street, trouble, say):
+            street.run()
+        say(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
+        lives.evening()
+        quiet = _quiet(place, lives.diary, say)
+        say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
+        assert [worker.ended() for worker in place.workers] == [0] * len(place.workers)
+        ended = facts.read(place, lives.diary)
+        tally = _counted(place, ended, trouble, lives.diary)
+    tally["seconds"] = round(time.monotonic() - began)
+    return Ended(ended, tally)
+
+
+@contextmanager
+def _told_on(street: Street, trouble: TroubleMaker, say: Say) -> Iterator[None]:
+    """How far it is, now and then."""
+    over = Event()
+
+    def tell() -> None:
+        while not over.wait(_TELL_SECONDS):
+            say(f"{street.begun} begun, {street.ended} ended, {dict(trouble.told)}")
+
+    thread = Thread(target=tell, name="telling")
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _quiet(place: Town, diary: Diary, say: Say) -> bool:
+    """Wait until nothing is to come soon, and then for as long as a wrong alert would take; at most `patience`."""
+    day = place.day
+    deadline = time.monotonic() + day.patience
+    settle = day.grace + 2 * _INTERVAL_SECONDS / day.scale
+    since, before = None, [""]
+    while time.monotonic() < deadline:
+        busy = _busy(place, diary)
+        since = (since or time.monotonic()) if not busy else None
+        if since is not None and time.monotonic() - since > settle:
+            return True
+        if busy[:2] != before[:2]:
+            say(f"  {len(busy)}: {busy[:4]}")
+        before = busy
+        time.sleep(max(_LOOK_SECONDS, day.orders / _ORDERS_A_SECOND))  # house: between two looks at a whole day
+    return False
+
+
+def _busy(place: Town, diary: Diary) -> list[str]:
+    """What is still to be put right by itself: all that the oracle would call wrong now."""
+    if not place.postman.idle:
+        return ["notices"]
+    return oracle.judge(facts.read(place, diary, audit=False))
+
+
+def _counted(place: Town, ended: Facts, trouble: TroubleMaker, diary: Diary) -> Counter[str]:
+    told, scored = place.postman.told, oracle.score(ended)
+    tally = Counter(trouble.told)
+    tally.update(
+        orders=len(ended["orders"]), payments=len(ended["payments"]), refunds=len(ended["refunds"]),
+        given_up=len(diary.given_up), notices=told["notices"], lost=told["lost"], doubled=told["doubled"],
+        late=told["late"], deliveries=sum(n for name, n in told.items() if name.startswith("answered")),
+        not_taken=told["answered 503"] + told["answered 0"], refused=told["answered 400"],
+        planted=scored.planted, raised=scored.raised, right=scored.right,
+        messages=len(ended.messages), events=len(ended["outbox"]), audit_rows=ended.audit_rows,
+    )  # fmt: skip
+    for table, name in (("orders", "status"), ("payments", "status"), ("refunds", "status"), ("alerts", "rule_id")):
+        tally.update(f"{table} {row[name]}" for row in ended[table])
+    return tally
+
+
+def figure(ended: Ended) -> str:
+    """The day in a line."""
+    told, scored = ended.tally, oracle.score(ended.facts)
+    return (
+        f"{told['orders']} orders in {told['seconds']} s; of {told['notices']} notices {told['lost']} lost,"
+        f" {told['doubled']} doubled, {told['late']} late; {told['worker_kills']} workers and"
+        f" {told['database_kills']} databases killed, {told['outages']} outages, {told['broken_answers']} broken"
+        f" answers; {scored.planted} planted, {scored.raised} raised, precision {scored.precision:.3f},"
+        f" recall {scored.recall:.3f}"
+    )
+
+
+def main(words: list[str]) -> int:
+    """Exit status 0 when the oracle has nothing to say."""
+    from tests.support.environment import isolate
+    from tests.support.quick_desks import quick_folder
+
+    more: dict[str, Any] = {name: json.loads(text) for name, text in (word.split("=") for word in words[2:])}
+    day = Day(int(words[0]), int(words[1]) if len(words) > 1 else 1, **more)
+
+    def say(text: str) -> None:
+        print(time.strftime("%H:%M:%S", time.gmtime()), text, flush=True)
+
+    with isolate(), quick_folder() as folder:
+        ended = run(day, folder, say)
+    wrong = oracle.judge(ended.facts)
+    say("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.tally)), figure(ended)]))
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

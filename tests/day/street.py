@@ -1,0 +1,144 @@
+"""Runs thousands of lives at once: each is a generator that yields the seconds it waits, or what it waits for."""
+
+import time
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from threading import Condition, Thread
+from typing import TypeAlias
+
+THREADS = 6
+LOOK_SECONDS = 0.25
+GIVES_UP_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A payment with its order as they stand, and which events about the order were told: (`AlertRaised`, rule)."""
+
+    order: str
+    payment: str
+    certainty: str
+    told: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Wait for `payment` to be so. `what` is said of who waits in vain."""
+
+    payment: int
+    holds: Callable[[Seen], bool]
+    what: str
+
+
+Step: TypeAlias = float | Until
+Alive: TypeAlias = Generator[Step, None, None]
+Look: TypeAlias = Callable[[Collection[int]], Mapping[int, Seen]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parked:
+    until: Until
+    since: float
+    name: str
+    alive: Alive
+
+
+class Street:
+    """So many lives `under_way` at most; the next one begins when one ends. `trouble` collects what went wrong."""
+
+    def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, under_way: int) -> None:
+        self._lives, self._look, self._room = lives, look, under_way
+        self._due: list[tuple[float, int, str, Alive]] = []
+        self._parked: dict[int, _Parked] = {}
+        self._turns, self._changed = count(), Condition()
+        self._under_way = 0
+        self._over = False
+        self.begun = self.ended = 0
+        self.trouble: list[str] = []
+
+    def run(self) -> None:
+        """Until all have ended. Raises AssertionError with the trouble of those that didn't end well."""
+        threads = [Thread(target=self._go, name=f"street-{n}") for n in range(THREADS)]
+        threads.append(Thread(target=self._watch, name="street-watch"))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not self.trouble, "\n".join(self.trouble[:20])
+
+    def _go(self) -> None:
+        while (turn := self._next()) is not None:
+            name, alive = turn
+            try:
+                step = next(alive)
+            except StopIteration:
+                self._end()
+            except Exception as trouble:
+                self.trouble.append(f"{name}: {trouble!r}")
+                self._end()
+            else:
+                self._wait(name, alive, step)
+
+    def _next(self) -> tuple[str, Alive] | None:
+        with self._changed:
+            while True:
+                self._admit()
+                if self._over or not self._under_way:
+                    self._over = True
+                    self._changed.notify_all()
+                    return None
+                wait = self._due[0][0] - time.monotonic() if self._due else 1.0
+                if self._due and wait <= 0:
+                    _, _, name, alive = heappop(self._due)
+                    return name, alive
+                self._changed.wait(wait)
+
+    def _admit(self) -> None:
+        while self._under_way < self._room and not self._over:
+            life = next(self._lives, None)
+            if life is None:
+                return
+            self._under_way += 1
+            self.begun += 1
+            self._push(time.monotonic(), *life)
+
+    def _push(self, at: float, name: str, alive: Alive) -> None:
+        heappush(self._due, (at, next(self._turns), name, alive))
+
+    def _end(self) -> None:
+        with self._changed:
+            self._under_way -= 1
+            self.ended += 1
+            self._changed.notify_all()
+
+    def _wait(self, name: str, alive: Alive, step: Step) -> None:
+        with self._changed:
+            if isinstance(step, Until):
+                self._parked[step.payment] = _Parked(step, time.monotonic(), name, alive)
+            else:
+                self._push(time.monotonic() + step, name, alive)
+                self._changed.notify()
+
+    def _watch(self) -> None:
+        """Who waited for what is so by now goes on."""
+        while not self._over:
+            with self._changed:
+                self._changed.wait(LOOK_SECONDS)
+                waiting = dict(self._parked)
+            seen = self._look(waiting) if waiting else {}
+            for payment, parked in waiting.items():
+                if payment in seen and parked.until.holds(seen[payment]):
+                    self._go_on(payment, parked)
+                elif time.monotonic() - parked.since > GIVES_UP_SECONDS:
+                    self.trouble.append(f"{parked.name}: waited in vain: {parked.until.what}; {seen.get(payment)}")
+                    with self._changed:
+                        del self._parked[payment]
+                    self._end()
+
+    def _go_on(self, payment: int, parked: _Parked) -> None:
+        with self._changed:
+            del self._parked[payment]
+            self._push(time.monotonic(), parked.name, parked.alive)
+            self._changed.notify()

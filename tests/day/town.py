@@ -1,0 +1,167 @@
+"""The town: a private MariaDB with a team, providers and workers as processes, the shop, and people at desks."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import local
+from typing import Any, TypeVar
+
+import pymysql
+
+from console.app import Console, open_console
+from console.domain.errors import EXIT_STATUS, ConsoleError
+from console.sandbox import SandboxControl
+from console.settings import Settings
+from tests.day import programs
+from tests.day.plan import Day
+from tests.day.postman import Postman
+from tests.day.programs import Program
+from tests.support import servers, teams
+from tests.support.alert_receiver import KEY, Receiver, receiving
+from tests.support.desks import environment
+from tests.support.payment_desks import told as known_providers
+
+WORKERS = 3
+PATIENCE = 60.0
+"""Seconds for which the shop and people try again while a provider or the database is away."""
+_MEMBERS = {
+    "op-a": ("operator",), "lead-b": ("approver",), "aud-e": ("auditor",), "worker": ("worker",), "till": ("worker",)
+}  # fmt: skip
+_PAUSE = 0.2
+_AWAY = 6
+"""The exit status of what can't be reached."""
+_T = TypeVar("_T")
+
+
+class Books:
+    """SQL past the console, each thread on a connection of its own; begun again when the server comes back."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect, self._mine = connect, local()
+
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        """In one transaction: the rows of the last one. What was cut off is done again: say only what may be."""
+        return patiently(lambda: self._once(statements), again=self._forget)
+
+    def _once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
+        if getattr(self._mine, "line", None) is None:
+            self._mine.line = self._connect()
+        line = self._mine.line
+        with line.cursor() as cursor:
+            cursor.execute("START TRANSACTION")
+            for statement in statements:
+                cursor.execute(statement)
+            rows = list(cursor.fetchall())
+            cursor.execute("COMMIT")
+        return rows
+
+    def _forget(self) -> None:
+        line, self._mine.line = getattr(self._mine, "line", None), None
+        if line is not None:
+            with suppress(pymysql.MySQLError, OSError):
+                line.close()
+
+
+@dataclass(frozen=True)
+class Town:
+    """Everybody and everything; `till` is the shop's desk, where payments begin, `shop` its own program's rows."""
+
+    day: Day
+    folder: Path
+    server: servers.Server
+    control: SandboxControl
+    workers: tuple[Program, ...]
+    postman: Postman
+    told: Receiver
+    till: Console
+    operator: Console
+    approver: Console
+    auditor: Console
+    shop: Books
+    all: Books
+    """As the schema's owner: to look at everything."""
+
+
+def patiently(act: Callable[[], _T], again: Callable[[], None] = lambda: None, seconds: float = PATIENCE) -> _T:
+    """Do it; while the database or a provider can't be reached, once more a little later."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return act()
+        except (pymysql.OperationalError, pymysql.InterfaceError, OSError) as trouble:
+            away: Exception = trouble
+        except ConsoleError as refusal:
+            if EXIT_STATUS[refusal.code] != _AWAY:
+                raise
+            away = refusal
+        again()
+        if time.monotonic() > deadline:
+            raise away
+        time.sleep(_PAUSE)  # house: whoever can't reach somebody waits before trying again
+
+
+@contextmanager
+def town(day: Day, folder: Path) -> Iterator[Town]:
+    """Built, and gone at the end whatever happens."""
+    with servers.mariadb() as server, ExitStack() as stack:
+        providers = programs.sandbox(server.run, folder)
+        providers.begin()
+        team = teams.team_on(server, _MEMBERS)
+        told = stack.enter_context(receiving())
+        told.answers = _taken_mostly
+        providers.wait_ready()
+
+        def desk(person: str, home: str) -> dict[str, str]:
+            access = {"DATABASE_URL": team.urls[person], "OPERATOR": "", "TIME_SCALE": str(day.scale)}
+            documents = {"DOCUMENTS_URL": (folder / "documents").as_uri()}
+            alerts = {"ALERTS_WEBHOOK_URL": told.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
+            both = known_providers(providers.url)
+            return environment(folder / home, providers.url, **access, **documents, **alerts, **both)
+
+        def opened(person: str) -> Console:
+            return stack.enter_context(open_console(Settings.load(desk(person, person))))
+
+        workers = tuple(programs.worker(server.run, f"w{n}", desk("worker", f"w{n}")) for n in range(WORKERS))
+        for worker in workers:
+            worker.begin()
+        shop, everything = _books(server, team)
+        desks = {name: opened(name) for name in ("till", "op-a", "lead-b", "aud-e")}
+        for worker in workers:
+            worker.wait_ready()
+        postman = stack.enter_context(Postman(day.seed, [worker.port for worker in workers]))
+        control = SandboxControl(providers.url)
+        control.config(paypay_code_seconds=day.code_seconds)
+        control.money.notices_to(
+            paypay=postman.address("/webhooks/paypay"), atom=postman.address("/callbacks/atom")
+        )
+        _raise_limits(everything)
+        yield Town(
+            day, folder, server, control, workers, postman, told, desks["till"], desks["op-a"], desks["lead-b"],
+            desks["aud-e"], shop, everything,
+        )  # fmt: skip
+
+
+def _taken_mostly(_: dict[str, Any], nth: int) -> int:
+    """Who is told of alerts is away now and then, and hears of it again."""
+    return 503 if nth % 7 == 0 else 204
+
+
+def _books(server: servers.Server, team: teams.Team) -> tuple[Books, Books]:
+    """The shop's account, which knows its own two tables, and the owner's."""
+    name, password = f"shop.{team.database[-6:]}", "the-shop's-own"
+    server.sql(
+        f'CREATE USER `{name}`@`%` IDENTIFIED BY "{password}"',
+        *(f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{table} TO `{name}`@`%`"
+          for table in ("orders", "stock_reservations")),
+    )  # fmt: skip
+    return (
+        Books(lambda: server.connect(name, password, team.database)),
+        Books(lambda: team.connect("owner")),
+    )
+
+
+def _raise_limits(everything: Books) -> None:
+    """One person asks for all refunds of the day."""
+    everything.sql("UPDATE limits SET value = 1000000000000 WHERE name = 'per_person_day'")

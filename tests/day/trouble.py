@@ -1,0 +1,105 @@
+"""Makes trouble all day long: providers away, slow and broken; workers and the database killed and begun again."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
+
+from tests.day.plan import Day
+from tests.day.town import Town, patiently
+
+_OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY = (1.0, 3.0), 2.0, 0.12
+_LAST = 0.85
+"""Of the day's orders: then all trouble is over, and what it left is put right."""
+_FIRST = 0.08
+_BROKEN: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
+    (0.03, ("paypay_create", "atom_auth"), ("status:503", "status_after_charge:500", "reset", "close_after_charge")),
+    (0.06, ("paypay_payment", "atom_verification"), ("status:500", "hang", "reset", "truncate", "garbage", "html")),
+    (0.10, ("paypay_refund_details", "atom_refund_status"), ("status:503", "hang", "truncate", "refuse")),
+    (0.30, ("paypay_refund",), ("hang_after_charge", "status_after_charge:500", "close_after_charge", "status:503",
+                                "late_charge", "hang", "reset", "result_after:SERVICE_ERROR")),
+    (0.25, ("atom_refund",), ("hang_after_charge", "status_after_charge:500", "close_after_charge", "truncate")),
+)  # fmt: skip
+"""Rate, calls, and what they meet: 5xx, time-outs, cut connections; with effect, without, and with a late one."""
+
+
+class TroubleMaker:
+    """Each kind so often as the day says, spread over it by the number of orders that have begun."""
+
+    def __init__(self, town: Town, begun: Callable[[], int]) -> None:
+        self._town, self._begun, self._over = town, begun, Event()
+        self._chance = random.Random(town.day.seed + 1)
+        self._plan = self._planned(town.day)
+        self._thread = Thread(target=self._go, name="trouble")
+        self.told: Counter[str] = Counter()
+        self.went_wrong: list[str] = []
+
+    def _planned(self, day: Day) -> list[tuple[int, str]]:
+        kinds = {
+            "outages": day.outages, "slow_spells": day.slow_spells, "worker_kills": day.worker_kills,
+            "database_kills": day.database_kills,
+        }  # fmt: skip
+        span = (_FIRST * day.orders, _LAST * day.orders)
+        return sorted((round(self._chance.uniform(*span)), kind) for kind, much in kinds.items() for _ in range(much))
+
+    def __enter__(self) -> "TroubleMaker":
+        rules: list[dict[str, Any]] = []
+        for rate, calls, actions in _BROKEN:
+            rules += [
+                {"mode": "random", "actions": list(actions), "seed": self._town.day.seed, "rate": rate, "call": call,
+                 "seconds": self._town.day.held_seconds}
+                for call in calls
+            ]  # fmt: skip
+        self._town.control.faults(*rules)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is broken any more, and every worker is there."""
+        self._over.set()
+        self._thread.join()
+        self.told["broken_answers"] = sum(int(rule["met"]) for rule in self._rules())
+        patiently(self._town.control.clear_faults)
+        assert not self.went_wrong, self.went_wrong
+
+    def _rules(self) -> list[dict[str, Any]]:
+        return list(patiently(self._town.control.state)["rules"])
+
+    def _go(self) -> None:
+        for at, kind in self._plan:
+            while self._begun() < at and not self._over.wait(0.05):
+                pass
+            if self._over.is_set():
+                return
+            try:
+                getattr(self, f"_{kind}")()
+            except Exception as trouble:
+                self.went_wrong.append(f"{kind}: {trouble!r}")
+                return
+            self.told[kind] += 1
+
+    def _outages(self) -> None:
+        """Both providers, and who asks for anything there."""
+        seconds = self._chance.uniform(*_OUTAGE_SECONDS)
+        patiently(lambda: self._town.control.outage(seconds))
+        self._over.wait(seconds)
+
+    def _slow_spells(self) -> None:
+        patiently(lambda: self._town.control.config(delay_seconds=_SLOW_DELAY))
+        self._over.wait(_SLOW_SECONDS)
+        patiently(lambda: self._town.control.config(delay_seconds=0.0))
+
+    def _worker_kills(self) -> None:
+        worker = self._chance.choice(self._town.workers)
+        worker.kill()
+        worker.start()
+
+    def _database_kills(self) -> None:
+        began = time.monotonic()
+        self._town.server.kill()
+        self._town.server.start()
+        self.told["database_away_ms"] = max(
+            self.told["database_away_ms"], round((time.monotonic() - began) * 1000)
+        )
