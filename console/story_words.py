@@ -40,13 +40,19 @@ def _axes(story: Chain, language: str) -> Iterator[str]:
 def line(event: Event, story: Chain, language: str) -> str:
     """`2026-11-20 15:04:05 JST  op-a  Approved the refund. [operation …, evidence #12]`: never more than a line."""
     who = wording.say("who.worker", language) if event.who == "worker" else event.who
+    told = said(event, story, language)
+    refs = wording.say("list.separator", language).join(_refs(event, language))
+    whole = f"{wording.format_instant(event.at)}  {who}  {told}{f'  [{refs}]' if refs else ''}"
+    return "".join(one if one.isprintable() else " " for one in whole)
+
+
+def said(event: Event, story: Chain, language: str) -> str:
+    """What happened, and to which record where it isn't the story's own; payers masked."""
     told = sentence(event, language)
     if (event.kind, event.id) != (story.kind, story.id):
         kind = wording.say(f"kind.{event.kind}", language)
         told = wording.say("story.of", language, kind=kind, id=event.id, told=told)
-    refs = wording.say("list.separator", language).join(_refs(event, language))
-    whole = f"{wording.format_instant(event.at)}  {who}  {told}{f'  [{refs}]' if refs else ''}"
-    return "".join(one if one.isprintable() else " " for one in whole)
+    return masked(told, story.hidden)
 
 
 def sentence(event: Event, language: str) -> str:

@@ -9,6 +9,7 @@ from console.domain.payment_records import StartedPayment
 from console.domain.records import EvidenceItem, LeaseHolder, TimelineEntry
 from console.domain.results import AllowedAction, Explanation
 from console.domain.saga_steps import SagaView
+from console.domain.story import NO_STORY, Chain
 from console.domain.worker_records import AlertItem, Note, Take
 
 
@@ -67,6 +68,7 @@ class PaymentView:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    story: Chain = NO_STORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ class OrderView:
     actions: tuple[AllowedAction, ...] = ()
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    story: Chain = NO_STORY
     sagas: tuple[SagaView, ...] = ()
     alert: AlertItem | None = None
 
@@ -155,6 +158,7 @@ class RefundView:
     awaiting: str | None = None
     taken: Take | None = None
     notes: tuple[Note, ...] = ()
+    story: Chain = NO_STORY
 
 
 @dataclass(frozen=True, slots=True)

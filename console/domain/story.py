@@ -89,6 +89,10 @@ class Chain:
     hidden: tuple[str, ...] = field(default=(), repr=False)
 
 
+NO_STORY = Chain("", "", ())
+"""Nothing was collected."""
+
+
 def in_order(streams: Iterable[tuple[Iterable[Event], datetime]]) -> Iterator[tuple[datetime, Event]]:
     """All events as one chain, in flat memory, each with its moment: its time, or that of an earlier row of its
     stream where a clock was set back. A stream comes with the moment that it had reached before (NEVER at first).

@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +23,8 @@ AnyRecord = CreditCheck | Operation | Order | Payment | Refund
 LONGEST_PAGE = 5_000
 MOST_RELATED = 200
 """Payments of an order, and refunds, whose events are told with it; the newest ones."""
+ON_A_PAGE, MOST_ON_A_PAGE = 500, 25
+"""Events that a record's page tells, and records whose events they are: the copied story has all of them."""
 KINDS = (credit_checks.KIND, payments.KIND, orders.KIND, refunds.KIND, OPERATION)
 _LONGEST_ID = 18  # digits
 _Read = dict[str, tuple[datetime, str, datetime]]
@@ -89,6 +92,20 @@ def walk(conn: Connection, family: Family, read: _Read | None = None) -> Iterato
         for source in sources(subject[0])
     ]
     return (shown(event, hidden) for _, event in in_order(streams))
+
+
+def newest(desk: Desk, conn: Connection, kind: str, id: int, most: int = ON_A_PAGE) -> Chain:
+    """The newest events of a family as one chain, for its record's page, within the caller's read. Of each table no
+    more rows are read than can be among them.
+    """
+    family = family_of(desk, conn, kind, id)
+    streams = [
+        (iter(source.newest(conn, *subject, most)), NEVER)
+        for subject in family.subjects[:MOST_ON_A_PAGE]
+        for source in sources(subject[0])
+    ]
+    told = deque((shown(event, family.hidden) for _, event in in_order(streams)), most)
+    return Chain(kind, str(id), tuple(told), hidden=family.hidden)
 
 
 def _rest(

@@ -19,6 +19,7 @@ from console.domain.worker_records import SagaState
 from console.services import order_alerts, timed_out
 from console.services.beside import beside
 from console.services.desk import Desk
+from console.services.explaining import newest
 from console.services.payment_probing import lease_name
 from console.services.payment_vendors import meaning
 from console.services.reads import ReadLog
@@ -62,6 +63,7 @@ class PaymentViews:
                 refunds=given_back,
                 set_asides=set_asides.of_payment(conn, payment_id),
                 timeline=history,
+                story=newest(desk, conn, KIND, payment_id),
                 evidence=evidence.of_subject(conn, KIND, payment_id),
                 actions=tuple(_action(name, record, order, person, holder) for name in _ACTIONS),
                 holder=holder,
@@ -94,6 +96,7 @@ class PaymentViews:
                 payments=paid_by,
                 refunds=refunds.of_order(conn, order_id, journal.lapsed_subjects(conn, refunds.KIND)),
                 timeline=timeline(conn, orders.KIND, str(order_id)),
+                story=newest(desk, conn, orders.KIND, order_id),
                 evidence=evidence.of_subject(conn, orders.KIND, order_id),
                 sagas=followed,
                 **beside(desk, conn, orders.KIND, order_id),

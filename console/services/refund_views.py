@@ -19,6 +19,7 @@ from console.domain.truth import money_strip, sides
 from console.services import radar, refund_limits, refund_reading
 from console.services.beside import beside
 from console.services.desk import Desk
+from console.services.explaining import newest
 from console.services.payment_vendors import PaymentVendors, meaning
 from console.services.reads import ReadLog
 from console.services.refund_limits import Ground
@@ -85,6 +86,7 @@ class RefundViews:
             changed=_changed(saw, what_is_seen(seen), refund),
             earlier=tuple(one for one in seen.refunds if one.id != refund_id),
             timeline=timeline(conn, KIND, str(refund_id)),
+            story=newest(desk, conn, KIND, refund_id),
             evidence=evidence.of_subject(conn, KIND, refund_id),
             actions=tuple(self._action(name, refund, person, holder) for name in _ACTIONS),
             holder=holder,

@@ -64,6 +64,12 @@ class Source:
                 return
             page = self.page(conn, kind, id, (page[-1].at, page[-1].row))
 
+    def newest(self, conn: Connection, kind: str, id: str, most: int) -> list[Event]:
+        """At most so many rows about this record, the last ones, oldest first."""
+        order = (self.id.desc(),) if self.at is None else (self.at.desc(), self.id.desc())
+        found = conn.execute(self.rows.where(self.of(kind, id)).order_by(*order).limit(most))
+        return [self.make(row, kind, id) for row in found][::-1]
+
     def _after(self, at: datetime, row: str) -> ColumnElement[bool]:
         key = int(row) if row.isdecimal() else row
         if self.at is None:

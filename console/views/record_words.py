@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from console import wording
+from console import story_words, wording
 from console.domain.records import Certainty, CheckState, CreditCheck, TimelineEntry, WorkState
 from console.domain.results import Explanation, NextStep
+from console.domain.story import Chain, Event, Step
 from console.views.look.tokens import Language, Tone, tokens
 from console.views.seat import Seat
 from console.views.tables.columns import AgeCell, Cell, StateCell
@@ -13,6 +14,20 @@ from console.views.widgets.timeline import Happening
 
 PROVIDER = "AlarmBox"
 _OPENINGS = ("credit-check.opened", "credit-check.pdf_read")
+_EVENTS: Mapping[Step, tuple[str, Tone]] = {
+    Step.BEGUN: ("arrow_right", "text"),
+    Step.ANSWER: ("circle_arrow", "text"),
+    Step.NOTICE: ("arrow_down", "text"),
+    Step.PROOF: ("document", "text"),
+    Step.RECONCILIATION: ("swap", "text"),
+    Step.DECISION: ("person", "text"),
+    Step.SAGA: ("clock", "text"),
+    Step.ALERT: ("warning", "care"),
+}
+"""What stands before an event that isn't of the trail."""
+_ENDINGS: Mapping[str, tuple[str, Tone]] = {
+    "done": ("check", "good"), "failed": ("cross", "bad"), "unknown": ("question", "unknown"),
+}  # fmt: skip
 _SIGNS: Mapping[str, tuple[str, Tone]] = {
     "started": ("arrow_right", "text"),
     "bought": ("check", "good"),
@@ -186,6 +201,23 @@ def happening(entry: TimelineEntry, seat: Seat) -> Happening:
     time = wording.format_instant(entry.at, "clock" if today else "short")
     words = wording.timeline_line(entry, seat.language)
     return Happening(time, wording.format_instant(entry.at), shape, tone, who(entry.who, seat), words)
+
+
+def told(event: Event, story: Chain, seat: Seat) -> Happening:
+    """One event of a record or of those it belongs to, in the words of the copied story."""
+    audited = event.source == "audit_log"
+    shape, tone = entry_look(entry_of(event)) if audited else _EVENTS.get(event.step, ("ring_dot", "text"))
+    if event.step is Step.ENDED:
+        shape, tone = _ENDINGS.get(str(event.facts.get("state")), ("ring_dot", "text"))
+    today = wording.format_instant(event.at, "day") == wording.format_instant(seat.now(), "day")
+    time = wording.format_instant(event.at, "clock" if today else "short")
+    what = story_words.said(event, story, seat.language)
+    return Happening(time, wording.format_instant(event.at), shape, tone, who(event.who, seat), what)
+
+
+def entry_of(event: Event) -> TimelineEntry:
+    """An event of the trail as the trail has it."""
+    return TimelineEntry(event.at, event.who, event.what, event.facts, event.result)
 
 
 def entry_look(entry: TimelineEntry) -> tuple[str, Tone]:

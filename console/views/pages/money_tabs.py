@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from console import wording
 from console.domain.records import EvidenceItem, TimelineEntry
+from console.domain.story import Chain
 from console.domain.worker_records import Note
 from console.views import record_words as words
 from console.views.case_words import Case, ref_of
@@ -24,7 +25,6 @@ from console.views.widgets.tabs import Tabs
 from console.views.widgets.timeline import Happening, TimelineList
 
 _LEAST_ROWS = 3
-_OPENED = ("opened", "listed")
 _LISTS = {
     "payments": ("day", "name", "provider", "amount", "state", "certainty", "work", "next"),
     "refunds": ("day", "name", "amount", "state", "certainty", "work", "people", "next"),
@@ -32,7 +32,7 @@ _LISTS = {
 
 
 class Kept(Protocol):
-    """Any record's view: its history, and the answers that were kept."""
+    """Any record's view: its history with that of those it belongs to, and the answers that were kept."""
 
     @property
     def timeline(self) -> tuple[TimelineEntry, ...]: ...
@@ -40,6 +40,8 @@ class Kept(Protocol):
     def evidence(self) -> tuple[EvidenceItem, ...]: ...
     @property
     def notes(self) -> tuple[Note, ...]: ...
+    @property
+    def story(self) -> Chain: ...
 
 
 class MoneyTabs(QWidget):
@@ -85,10 +87,9 @@ class MoneyTabs(QWidget):
     def show_view(self, record: Case, view: Kept, **lists: Sequence[Case]) -> None:
         """Everything anew; the tab in sight stays."""
         seat = self._seat
-        told = [entry for entry in view.timeline if entry.what.rsplit(".", 1)[-1] not in _OPENED]
         planned = _planned(record, seat)
-        lines = [*planned, *(words.happening(entry, seat) for entry in reversed(told))]
-        attempts = [words.happening(entry, seat) for entry in reversed(told) if is_attempt(entry)]
+        lines = [*planned, *(words.told(event, view.story, seat) for event in reversed(view.story.events))]
+        attempts = [words.happening(entry, seat) for entry in reversed(view.timeline) if is_attempt(entry)]
         self._timeline.show_happenings(lines)
         self._attempts.show_happenings(attempts)
         for name, table in self._lists.items():
