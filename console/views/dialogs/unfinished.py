@@ -113,7 +113,7 @@ class UnfinishedDialog(DialogFrame):
         works = sorted(found.works, key=lambda work: work.operation.operator != name)
         runs = sorted(found.runs, key=lambda item: (not item.is_open, item.run.made_by != name))
         for number, rows in enumerate[Sequence[Any]]((works, runs, found.held)):
-            self._lists[number].show_rows(rows)
+            self._lists[number].show_rows(rows, still=True)
             self.tabs.set_count(number, str(len(rows)))
         self.tabs.set_count(1, str(sum(item.is_open for item in runs)))
         self._look()

@@ -1,6 +1,7 @@
 """What doesn't fit, grouped by cause: since when, who has seen it, and the one place where each is settled."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import groupby
 
 from PySide6.QtCore import Qt, Slot
@@ -81,14 +82,15 @@ class AlertsPage(Page):
 
     def read(self, reason: str) -> None:
         self.seat.read(
-            lambda desk: desk.alerts.open(_MOST), self._take, self.reading_failed, owner=self, key="alerts"
+            lambda desk: desk.alerts.open(_MOST), partial(self._take, still=reason == "changed"),
+            self.reading_failed, owner=self, key="alerts",
         )  # fmt: skip
 
-    def _take(self, items: tuple[AlertItem, ...]) -> None:
+    def _take(self, items: tuple[AlertItem, ...], *, still: bool = False) -> None:
         self.reading_done()
         kept = sorted(items, key=_by_cause)
         self._counts = {rule: len(list(group)) for rule, group in groupby(kept, key=_rule)}
-        self.list.show_rows(kept)
+        self.list.show_rows(kept, still=still)
         self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
         self._look(self.table.current)
 

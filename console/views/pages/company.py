@@ -130,8 +130,8 @@ class CompanyView(QWidget):
 
     # -- showing
 
-    def show_found(self, found: LookupResult) -> None:
-        """Another number, or the same read anew."""
+    def show_found(self, found: LookupResult, *, still: bool = False) -> None:
+        """Another number, or the same read anew; `still`: nobody asked for that."""
         seat, other = self._seat, found.corporation_number != self.number
         self.number, self.records = found.corporation_number, found.credit_checks
         self.found = (*found.payments, *found.refunds, *found.orders, *found.credit_checks)
@@ -142,12 +142,12 @@ class CompanyView(QWidget):
         self.facts.say(seat.say("lookup.facts", n=len(self.records), clients=clients) if clients else "")
         lists = {"payments": found.payments, "refunds": found.refunds, "orders": found.orders}
         for place, (name, records) in enumerate(lists.items()):
-            self.money[name].show_rows(records)
+            self.money[name].show_rows(records, still=still)
             self.tabs.set_count(place, wording.format_count(len(records)))
         self.tabs.set_count(len(lists), wording.format_count(len(self.records)))
         self.read_at.say(seat.say("screen.last_read", at=seat.now()))
         self.matters.show_matters([record for record in self.found if case_words.is_open(record)])
-        self.table.show_rows(self.records)
+        self.table.show_rows(self.records, still=still)
         self.checks.setCurrentWidget(self.table if self.records else self.none)
         if other:
             self.tabs.setCurrentIndex(0 if found.payments else len(lists))

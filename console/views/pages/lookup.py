@@ -110,18 +110,18 @@ class LookupPage(Page):
             return
         self.seat.read(
             lambda desk: desk.lookup.find(text),
-            lambda found: self._take(text, found),
+            lambda found: self._take(text, found, still=reason == "changed"),
             lambda failure: self._refused(text, failure),
             owner=self,
             key=self,
         )
 
-    def _take(self, text: str, found: LookupResult) -> None:
+    def _take(self, text: str, found: LookupResult, *, still: bool = False) -> None:
         if text != self._wanted:
             return
         self.reading_done()
         first = self.content.currentWidget() is not self.company or self.company.number != found.corporation_number
-        self.company.show_found(found)
+        self.company.show_found(found, still=still and not first)
         self.content.setCurrentWidget(self.company)
         if first:
             self.company.focus_rows()

@@ -1,6 +1,7 @@
 """Money that was booked beyond an account's limit, and the refund that is proposed for each."""
 
 from collections.abc import Callable
+from functools import partial
 
 from PySide6.QtCore import Qt, Slot
 
@@ -79,13 +80,13 @@ class SetAsidesPage(Page):
 
     def read(self, reason: str) -> None:
         self.seat.read(
-            lambda desk: desk.payments.set_asides(_MOST), self._take, self.reading_failed, owner=self,
-            key="set-asides",
+            lambda desk: desk.payments.set_asides(_MOST), partial(self._take, still=reason == "changed"),
+            self.reading_failed, owner=self, key="set-asides",
         )  # fmt: skip
 
-    def _take(self, items: tuple[SetAsideItem, ...]) -> None:
+    def _take(self, items: tuple[SetAsideItem, ...], *, still: bool = False) -> None:
         self.reading_done()
-        self.list.show_rows(items)
+        self.list.show_rows(items, still=still)
         self.head.read_at.say(self.seat.say("screen.last_read", at=self.seat.now()))
         self._look(self.table.current)
 

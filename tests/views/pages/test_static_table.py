@@ -1,0 +1,116 @@
+"""A list that is read anew by itself while somebody's pointer is on it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from console.views.pages.static_table import StaticTable, TableOrNothing
+from console.views.tables.columns import Column, Group
+from console.views.widgets.empty import EmptyState
+from tests.views.pages.invented_checks import seat
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    id: int
+    version: int = 1
+
+
+Make = Callable[..., TableOrNothing]
+
+
+@pytest.fixture
+def shown(the_look: object, qtbot: QtBot) -> Make:
+    def make(*ids: int, grouped: bool = False) -> TableOrNothing:
+        columns = [
+            Column("id", "Number", 90, lambda line: str(line.id), "data"),
+            Column("version", "Version", 90, lambda line: str(line.version), "data", stretches=True),
+        ]
+        group = (lambda line: Group(line.id // 10, f"From {line.id // 10}0")) if grouped else None
+        table = StaticTable(seat(), columns, lambda line: line.id, "Lines", group_of=group)
+        both = TableOrNothing(table, EmptyState("nothing"))
+        qtbot.addWidget(both)
+        both.resize(400, 300)
+        both.show()
+        both.show_rows([Line(one) for one in ids])
+        return both
+
+    return make
+
+
+def point(table: StaticTable, row: int) -> None:
+    """The pointer comes to that row."""
+    at = QPointF(20, table.rowViewportPosition(row) + 5)
+    left = Qt.MouseButton.NoButton
+    there = QPointF(table.viewport().mapToGlobal(at.toPoint()))
+    event = QMouseEvent(QEvent.Type.MouseMove, at, there, left, left, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(table.viewport(), event)
+
+
+def leave(table: StaticTable) -> None:
+    QApplication.sendEvent(table, QEvent(QEvent.Type.Leave))
+
+
+def ids(table: StaticTable) -> list[int]:
+    return [line.id for line in table.rows.here()]
+
+
+def under(table: StaticTable, at: QPoint) -> object:
+    return table.rows.row_at(table.rowAt(at.y()))
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_no_row_moves_under_the_pointer(shown: Make, grouped: bool) -> None:
+    """What came or went above it waits until the pointer has left; contents are renewed at once, the gone marked."""
+    both = shown(11, 12, 21, 22, grouped=grouped)
+    table = both.table
+    row = table.rows.find(21)
+    assert row is not None
+    point(table, row)
+    at = QPoint(20, table.rowViewportPosition(row) + 5)
+    both.show_rows([Line(10), Line(12, 2), Line(21, 2), Line(22)], still=True)
+    assert ids(table) == [11, 12, 21, 22]
+    assert under(table, at) == Line(21, 2)
+    gone, stays = table.rows.find(11), table.rows.find(12)
+    assert gone is not None
+    assert stays is not None
+    assert (table.mark_of(gone), table.mark_of(stays)) == ("care", None)
+    both.show_rows([Line(9), Line(10), Line(12, 2), Line(21, 2)], still=True)  # the newest answer counts
+    leave(table)
+    assert ids(table) == [9, 10, 12, 21]
+    assert [table.mark_of(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
+
+
+def test_what_comes_below_the_pointer_comes_at_once(shown: Make) -> None:
+    both = shown(1, 2, 3)
+    point(both.table, 1)
+    both.show_rows([Line(1), Line(2), Line(3), Line(4)], still=True)
+    assert ids(both.table) == [1, 2, 3, 4]
+    both.show_rows([Line(1), Line(2), Line(4)], still=True)
+    assert ids(both.table) == [1, 2, 4]
+
+
+def test_who_asks_gets_what_is_there(shown: Make) -> None:
+    """Wherever the pointer is; and so does everybody whose pointer is elsewhere."""
+    both = shown(2, 3)
+    both.show_rows([Line(1), Line(2), Line(3)], still=True)
+    assert ids(both.table) == [1, 2, 3]
+    point(both.table, 1)
+    both.show_rows([Line(0), Line(1), Line(2)])
+    assert ids(both.table) == [0, 1, 2]
+
+
+def test_the_last_row_stays_below_the_pointer(shown: Make) -> None:
+    """The list says that it is empty once the pointer has left."""
+    both = shown(1)
+    point(both.table, 0)
+    both.show_rows([], still=True)
+    assert both.currentWidget() is both.table
+    assert both.table.mark_of(0) == "care"
+    leave(both.table)
+    assert both.currentWidget() is both.nothing
