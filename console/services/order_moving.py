@@ -15,7 +15,7 @@ from console.store import orders, payments
 from console.store.engine import Transaction
 
 KIND = orders.KIND
-LATE = "paid_after_cancel"
+LATE, NOT_MOVED = "paid_after_cancel", "not_moved"
 ACTION = "payment.move_order"
 
 
@@ -103,10 +103,13 @@ def _apply(desk: Desk, tx: Transaction, payment: Payment, order: Order) -> bool:
     if not covers(paid, order):
         observed = f"{payment.captured_minor} {payment.currency}"
         expected = f"{order.total_minor} {order.currency}"
-        payment_work.open_case(desk, tx, payment.id, "not_moved", observed, expected)
+        payment_work.open_case(desk, tx, payment.id, NOT_MOVED, observed, expected)
         return True
     orders.change(tx.conn, order, desk.now(), status=OrderState.PAID, **orders.work_values(Work()))
     desk.note(tx, "order.paid", order.id, {"payment": payment.id}, kind=KIND)
+    for one in paid:
+        if one.work.state is WorkState.NEEDS_REVIEW:
+            payment_work.close_case(desk, tx, one, NOT_MOVED)
     return False
 
 
@@ -144,5 +147,5 @@ def _plan_next(desk: Desk, tx: Transaction, payment_id: int) -> None:
     at = next_at(PAYMENT_PROBES, attempt, desk.now(), desk.scale)
     work = Work(WorkState.SCHEDULED, at, payment_work.MOVE_ORDER, attempt)
     if at is None:
-        work = Work(WorkState.NEEDS_REVIEW, None, "not_moved", attempt)
+        work = Work(WorkState.NEEDS_REVIEW, None, NOT_MOVED, attempt)
     payments.change(tx.conn, fresh, desk.now(), **payments.work_values(work))

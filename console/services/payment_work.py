@@ -51,6 +51,16 @@ def waiting(desk: Desk, payment: Payment) -> Work:
     return Work(WorkState.SCHEDULED, at, POLL, attempt) if at else Work()
 
 
+def close_case(desk: Desk, tx: Transaction, payment: Payment, rule: str) -> None:
+    """What a person was to look at has been put right: the payment rests, or waits for what else is open. To be run
+    again by whoever calls it, when the payment has changed since it was read.
+    """
+    cases.close_case(tx.conn, rule, KIND, payment.id, desk.now())
+    if payment.work.state is WorkState.NEEDS_REVIEW and payment.work.reason == rule:
+        work = payments.work_values(resting(desk, tx, payment, payment.state))
+        payments.change(tx.conn, payment, desk.now(), **work)
+
+
 @payments.runs_again()
 def open_case(desk: Desk, tx: Transaction, payment_id: int, rule: str, observed: str, expected: str) -> bool:
     """A person has to look at this payment; True when nobody has been asked to before."""

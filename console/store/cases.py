@@ -31,6 +31,12 @@ def close_cases(conn: Connection, kind: str, subject_id: int, now: datetime) -> 
     )
 
 
+def close_case(conn: Connection, rule: str, kind: str, subject_id: int, now: datetime) -> None:
+    """What this one case was about fits again, or never was."""
+    same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _t.rule_id == rule)
+    conn.execute(update(table).where(*same, _IS_CASE).values(resolved_at=naive(now)))
+
+
 def open_rules(conn: Connection, kind: str, subject_id: int) -> tuple[str, ...]:
     """The rules of a record's open cases, oldest first."""
     same = (_t.subject_kind == kind, _t.subject_id == subject_id, _t.resolved_at.is_(None), _IS_CASE)
