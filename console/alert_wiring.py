@@ -14,9 +14,7 @@ def open_publisher(desk: "Desk") -> "Publisher | None":
     if alerts.webhook is not None:
         from console.providers.alert_webhook import AlertWebhook
 
-        return AlertWebhook(
-            alerts.webhook, key, clock=desk.clock, scale=desk.scale, private=alerts.webhook_networks
-        )
+        return AlertWebhook(alerts.webhook, key, clock=desk.clock, scale=desk.scale, private=alerts.webhook_networks)
     if alerts.brokers:
         from console.providers.alert_kafka import AlertKafka
 

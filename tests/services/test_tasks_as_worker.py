@@ -1,0 +1,87 @@
+"""Every due task under the worker's own account on a server: what it may is enough, and each has something to do."""
+
+from collections import Counter
+from contextlib import ExitStack
+from datetime import timedelta
+
+import pytest
+
+from console.domain.bulk_records import Chosen
+from console.domain.order_records import RefundRequest
+from console.domain.records import PurchaseRequest
+from console.domain.task_intervals import INTERVALS
+from console.sandbox.server import Sandbox
+from tests.support.alert_receiver import KEY, receiving
+from tests.support.desks import MovedClock
+from tests.support.invented import numbers
+from tests.support.money_desks import ending
+from tests.support.payment_desks import paying, told
+from tests.support.places import Place
+from tests.support.recon_scene import Days
+
+OVER = timedelta(minutes=6)
+"""A code of the sandbox's PayPay can be paid for five minutes; an alert's grace is as long."""
+BUSY = {
+    "rows_by_others", "refetches", "payment_polls", "payment_timeouts", "refund_submissions", "alert_rules", "outbox",
+    "reconciliation", "bulk_runs",
+}  # fmt: skip
+"""Tasks that take something of what people left."""
+
+
+@pytest.mark.engines("mariadb", "galera")
+def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+    """People leave a paid payment and one that nobody pays, an order that says too much, an approved refund, a check
+    without its PDF, half a bulk run, a day to compare; the shop leaves a check. The worker's account does it all: no
+    task fails, and nothing is logged as failed.
+    """
+    with ExitStack() as stack:
+        receiver = stack.enter_context(receiving())
+        extra = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
+        extra |= {"REFUND_COOLING_OFF_SECONDS": "0"}
+        scene = stack.enter_context(paying(place, sandbox, clock, **extra))
+        facts = told(sandbox.url) | extra
+        worker, lead = (
+            stack.enter_context(place.opened(sandbox, clock, person=person, desk=desk, **facts))
+            for desk, person in enumerate(("worker", "lead-b"), 1)
+        )
+        took: Counter[str] = Counter()
+
+        def later(step: timedelta) -> None:
+            clock.offset += step
+            scene.control.config(advance_seconds=step.total_seconds())
+            place.age(step)
+            took.update({run.task: run.count for run in worker.recovery.run_due()})
+
+        days = Days(scene)
+        days.both("ORD-9")
+        days.announce()
+        for number in ("ORD-1", "ORD-2", "ORD-3"):
+            scene.payments.start(scene.order(number, 3300), "paypay")
+        scene.money.move("paypay", "ORD-1", "paid")
+        place.sql(
+            "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
+            " SELECT id, 'SKU', 1, 'held', created_at FROM orders WHERE merch_txn_id = 'ORD-2'",
+            "UPDATE orders SET status = 'paid' WHERE merch_txn_id = 'ORD-3'",
+        )
+        bought, foreign = numbers(2, seed=11)
+        scene.control.fault("status:500", call="pdf", times=1)
+        scene.console.credit_checks.purchase(PurchaseRequest(bought, "1"))
+        columns = "(client_id, corporation_number)"
+        place.shop(f"INSERT INTO hansha_alarmbox_credit_checks {columns} VALUES (1, '{foreign}')")
+        later(timedelta(minutes=2))
+        paid = scene.of_number("paypay", "ORD-1")
+        assert paid is not None
+        asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
+        scene.control.fault("result:RATE_LIMIT", call="paypay_refund", payment="ORD-1", times=1)
+        assert ending(lambda: lead.refunds.approve(asked.id)) == "rate_limited"  # it is sent later, by itself
+        half = scene.console.bulk.freeze("probe", [Chosen("payment", paid.id, scene.payment(paid.id).version)])
+        place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")
+        for step in (OVER, OVER, OVER):
+            later(step)
+        assert {task.name: task.trouble for task in worker.scheduler.states()} == dict.fromkeys(INTERVALS)
+        assert {name for name, count in took.items() if count} >= BUSY
+        assert scene.order_now("ORD-2").state == "cancelled"
+        assert place.sql("SELECT status FROM stock_reservations") == [("released",)]
+        assert {(event["event"], event["rule_id"]) for event in receiver.got} >= {("AlertRaised", "B")}
+        assert place.sql("SELECT status FROM refunds") == [("completed",)]
+
