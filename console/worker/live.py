@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 
 from starlette.websockets import WebSocket
 
@@ -23,6 +24,8 @@ from console.worker.metrics import Metrics
 TOKEN = "LIVE_TOKEN"  # noqa: S105  # the name of the secret
 SHORTEST_TOKEN = 16
 REFUSED, GOING_AWAY, COME_AGAIN = 1008, 1001, 1013
+_REMEMBERED = 1_000
+"""Records of which the last word is remembered; as many as one reading of the feed tells of."""
 _log = logging.getLogger("console.worker")
 
 
@@ -44,18 +47,47 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
+class News:
+    """What changed between two readings of the feed; the text for all who hear the same is made once."""
+
+    def __init__(self, changed: Collection[Glimpse]) -> None:
+        self._changed = changed
+        self._texts: dict[frozenset[str], str | None] = {}
+
+    def text(self, channels: frozenset[str], known: dict[tuple[str, int], Glimpse]) -> str | None:
+        """The message for a listener; None where nothing in it is news. `known`: what its snapshot said of records
+        that it has not been told of since: those of the same or an older version are left out, others forgotten.
+        """
+        old = [one for one in self._changed if known and _is_old(one, known.pop((one.kind, one.id), None), known)]
+        if old:
+            return changes_text([one for one in self._changed if one not in old], channels)
+        if channels not in self._texts:
+            self._texts[channels] = changes_text(self._changed, channels)
+        return self._texts[channels]
+
+
+def _is_old(one: Glimpse, before: Glimpse | None, known: dict[tuple[str, int], Glimpse]) -> bool:
+    """Whether the snapshot has it; then the snapshot's word goes on to count."""
+    if before is None or one.version is None or before.version is None:
+        return False
+    old = one.version < before.version or one == replace(before, since=None)
+    if old:
+        known[one.kind, one.id] = before
+    return old
+
+
 class Listener:
-    """One client: the channels that it asked for, and the messages that wait for it."""
+    """One client: the channels that it asked for, and the news that waits for it."""
 
     def __init__(self, channels: frozenset[str], backlog: int) -> None:
         self.channels = channels
-        self.waiting: asyncio.Queue[str] = asyncio.Queue(backlog)
+        self.waiting: asyncio.Queue[News] = asyncio.Queue(backlog)
         self.over = asyncio.Event()
 
-    def tell(self, message: str) -> bool:
+    def tell(self, news: News) -> bool:
         """False where it has not taken what came before."""
         try:
-            self.waiting.put_nowait(message)
+            self.waiting.put_nowait(news)
         except asyncio.QueueFull:
             self.over.set()
             return False
@@ -70,6 +102,7 @@ class Hub:
         self._listeners: set[Listener] = set()
         self._joining = asyncio.Lock()
         self._mark: FeedMark | None = None
+        self._told: dict[tuple[str, int], Glimpse] = {}
         self._poller: asyncio.Task[None] | None = None
 
     async def join(self, channels: frozenset[str]) -> Listener:
@@ -79,6 +112,7 @@ class Hub:
         async with self._joining:
             if self._poller is None:
                 self._mark, _ = await self._read(None)
+                self._told.clear()
                 self._poller = asyncio.create_task(self._poll())
             listener = Listener(channels, self._options.live_backlog)
             self._listeners.add(listener)
@@ -118,14 +152,23 @@ class Hub:
                 self._tell(changed)
 
     def _tell(self, changed: tuple[Glimpse, ...]) -> None:
-        told: dict[frozenset[str], str | None] = {}
+        fresh = [one for one in changed if self._is_fresh(one)]
+        if not fresh:
+            return
+        news = News(fresh)
         for listener in list(self._listeners):
-            if listener.channels not in told:
-                told[listener.channels] = changes_text(changed, listener.channels)
-            message = told[listener.channels]
-            if message is not None and not listener.tell(message):
+            if not listener.tell(news):
                 self._listeners.discard(listener)
                 self._metrics.live_dropped.inc()
+
+    def _is_fresh(self, one: Glimpse) -> bool:
+        """Two rows of the feed that were written while one reading looked at their record tell the same."""
+        key = (one.kind, one.id)
+        told = self._told.pop(key, None)
+        self._told[key] = one
+        if len(self._told) > _REMEMBERED:
+            del self._told[next(iter(self._told))]
+        return one.version is None or one != told
 
     async def close(self) -> None:
         for listener in list(self._listeners):
@@ -194,8 +237,11 @@ class Live:
     async def _send(self, websocket: WebSocket, listener: Listener) -> None:
         snapshot = await self._hub.snapshot()
         await websocket.send_text(snapshot_text(snapshot, listener.channels))
+        known = {(one.kind, one.id): one for items in snapshot.items.values() for one in items}
         while True:
-            await websocket.send_text(await listener.waiting.get())
+            text = (await listener.waiting.get()).text(listener.channels, known)
+            if text is not None:
+                await websocket.send_text(text)
 
 
 async def _until_gone(websocket: WebSocket) -> None:

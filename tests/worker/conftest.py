@@ -12,8 +12,10 @@ from tests.worker.calling import TOKEN, Running, serving
 
 @pytest.fixture
 def scene(place: Place, sandbox: Sandbox) -> Iterator[Scene]:
-    """A desk that takes payments and has a channel token."""
-    with paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN) as made:
+    """A desk that takes payments and has a channel token. It waits for a provider as long as it does in earnest: what
+    is asked after a notice's answer is asked once here, and no due task makes up for it.
+    """
+    with paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as made:
         yield made
 
 

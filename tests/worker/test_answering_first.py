@@ -6,21 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from console.domain.records import WorkState
-from console.sandbox.server import Sandbox
-from tests.support.payment_desks import Scene, paying
-from tests.support.places import Place
+from tests.support.payment_desks import Scene
 from tests.support.waiting import until
-from tests.worker.calling import LONG, TOKEN, Running, serving
+from tests.worker.calling import LONG, Running, serving
 
 CALLS = {"paypay": "paypay_payment", "atom": "atom_verification"}
 pytestmark = pytest.mark.engines("sqlite", "mariadb")
-
-
-@pytest.fixture
-def scene(place: Place, sandbox: Sandbox) -> Iterator[Scene]:
-    """One that waits for a provider as long as it does in earnest: what hangs here, hangs."""
-    with paying(place, sandbox, SECRET_LIVE_TOKEN=TOKEN, TIME_SCALE="1") as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,193 @@
+"""`/live` while everything moves: the snapshot first, then each later state of a record once and in order, none
+missing; and clients that speak when they should listen, or never listen.
+"""
+
+import json
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from console.services.live_view import CHANNELS, Glimpse
+from console.worker import door
+from console.worker.live import News
+from tests.support.payment_desks import Scene
+from tests.support.waiting import until
+from tests.worker.calling import LONG, TOKEN, Running, read_all, serving
+from tests.worker.test_live import BEARER, code_of, heard, listening
+
+pytestmark = pytest.mark.engines("sqlite")
+ALL = frozenset(CHANNELS)
+HANDSHAKE = (
+    b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
+    b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nauthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
+)
+MASK = b"\0\0\0\0"
+
+
+class Story:
+    """What one listener was told: the last word on each record, and what should not have been said."""
+
+    def __init__(self, line: ClientConnection) -> None:
+        self.line = line
+        snapshot = heard(line)
+        assert snapshot["type"] == "snapshot"
+        self.last: dict[tuple[str, int], Any] = {}
+        self.wrong: list[Any] = []
+        for one in (one for queue in snapshot["queues"] for one in queue["items"]):
+            self.last[one["kind"], one["id"]] = one
+
+    def hear(self) -> None:
+        message = heard(self.line)
+        assert message["type"] == "changes"
+        for one in message["changes"]:
+            before = self.last.get((one["kind"], one["id"]))
+            if before and before["version"] >= one["version"]:
+                self.wrong.append((before, one))
+            self.last[one["kind"], one["id"]] = one
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_nothing_is_missing_and_nothing_told_twice(scene: Scene) -> None:
+    """Listeners come one after the other while payments begin and are paid: each hears of every later state, of none
+    that is older than what it knows, and in the end knows how all payments stand that it ever heard of.
+    """
+    numbers = [f"ORD-{n}" for n in range(8)]
+    orders = {number: scene.order(number, 3300) for number in numbers}
+    ids: list[int] = []
+
+    def trade() -> None:
+        for number, order in orders.items():
+            ids.append(pay(scene, number, order))
+
+    with serving(scene.console, live_seconds=0.01) as receiver, ExitStack() as open_, ThreadPoolExecutor(1) as shop:
+        trading, stories = shop.submit(trade), []
+        for n in range(1, len(numbers), 2):
+            until(lambda n=n: trading.done() or len(ids) >= n, "another one is paid", LONG)  # type: ignore[misc]
+            stories.append(Story(open_.enter_context(listening(receiver, "/live?channels=payment"))))
+        trading.result()
+        last = pay(scene, "ORD-LAST", scene.order("ORD-LAST", 3300))
+        for story in stories:
+            while story.last.get(("payment", last), {}).get("state") != "completed":
+                story.hear()
+            assert story.wrong == []
+            assert {one["state"] for one in story.last.values()} == {"completed"}
+    assert len(stories[0].last) > len(numbers) // 2
+
+
+def pay(scene: Scene, number: str, order: int) -> int:
+    payment = scene.payments.start(order, "paypay").payment
+    scene.money.move("paypay", number, "paid")
+    scene.payments.probe(payment.id)
+    return payment.id
+
+
+def test_what_the_snapshot_has_is_not_told_again() -> None:
+    """Of a record that it showed only what came after; of others everything; and a later word makes it forget."""
+    shown = Glimpse("payment", 1, "user_payment", "known", "none", None, 4)
+    known = {("payment", 1): shown}
+
+    def told(*changed: Glimpse) -> list[Any]:
+        text = News(changed).text(ALL, known)
+        return [] if text is None else [(one["id"], one["version"]) for one in json.loads(text)["changes"]]
+
+    other = replace(shown, id=2)
+    assert told(replace(shown, version=3), other) == [(2, 4)]
+    assert told(shown) == []
+    assert told(replace(shown, certainty="unknown")) == [(1, 4)]  # it lapsed, which writes no row
+    assert told(shown, replace(shown, version=5)) == [(1, 4), (1, 5)]
+    assert known == {}
+    assert told(Glimpse("payment", 1)) == [(1, None)]
+
+
+def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: Scene) -> None:
+    """The feed names a record each time it is written; what it is like now may be what was told before."""
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    with serving(scene.console, live_seconds=0.01) as receiver, listening(receiver, "/live?channels=payment") as line:
+        story = Story(line)
+        row = f"INSERT INTO changes (kind, subject_id, at) VALUES ('payment', {payment.id}, '2026-11-20 03:00:00')"
+        scene.place.sql(row)
+        another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+        while ("payment", another.id) not in story.last:
+            story.hear()
+        scene.place.sql(row, row.replace(f" {payment.id},", f" {another.id},"))
+        third = scene.payments.start(scene.order("ORD-3", 3300), "paypay").payment
+        while ("payment", third.id) not in story.last:
+            story.hear()
+        assert story.wrong == []
+
+
+# Clients that are no listeners
+
+
+@pytest.fixture
+def receiver(scene: Scene) -> Iterator[Running]:
+    with serving(scene.console, live_seconds=0.02) as running:
+        yield running
+
+
+@contextmanager
+def raw(receiver: Running) -> Iterator[socket.socket]:
+    """A channel that is open, without a library that keeps its rules."""
+    with closing(receiver.line()) as line:
+        line.sendall(HANDSHAKE)
+        assert line.recv(12) == b"HTTP/1.1 101"
+        yield line
+
+
+def test_a_first_message_that_is_no_text_opens_nothing(scene: Scene, receiver: Running) -> None:
+    url = f"ws://127.0.0.1:{receiver.port}/live"
+    with connect(url, open_timeout=LONG, proxy=None) as line:
+        line.send(TOKEN.encode())
+        assert code_of(line) == 1008
+
+
+@pytest.mark.parametrize("headers", [BEARER, {}])
+def test_a_message_that_is_too_large_ends_it(scene: Scene, receiver: Running, headers: dict[str, str]) -> None:
+    """Of strangers and of listeners."""
+    with listening(receiver, headers=headers) as line:
+        line.send("x" * (door.LARGEST_MESSAGE + 1))
+        assert code_of(line) == 1009
+
+
+def test_what_a_listener_says_is_passed_over(scene: Scene, receiver: Running) -> None:
+    """Texts, bytes and pings: it goes on to hear what changes."""
+    with listening(receiver) as line:
+        assert heard(line)["type"] == "snapshot"
+        line.send("anything")
+        line.send(b"\0" * 100)
+        assert line.ping().wait(LONG)
+        scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+        assert heard(line)["type"] == "changes"
+
+
+@pytest.mark.parametrize("flood", [b"\x89\xfd" + MASK + b"x" * 125, b"\x00\x80" + MASK])
+def test_a_flood_of_frames_is_cut_off(
+    scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch, flood: bytes
+) -> None:
+    """Pings whose answers nobody reads, and a message of ever more fragments: neither piles up here."""
+    monkeypatch.setattr(door, "LARGEST_UNREAD", 64 * 1024)
+    with raw(receiver) as line:
+        line.sendall(b"\x01\x80" + MASK if flood[0] == 0 else b"")
+        assert cut_off(line, flood * 500)
+    assert receiver.get("/healthz").status == 200
+
+
+def cut_off(line: socket.socket, said: bytes) -> bool:
+    """Whether the other side ends it while this is said again and again."""
+    with suppress(ConnectionError):
+        while True:
+            line.sendall(said)
+    return True
+
+
+def test_who_speaks_before_it_is_answered_is_refused(scene: Scene, receiver: Running) -> None:
+    """What comes with the handshake is no WebSocket."""
+    with receiver.line() as line:
+        line.sendall(HANDSHAKE + b"\x81\x80" + MASK)
+        assert b"400 Bad Request" in read_all(line)
