@@ -32,10 +32,14 @@ class RequestCard(PaintedButton):
 
     def __init__(self, refund: Refund, seat: Seat) -> None:
         super().__init__("")
-        self.refund = refund
         self.current = False
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.show_refund(refund, seat)
+
+    def show_refund(self, refund: Refund, seat: Seat) -> None:
+        """As it stands now, in the same place."""
+        self.refund = refund
         self._name = case_words.title(refund, seat)
         self._amount = case_words.amount(refund)
         self._maker = seat.say("approvals.by", maker=refund.maker)
@@ -43,6 +47,7 @@ class RequestCard(PaintedButton):
         self._note = note(refund, seat, seat.now())
         parts = (self._name, self._amount, self._maker, self._age, self._note)
         self.setAccessibleName(", ".join(part for part in parts if part))
+        self.update()
 
     def sizeHint(self) -> QSize:
         return QSize(200, 3 * look().line("body") + 18)
@@ -92,6 +97,8 @@ class ApprovalList(Surface):
         self._seat = seat
         self.cards: list[RequestCard] = []
         self._current = 0
+        self._shown: list[tuple[str, int]] = []
+        self._waiting: ApprovalInbox | None = None
         self.setAccessibleName(seat.say("screen.approvals"))
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
@@ -114,28 +121,53 @@ class ApprovalList(Surface):
         self.setMinimumHeight(0 if beside else high)
         self.setMaximumHeight(_ANY if beside else high)
 
-    def show_inbox(self, inbox: ApprovalInbox) -> None:
-        """Those to decide, then one's own, then what waits for others."""
+    def show_inbox(self, inbox: ApprovalInbox, *, still: bool = False) -> None:
+        """Those to decide, then one's own, then what waits for others. `still`: nobody asked for it; then no card
+        comes or goes while the pointer is here.
+        """
+        self._waiting = None
+        groups = self._groups(inbox)
+        self.count.say(wording.format_count(len(inbox.mine_to_decide)))
+        shown = [(name, refund.id) for name, refunds in groups for refund in refunds]
+        if shown == self._shown or (still and self.underMouse()):
+            self._renew([refund for _, refunds in groups for refund in refunds])
+            self._waiting = None if shown == self._shown else inbox
+            return
+        self._shown = shown
+        self._build(groups)
+
+    def _groups(self, inbox: ApprovalInbox) -> Sequence[tuple[str, Sequence[Refund]]]:
         me = self._seat.operator or ""
         own = [refund for refund in inbox.others if same_person(refund.maker, me)]
         others = [refund for refund in inbox.others if refund not in own]
+        return ("mine", inbox.mine_to_decide), ("own", own), ("others", others)
+
+    def _renew(self, refunds: Sequence[Refund]) -> None:
+        here = {refund.id: refund for refund in refunds}
+        for card in self.cards:
+            card.show_refund(here.get(card.refund.id, card.refund), self._seat)
+
+    def _build(self, groups: Sequence[tuple[str, Sequence[Refund]]]) -> None:
         focused = next((card.refund.id for card in self.cards if card.hasFocus()), 0)
         content, box = QWidget(), QVBoxLayout()
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         self.cards = []
-        groups = (("mine", inbox.mine_to_decide), ("own", own), ("others", others))
         for name, refunds in groups:
             if refunds:
                 self._add_group(box, self._seat.say(f"approvals.group.{name}"), refunds)
         box.addStretch(1)
         content.setLayout(box)
         self._area.setWidget(content)
-        self.count.say(wording.format_count(len(inbox.mine_to_decide)))
         self.show_current(self._current)
         again = next((card for card in self.cards if card.refund.id == focused), None)
         if again is not None:
             again.setFocus()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        super().leaveEvent(event)
+        if self._waiting is not None:
+            self.show_inbox(self._waiting)
 
     def _add_group(self, box: QVBoxLayout, title: str, refunds: Sequence[Refund]) -> None:
         head = Surface(raised=True, edge="bottom")

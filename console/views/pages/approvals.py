@@ -16,7 +16,6 @@ from console.views.pages.money_acts import MoneyActs
 from console.views.pages.page import Page, in_order
 from console.views.routes import ApprovalsRoute, QueuesRoute, route_to
 from console.views.seat import Seat
-from console.views.tasks import Failure
 from console.views.widgets.base import Surface, Words, column, row
 from console.views.widgets.buttons import KeyButton
 from console.views.widgets.empty import EmptyState
@@ -130,15 +129,16 @@ class ApprovalsPage(Page):
 
     def read(self, reason: str) -> None:
         self.seat.read(
-            lambda desk: desk.refunds.inbox(), self._take_inbox, self.reading_failed, owner=self, key="inbox"
-        )
+            lambda desk: desk.refunds.inbox(), lambda inbox: self._take_inbox(inbox, still=reason == "changed"),
+            self.reading_failed, owner=self, key="inbox",
+        )  # fmt: skip
         if self.id:
             self._read_refund(self.id)
 
-    def _take_inbox(self, inbox: ApprovalInbox) -> None:
+    def _take_inbox(self, inbox: ApprovalInbox, *, still: bool = False) -> None:
         self.reading_done()
         self.inbox = inbox
-        self.list.show_inbox(inbox)
+        self.list.show_inbox(inbox, still=still)
         if not self.id and self.list.first:
             self.show_refund(self.list.first)
         elif not self.id:
@@ -168,12 +168,9 @@ class ApprovalsPage(Page):
 
     def _read_refund(self, id: int) -> None:
         self.seat.read(
-            lambda desk: desk.refunds.show(id), lambda view: self._take(id, view), self._refused, owner=self,
+            lambda desk: desk.refunds.show(id), lambda view: self._take(id, view), self.reading_failed, owner=self,
             key=("refund", "show", id),
         )  # fmt: skip
-
-    def _refused(self, failure: Failure) -> None:
-        self.reading_failed(failure)
 
     def _take(self, id: int, view: RefundView) -> None:
         if id != self.id:

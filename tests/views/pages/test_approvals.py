@@ -1,8 +1,10 @@
 """The approval view: reasons against first, off until all of it was shown and is fresh."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QApplication
 
 from console.domain.payment_results import ApprovalInbox, Check, RadarHit
@@ -84,6 +86,26 @@ def test_own_requests_stand_apart_and_have_no_buttons(the_look: object) -> None:
     assert page.decline.isHidden()
     assert not page.withdraw.isHidden()
     assert page.reads.plain.startswith("This is your own request")
+
+
+def test_no_request_moves_under_the_pointer(the_look: object) -> None:
+    """What comes or goes by itself waits until the pointer has left; what is said of those that stay is renewed."""
+    page = ApprovalsPage(seat())
+
+    def shown() -> list[int]:
+        return [card.refund.id for card in page.list.cards]
+
+    first, second = refund(id=11, maker="lead-c"), refund(id=12, maker="lead-c")
+    page.list.show_inbox(ApprovalInbox((second,), ()))
+    card = page.list.cards[0]
+    QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
+    page.list.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), still=True)
+    assert (shown(), page.list.cards[0], card.refund.checkers) == ([12], card, ("lead-x",))
+    QApplication.sendEvent(page.list, QEvent(QEvent.Type.Leave))
+    assert shown() == [11, 12]
+    QApplication.sendEvent(page.list, QEvent(QEvent.Type.Enter))
+    page.list.show_inbox(ApprovalInbox((second,), ()))
+    assert shown() == [12], "who asks gets what is there"
 
 
 def test_nothing_to_decide_says_what_waits_for_others(the_look: object) -> None:
