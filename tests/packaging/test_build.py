@@ -1,20 +1,29 @@
 """The built application, without Python and without the clone, does what the command does."""
 
+import hmac
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.support.vnc_eye import colours
 
 PROJECT = Path(__file__).resolve().parents[2]
 
-# The build takes the better part of a minute; all tests of it share one (a file runs on one worker).
-pytestmark = pytest.mark.timeout(300)
+# The build takes the better part of a minute, much longer beside other work; all tests of it share one (a file runs
+# on one worker).
+pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +63,61 @@ def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word:
     done = run(program, tmp_path, "lookup", "1180301018772", language=language)
     assert done.returncode == 2
     assert word in done.stdout + done.stderr
+
+
+NOTICE_KEY, LIVE_TOKEN = "a-key-of-sixteen-or-more", "a-channel-token-for-tests"
+
+
+def signed(body: bytes) -> dict[str, str]:
+    """The header of a signed notice, of now."""
+    at = int(time.time())
+    mac = hmac.new(NOTICE_KEY.encode(), f"{at}.".encode() + body, "sha256").hexdigest()
+    return {"X-Notice-Signature": f"t={at},v1={mac}"}
+
+
+def post(url: str, body: bytes, headers: dict[str, str]) -> int:
+    try:
+        with urlopen(Request(url, data=body, headers=headers), timeout=60) as answer:
+            return int(answer.status)
+    except HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> None:
+    """What the receiver is made of is in it: it answers, keeps a signed notice, refuses a forged one, opens its
+    channel and ends with 0; its log says nothing of a fault. Kafka is an extra, and not missed.
+    """
+    told = {"RECEIVER_PORT": "0", "SECRET_NOTICE_BANK_KEY": NOTICE_KEY, "SECRET_LIVE_TOKEN": LIVE_TOKEN}
+    env = plain(tmp_path, **{f"CONSOLE_{name}": value for name, value in told.items()})
+    command, log = [str(program), "--json", "worker"], tmp_path / "worker.log"
+    event = {"event_id": "e-1", "type": "payment.succeeded", "order_no": "ORD-1", "amount": "3300", "currency": "JPY"}
+    body = json.dumps({**event, "occurred_at": datetime.now(UTC).isoformat()}).encode()
+    with (
+        log.open("wb") as kept,
+        subprocess.Popen(
+            command, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=kept
+        ) as worker,
+    ):
+        try:
+            assert worker.stdout is not None
+            ready = json.loads(worker.stdout.readline() or b"{}").get("data") or pytest.fail(log.read_text())
+            url = ready["url"]
+            with urlopen(f"{url}/healthz", timeout=60) as healthy:
+                assert healthy.status == 200
+            assert post(f"{url}/notices/bank", body, signed(body)) == 200
+            assert post(f"{url}/notices/bank", body, signed(body + b" ")) == 400
+            with connect(f"{url.replace('http', 'ws', 1)}/live", open_timeout=60, proxy=None) as line:
+                line.send(LIVE_TOKEN)
+                assert json.loads(line.recv(timeout=60))
+        finally:
+            worker.terminate()
+            status = worker.wait(timeout=60)
+    lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert (status, [line for line in lines if line["level"] in ("ERROR", "CRITICAL")]) == (0, [])
+    with closing(sqlite3.connect(tmp_path / "console.db")) as database:
+        kept_events = database.execute("SELECT order_no FROM payment_events WHERE event_id = 'e-1'").fetchall()
+    assert kept_events == [("ORD-1",)]
 
 
 def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path, tmp_path: Path) -> None:
