@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
-from tests.day.books import check_books, check_stock
+from tests.day.books import check_books, check_cases, check_stock
 from tests.day.facts import RULES, Facts, Row
 
 SLACK = timedelta(seconds=20)
@@ -39,8 +39,8 @@ class Score:
 def judge(facts: Facts) -> list[str]:
     """Everything that is wrong, each in a sentence that names it."""
     return [
-        *_Stuck(facts).all(), *check_books(facts), *check_stock(facts), *check_alerts(facts), *check_messages(facts),
-        *check_trail(facts),
+        *_Stuck(facts).all(), *check_books(facts), *check_stock(facts), *check_cases(facts), *check_alerts(facts),
+        *check_messages(facts), *check_trail(facts),
     ]  # fmt: skip
 
 

@@ -81,18 +81,20 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How long, how fast and how hard. Seconds are real ones; `scale` is what the product divides its waits by."""
+    """How long, how fast and how hard. Seconds are real ones; `scale` is what the product divides its waits by, and
+    `patience` how long anything is waited for before it counts as not having come.
+    """
 
     orders: int
     seed: int
     scale: int = 30
     under_way: int = 120
-    code_seconds: float = 9.0
+    code_seconds: float = 12.0
     outages: int = 1
     slow_spells: int = 1
     worker_kills: int = 2
     database_kills: int = 1
-    patience: float = 90.0
+    patience: float = 120.0
 
     @property
     def grace(self) -> float:

@@ -10,7 +10,6 @@ from typing import TypeAlias
 
 THREADS = 6
 LOOK_SECONDS = 0.25
-GIVES_UP_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,12 @@ class _Parked:
 
 
 class Street:
-    """So many lives `under_way` at most; the next one begins when one ends. `trouble` collects what went wrong."""
+    """So many lives `under_way` at most; the next one begins when one ends. `trouble` collects what went wrong: also
+    that somebody waited in vain for longer than `patience` (seconds).
+    """
 
-    def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, under_way: int) -> None:
-        self._lives, self._look, self._room = lives, look, under_way
+    def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, under_way: int, patience: float) -> None:
+        self._lives, self._look, self._room, self._patience = lives, look, under_way, patience
         self._due: list[tuple[float, int, str, Alive]] = []
         self._parked: dict[int, _Parked] = {}
         self._turns, self._changed = count(), Condition()
@@ -131,7 +132,7 @@ class Street:
             for payment, parked in waiting.items():
                 if payment in seen and parked.until.holds(seen[payment]):
                     self._go_on(payment, parked)
-                elif time.monotonic() - parked.since > GIVES_UP_SECONDS:
+                elif time.monotonic() - parked.since > self._patience:
                     self.trouble.append(f"{parked.name}: waited in vain: {parked.until.what}; {seen.get(payment)}")
                     with self._changed:
                         del self._parked[payment]

@@ -89,6 +89,10 @@ def _is_completed(row: Row) -> bool:
     return bool(row["status"] == "completed")
 
 
+def _order_of(facts: Facts, payment: Row) -> Row:
+    return facts.by_id("orders")[int(payment["order_id"])]
+
+
 def _is_alert(row: Row) -> bool:
     return row["rule_id"] in "ABC"
 
@@ -112,6 +116,12 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
     "stock that stays": (
         lambda facts: _changed(facts, "stock_reservations", lambda row: row["status"] == "released", status="held"),
         "stock: held for ",
+    ),
+    "a case that was settled": (
+        lambda facts: _changed(facts, "alerts", lambda row: row["rule_id"] == "not_moved", resolved_at=None,
+                               subject_id=next(row["id"] for row in facts["payments"] if row["status"] == "completed"
+                                               and _order_of(facts, row)["status"] == "paid")),
+        "case still open: not_moved of ",
     ),
     "a broken trail": (lambda facts: replace(facts, audit_trouble="audit_broken"), "audit trail: "),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from tests.soak.shards import Demand
 
 WHOLE = Day(
     orders=20_000, seed=1, scale=10, under_way=100, code_seconds=40.0, outages=12, slow_spells=10, worker_kills=40,
-    database_kills=6, patience=900.0,
+    database_kills=6, patience=1_500.0,
 )  # fmt: skip
 
 
