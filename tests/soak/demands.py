@@ -13,7 +13,7 @@ from tests.races import buyers, faults, repairers, writers
 from tests.races.buyers import Race
 from tests.races.node_death import one_node_dies
 from tests.services.test_provider_calls import time_outs
-from tests.soak import adoption, broken_servers, bulk, day, feed_latency, money, refunds, worker_memory
+from tests.soak import adoption, broken_servers, bulk, day, feed_latency, money, refunds, rubbish, worker_memory
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import held
 from tests.soak.shards import ALL, SINGLE, Demand, on, placed
@@ -171,6 +171,7 @@ DEMANDS: tuple[Demand, ...] = (
     Demand("24 mariadb", 2, partial(interleaved, "mariadb"), INTERLEAVED, spare=20),
     *money.DEMANDS,
     *refunds.DEMANDS,
+    *rubbish.DEMANDS,
     *bulk.DEMANDS,
     *feed_latency.DEMANDS,
     *worker_memory.DEMANDS,

@@ -88,7 +88,7 @@ _OTHERS: Mapping[str, Callable[[random.Random], Rubbish]] = {
     "wrong token": lambda chance: Rubbish(
         "wrong token", _UPGRADE + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL
     ),
-    "no token": lambda chance: Rubbish("no token", _UPGRADE + b"\r\n" + _WRONG_TOKEN, CHANNEL),
+    "token at once": lambda chance: Rubbish("token at once", _UPGRADE + b"\r\n" + _WRONG_TOKEN),
     "health": lambda chance: Rubbish("health", _HEALTH * 3 + _HEALTH[:-2] + b"connection: close\r\n\r\n", ALIVE),
 }  # fmt: skip
 NAMES = (*_KINDS, *_OTHERS)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from tests.support.rubbish import NAMES, Rubbish, piece
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a connection that is neither answered nor closed is given up."""
 
 

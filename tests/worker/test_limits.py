@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import sqlite3
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 
@@ -25,44 +24,6 @@ def closed(line: socket.socket) -> bool:
     """Whether the other side has closed it, with or without an answer; waits for that."""
     read_all(line)
     return True
-
-
-def test_rubbish_slow_clients_and_real_notices(scene: Scene) -> None:
-    """A thousand requests of rubbish, bodies that are too large and clients that never finish: each real notice that
-    comes meanwhile is booked, each piece of rubbish gets the one refusal, or is told to come again."""
-    orders = [f"ORD-{n}" for n in range(40)]
-    for name in orders:
-        scene.order(name, 3300)
-    posts = [scene.bank(f"e-{name}", name) for name in orders]
-    rubbish = [
-        ("/notices/bank", b"{}"), ("/webhooks/paypay", b"rubbish"), ("/callbacks/atom", b"encData=" + b"A" * 500),
-        ("/notices/nobody", b"x" * 2_000), ("/%00", b""),
-    ]  # fmt: skip
-    with serving(scene.console, per_peer=400, head_seconds=60.0, body_seconds=60.0) as receiver, ExitStack() as kept:
-        for n in range(100):
-            line = kept.enter_context(receiver.line())
-            line.sendall(HEAD if n % 2 else HEAD + b"content-length: 900\r\n\r\n{")
-
-        def throw(n: int) -> int:
-            if n % 50 == 0:
-                return receiver.post("/notices/bank", b"", {"content-length": "9999999"}).status
-            return receiver.post(*rubbish[n % len(rubbish)]).status
-
-        def deliver(n: int) -> int:
-            while (status := receiver.deliver(posts[n]).status) == 503:
-                pass
-            return status
-
-        with ThreadPoolExecutor(12) as crowd, ThreadPoolExecutor(4) as senders:
-            thrown = [crowd.submit(throw, n) for n in range(1_000)]
-            sent = [senders.submit(deliver, n) for n in range(len(posts))]
-            answers = Counter(one.result() for one in thrown)
-            assert Counter(one.result() for one in sent) == {200: len(posts)}
-        assert set(answers) <= {400, 503}
-        assert answers[400] > 0
-        assert receiver.get("/healthz").status == 200
-    assert {scene.order_now(name).state for name in orders} == {"paid"}
-    assert scene.audited("payment.booked") == len(orders)
 
 
 @pytest.mark.parametrize(

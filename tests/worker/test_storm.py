@@ -1,0 +1,18 @@
+"""A worker process in a small storm of rubbish; `make soak` has the large one."""
+
+import pytest
+
+from tests.support.places import Place
+from tests.worker import storm
+
+
+@pytest.mark.engines("sqlite", "mariadb")
+def test_real_notices_in_a_storm_of_rubbish(place: Place, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every kind of rubbish is answered as it should be, beside connections that never finish; each real notice of
+    three sources is booked once, and the process stays.
+    """
+    found = storm.rage(place, seconds=3, rate=120, slow=200, each_second=5, seed=seed)
+    with capsys.disabled():
+        print(f"\n{place.engine}: {found.told()}")
+    assert found.slow >= 200
+    assert max(found.vitals.files) < 700
