@@ -2,6 +2,7 @@
 
 import hashlib
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from console.domain import tracing
@@ -10,6 +11,7 @@ from console.domain.payment_results import NoticeResult
 from console.services import notice_parts as parts
 from console.services.desk import WORKER, Desk, acting
 from console.services.due import skipping
+from console.services.going_on import going_on
 from console.services.notice_atom import AtomNotices
 from console.services.notice_heard import Heard
 from console.services.notice_parts import NoticeRefused, Source, Taken
@@ -27,6 +29,8 @@ BATCH = 200
 COUNT_CAP = 1_000
 REFUSALS_AT_ONCE, REFUSALS_A_SECOND = 200, 5.0
 """Of refusals that are written, in one process."""
+UNHEARD = 3
+"""So many questions in a row that nobody answered: their provider is away. A single one may be lost by itself."""
 _LONGEST_EVIDENCE = 2_000
 _REFUSED = (parts.REFUSED, parts.TO_ASK, parts.ASKED)
 
@@ -41,6 +45,7 @@ class Notices:
         self._signed = SignedNotices(desk)
         self._sources: Mapping[str, Source] = {"paypay": self._paypay, "atom": self._atom}
         self._pace = Pace(REFUSALS_AT_ONCE, REFUSALS_A_SECOND)
+        self._left_off = {parts.QUEUED: 0, parts.TO_ASK: 0}
         self._seen_unmatched = 0
 
     def notice(self, post: NoticePost) -> NoticeResult:
@@ -113,14 +118,28 @@ class Notices:
         """Ask about hints and callbacks that nobody could be asked about when they came, and look again whether what
         belonged to no payment does now.
         """
-        done = 0
-        for event in self._with(parts.QUEUED):
-            with skipping(f"notice {event.id}"):
-                done += self._ask(event) != parts.QUEUED
-        for event in self._with(parts.TO_ASK):
-            with skipping(f"refused notice {event.id}"):
-                done += self._atom.ask_about_refused(event) == parts.ASKED
-        return done + self._match_again()
+        asked = self._ask_all(parts.QUEUED, lambda event: self._ask(event) != parts.QUEUED)
+        asked += self._ask_all(parts.TO_ASK, lambda event: self._atom.ask_about_refused(event) == parts.ASKED)
+        return asked + self._match_again()
+
+    def _ask_all(self, waiting: str, ask: Callable[[PaymentEvent], bool]) -> int:
+        """A batch, on from where the last run left off. Once so many questions in a row were asked in vain, their
+        source is left alone until the next run, which begins behind them: a provider that is away for a day holds up
+        no task, and a notice that can't be settled holds up no other.
+        """
+        batch, count, in_vain = self._with(waiting, after=self._left_off[waiting]), 0, Counter[str]()
+        self._left_off[waiting] = batch[-1].id if len(batch) == BATCH else 0
+        for event in going_on(batch):
+            if in_vain[event.source] >= UNHEARD:
+                continue
+            answered = False
+            with skipping(f"{waiting} notice {event.id}"):
+                answered = ask(event)
+            count += answered
+            in_vain[event.source] = 0 if answered else in_vain[event.source] + 1
+            if in_vain[event.source] == UNHEARD:
+                self._left_off[waiting] = event.id
+        return count
 
     def _match_again(self) -> int:
         """A batch at a time, and from the first one again after the last."""

@@ -8,6 +8,7 @@ import pytest
 from console.domain.order_records import NoticePost, PaymentImport
 from console.domain.payment_results import NoticeResult
 from console.domain.records import Certainty
+from console.services.notices import UNHEARD
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -74,6 +75,31 @@ def test_a_webhook_waits_for_the_provider(scene: Scene) -> None:
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 1
     assert scene.payment(payment_id).state == "completed"
     assert {run.task: run.count for run in scene.run_due()}["unconfirmed_notices"] == 0
+
+
+@pytest.mark.engines("sqlite")
+def test_a_provider_that_is_away_is_not_asked_for_ever(scene: Scene) -> None:
+    """Three in vain, and the run leaves it alone; the next one begins behind them, and nobody is passed over. Another
+    provider is asked meanwhile; once it is back all are booked.
+    """
+    whose = [begun(scene, "paypay", f"ORD-{n}") for n in range(5)]
+    atom = begun(scene, "atom", "ORD-9")
+    scene.control.fault("status:503", call="paypay_payment", times="always")
+    for n in range(5):
+        assert scene.deliver("paypay", f"ORD-{n}").done == "queued"
+    assert scene.payments.hear(scene.post("atom", "ORD-9")).keep().done == "queued"
+
+    def asked() -> int:
+        before = len(scene.control.requests(call="paypay_payment"))
+        scene.machinery.payments._notices.confirm_due()
+        return len(scene.control.requests(call="paypay_payment")) - before
+
+    assert asked() == UNHEARD
+    assert scene.payment(atom).state == "completed"
+    assert (asked(), asked()) == (2, UNHEARD)
+    scene.control.clear_faults()
+    assert (asked(), asked()) == (2, 3)
+    assert {scene.payment(one).state for one in whose} == {"completed"}
 
 
 @pytest.mark.engines("sqlite")
