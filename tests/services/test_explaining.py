@@ -155,7 +155,8 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: Scene) -> None:
         "reconciliation_row", "saga_begun", "alert_raised", "alert_acknowledged", "saga_ended", "alert_resolved",
     ]  # fmt: skip
     text = story.as_text("en")
-    for words in ("Alert A was raised", "Acknowledged alert A: looked", "PayPay (2026-11-01 to 2026-11-02)"):
+    raised = 'Alert "Paid, and the order still unpaid" was raised'
+    for words in (raised, 'unpaid": looked', "PayPay (2026-11-01 to 2026-11-02)"):
         assert words in text
 
 

@@ -81,7 +81,9 @@ class RefundForm(QWidget):
 
     def _build(self) -> QLayout:
         say = self._seat.say
-        self.amount.setFixedWidth(round(168 * look().scale))
+        # One below the other, what is wrong has the whole width: a layout measures words by that of the column.
+        narrow = self.amount_edit if look().scale >= refund_words.LARGE else self.amount
+        narrow.setFixedWidth(round(168 * look().scale))
         choice = flowing(self.all, self.part, gap=16)
         extent = labelled(say("dialog.refund.extent"), choice)
         self.after.setMinimumHeight(look().control("input"))

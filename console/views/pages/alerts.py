@@ -22,6 +22,8 @@ from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.empty import EmptyState
 
 _MOST = 1_000
+_LEAST_ROWS = 4
+"""So many can be seen however long the sentences below them are."""
 
 
 class AlertsPage(Page):
@@ -50,6 +52,7 @@ class AlertsPage(Page):
         self.settle.clicked.connect(self._settle)
         self.seen = guarded(seat, KeyButton(say("alerts_screen.acknowledge"), "A", binds=False), "note")
         self.seen.clicked.connect(self.acknowledge)
+        self.list.setMinimumHeight(self.table.height_for(_LEAST_ROWS))
         self._build()
         self.table.opened.connect(self._open)
         self.table.current_changed.connect(self._look)

@@ -294,6 +294,8 @@ class MoneyPage(Page):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        if self.has_strips and (around := self.parentWidget()) is not None:
+            self.strip.fit(around.width())
         self.aside.setVisible(self.width() >= _SIDE_ROOM * look().scale)
 
 

@@ -51,6 +51,7 @@ class ReconcilePage(Page):
         self.view: RunView | None = None
         self.route = ReconcileRoute()
         self._asked: tuple[int, str] | None = None
+        self._to_rows = False
         reread = KeyButton(say("action.reread"), "F5", icon="reload", binds=False)
         reread.clicked.connect(self.read_again)
         self.head = PageHead(say("screen.reconcile"), say("reconcile.sentence"), reread)
@@ -141,7 +142,9 @@ class ReconcilePage(Page):
         self._show_parts(shown=False)
 
     def entered(self) -> None:
-        (self.table if self.table.isVisible() else self.begin).setFocus(Qt.FocusReason.OtherFocusReason)
+        """On the rows, as soon as there are some."""
+        self._to_rows = not self.table.isVisible()
+        (self.begin if self._to_rows else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
@@ -220,6 +223,9 @@ class ReconcilePage(Page):
             self.list.setCurrentWidget(self.table)
             if self.table.current is None:
                 self.table.go_to_first()
+            if self._to_rows and self.begin.hasFocus():
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+            self._to_rows = False
         self._look(self.table.current)
 
     def _show_empty(self) -> None:

@@ -1,6 +1,6 @@
 """The head of a record: which one, whose, its three badges, and where it stands in the list it came from."""
 
-from PySide6.QtCore import Signal, Slot
+from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractScrollArea, QGridLayout, QHBoxLayout, QWidget
 
@@ -14,6 +14,7 @@ from console.views.widgets.badge import Badge, KeyCap
 from console.views.widgets.base import ElidedWords, Surface, Words, row
 from console.views.widgets.buttons import IconButton, LinkButton
 from console.views.widgets.copyable import CopyableId
+from console.views.widgets.flow import flowing
 
 
 class RecordHead(Surface):
@@ -62,9 +63,7 @@ class RecordHead(Surface):
         self.client = Words("", "body", "muted")
         self.all = LinkButton(self._seat.say("record.company"), chevron=True, role="small")
         self.all.clicked.connect(self.company_wanted)
-        holder = QWidget()
-        holder.setLayout(row(self.company, self.number, self.client, self.all, None, gap=8))
-        return holder
+        return flowing(self.company, self.number, self.client, self.all, gap=8)
 
     def _build_right(self) -> QWidget:
         """The badges, and the way along the list."""
@@ -90,7 +89,8 @@ class RecordHead(Surface):
         self._shape = identity_below, badges_below
         for part in (self._identity, self._right):
             self._grid.removeWidget(part)
-        self._grid.addWidget(self._identity, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)))
+        middle = Qt.AlignmentFlag.AlignVCenter
+        self._grid.addWidget(self._identity, *((1, 0, 1, 3) if identity_below else (0, 1, 1, 1)), middle)
         self._grid.addWidget(self._right, *((2, 0, 1, 3) if badges_below else (0, 2, 1, 1)))
 
     def _room(self) -> int:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from console.views.look.painting import draw_frame, draw_key_cap, key_cap_size, put_shape
+from console.views.look.runs import tip
 from console.views.look.theme import look
 from console.views.look.tokens import Tone, tokens
 from console.views.widgets.badge import KeyCap
@@ -145,8 +146,11 @@ class Status:
     key: str = ""
 
 
+_CELL_GAP = 6
+
+
 class StatusCell(Surface):
-    """One cell: what, how it is, and a line at its side."""
+    """One cell: what, how it is, and a line at its side. `spare`: words that its shape says too, in short."""
 
     def __init__(self, status: Status, *, right: bool) -> None:
         super().__init__(raised=True, edge="left" if right else "right")
@@ -154,10 +158,12 @@ class StatusCell(Surface):
         name = Words(status.name, "small")
         sign = Sign(status.shape, status.tone, 14) if status.shape else None
         words = Words(status.words, "small_data" if quiet else "small", "muted" if quiet else status.tone)
+        self.spare = words if sign is not None and status.words and status.tone in ("good", "muted") else None
+        self.setToolTip(tip(f"{status.name} {status.words}".strip()))
         order = (name, sign, words) if status.words else (sign, name)
         parts = [part for part in order if part is not None]
         self.setAccessibleName(f"{status.name} {status.words}".strip())
-        self.setLayout(row(*parts, gap=6, margins=(12, 0, 12, 0)))
+        self.setLayout(row(*parts, gap=_CELL_GAP, margins=(12, 0, 12, 0)))
 
 
 class StatusBar(Surface):
@@ -193,6 +199,21 @@ class StatusBar(Surface):
         for gone in before.values():
             gone.hide()
             gone.deleteLater()
+        self.fit()
+
+    def fit(self) -> None:
+        """No name is cut: where there is too little room, words of cells that are as they should be give way."""
+        spare = [cell.spare for cell in self._cells.values() if isinstance(cell, StatusCell) and cell.spare]
+        for words in spare:
+            words.show()
+        over = sum(_wide(cell) for cell in self._cells.values()) - self.width()
+        for words in reversed(spare):
+            words.setVisible(over <= 0)
+            over -= words.sizeHint().width() + _CELL_GAP if over > 0 else 0
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.fit()
 
     def _kept(self, before: dict[Status | str, QWidget], status: Status, *, right: bool) -> QWidget:
         known = status.key or status
@@ -222,6 +243,15 @@ class StatusBar(Surface):
         super().changeEvent(event)
         if event.type() == QEvent.Type.StyleChange:
             self.setFixedHeight(look().layout("status_bar"))
+
+
+def _wide(cell: QWidget) -> int:
+    """What a cell needs, measured anew."""
+    layout = cell.layout()
+    if layout is None:
+        return cell.sizeHint().width()
+    layout.invalidate()
+    return layout.totalSizeHint().width()
 
 
 class HintBar(Surface):

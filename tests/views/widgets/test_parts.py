@@ -12,6 +12,7 @@ from console.views.look.theme import Look
 from console.views.widgets.bars import Toast, Toasts
 from console.views.widgets.base import ElidedWords, Words
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.chrome import Status, StatusBar, StatusCell
 from console.views.widgets.empty import ReadingNote
 from console.views.widgets.inputs import Field
 from console.views.widgets.omnibox import Omnibox
@@ -199,3 +200,27 @@ def test_answers_keep_their_place_when_more_come(shown: Shown) -> None:
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     box.show_groups([OmniGroup("Checks", tuple(OmniEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
     assert box.list.current_key() == 18
+
+
+def test_no_name_of_the_status_bar_is_cut(the_look: Look, qtbot: QtBot) -> None:
+    """Too narrow for all, words of what is as it should be give way, the last ones first; what is wrong stays."""
+    window = QWidget()
+    qtbot.addWidget(window)
+    bar = StatusBar(parent=window)
+    words = [Status(name, "check", "good", "0.2 s") for name in ("Service", "Atom")]
+    bar.show_cells([*words, Status("PayPay", "warning", "care", "slow 4 s")], [Status("Writes on", "check")])
+    bar.resize(1_000, bar.height())
+    window.show()
+    cells = {one.accessibleName(): one for one in bar.findChildren(StatusCell)}
+    said = {name: [part for part in one.findChildren(Words) if not part.isHidden()] for name, one in cells.items()}
+    assert {name: len(parts) for name, parts in said.items()} == {
+        "Service 0.2 s": 2, "Atom 0.2 s": 2, "PayPay slow 4 s": 2, "Writes on": 1,
+    }  # fmt: skip
+    whole = sum(one.sizeHint().width() for one in cells.values())
+    given = said["Atom 0.2 s"][-1].sizeHint().width()
+    for room, shown in ((whole - given, (2, 1)), (whole - 2 * given, (1, 1))):
+        bar.resize(room, bar.height())
+        of = [sum(not part.isHidden() for part in one.findChildren(Words)) for one in cells.values()]
+        assert tuple(of[:2]) == shown
+        assert of[2] == 2
+        qtbot.waitUntil(lambda: all(one.width() >= one.sizeHint().width() for one in cells.values()), timeout=30_000)
