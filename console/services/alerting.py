@@ -20,6 +20,7 @@ from console.domain.worker_records import Alert, Rule
 from console.services.desk import Desk
 from console.services.due import skipping
 from console.services.going_on import going_on
+from console.services.providers_away import ProvidersAway
 from console.store import alerts, feed, orders, outbox, suspects, tasks
 from console.store.engine import Transaction
 
@@ -58,6 +59,7 @@ class AlertRules:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._providers = ProvidersAway(desk)
 
     def run(self) -> int:
         """Do what is due now; how many alerts were raised or resolved."""
@@ -69,7 +71,7 @@ class AlertRules:
         done = [self._judge(batch) for batch in going_on(batches)]
         if len(done) == len(batches):  # who was stopped before begins there again
             self._desk.write(lambda tx: self._keep(tx, before, after))
-        return sum(done)
+        return sum(done) + self._providers.look()
 
     def _keep(self, tx: Transaction, before: Position, after: Position) -> None:
         task = tasks.ensure(tx.conn, NAME, interval_of(NAME).seconds, self._desk.now())

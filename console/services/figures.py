@@ -63,16 +63,16 @@ class FigureReader:
         since = now - WINDOW
         queues = self._queues.counts()
         with self._desk.database.read() as conn:
-            told = [one for one in figures.answers(conn, since) if _is_call(one[0])]
+            told = [one for one in figures.answers(conn, since) if is_call(one[0])]
             states = figures.payment_states(conn, since)
             notices = figures.notices(conn, since)
             took = figures.durations(conn, [of for _, _, of in told if of], since)
             late = tuple(task.name for task in tasks.all_of(conn) if overdue(task, now, self._desk.scale))
-        heard = [_heard(summary) for _, summary, _ in told]
+        answered = [heard(summary) for _, summary, _ in told]
         return Figures(
             payments_paid=_among(states, PAID, ENDED_UNPAID),
-            calls_failed=Share(sum(not fine for _, fine in heard), len(heard)),
-            calls_answered=Share(sum(answered for answered, _ in heard), len(heard)),
+            calls_failed=Share(sum(not fine for _, fine in answered), len(answered)),
+            calls_answered=Share(sum(told for told, _ in answered), len(answered)),
             notices_refused=Share(
                 sum(n for (source, done), n in notices.items() if source != _UNSIGNED and done in _REFUSALS),
                 sum(n for (source, _), n in notices.items() if source != _UNSIGNED),
@@ -105,12 +105,13 @@ class FigureReader:
 _REFUSALS = frozenset((REFUSED, TO_ASK, ASKED))
 
 
-def _is_call(source: str) -> bool:
+def is_call(source: str) -> bool:
+    """Whether evidence of this source is a provider's answer to a call of ours, or that there was none."""
     provider, _, call = source.partition(".")
     return bool(call) and provider != "person" and call not in _TOLD
 
 
-def _heard(summary: str) -> tuple[bool, bool]:
+def heard(summary: str) -> tuple[bool, bool]:
     """Whether there was an answer, and whether it was one to go on with: a refusal of the matter itself is."""
     words = summary.split()
     word = words[2] if words[0] == "HTTP" and len(words) > 2 else words[0]

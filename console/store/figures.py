@@ -31,6 +31,11 @@ def answers(conn: Connection, since: datetime) -> list[tuple[str, str, str | Non
     return [(str(row.source), str(row.summary), row.operation_id) for row in _newest(conn, _ANSWERS, since)]
 
 
+def calls(conn: Connection, since: datetime) -> list[tuple[datetime, str, str]]:
+    """The same with their instants: when, who was asked what, what came of it."""
+    return [(aware(row.at), str(row.source), str(row.summary)) for row in _newest(conn, _ANSWERS, since)]
+
+
 def notices(conn: Connection, since: datetime) -> Counter[tuple[str, str]]:
     """How many notices came since then, by source and by what became of them."""
     return Counter((str(row.source), str(row.done)) for row in _newest(conn, _NOTICES, since))
