@@ -4,6 +4,7 @@ A false one is refused in one single way and at one single cost: whether it name
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from console.domain.order_records import NoticePost
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from console.providers.atom_callback import AtomCallback
 
 NAME = "atom"
+GRAIN = timedelta(seconds=1)
+"""Its times are whole seconds: until the end of that second it may have happened, also after a read of ours in it."""
 
 
 class AtomNotices:
@@ -74,7 +77,7 @@ class AtomNotices:
         )  # fmt: skip
         if payment is not None and report is not None:
             told = (callback.kind, callback.reason, Sent.YES, report, None, callback.evidence, callback.sha256)
-            at = min(report.paid_at, now) if report.paid_at else now
+            at = min(report.paid_at + GRAIN, now) if report.paid_at else now
             fact = PaymentFact(report, at, Way.CALLBACK, "callback", Outcome(*told), callback.event_id)
             what_happened(self._desk, tx, payment, fact, read=True)
         return event
