@@ -39,8 +39,8 @@ def test_down_for_a_day(scene: Scene, place: Place, sandbox: Sandbox, clock: Mov
     """
     days = Days(scene)
     days.both("ORD-9")
-    for number in ("ORD-1", "ORD-2", "ORD-3"):
-        scene.payments.start(scene.order(number, 3300), "paypay")
+    for order_no in ("ORD-1", "ORD-2", "ORD-3"):
+        scene.payments.start(scene.order(order_no, 3300), "paypay")
     scene.money.move("paypay", "ORD-1", "paid", notify=False)
     payment = scene.of_number("paypay", "ORD-1")
     assert payment is not None
