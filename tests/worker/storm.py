@@ -192,7 +192,7 @@ def _deliver(worker: WorkerProcess, posts: Sequence[NoticePost], seconds: float,
 
 
 def _send(port: int, post: NoticePost, deliveries: Deliveries) -> None:
-    deadline = time.monotonic() + LONG
+    deadline = time.monotonic() + 4 * LONG
     while True:
         began, trouble = time.perf_counter(), None
         try:
