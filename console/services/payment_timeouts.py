@@ -44,6 +44,8 @@ MOST = 10 * BATCH
 """So many are taken in one run; those left have their turn in the next."""
 FRESH = timedelta(minutes=2)
 """A provider's word is acted on for so long; afterwards it is asked again."""
+PASSED_OVER = timedelta(minutes=5)
+"""So long waits who was not asked, because others had asked in vain: nobody waits longer for the others' attempts."""
 _UNREACHABLE = "provider_unreachable"
 _SILENT = (_UNREACHABLE, "provider_auth", "rate_limited")
 """Answers that say something about the provider, and so about whatever else it would be asked now."""
@@ -160,7 +162,7 @@ class PaymentTimeouts:
         """Under the payment's own lease, so that neither a probe nor a decision comes between."""
         with skipping(f"the end of payment {saga.subject_id}"), self._probing.held(saga.subject_id) as payment:
             if saga.step == ASK and payment.provider in self._silent:
-                self._sagas.postpone(saga, self._silent[payment.provider])
+                self._sagas.pass_over(saga, self._silent[payment.provider], PASSED_OVER)
             else:
                 self._sagas.run(saga)
         return 1

@@ -142,8 +142,13 @@ class SagaRunner:
         return saga
 
     def postpone(self, saga: Saga, reason: str) -> Saga:
-        """Leave it for later, without trying; as it is then."""
+        """It was tried: once more when the schedule says; as it is then."""
         return self._noted_later(saga, lambda tx, fresh: self._journal(tx, fresh, Wait(reason)))
+
+    def pass_over(self, saga: Saga, reason: str, wait: timedelta) -> Saga:
+        """Leave it for later, without trying: that was no attempt of its own. As it is then."""
+        now, at = self._desk.now(), self._desk.now() + self._desk.scale.delta(wait)
+        return self._noted_later(saga, lambda tx, fresh: sagas.postpone(tx.conn, fresh, now, at, reason, tried=False))
 
     def resume(self, saga: Saga, settled: Callable[[Transaction], None]) -> Saga:
         """A person says that what was stuck may go on; `settled` is written with it. As it is then."""

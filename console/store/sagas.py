@@ -113,11 +113,13 @@ def advance(
 
 def postpone(
     conn: Connection, saga: Saga, now: datetime, next_at: datetime, reason: str | None,
-    facts: Mapping[str, object] | None = None,
+    facts: Mapping[str, object] | None = None, *, tried: bool = True,
 ) -> Saga:  # fmt: skip
-    """Its step could not be done now: once more at `next_at`. Raises as `advance` does."""
-    known = {**saga.facts, **(facts or {})}
-    return _changed(conn, saga, now, facts=known, next_at=next_at, reason=reason, attempts=saga.attempts + 1)
+    """Its step could not be done now: once more at `next_at`. What was not `tried` was no attempt. Raises as
+    `advance` does.
+    """
+    known, attempts = {**saga.facts, **(facts or {})}, saga.attempts + tried
+    return _changed(conn, saga, now, facts=known, next_at=next_at, reason=reason, attempts=attempts)
 
 
 def halt(conn: Connection, saga: Saga, now: datetime, reason: str, facts: Mapping[str, object]) -> Saga:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from console.services import payment_timeouts
-from console.services.payment_timeouts import UNHEARD
+from console.services.payment_timeouts import PASSED_OVER, UNHEARD
 from tests.support.desks import MovedClock
 from tests.support.payment_desks import Scene
 
@@ -20,9 +20,14 @@ def over(scene: Scene, clock: MovedClock) -> Scene:
     """With six payments whose time has passed."""
     for number in range(MADE):
         scene.payments.start(scene.order(f"ORD-{number}", 3300), "paypay")
-    clock.offset += OVER
-    scene.control.config(advance_seconds=OVER.total_seconds())
+    pass_time(scene, clock, OVER)
     return scene
+
+
+def pass_time(scene: Scene, clock: MovedClock, by: timedelta) -> None:
+    """For us and for the provider."""
+    clock.offset += by
+    scene.control.config(advance_seconds=by.total_seconds())
 
 
 def swept(scene: Scene) -> tuple[int, int]:
@@ -52,6 +57,19 @@ def test_a_provider_that_is_away_is_asked_a_few_times(over: Scene) -> None:
     """Then the round leaves the others for later."""
     over.control.fault("reset", call="paypay_payment", times=100)
     assert swept(over) == (UNHEARD, 0)
+
+
+def test_who_was_not_asked_has_made_no_attempt(over: Scene, clock: MovedClock) -> None:
+    """However often it was passed over, it is asked within minutes when the provider is there again."""
+    for _ in range(4):
+        over.control.fault("reset", call="paypay_payment", times=100)
+        assert swept(over) == (UNHEARD, 0)
+        over.control.clear_faults()
+        pass_time(over, clock, over.desk.scale.delta(PASSED_OVER))
+    attempts = over.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
+    assert sum(tries for (tries,) in attempts) == 4 * UNHEARD
+    _, cancelled = swept(over)
+    assert cancelled >= MADE - UNHEARD
 
 
 def test_who_takes_no_questions_is_asked_once(over: Scene) -> None:
