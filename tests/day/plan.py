@@ -81,8 +81,9 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """How long, how fast and how hard. Seconds are real ones; `scale` is what the product divides its waits by, and
-    `patience` how long anything is waited for before it counts as not having come.
+    """How long, how fast and how hard. Seconds are real ones; `scale` is what the product divides its waits by,
+    `patience` how long anything is waited for before it counts as not having come, and after `closes` nothing is sold
+    any more.
     """
 
     orders: int
@@ -95,6 +96,7 @@ class Day:
     worker_kills: int = 2
     database_kills: int = 1
     patience: float = 120.0
+    closes: float = 3_000.0
 
     @property
     def grace(self) -> float:

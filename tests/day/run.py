@@ -44,7 +44,7 @@ def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
     began = time.monotonic()
     with town(day, folder) as place:
         lives = Lives(place)
-        street = Street(lives.all(plan.lives(day)), Eyes(place).look, day.under_way, day.patience)
+        street = Street(lives.all(plan.lives(day)), Eyes(place).look, day)
         say(f"open after {time.monotonic() - began:.1f} s")
         with TroubleMaker(place, lambda: street.begun) as trouble, _told_on(street, trouble, say):
             street.run()

@@ -8,6 +8,8 @@ from itertools import count
 from threading import Condition, Thread
 from typing import TypeAlias
 
+from tests.day.plan import Day
+
 THREADS = 6
 LOOK_SECONDS = 0.25
 
@@ -45,12 +47,13 @@ class _Parked:
 
 
 class Street:
-    """So many lives `under_way` at most; the next one begins when one ends. `trouble` collects what went wrong: also
-    that somebody waited in vain for longer than `patience` (seconds).
+    """As many lives at once as the day has room for; the next one begins when one ends. `trouble` collects what went
+    wrong: also that somebody waited in vain.
     """
 
-    def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, under_way: int, patience: float) -> None:
-        self._lives, self._look, self._room, self._patience = lives, look, under_way, patience
+    def __init__(self, lives: Iterator[tuple[str, Alive]], look: Look, day: Day) -> None:
+        self._lives, self._look, self._room, self._patience = lives, look, day.under_way, day.patience
+        self._closes = time.monotonic() + day.closes
         self._due: list[tuple[float, int, str, Alive]] = []
         self._parked: dict[int, _Parked] = {}
         self._turns, self._changed = count(), Condition()
@@ -97,7 +100,7 @@ class Street:
                 self._changed.wait(wait)
 
     def _admit(self) -> None:
-        while self._under_way < self._room and not self._over:
+        while self._under_way < self._room and not self._over and time.monotonic() < self._closes:
             life = next(self._lives, None)
             if life is None:
                 return
