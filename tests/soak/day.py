@@ -18,6 +18,7 @@ def whole(_shard: int, folder: Path) -> Counter[str]:
     """Raises with what the oracle names."""
     ended = run(WHOLE, folder)
     print(f"demand a day in the life: {figure(ended)}")
+    assert ended.tally["orders"] >= WHOLE.orders, f"closed after {ended.tally['orders']} orders"
     wrong = oracle.judge(ended.facts)
     assert not wrong, "\n".join([f"{len(wrong)} wrong", *wrong[:40]])
     return ended.tally
