@@ -106,7 +106,7 @@ def _most_memory(table: "Table") -> int:
 def _filled(place: Place, payments: int, each: int) -> "Iterator[Table]":
     days = Days(place, each, payments)
     days.fill(payments)
-    env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE))
+    env = environment(place.home_of(0), _NOWHERE, **place.facts("op-a", 0), **told(_NOWHERE), TIME_SCALE="1")
     with open_console(Settings.load(env)) as console:
         yield Table(console, days, place)
 

@@ -1,0 +1,72 @@
+"""A dialog that is open while somebody else acts: the page behind it follows, what it decided on stays as it was."""
+
+import pytest
+from PySide6.QtWidgets import QDialog
+
+from console.app import Console
+from console.domain.order_records import Payment, RefundRequest
+from console.domain.payment_records import RefundState
+from console.sandbox.server import Sandbox
+from console.views.dialogs.decide import ApproveDialog
+from console.views.dialogs.refund import RefundDialog
+from console.views.widgets.base import Words
+from tests.desk.conftest import Sit
+from tests.desk.test_refunds import ask, at_approvals, at_payment, dialog_refund, read_to_the_end
+from tests.support.money_desks import paid
+
+
+@pytest.fixture
+def payment(console: Console, sandbox: Sandbox) -> Payment:
+    """Somebody has paid 12,000 yen."""
+    return paid(console, sandbox, "ORD-20261120-000124", 12_000)
+
+
+def words_of(dialog: QDialog) -> list[str]:
+    return [one.plain for one in dialog.findChildren(Words) if one.isVisible()]
+
+
+def test_a_refund_that_is_being_asked_for(sit: Sit, console: Console, sandbox: Sandbox, payment: Payment) -> None:
+    """Another one is asked for meanwhile: the review keeps its figures, and asking is refused."""
+    person = sit()
+    page = at_payment(person, payment)
+    person.press("R")
+    dialog = person.dialog(RefundDialog)
+    dialog.form.amount_edit.setText("8500")
+    dialog.form.reason.setCurrentIndex(0)
+    dialog.form.words_edit.setText("ordered twice")
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    assert dialog.review is not None
+    person.until(dialog.act_button.isEnabled)
+    before = words_of(dialog)
+    with console.acting("lead-b"):
+        other = console.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
+    person.until(lambda: page.view is not None and page.view.record.version > payment.version)
+    assert words_of(dialog) == before
+    dialog.act_button.click()
+    person.until(lambda: not dialog.busy and words_of(dialog) != before)
+    newest = dialog_refund(person, payment)
+    assert newest is not None
+    assert newest.id == other.id
+
+
+def test_a_request_that_is_being_approved(sit: Sit, console: Console, sandbox: Sandbox, payment: Payment) -> None:
+    """It is taken back meanwhile: the dialog keeps what it asks, approving is refused, and nothing is sent."""
+    refund = ask(sit(), payment)
+    checker = sit()
+    checker.opening.seat.become("lead-b")
+    checker.until(lambda: checker.opening.seat.standing.decisions == 1)
+    page = at_approvals(checker, refund)
+    read_to_the_end(checker, page)
+    checker.until(page.approve.isEnabled)
+    checker.press("A")
+    dialog = checker.dialog(ApproveDialog)
+    checker.until(dialog.act_button.isEnabled)
+    before = words_of(dialog)
+    console.refunds.withdraw(refund.id)
+    checker.until(lambda: page.content.currentWidget() is page.empty)
+    assert words_of(dialog) == before
+    dialog.act_button.click()
+    checker.until(lambda: not dialog.busy and words_of(dialog) != before)
+    assert console.refunds.show(refund.id).record.state is RefundState.WITHDRAWN
+    assert sandbox.control.money.refunds() == []
