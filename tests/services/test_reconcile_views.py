@@ -9,7 +9,7 @@ from console.domain.reconcile_results import PARTS, DifferenceItem, RunState, Ru
 from console.services.desk import acting
 from console.services.failpoints import FailpointReached
 from console.services.reconcile_views import ReconcileViews
-from console.store import leases, reconciliations
+from console.store import alerts, leases, reconciliations
 from tests.support.payment_desks import Scene
 from tests.support.recon_scene import Days
 
@@ -51,6 +51,9 @@ def test_a_run_with_its_evidence(days: Days) -> None:
     assert views(days).run() is None
     plant(days)
     first, second = days.run().run_id, days.run().run_id
+    other = days.here("ORD-other", source="atom").id
+    raised = "reconcile_amount", "payment", other, None, "1", "2", days.scene.desk.now()
+    days.scene.desk.write(lambda tx: alerts.raise_(tx.conn, *raised))
     view = seen(days, first or 0)
     item = view.item
     assert (item.state, item.rows, item.matched, item.differ) == (RunState.DONE, 6, 2, 2)
@@ -95,7 +98,7 @@ def test_pages_by_key(days: Days) -> None:
     plant(days)
     runs = [days.run().run_id for _ in range(3)]
     after, told = None, []
-    while True:
+    for _ in range(5):
         page = views(days).differences(runs[0] or 0, limit=1, after=after)
         told += [one.found.id for one in page.items]
         if (after := page.next) is None:
