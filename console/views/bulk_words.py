@@ -13,7 +13,7 @@ from console.views.look.tokens import Tone
 from console.views.seat import Seat
 from console.views.tables.columns import StateCell
 
-_FAMILIES = ("bulk.reason", "reason", "refusal", "cause")
+FAMILIES = ("bulk.reason", "reason", "refusal", "cause")
 """Where a row's reason has its words, the most particular first."""
 _STILL_UNKNOWN, _MOST = "still_unknown", "most"
 _VERDICTS: Mapping[Verdict, tuple[str, Tone]] = {
@@ -67,7 +67,7 @@ def reason(code: str | None, who: str | None, seat: Seat) -> str:
     """Why nothing would be done, or what the result rests on; "" without a reason."""
     if not code:
         return ""
-    key = next((key for family in _FAMILIES if wording.has(key := f"{family}.{code}")), None)
+    key = next((key for family in FAMILIES if wording.has(key := f"{family}.{code}")), None)
     return seat.say(key, who=record_words.who(who, seat) if who else None) if key else code
 
 

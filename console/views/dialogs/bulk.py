@@ -69,6 +69,8 @@ class BulkDialog(RunDialog):
     def _freeze(self, wanted: Wanted, words: str | None) -> None:
         seat, action, source = self._seat, wanted.action.value, wanted.source
         self.say_title(seat.say("bulk.freezing"), seat.say("bulk.freezing.what"))
+        if self.words is not None:
+            self.words.setEnabled(False)  # taken as they are; and the focus doesn't go to where it would be lost
         self.set_busy(seat.say("bulk.freezing"))
         seat.act(
             lambda desk: desk.bulk.freeze(action, source(desk), words), self._frozen, self._not_frozen, owner=self,

@@ -27,7 +27,7 @@ from console.views.widgets.flow import flowing
 from console.views.widgets.inputs import Choice
 
 SIZES = (1, 5, 20, 100)
-_ROWS = 8
+_LEAST_ROWS, _MOST_ROWS = 3, 8
 _SPARE = ("company", "place")
 _FILTERS = (None, NOT_DONE)
 
@@ -58,7 +58,9 @@ class PlanView(QWidget):
         what = Words(say(f"bulk.what.{run.action.value}"), wrap=True)
         note = Words(say("bulk.note_words", words=run.words or ""), "body", "muted", wrap=True)
         note.setVisible(run.words is not None)
-        self.table = _table(seat, _plan_columns(seat, run.action), lambda one: one.row.position, say("bulk.plan"))
+        self.table = _table(
+            seat, _plan_columns(seat, run.action), lambda one: one.row.position, say("bulk.plan"), len(plan.rows)
+        )
         self.table.rows.read(self._page)
         sizes = row(label, self.how_many, None, gap=8)
         self.setLayout(column(what, note, sizes, self.totals, self.time, self.table, gap=8))
@@ -109,7 +111,7 @@ class OutcomeView(QWidget):
         self.discard = KeyButton(say("bulk.discard"))
         self.discard.clicked.connect(self.discard_wanted)
         self.discard.hide()
-        self.table = _table(seat, _result_columns(seat), lambda line: line.row.position, say("bulk.rows"))
+        self.table = _table(seat, _result_columns(seat), lambda line: line.row.position, say("bulk.rows"), run.size)
         self._box = column(self.bar, gap=0)
         label = Words(say("bulk.filter"), "body", "muted")
         label.setBuddy(self.filter)
@@ -176,10 +178,11 @@ def _lines(desk: Desk, cursor: object, limit: int, *, run_id: int, only: str | N
     return Page(lines, lines[-1].row.position if len(lines) == limit else None)
 
 
-def _table(seat: Seat, columns: list[Column], key_of: Callable[[Any], int], name: str) -> FittedTable:
+def _table(seat: Seat, columns: list[Column], key_of: Callable[[Any], int], name: str, rows: int) -> FittedTable:
     table = FittedTable(PagedModel(columns, key_of, seat.runner), name, spare=_SPARE, margin=12)
     table.rows.setParent(table)
-    table.setFixedHeight(look().row("header") + _ROWS * look().row() + 2)
+    shown = max(_LEAST_ROWS, min(rows, _MOST_ROWS))
+    table.setFixedHeight(look().row("header") + shown * look().row() + 2)
     return table
 
 

@@ -53,6 +53,16 @@ class RunDialog(DialogFrame):
         self._press()
 
     @Slot()
+    def fit(self) -> None:
+        """Faces differ much in height: each stands in the middle, or it would grow out of the screen."""
+        before, below = self.height(), self.parentWidget()
+        super().fit()
+        if self.isVisible() and below is not None and self.height() != before:
+            place = self.geometry()
+            place.moveCenter(below.window().geometry().center())
+            self.move(place.topLeft())
+
+    @Slot()
     def _allow(self) -> None:
         super()._allow()
         if self._guarded:
@@ -203,6 +213,7 @@ class RunDialog(DialogFrame):
             self._seat.tell(self._seat.say("act.refused"), self._seat.message(failure), "square_bang", "bad")
 
     def show_parts(self, *parts: QWidget) -> None:
+        """Another face."""
         content = QWidget()
         content.setLayout(column(*parts, gap=12))
         self.show_content(content)

@@ -197,7 +197,8 @@ class RecordTable(QTableView):
         if self._extends(event):
             self._extend(event)
             return
-        self._began = -1
+        if event.key() != Qt.Key.Key_Shift:
+            self._began = -1
         if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not event.modifiers() & _HELD:
             self._open()
         elif event.key() == Qt.Key.Key_Space and self.rows.columns[0].kind == "check":

@@ -65,6 +65,23 @@ def test_enter_opens_and_space_chooses(table: MakeTable, qtbot: QtBot) -> None:
     assert view.rows.chosen == {1}
 
 
+def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
+    """From where it began: forth and back, past headings, over a released Shift; any other key begins anew."""
+    view = table(6, group_of=headed)
+    shift = Qt.KeyboardModifier.ShiftModifier
+    for expected in ({0, 1}, {0, 1, 2}):
+        QTest.keyClick(view, Qt.Key.Key_Shift)
+        QTest.keyClick(view, Qt.Key.Key_Down, shift)
+        assert view.rows.chosen == expected
+    QTest.keyClick(view, Qt.Key.Key_Up, shift)
+    assert view.rows.chosen == {0, 1}
+    QTest.keyClick(view, Qt.Key.Key_Down)
+    QTest.keyClick(view, Qt.Key.Key_Down)
+    assert view.current == Row(3)
+    QTest.keyClick(view, Qt.Key.Key_Down, shift)
+    assert view.rows.chosen == {0, 1, 3, 4}
+
+
 def test_letters_are_the_pages_keys(table: MakeTable, qtbot: QtBot) -> None:
     """A letter doesn't search in the rows: it goes on to the page."""
     view = table(5)

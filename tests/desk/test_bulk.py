@@ -1,0 +1,355 @@
+"""One thing done to many records at the window: chosen in a queue, looked through, confirmed, watched."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import Qt
+
+from console.app import Console
+from console.domain.bulk_records import Verdict
+from console.domain.records import CreditCheck
+from console.domain.worker_records import BulkAction
+from console.sandbox.server import Sandbox
+from console.services.desk import WORKER, acting
+from console.views.dialogs.bulk import BulkDialog
+from console.views.dialogs.note import NoteDialog
+from console.views.dialogs.unfinished import UnfinishedDialog, open_unfinished
+from console.views.pages.queues import QueuesPage
+from console.views.routes import QueuesRoute
+from tests.desk.conftest import Sit, buy_without_pdf
+from tests.desk.hands import Person
+from tests.support.desks import NUMBERS, MovedClock, opened
+from tests.support.furnished import TEAM
+from tests.support.money_desks import ask, paid, providers
+
+KIND = "credit-check"
+
+
+@pytest.fixture
+def console(tmp_path: Path, sandbox: Sandbox, clock: MovedClock) -> Iterator[Console]:
+    """The usual desk, in real time: a provider that hangs does so until the test lets it go on."""
+    told = {**providers(sandbox.url), "TIME_SCALE": "1"}
+    with opened(tmp_path / "desk", sandbox, clock, CLIENTS="1,2,42", **told) as desk:
+        desk.add_samples((), TEAM, lambda _report, _revision: b"")
+        yield desk
+
+
+@pytest.fixture
+def lacking(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
+    """Three whose PDF is missing until it is fetched again."""
+    return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
+
+
+def queue(person: Person, name: str = "incomplete") -> QueuesPage:
+    person.frame.go(QueuesRoute(name))
+    page = person.page(QueuesPage)
+    person.until(lambda: page.table.current is not None and page.table.hasFocus())
+    return page
+
+
+def planned(person: Person, dialog: BulkDialog) -> BulkDialog:
+    """Once its dry run is there."""
+    person.until(
+        lambda: dialog.plan is not None and (dialog.act_button.isEnabled() or bool(dialog.act_button.reason))
+    )
+    return dialog
+
+
+def ended(person: Person, dialog: BulkDialog) -> None:
+    """Once the run isn't running any more and its end is told."""
+
+    def told() -> bool:
+        run, outcome = dialog.run, dialog.outcome
+        return run is not None and run.state != "running" and outcome is not None and bool(outcome.tally.plain)
+
+    person.until(lambda: not dialog.is_running_here and told())
+
+
+def pdfs(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
+    """How often each PDF was handed out since it was missing."""
+    return [len(sandbox.control.requests("pdf", one.corporation_number)) - 1 for one in records]
+
+
+def test_by_keyboard_alone(sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]) -> None:
+    """Space and Shift with the arrows choose; F looks through; Tab and Return confirm; Esc closes."""
+    person = sit()
+    page = queue(person)
+    assert not page.choice.bar.isVisible()
+    person.press("Shift+Down", 2)
+    assert page.choice.bar.count.plain == "3 of 3 chosen"
+    person.press("Shift+Up")
+    assert page.choice.bar.count.plain == "2 of 3 chosen"
+    person.press("Down")
+    person.press("Space")
+    person.press("F")
+    dialog = planned(person, person.dialog(BulkDialog))
+    assert dialog.plan is not None
+    assert dialog.plan.totals.plain == "3 to be done, 0 skipped, 0 ruled out"
+    person.tab_to("Re-fetch 3")
+    person.press("Return")
+    ended(person, dialog)
+    assert dialog.outcome is not None
+    assert (dialog.outcome.progress.plain, dialog.outcome.tally.plain) == ("3 of 3", "3 done")
+    assert pdfs(sandbox, lacking) == [1, 1, 1]
+    person.press("Esc")
+    person.no_dialog()
+    assert not page.choice
+    assert [console.credit_checks.show(one.id).record.incomplete for one in lacking] == [()] * 3
+
+
+def test_confirmed_twice_it_is_one_run(
+    sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+) -> None:
+    """The second press of a double click neither runs it again nor stops it."""
+    person = sit()
+    page = queue(person)
+    person.press("Ctrl+A")
+    assert page.choice.bar.count.plain == "All 3 that match are chosen"
+    person.press("F")
+    dialog = planned(person, person.dialog(BulkDialog))
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    dialog.act_button.click()
+    ended(person, dialog)
+    assert [(run.state, run.done) for run in console.bulk.latest()] == [("done", 3)]
+    assert pdfs(sandbox, lacking) == [1, 1, 1]
+
+
+def test_what_changed_behind_ones_back_is_skipped(
+    sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+) -> None:
+    """Chosen as it was seen: somebody else settled one meanwhile and has taken another; nothing joins the set."""
+    person = sit()
+    page = queue(person)
+    person.press("Shift+Down", 2)
+    with console.acting("lead-b"):
+        console.credit_checks.refetch(lacking[0].id)
+        console.recovery.take(KIND, lacking[1].id)
+    before = pdfs(sandbox, lacking)
+    late = buy_without_pdf(console, sandbox, NUMBERS[3])
+    page.hands.do_to_all(BulkAction.REFETCH)
+    dialog = planned(person, person.dialog(BulkDialog))
+    assert dialog.plan is not None
+    told = {one.row.subject_id: (one.verdict, one.reason, one.who) for one in dialog.plan.shown.rows}
+    assert told == {
+        lacking[0].id: (Verdict.SKIP, "changed", None),
+        lacking[1].id: (Verdict.SKIP, "taken", "lead-b"),
+        lacking[2].id: (Verdict.WOULD, None, None),
+    }
+    shown = {dialog.plan.table.rows.spoken(one) for one in dialog.plan.table.rows.here()}
+    assert sum("skip, taken by lead-b" in row for row in shown) == 1
+    assert dialog.act_button.text() == "Re-fetch 1"
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    ended(person, dialog)
+    assert pdfs(sandbox, lacking) == [before[0], before[1], 1]
+    assert pdfs(sandbox, [late]) == [0]
+
+
+def test_the_first_few_and_then_the_rest(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+    """Of three the first one; its rest is gone on with from there, after another dry run."""
+    person = sit()
+    queue(person)
+    person.press("Ctrl+A")
+    person.press("T")
+    dialog = planned(person, person.dialog(BulkDialog))
+    assert dialog.plan is not None
+    dialog.plan.how_many.setCurrentIndex(1)
+    assert dialog.act_button.text() == "Take 1"
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    ended(person, dialog)
+    assert dialog.outcome is not None
+    assert dialog.outcome.bar.accessibleName() == "The first 1 are through. 2 are left."
+    person.until(dialog.act_button.isEnabled)
+    assert dialog.act_button.text() == "Go on..."
+    dialog.act_button.click()
+    planned(person, dialog)
+    assert dialog.act_button.text() == "Take 2"
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    ended(person, dialog)
+    assert [take.subject_id for take in console.recovery.takes()] == [one.id for one in lacking]
+
+
+def test_left_before_it_was_confirmed(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+    """Nothing is done and no run is left behind."""
+    person = sit()
+    page = queue(person)
+    person.press("Ctrl+A")
+    person.press("F")
+    planned(person, person.dialog(BulkDialog))
+    person.press("Esc")
+    person.no_dialog()
+    person.until(lambda: console.bulk.overview() == ())
+    assert page.choice.bar.isVisible()
+    person.press("Ctrl+D")
+    assert not page.choice.bar.isVisible()
+
+
+def test_closed_found_again_and_stopped(
+    sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+) -> None:
+    """Its dialog is closed while a provider hangs; it stands in unfinished work, is opened there and stopped."""
+    sandbox.control.fault("hang", call="pdf", times="always")
+    person = sit()
+    queue(person)
+    person.press("Ctrl+A")
+    person.press("F")
+    dialog = planned(person, person.dialog(BulkDialog))
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    assert sandbox.control.wait(held=1)
+    person.press("Esc")
+    person.no_dialog()
+    unfinished = open_unfinished(person.frame)
+    unfinished.show_tab("runs")
+    person.until(lambda: unfinished.runs.current is not None)
+    person.press("Return")
+    again = person.dialog(BulkDialog)
+    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Stop after this one")
+    again.act_button.click()
+    person.until(lambda: console.bulk.latest()[0].state == "stopped")
+    sandbox.control.clear_faults()
+    sandbox.control.release()
+    person.until(lambda: again.act_button.isEnabled() and again.act_button.text() == "Go on...")
+    assert again.outcome is not None
+    assert console.bulk.latest()[0].done == 1
+    again.outcome.discard.click()
+    person.until(lambda: console.bulk.latest()[0].state == "done")
+    person.until(lambda: again.outcome.bar.accessibleName() == "The rest was given up.")  # type: ignore[union-attr]  # it is there
+
+
+def test_a_window_that_closes_leaves_the_rest_to_the_program(
+    sit: Sit, console: Console, sandbox: Sandbox, lacking: list[CreditCheck]
+) -> None:
+    """It asks nobody to wait; the row under way ends, and whoever runs the due tasks goes on."""
+    sandbox.control.fault("hang", call="pdf", times="always")
+    person = sit()
+    queue(person)
+    person.press("Ctrl+A")
+    person.press("F")
+    dialog = planned(person, person.dialog(BulkDialog))
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    assert sandbox.control.wait(held=1)
+    assert person.opening.seat.acts == ()
+    person.press("Esc")
+    for task in person.opening.runner._running:
+        task.cancel()  # as a window does that closes
+    sandbox.control.clear_faults()
+    sandbox.control.release()
+    person.rest()
+    run = console.bulk.item(console.bulk.latest()[0].id)
+    assert (run.run.state, run.run.done, run.holder) == ("running", 1, None)
+    with acting(WORKER):
+        assert console.bulk.go_on() == 2
+    assert console.bulk.show(run.run.id).state == "done"
+
+
+def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+    """Its words first, then the dry run. With nothing chosen N is about the current row."""
+    person = sit()
+    page = queue(person)
+    person.press("Ctrl+A")
+    person.press("N")
+    dialog = person.dialog(BulkDialog)
+    assert dialog.hint.plain == "Write the note first."
+    assert dialog.words is not None
+    dialog.words.edit.setPlainText("called AlarmBox")  # type: ignore[union-attr]  # an area
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    planned(person, dialog)
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    ended(person, dialog)
+    dialog.activateWindow()  # here without a window system it lost that with the field of the words
+    person.press("Esc")
+    person.no_dialog()
+    assert [[note.words for note in console.credit_checks.show(one.id).notes] for one in lacking] == [
+        ["called AlarmBox"]
+    ] * 3
+    assert not page.choice
+    person.press("N")
+    person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
+
+
+def test_t_takes_the_current_row(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+    """Harmless, so nothing is asked; who has it stands in unfinished work."""
+    person = sit()
+    page = queue(person)
+    current = page.current
+    assert current is not None
+    person.press("T")
+    person.until(lambda: [take.subject_id for take in console.recovery.takes()] == [current.record.id])
+    unfinished = open_unfinished(person.frame)
+    unfinished.show_tab("held")
+    person.until(lambda: unfinished.holders.current is not None)
+    assert _spoken(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
+
+
+def _spoken(dialog: UnfinishedDialog) -> str:
+    return dialog.holders.rows.spoken(dialog.holders.current)
+
+
+def test_what_can_not_be_done_is_greyed_with_its_reason(sit: Sit, console: Console, sandbox: Sandbox) -> None:
+    """Refunds can't be re-fetched; an auditor does none of it; the reasons stand in the bar."""
+    ask(console, paid(console, sandbox, "ORD-1").id)
+    person = sit()
+    page = queue(person, "refunds")
+    person.press("Space")
+    buttons = page.choice.bar.buttons
+    assert {action for action, button in buttons.items() if not button.isEnabled()} == {BulkAction.REFETCH}
+    assert buttons[BulkAction.REFETCH].reason == "Only credit checks can be re-fetched; none is chosen."
+    person.press("F")
+    assert not person.window.findChildren(BulkDialog)
+    person.opening.seat.become("aud-e")
+    person.until(lambda: page.table.current is not None)
+    page.table.setFocus(Qt.FocusReason.OtherFocusReason)
+    person.press("Space")
+    person.until(lambda: not any(button.isEnabled() for button in buttons.values()))
+    assert "op-a" in buttons[BulkAction.PROBE].reason
+
+
+def test_a_filter_narrows_what_all_means(sit: Sit, console: Console, lacking: list[CreditCheck]) -> None:
+    """All that match the text, and no others."""
+    person = sit()
+    page = queue(person)
+    page.filter.edit.setText(lacking[1].corporation_number)
+    page.filter.changed.emit()
+    person.until(lambda: page.rows.complete and page.rows.row_count == 1)
+    page.choice.choose_all()
+    page.hands.do_to_all(BulkAction.TAKE)
+    dialog = planned(person, person.dialog(BulkDialog))
+    assert dialog.run is not None
+    assert [row.subject_id for row in console.bulk.rows(dialog.run.id)] == [lacking[1].id]
+
+
+def test_results_are_narrowed_and_taken_along(
+    sit: Sit, console: Console, lacking: list[CreditCheck], tmp_path: Path
+) -> None:
+    """Only the rows that were not done, on the screen and in the file."""
+    with console.acting("lead-b"):
+        console.recovery.take(KIND, lacking[0].id)
+    person = sit()
+    queue(person)
+    person.press("Ctrl+A")
+    person.press("T")
+    dialog = planned(person, person.dialog(BulkDialog))
+    person.until(dialog.act_button.isEnabled)
+    dialog.act_button.click()
+    ended(person, dialog)
+    assert dialog.outcome is not None
+    outcome = dialog.outcome
+    outcome.filter.setCurrentIndex(1)
+    person.until(lambda: outcome.table.rows.complete and outcome.table.rows.row_count == 1)
+    (row,) = outcome.table.rows.here()
+    assert "skipped, taken by lead-b" in outcome.table.rows.spoken(row)
+    file = tmp_path / "results.csv"
+    outcome.export_to(str(file))
+    person.until(file.exists)
+    person.rest()
+    _title, _columns, *rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
+    assert [one[2:5] for one in rows] == [[str(lacking[0].id), "skipped", "taken:lead-b"]]
