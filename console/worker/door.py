@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 
 from console.domain.errors import ConsoleError
 from console.worker.farewell import Farewell
-from console.worker.limits import LAST, LIVE, REFUSAL, REFUSAL_HEADERS, Crowd, Options, Seat
+from console.worker.limits import LAST, LIVE, REFUSAL, REFUSAL_HEADERS, SEAT, Crowd, Options, Seat
 
 LARGEST_MESSAGE = 4 * 1024
 LARGEST_UNREAD = 1 << 20
@@ -119,7 +119,7 @@ class HttpProtocol(H11Protocol):
         self, config: Config, server_state: ServerState, app_state: dict[str, Any],
         loop: asyncio.AbstractEventLoop, seat: Seat,
     ) -> None:  # fmt: skip
-        super().__init__(config, server_state, dict(app_state), loop)
+        super().__init__(config, server_state, {**app_state, SEAT: seat}, loop)
         self.options, self.seat = config.options, seat
         self.ws_protocol_class = cast(Any, partial(LiveProtocol, seat=seat))
         self.gone = self._made = False
@@ -186,6 +186,7 @@ class HttpProtocol(H11Protocol):
             live = self.transport.get_protocol()
             began = isinstance(live, LiveProtocol) and live.handshake_initiated
         if not began and not self.transport.is_closing():
+            self.seat.judged(genuine=False)
             headers = (*self.server_state.default_headers, *REFUSAL_HEADERS)
             told = b"".join(b"%b: %b\r\n" % header for header in headers)
             self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + told + b"\r\n" + REFUSAL)
@@ -195,6 +196,7 @@ class HttpProtocol(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.abort()
             return
+        self.seat.judged(genuine=False)
         headers = [*self.server_state.default_headers, *REFUSAL_HEADERS]
         told = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
         for event in (told, h11.Data(data=REFUSAL), h11.EndOfMessage()):

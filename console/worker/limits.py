@@ -1,6 +1,7 @@
 """How much the receiver takes in at once, from whom, and how long it waits for it."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from console.settings import Settings
+from console.worker.offences import Offences
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -25,8 +27,8 @@ REFUSAL_HEADERS = (
 has to.
 """
 LIVE = "/live"
-LAST = "last"
-"""In a request's state: it is the last one on its connection."""
+LAST, SEAT = "last", "seat"
+"""In a request's state: it is the last one on its connection; the connection's seat."""
 _ONCE = (b"host", b"content-length", b"content-type", b"x-notice-signature", b"authorization")
 """Headers that say one thing: a second one is for somebody who reads otherwise than we do."""
 
@@ -118,19 +120,25 @@ class Crowd:
 
     Where there is no seat left, whoever has waited longest with an unfinished request, or none, gives its own up: of
     the same peer, or, when all seats are taken, of the peer that has the most. So whoever speaks is heard, however
-    many hold connections and say nothing.
+    many hold connections and say nothing. Who is refused all the time gets no seat for a while.
     """
 
-    def __init__(self, most: int, per_peer: int, origins: Origins) -> None:
+    def __init__(
+        self, most: int, per_peer: int, origins: Origins, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._most, self._per_peer, self._origins = most, per_peer, origins
+        self.offences = Offences(clock)
         self._seats: Counter[str] = Counter()
         self._waiting: dict[str, dict[Seat, None]] = {}
         self.size = self.turned_away = 0
 
     def enter(self, peer: str | None, give_up: Callable[[], None]) -> "Seat | None":
         """A seat, or None where nobody can give one up. `give_up`: ends the connection; called at most once."""
-        name = _household(peer)
-        crowded = self._seats[name] >= self._per_peer and not self._origins.trusts(peer)
+        name, one = _household(peer), not self._origins.trusts(peer)
+        if one and self.offences.is_spent(name):
+            self.turned_away += 1
+            return None
+        crowded = one and self._seats[name] >= self._per_peer
         if crowded or self.size >= self._most:
             largest = max(self._waiting, key=self._seats.__getitem__, default=name)
             self.turned_away += 1
@@ -184,6 +192,11 @@ class Seat:
         """Whether it waits for its client to say something, so that somebody else may have its place."""
         if self._taken:
             self._crowd.waits(self, waiting=waiting)
+
+    def judged(self, *, genuine: bool) -> None:
+        """What it brought was genuine, or was refused: that is remembered of whom it belongs to."""
+        offences = self._crowd.offences
+        (offences.vouch if genuine else offences.add)(self.name)
 
     def leave(self) -> None:
         if self._taken:

@@ -31,6 +31,7 @@ from console.worker.limits import (
     LIVE,
     REFUSAL,
     REFUSAL_HEADERS,
+    SEAT,
     Busy,
     Crowd,
     Lane,
@@ -103,8 +104,11 @@ class Receiver:
         finally:
             named = source in self._sources
             self._metrics.went(source if named else OTHER, result, loop.time() - began)
-        if heard is None or result in (_BUSY, _TROUBLE, _REFUSED):
-            return refusal() if result == _REFUSED else _come_again(1 if result == _BUSY else 5)
+        if result == _REFUSED:
+            return refusal(request)
+        if heard is None or result in (_BUSY, _TROUBLE):
+            return _come_again(1 if result == _BUSY else 5)
+        _remember(request, genuine=True)
         return Response(b"OK", media_type="text/plain", background=BackgroundTask(self._follow_up, source, heard))
 
     async def _judged(self, request: Request, source: str) -> Heard:
@@ -202,8 +206,9 @@ def make_app(console: Console, options: Options) -> Starlette:
     return app
 
 
-def refusal() -> Response:
+def refusal(request: Request) -> Response:
     """The only one."""
+    _remember(request, genuine=False)
     response = Response(REFUSAL, 400)
     response.raw_headers = list(REFUSAL_HEADERS)
     return response
@@ -213,8 +218,14 @@ def _come_again(seconds: int) -> Response:
     return Response(b"", 503, {"retry-after": str(seconds), "connection": "close"})
 
 
-async def _refuse(_: Request, __: Exception) -> Response:
-    return refusal()
+async def _refuse(request: Request, _: Exception) -> Response:
+    return refusal(request)
+
+
+def _remember(request: Request, *, genuine: bool) -> None:
+    seat = request.scope.get("state", {}).get(SEAT)
+    if seat is not None:
+        seat.judged(genuine=genuine)
 
 
 async def _bug(_: Request, bug: Exception) -> Response:

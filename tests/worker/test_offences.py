@@ -1,0 +1,105 @@
+"""Who is refused again and again is turned away at the door; who brought anything genuine lately is not."""
+
+import socket
+
+import pytest
+
+from console.worker import offences
+from console.worker.limits import Crowd, Origins
+from console.worker.offences import BURST, MOST_KNOWN, PER_SECOND, VOUCHED_SECONDS, Offences
+from tests.support.payment_desks import Scene
+from tests.worker.calling import LONG, Running, parse, read_all, written
+
+RUBBISH = (
+    written("POST", "/notices/bank", b"{}", {}),
+    written("GET", "/nowhere", b"", {}),
+    b"\x16\x03\x01 no HTTP\r\n\r\n",
+    written("GET", "/live", b"", {
+        "upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13", "sec-websocket-key": "A" * 22,
+    }) + b"and more",
+)  # fmt: skip
+"""Each is refused in a place of its own: by the services, by the routes, by the reader of HTTP, at the handshake."""
+
+
+class Hand:
+    """A clock that only a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_an_allowance_is_spent_and_fills_again() -> None:
+    """Only one household's, and with time."""
+    clock = Hand()
+    kept = Offences(clock)
+    for n in range(int(BURST)):
+        assert not kept.is_spent("a"), n
+        kept.add("a")
+    assert (kept.is_spent("a"), kept.is_spent("b")) == (True, False)
+    clock.now += 1.5 / PER_SECOND
+    assert not kept.is_spent("a")
+    kept.add("a")
+    assert not kept.is_spent("a")
+    kept.add("a")
+    assert kept.is_spent("a")
+
+
+def test_a_genuine_notice_vouches_for_a_while() -> None:
+    """Rubbish from the same address, behind which there may be many, takes nothing from it."""
+    clock = Hand()
+    kept = Offences(clock)
+    kept.vouch("a")
+    for _ in range(100_000):
+        kept.add("a")
+    assert not kept.is_spent("a")
+    clock.now += VOUCHED_SECONDS + 1
+    assert kept.is_spent("a")
+
+
+def test_no_more_are_remembered_than_there_is_room_for() -> None:
+    """However many addresses somebody has."""
+    kept = Offences(Hand())
+    for n in range(3 * MOST_KNOWN):
+        kept.add(str(n))
+        kept.vouch(str(n))
+    assert (len(kept._spent), len(kept._vouched)) == (MOST_KNOWN, MOST_KNOWN)
+
+
+def test_a_trusted_proxy_is_always_let_in() -> None:
+    """It stands for many; what it lets through is its own affair."""
+    crowd = Crowd(5, 5, Origins(["192.0.2.1/32"]), Hand())
+    for peer in ("192.0.2.1", "192.0.2.2"):
+        for _ in range(int(BURST)):
+            crowd.offences.add(peer)
+    assert crowd.enter("192.0.2.1", lambda: None) is not None
+    assert crowd.enter("192.0.2.2", lambda: None) is None
+    assert crowd.turned_away == 1
+
+
+def _said(receiver: Running, source: str, said: bytes) -> int:
+    """The answer's status; 0 for none."""
+    with socket.create_connection((receiver.host, receiver.port), LONG, (source, 0)) as line:
+        try:
+            line.sendall(said)
+        except (ConnectionResetError, BrokenPipeError):
+            return 0
+        return parse(read_all(line)).status
+
+
+@pytest.mark.engines("sqlite")
+def test_who_sends_only_rubbish_is_turned_away(
+    scene: Scene, receiver: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every kind of refusal counts, against nobody else; what is genuine is taken, and speaks for who brought it."""
+    monkeypatch.setattr(offences, "BURST", float(len(RUBBISH)))
+    monkeypatch.setattr(offences, "PER_SECOND", 0.0)
+    post = scene.bank("e-1", "ORD-1")
+    genuine = written("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
+    assert [_said(receiver, "127.0.7.1", piece) for piece in RUBBISH] == [400] * len(RUBBISH)
+    assert [_said(receiver, "127.0.7.1", piece) for piece in (*RUBBISH, genuine)] == [0] * (len(RUBBISH) + 1)
+    assert _said(receiver, "127.0.7.2", genuine) == 200
+    for _ in range(3):
+        assert [_said(receiver, "127.0.7.2", piece) for piece in RUBBISH] == [400] * len(RUBBISH)
