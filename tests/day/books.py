@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.day.facts import Facts, Row
+from tests.day.facts import RULES, Facts, Row
 
 _PAID = frozenset({"payment_success", "callback_received", "signature_verified", "completed"})
 _HOLDS = frozenset({"requested", "approved", "submitting", "submitted"})
@@ -123,13 +123,18 @@ def check_stock(facts: Facts) -> Iterator[str]:
 
 
 def check_cases(facts: Facts) -> Iterator[str]:
-    """Nobody is asked to look at what has been put right."""
-    orders, payments = facts.by_id("orders"), facts.by_id("payments")
+    """Nobody is asked to look at what is as it should be, or has been put right."""
+    orders, payments, refunds = facts.by_id("orders"), facts.by_id("payments"), facts.by_id("refunds")
     for case in facts["alerts"]:
-        if case["subject_kind"] != "payment" or case["resolved_at"] is not None:
+        if case["rule_id"] in RULES or case["subject_kind"] not in ("payment", "refund"):
             continue
-        payment = payments[int(case["subject_id"])]
+        of_refund = case["subject_kind"] == "refund"
+        payment = payments[int(refunds[int(case["subject_id"])]["payment_id"] if of_refund else case["subject_id"])]
         order = orders[int(payment["order_id"])]
+        if order["merch_txn_id"] not in facts.planted:
+            yield f"case that nobody planted: {case['rule_id']} of {order['merch_txn_id']}"
+        if case["resolved_at"] is not None:
+            continue
         is_moved = case["rule_id"] == "not_moved" and order["status"] != "pending"
         is_refunded = payment["captured_minor"] == payment["refunded_minor"] > 0
         if is_moved or (case["rule_id"] == "paid_after_cancel" and is_refunded):

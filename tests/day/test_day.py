@@ -123,6 +123,12 @@ ALTERED: Mapping[str, tuple[Alter, str]] = {
                                                and _order_of(facts, row)["status"] == "paid")),
         "case still open: not_moved of ",
     ),
+    "a case about nothing": (
+        lambda facts: replace(facts, planted={
+            order: rule for order, rule in facts.planted.items() if rule != "A"
+        }),
+        "case that nobody planted: not_moved of ",
+    ),
     "a broken trail": (lambda facts: replace(facts, audit_trouble="audit_broken"), "audit trail: "),
 }  # fmt: skip
 
