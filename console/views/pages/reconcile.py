@@ -144,7 +144,7 @@ class ReconcilePage(Page):
     def entered(self) -> None:
         """On the rows, as soon as there are some."""
         self._to_rows = not self.table.isVisible()
-        (self.begin if self._to_rows else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
+        (self.list_runs if self._to_rows else self.table).setFocus(Qt.FocusReason.OtherFocusReason)
 
     def concerned(self, changes: frozenset[tuple[str, int]]) -> bool:
         return any(kind in ("reconciliation", "payment", "refund", "alert") for kind, _ in changes)
@@ -223,7 +223,7 @@ class ReconcilePage(Page):
             self.list.setCurrentWidget(self.table)
             if self.table.current is None:
                 self.table.go_to_first()
-            if self._to_rows and self.begin.hasFocus():
+            if self._to_rows and self.focusWidget() is self.list_runs:
                 self.table.setFocus(Qt.FocusReason.OtherFocusReason)
             self._to_rows = False
         self._look(self.table.current)
@@ -238,6 +238,10 @@ class ReconcilePage(Page):
             self._empty(EmptyState(say("reconcile.all_agree"), say("reconcile.all_agree_hint")))
 
     def _empty(self, shown: EmptyState) -> None:
+        """What stands in the rows' place takes no focus: it stays on the page, where single keys act."""
+        if self.focusWidget() is self.table:
+            self._to_rows = True
+            self.list_runs.setFocus(Qt.FocusReason.OtherFocusReason)
         self.list.removeWidget(self.nothing)
         self.nothing.deleteLater()
         self.nothing = shown

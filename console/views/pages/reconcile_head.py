@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QWidget
 from console import wording
 from console.domain.reconcile_results import RunState, RunView
 from console.views import reconcile_words as words
-from console.views.look.tokens import tokens
+from console.views.look.tokens import Tone, tokens
 from console.views.seat import Seat
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Sign, Surface, Words, column, row
@@ -63,7 +63,7 @@ class RunHead(Surface):
             "only_theirs": item.imported, "refused": view.refused, "waiting": view.open_cases,
         }  # fmt: skip
         for name, count in told.items():
-            tone = "care" if name in ("refused", "waiting") and count else "text"
+            tone: Tone = "care" if name in ("refused", "waiting") and count else "text"
             self._figures[name].say(wording.format_count(count), tone)
             self._figures[name].setAccessibleName(f"{seat.say(f'reconcile.part.{name}')} {count}")
         self._show_files(view)

@@ -180,6 +180,19 @@ def test_there_never_was_one(shown: Show) -> None:
     assert not page.begin.isHidden()
 
 
+def test_the_focus_stays_on_the_page(shown: Show) -> None:
+    """Without rows it is where single keys still act, and it goes to the rows once there are some."""
+    page = shown(view())
+    page.activateWindow()
+    page.entered()
+    assert page.focusWidget() is page.table
+    page.tabs.setCurrentIndex(2)
+    assert page.list.currentWidget() is page.nothing
+    assert page.focusWidget() is page.list_runs
+    page.tabs.setCurrentIndex(0)
+    assert page.focusWidget() is page.table
+
+
 def test_walking_along_the_runs(shown: Show) -> None:
     """[ and ], and the list; at the end there is nothing to press."""
     page = shown(view(), view(run(2), older=None, newer=3), route=ReconcileRoute(2))
