@@ -27,9 +27,10 @@ settings.load_profile("suite")
 # Files that take longest: none of them is left for the end, when the other workers have nothing more to do.
 _BEGUN_FIRST = (
     "day/test_day.py", "packaging/test_build.py", "crash/test_statements.py", "crash/test_kills.py",
-    "races/test_races.py", "races/test_refunds.py", "crash/test_refund_kills.py", "store/test_guards.py", "mutants/test_mutants.py",
-    "services/test_adoption.py", "faults/test_steps.py", "store/test_spool.py", "races/test_silences.py",
-    "stateful/test_machine.py", "faults/test_galera.py", "races/test_notices.py", "crash/test_hangs.py",
+    "races/test_races.py", "races/test_refunds.py", "crash/test_refund_kills.py", "store/test_guards.py",
+    "mutants/test_mutants.py", "services/test_adoption.py", "faults/test_steps.py", "store/test_spool.py",
+    "races/test_silences.py", "stateful/test_machine.py", "faults/test_galera.py", "races/test_notices.py",
+    "crash/test_hangs.py",
 )  # fmt: skip
 
 

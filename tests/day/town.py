@@ -133,9 +133,7 @@ def town(day: Day, folder: Path) -> Iterator[Town]:
         postman = stack.enter_context(Postman(day.seed, [worker.port for worker in workers]))
         control = SandboxControl(providers.url)
         control.config(paypay_code_seconds=day.code_seconds)
-        control.money.notices_to(
-            paypay=postman.address("/webhooks/paypay"), atom=postman.address("/callbacks/atom")
-        )
+        control.money.notices_to(paypay=postman.address("/webhooks/paypay"), atom=postman.address("/callbacks/atom"))
         _raise_limits(everything)
         yield Town(
             day, folder, server, control, workers, postman, told, desks["till"], desks["op-a"], desks["lead-b"],

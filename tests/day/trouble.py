@@ -100,6 +100,4 @@ class TroubleMaker:
         began = time.monotonic()
         self._town.server.kill()
         self._town.server.start()
-        self.told["database_away_ms"] = max(
-            self.told["database_away_ms"], round((time.monotonic() - began) * 1000)
-        )
+        self.told["database_away_ms"] = max(self.told["database_away_ms"], round((time.monotonic() - began) * 1000))
