@@ -1,6 +1,5 @@
 """What the shop, the payers and the people at the desks do, once each; they try again while somebody is away."""
 
-import json
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -173,8 +172,3 @@ class Eyes:
             for event in news:
                 self._told.setdefault(event["order_no"], set()).add((event["event"], event["rule_id"]))
         return self._told
-
-
-def told_text(diary: Diary) -> str:
-    """What was planted, by rule."""
-    return json.dumps({rule: sum(1 for one in diary.planted.values() if one == rule) for rule in "ABC"})
