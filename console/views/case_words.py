@@ -217,6 +217,11 @@ def provider(record: Case, seat: Seat) -> str:
     return ""
 
 
+def shortened(text: str) -> str:
+    """The ends of a long identifier, by which people compare."""
+    return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
+
+
 def payer(text: str | None) -> str:
     """A payer's reference with all but its end hidden; "" without one."""
     return "" if not text else text if text.startswith("*") else f"****{text[-4:]}"

@@ -303,14 +303,9 @@ def copyable(seat: Seat, acts: MoneyActs, name: str, text: str | None) -> QWidge
     """A long identifier by its ends, whole when it is copied."""
     if not text:
         return None
-    shown = CopyableId(shortened(text), text, name, copy_word=seat.say("action.copy"))
+    shown = CopyableId(case_words.shortened(text), text, name, copy_word=seat.say("action.copy"))
     shown.copied.connect(acts.tell_copied)
     return shown
-
-
-def shortened(text: str) -> str:
-    """The ends of a long identifier, by which people compare."""
-    return text if len(text) <= 20 else f"{text[:8]}…{text[-6:]}"
 
 
 def fact_list(*facts: tuple[str, str | QWidget | None]) -> FactList:
