@@ -265,14 +265,13 @@ def test_many_get_the_same_note(sit: Sit, console: Console, lacking: list[Credit
     person.until(dialog.act_button.isEnabled)
     dialog.act_button.click()
     ended(person, dialog)
-    dialog.activateWindow()  # here without a window system it lost that with the field of the words
-    person.press("Esc")
+    dialog.cancel_button.click()
     person.no_dialog()
     assert [[note.words for note in console.credit_checks.show(one.id).notes] for one in lacking] == [
         ["called AlarmBox"]
     ] * 3
     assert not page.choice
-    person.press("N")
+    page.hands.press_beside("note")
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 
