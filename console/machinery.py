@@ -19,6 +19,7 @@ from console.services.bulk_judging import Judging
 from console.services.bulk_running import BulkRunning
 from console.services.bulk_runs import BulkRuns
 from console.services.choices import Choices
+from console.services.clock_jumps import ClockJumps
 from console.services.completion import Completion
 from console.services.described import Progress
 from console.services.desk import Desk
@@ -147,6 +148,7 @@ class Machinery:
             self._vendors.capabilities,
             settlers={payment_rows.KIND: payments.settler, refund_rows.KIND: refunds.settler},
             further=(
+                ("clock_jumps", ClockJumps(self._desk).run),
                 *payments.tasks(),
                 *refunds.tasks(),
                 ("reconciliation", lambda: self.reconciliation.run_due()),

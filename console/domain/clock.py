@@ -34,6 +34,15 @@ class SystemClock:
         time.sleep(max(0.0, seconds))
 
 
+AHEAD = timedelta(minutes=1)
+"""So far may the clocks of two desks be apart."""
+
+
+def is_ahead(written: datetime, now: datetime) -> bool:
+    """Whether what was written then can't have been: a clock has jumped since, or is wrong now."""
+    return written > now + AHEAD
+
+
 class TimeScale:
     """Divides every duration that the console waits for; never a calendar fact such as an expiry date."""
 

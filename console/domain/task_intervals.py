@@ -40,6 +40,7 @@ INTERVALS: Mapping[str, Interval] = {
     "rows_by_others": Interval(30, "another application writes at any time and tells nobody"),
     "probes": Interval(30, "the first step of a probe's schedule is one minute", batch=200),
     "refetches": Interval(60, "what is missing was missing for a while", batch=200),
+    "clock_jumps": Interval(60, "what a clock that was ahead has put off would be late by its jump", batch=200),
     "unconfirmed_notices": Interval(15, "the money is known to have arrived and isn't booked yet", batch=200),
     "payment_probes": Interval(30, "the first step of a probe's schedule is one minute", batch=200),
     "payment_polls": Interval(15, "the way in which a lost notice is made up for: a payer is waiting", batch=200),

@@ -7,11 +7,11 @@ open alert, the newest orders, and a stretch of all others: the shop writes its 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from console.domain.alert_rules import LONGEST_GRACE, RULES, Finding, judge
+from console.domain.clock import AHEAD
 from console.domain.order_records import Order, OrderState
 from console.domain.publishing import What, alert_message
 from console.domain.records import Work, WorkState
@@ -31,8 +31,6 @@ CHANGES, ROUNDS = 2_000, 20
 STRETCH, NEWEST = 20_000, 1_000
 """Orders that one run looks through, by id, and the newest that each run looks at."""
 BATCH, OPEN = 200, 500
-AHEAD = timedelta(minutes=1)
-"""So far may the clocks of two desks be apart."""
 
 REASONS: Mapping[Rule, str] = {
     Rule.PAID_UNNOTICED: "not_moved",

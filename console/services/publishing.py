@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from console.domain.clock import AHEAD
 from console.domain.dates import instant_text
 from console.domain.publishing import Message, Publisher
 from console.services.desk import Desk
@@ -67,8 +68,9 @@ class Publishing:
         return done
 
     def _due(self) -> tuple[OutboxEvent, ...]:
+        now, longest = self._desk.now(), self._desk.scale.delta(BACK_OFF[-1] * (1 + JITTER))
         with self._desk.database.read() as conn:
-            return outbox.waiting(conn, self._desk.now(), BATCH)
+            return outbox.waiting(conn, now, BATCH, too_far=now + longest + AHEAD)
 
     def _send(self, publisher: Publisher, event: OutboxEvent) -> str | None:
         desk = self._desk

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta, timezone
 from functools import partial
 
 from console.domain import comparing
+from console.domain.clock import is_ahead
 from console.domain.dates import IST, JST
 from console.domain.errors import ConsoleError
 from console.domain.worker_records import ReconcileReport, Verdict
@@ -264,9 +265,13 @@ class Reconciling:
                 latest = reconciliations.latest(conn, provider, _LOOKED_BACK)
             found += broken
             for day in self._days_of(provider):
-                if not any(run.from_day <= day <= run.to_day for run in latest):
+                if not any(run.from_day <= day <= run.to_day and not self._was_early(run) for run in latest):
                     found.append((provider, day, day))
         return found
+
+    def _was_early(self, run: Run) -> bool:
+        """By a clock that was ahead: what it took for yesterday was not over."""
+        return is_ahead(run.begun_at, self._desk.now())
 
     def _days_of(self, provider: str) -> list[date]:
         """Days that may be compared now: those announced, or yesterday if anything happened then."""

@@ -6,6 +6,7 @@ Only the rule of its provider makes "not found" a fact; time never makes an outc
 from dataclasses import replace
 from datetime import timedelta
 
+from console.domain.clock import is_ahead
 from console.domain.errors import ConsoleError
 from console.domain.order_records import Refund
 from console.domain.outcomes import Outcome, OutcomeClass
@@ -64,7 +65,7 @@ class RefundProbing:
         with self._holding.held(refund_id, None) as matter:
             reader = self._vendors.reader(matter.payment.provider)
             can = reader.capabilities
-            if automatic and not self._is_time(matter.refund, can.refund_timeout):
+            if automatic and self._is_too_early(matter.refund, can):
                 self._wait(matter.refund, can)
                 raise self._still_unknown(refund_id, None, "too_early")
             desk.failpoints.reach("before_probe")
@@ -112,6 +113,13 @@ class RefundProbing:
         if rule is None or not can.keeps_keys or not counted:
             return False
         return refund.not_found + 1 >= rule.answers and self._is_time(refund, rule.last_after)
+
+    def _is_too_early(self, refund: Refund, can: PaymentCapabilities) -> bool:
+        """Its call may still be under way. What was sent by a clock that was ahead is asked about, but "not found"
+        counts by that clock all the same: it proves nothing before.
+        """
+        ahead = refund.last_sent_at is not None and is_ahead(refund.last_sent_at, self._desk.now())
+        return not ahead and not self._is_time(refund, can.refund_timeout)
 
     def _is_time(self, refund: Refund, seconds: float) -> bool:
         """Whether so long has passed since it was last sent."""

@@ -1,10 +1,10 @@
 """What is to be published: written in the transaction of what it tells, sent afterwards, each key's in its order."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Select, bindparam, exists, func, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, exists, func, or_, select, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
@@ -12,6 +12,7 @@ from console.store.leases import aware, naive
 from console.store.payment_rows import at
 from console.store.worker_schema import outbox
 
+_NEVER = datetime.max.replace(microsecond=0, tzinfo=UTC)
 _t = outbox.c
 _ALL = select(
     _t.id, _t.topic, _t.event_id, _t.record_key, _t.body, _t.created_at, _t.next_at, _t.attempts, _t.trouble,
@@ -24,7 +25,7 @@ _HELD_UP = exists().where(
 )
 _WAITS = _t.published_at.is_(None)
 _WAITING = (
-    _ALL.where(_WAITS, _t.next_at <= bindparam("now"), ~_HELD_UP)
+    _ALL.where(_WAITS, or_(_t.next_at <= bindparam("now"), _t.next_at > bindparam("too_far")), ~_HELD_UP)
     .order_by(_t.next_at, _t.id)
     .limit(bindparam("most", type_=Integer))
 )
@@ -84,11 +85,12 @@ def find(conn: Connection, event_id: str) -> OutboxEvent | None:
     return next(iter(_select(conn, _GET, of=event_id)), None)
 
 
-def waiting(conn: Connection, now: datetime, limit: int) -> tuple[OutboxEvent, ...]:
+def waiting(conn: Connection, now: datetime, limit: int, too_far: datetime = _NEVER) -> tuple[OutboxEvent, ...]:
     """The first unpublished one of each key whose time has come, oldest first: what follows one that waits for its
-    next attempt waits behind it. Ask again when these are published.
+    next attempt waits behind it. Ask again when these are published. What is to be sent after `too_far` was written
+    by a clock that has jumped since, and its time has come too.
     """
-    return _select(conn, _WAITING, now=naive(now), most=limit)
+    return _select(conn, _WAITING, now=naive(now), too_far=naive(too_far), most=limit)
 
 
 def published(conn: Connection, event: OutboxEvent, now: datetime) -> bool:

@@ -6,10 +6,11 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, DateTime, bindparam, func, literal_column, select, update
+from sqlalchemy import BigInteger, Connection, DateTime, and_, bindparam, func, literal_column, select, true, update
 from sqlalchemy import insert as into
 from sqlalchemy.exc import IntegrityError
 
+from console.domain.clock import AHEAD
 from console.domain.worker_records import Take
 from console.store import swaps
 from console.store.leases import aware, naive
@@ -27,11 +28,11 @@ _MOST = 500
 
 
 class _Words:
-    """The statements by one clock: `now` and `until` as SQL."""
+    """The statements by one clock: `now` and `until` as SQL; `possible` is what no clock that was ahead has taken."""
 
-    def __init__(self, now: Any, until: Any) -> None:
+    def __init__(self, now: Any, until: Any, possible: Any) -> None:
         this = update(takes).where(_t.kind == bindparam("whose"), _t.subject_id == bindparam("of"))
-        mine, runs = _t.person == bindparam("who"), _t.until > now
+        mine, runs = _t.person == bindparam("who"), and_(_t.until > now, possible)
         taken = {"person": bindparam("who"), "taken_at": now, "until": until}
         self.renew = this.where(mine, runs).values(until=until)
         self.take = this.where(~runs).values(taken)
@@ -44,9 +45,13 @@ class _Words:
 _server_now = literal_column("CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')", DateTime())
 _lasts = bindparam("lasts", type_=BigInteger())
 _ON_SERVER = _Words(
-    _server_now, func.timestampadd(literal_column("MICROSECOND"), _lasts, _server_now, type_=DateTime())
-)
-_ON_SQLITE = _Words(bindparam("now", type_=DateTime()), bindparam("ends", type_=DateTime()))
+    _server_now, func.timestampadd(literal_column("MICROSECOND"), _lasts, _server_now, type_=DateTime()),
+    true(),
+)  # fmt: skip
+_ON_SQLITE = _Words(
+    bindparam("now", type_=DateTime()), bindparam("ends", type_=DateTime()),
+    _t.taken_at <= bindparam("latest", type_=DateTime()),
+)  # fmt: skip
 
 
 def take(conn: Connection, kind: str, subject_id: int, person: str, now: datetime, until: datetime) -> bool:
@@ -96,5 +101,5 @@ def running(conn: Connection, now: datetime) -> tuple[Take, ...]:
 
 def _by_its_clock(conn: Connection, now: datetime, until: datetime) -> tuple[_Words, dict[str, object]]:
     if conn.dialect.name == "sqlite":
-        return _ON_SQLITE, {"now": naive(now), "ends": naive(until)}
+        return _ON_SQLITE, {"now": naive(now), "ends": naive(until), "latest": naive(now + AHEAD)}
     return _ON_SERVER, {"lasts": round((until - now).total_seconds() * 1_000_000)}

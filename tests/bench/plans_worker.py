@@ -1,6 +1,6 @@
 """The questions that the worker and its pages ask of tables that grow, and rows to ask them of."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from console.store import alerts, bulk, notes, outbox, reconciliations, sagas, stock, takes
@@ -23,7 +23,7 @@ BY_INDEX: dict[str, Ask] = {
     "sagas due": lambda conn: sagas.due(conn, _NOW, 50),
     "saga under way": lambda conn: sagas.open_of(conn, "timeout", "payment", 5_990),
     "sagas of a record": lambda conn: sagas.of_subject(conn, "payment", 7),
-    "events that wait": lambda conn: outbox.waiting(conn, _NOW, 50),
+    "events that wait": lambda conn: outbox.waiting(conn, _NOW, 50, too_far=_NOW + timedelta(hours=2)),
     "event": lambda conn: outbox.find(conn, "e7"),
     "how many events wait": outbox.counts,
     "stock of an order": lambda conn: stock.held_of(conn, 7),

@@ -1,0 +1,188 @@
+"""The worker's clock jumps by a day, forth or back, and is put right: all is caught up soon, nothing is told, asked
+for or booked twice.
+
+The providers' clock is right all the time. Sagas have tests of their own; leases and takes on servers are judged by
+the server's clock (`store/lease_time.py`, `store/takes.py`).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, time, timedelta
+
+import pytest
+
+from console.domain.dates import JST
+from console.domain.payment_records import PaymentState
+from console.sandbox.server import Sandbox
+from console.services.desk import WORKER, acting
+from console.store import outbox, takes
+from tests.support.alert_receiver import KEY, Receiver, receiving
+from tests.support.desks import MovedClock
+from tests.support.payment_desks import Scene, paying
+from tests.support.places import Place
+
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+SOON = 5
+"""So many minutes after the clock is right again all is caught up."""
+JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+AWAY = pytest.mark.expects_log("a provider that judges the time of a question refuses all of them meanwhile")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+@pytest.fixture
+def scene(place: Place, sandbox: Sandbox, clock: MovedClock, receiver: Receiver) -> Iterator[Scene]:
+    """In real time: a schedule's longest step is as long as the jump."""
+    told = {"ALERTS_WEBHOOK_URL": receiver.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
+    clock.stand_still()
+    with paying(place, sandbox, clock, **told) as made:
+        yield made
+
+
+def minutes(scene: Scene, clock: MovedClock, count: int) -> None:
+    """What runs by itself in so many minutes."""
+    for _ in range(count):
+        scene.console.recovery.run_due()
+        clock.offset += MINUTE
+
+
+@AWAY
+@JUMPS
+def test_payments_are_followed(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+    """Begun before, during and after; paid while nobody who asks is understood: each is booked once, soon."""
+    begun: dict[str, int] = {}
+    plan = [("ORD-1", "paypay", timedelta()), ("ORD-2", "atom", jump), ("ORD-3", "paypay", timedelta())]
+    for number, provider, wrong in plan:
+        clock.offset = wrong
+        currency, minor = ("INR", 50_000) if provider == "atom" else ("JPY", 3_300)
+        begun[number] = scene.payments.start(scene.order(number, minor, currency), provider).payment.id
+        minutes(scene, clock, 2)
+        scene.money.move(provider, number, "paid", notify=False)
+    clock.offset = timedelta()
+    minutes(scene, clock, SOON)
+    for number, payment_id in begun.items():
+        payment = scene.payment(payment_id)
+        assert (payment.state, payment.captured_minor) == (PaymentState.COMPLETED, payment.asked_minor), number
+        assert scene.order_now(number).state == "paid"
+    assert scene.cases() == []
+    scene.console.audit.verify()
+
+
+@AWAY
+@JUMPS
+@pytest.mark.engines("sqlite")
+def test_a_refused_notice_is_made_up_for(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+    """While the clock is behind a genuine notice tells of times to come: refused, and booked by a poll; while it is
+    ahead it is too old where its time is signed, and else asked about in vain.
+    """
+    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment.id
+    scene.money.move("paypay", "ORD-1", "paid", notify=False)
+    post = scene.post("paypay", "ORD-1")
+    clock.offset = jump
+    told = scene.payments.notice(post)
+    assert told.refused == (jump < timedelta())
+    assert scene.payment(payment).captured_minor == 0
+    minutes(scene, clock, 2)
+    clock.offset = timedelta()
+    minutes(scene, clock, SOON)
+    assert (scene.payment(payment).state, scene.payment(payment).captured_minor) == (PaymentState.COMPLETED, 3300)
+    assert scene.payments.notice(post).refused is False
+    assert scene.payment(payment).captured_minor == 3300
+
+
+@JUMPS
+@pytest.mark.expects_log("events that are not taken are told of")
+@pytest.mark.engines("sqlite")
+def test_events_are_published(scene: Scene, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
+    """Written or postponed under the wrong clock: sent soon, in order, each taken once."""
+    refused = {"a-2", "b-1"}
+    receiver.answers = lambda event, _: 503 if event["event_id"] in refused else 204
+    for name, wrong in (("a-1", timedelta()), ("a-2", jump), ("b-1", jump), ("a-3", timedelta())):
+        clock.offset = wrong
+        scene.desk.write(
+            lambda tx, name=name: outbox.add(  # type: ignore[misc]  # of this turn
+                tx.conn, "t", name, name[0], f'{{"event_id": "{name}"}}', scene.desk.now()
+            )
+        )
+        minutes(scene, clock, 1)
+    assert "a-3" not in receiver.ids
+    refused.clear()
+    receiver.got.clear()
+    clock.offset = timedelta()
+    minutes(scene, clock, SOON)
+    assert sorted(receiver.ids) == ["a-2", "a-3", "b-1"]
+    assert receiver.ids.index("a-2") < receiver.ids.index("a-3")
+    assert scene.cases("outbox") == []
+
+
+@JUMPS
+@pytest.mark.engines("sqlite")
+def test_an_alert_is_told_once(scene: Scene, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
+    """What doesn't fit before or during the jump is raised once and resolved once, whatever clock looks."""
+    for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
+        clock.offset = wrong
+        started = scene.payments.start(scene.order(number, 50_000, "INR"), "atom").payment.id
+        scene.place.sql(f"UPDATE orders SET total_amount = 60000 WHERE merch_txn_id = '{number}'")
+        scene.money.move("atom", number, "paid", notify=False)
+        scene.payments.probe(started)
+        minutes(scene, clock, 1)
+    clock.offset = timedelta()
+    minutes(scene, clock, SOON + 2)
+    assert Counter((event["event"], event["order_no"]) for event in receiver.got) == {
+        ("AlertRaised", "ORD-1"): 1, ("AlertRaised", "ORD-2"): 1,
+    }  # fmt: skip
+    scene.place.sql("UPDATE orders SET total_amount = 50000")
+    for wrong in (jump, timedelta()):
+        clock.offset += wrong
+        with acting(WORKER):
+            for number in ("ORD-1", "ORD-2"):
+                payment = scene.of_number("atom", number)
+                assert payment is not None
+                if scene.order_now(number).state == "pending":
+                    scene.payments.move_order(payment.id)
+        minutes(scene, clock, 2)
+        clock.offset -= wrong
+    assert Counter(event["event"] for event in receiver.got) == {"AlertRaised": 2, "AlertResolved": 2}
+    assert len(set(receiver.ids)) == 4
+    assert scene.cases("order") == []
+
+
+@JUMPS
+@pytest.mark.engines("sqlite")
+def test_a_day_is_compared_when_it_is_over(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+    """A clock that is ahead takes today for yesterday, and compares half of it: the whole day is compared later."""
+    midnight = datetime.combine(scene.desk.now().astimezone(JST).date() + DAY, time(), JST)
+    clock.offset = morning = midnight + timedelta(hours=1) - scene.desk.now()
+    early, late = scene.desk.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
+    scene.order("ORD-1", 3300)
+    assert not scene.payments.notice(scene.bank("e-1", "ORD-1", occurred_at=early)).refused
+    run_due = scene.console.reconciliation.run_due
+    before = run_due()
+    clock.offset += jump
+    run_due()
+    clock.offset = morning
+    assert run_due() == 0
+    clock.offset += timedelta(hours=22)
+    scene.order("ORD-2", 4400)
+    assert not scene.payments.notice(scene.bank("e-2", "ORD-2", "4400", occurred_at=late)).refused
+    clock.offset += timedelta(hours=1, minutes=10)
+    assert (before, run_due(), run_due()) == (0, 1, 0)
+    newest = scene.console.reconciliation.latest("bank")[0]
+    assert (newest.from_day, newest.matched) == (midnight.date(), 2)
+
+
+@JUMPS
+@pytest.mark.engines("sqlite")
+def test_a_take_lasts_half_an_hour(scene: Scene, clock: MovedClock, jump: timedelta) -> None:
+    """One of a wrong clock holds up nobody for a day. (On a server no desk's clock is asked.)"""
+    number = scene.order("ORD-1", 3300)
+    clock.offset = jump
+    scene.console.recovery.take("order", number)
+    clock.offset = timedelta(minutes=31)
+    with scene.desk.database.read() as conn:
+        assert takes.of(conn, "order", [number], scene.desk.now()) == {}
+    assert scene.console.recovery.take("order", number).until - scene.desk.now() == timedelta(minutes=30)
