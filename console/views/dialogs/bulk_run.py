@@ -36,7 +36,7 @@ class RunDialog(DialogFrame):
         self.outcome: OutcomeView | None = None
         self.task: TaskHandle | None = None
         self._reading = self._guarded = False
-        self._shown_state = ""
+        self._shown_state, self._offers = "", 0
         self._timer = QTimer(self, interval=_LOOK_MS)
         self._timer.timeout.connect(self._look)
         self.act_button.clicked.connect(self._act)
@@ -75,7 +75,12 @@ class RunDialog(DialogFrame):
         self.act_button.setVisible(True)
         self.act_button.setEnabled(False)
 
+        self._offers += 1
+        number = self._offers
+
         def allow() -> None:
+            if number != self._offers:
+                return  # it means something else by now
             self._press, self._guarded = press, False
             if not self._off_reason and not self.busy:
                 self.act_button.set_on()
