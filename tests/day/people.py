@@ -41,7 +41,6 @@ class Diary:
     planted: dict[str, str] = field(default_factory=dict)
     mended: set[str] = field(default_factory=set)
     given_up: list[str] = field(default_factory=list)
-    cancelled_by_shop: set[str] = field(default_factory=set)
 
 
 class Shop:
@@ -76,7 +75,6 @@ class Shop:
 
     def cancel(self, order: str, order_id: int) -> None:
         """With what was held for it."""
-        self._diary.cancelled_by_shop.add(order)
         self._town.shop.sql(
             f"UPDATE orders SET status = 'cancelled', updated_at = {_NOW} WHERE id = {order_id}",
             f"UPDATE stock_reservations SET status = 'released', updated_at = {_NOW}"
