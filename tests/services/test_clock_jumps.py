@@ -1,5 +1,6 @@
 """The clock of a desk jumps by a day, forth or back, in the middle of work: nothing is lost, nothing done twice."""
 
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest, WorkState
+from tests.support import bulk_stage
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -52,4 +54,24 @@ def test_nothing_is_lost_or_done_twice(
         assert found[1].certainty == "known" or found[1].work.state is WorkState.NEEDS_REVIEW
         assert {task.trouble for task in console.scheduler.states()} == {None}
         assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.states())
+        console.audit.verify()
+
+
+@pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+@pytest.mark.engines("sqlite")
+def test_a_bulk_run_goes_on(
+    place: Place, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frozen before the jump, half of it done during it and the rest after it: each row once."""
+    off, vendor = [timedelta()], bulk_stage.vendor_of(4)
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    with place.desk(vendor, hand_clock) as console:
+        rows = bulk_stage.unknown_rows(console, bulk_stage.numbers(4))
+        run = console.bulk.freeze("probe", rows)
+        for wrong, most in ((timedelta(), 1), (jump, 3), (timedelta(), 4)):
+            off[0] = wrong
+            assert console.bulk.run(run.id, most).done == most
+        assert [row.result for row in console.bulk.rows(run.id)] == ["done"] * 4
+        assert bulk_stage.settled(place) == {row.id: 1 for row in rows}
+        assert Counter(vendor.asked).total() == 4
         console.audit.verify()

@@ -1,0 +1,127 @@
+"""The desk's clock jumps by a day, forth or back, and is put right: a refund is found and followed soon, is sent
+once, and nobody's time to decide becomes shorter.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from console.domain.payment_records import RefundState
+from console.domain.records import Certainty
+from console.domain.schedules import REFUND_DECISION
+from console.sandbox import SandboxControl
+from console.services.clock_jumps import ClockJumps
+from console.services.desk import WORKER, acting
+from tests.support.refund_desks import RefundDesk, code_of, refund_desk
+
+_R = RefundState
+DAY = timedelta(days=1)
+SOON = 5
+"""So many minutes after the clock is right again."""
+JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
+PROVIDERS = pytest.mark.parametrize("provider", ["paypay", "atom"])
+
+
+@pytest.fixture
+def desk(home: Path, control: SandboxControl) -> Iterator[RefundDesk]:
+    """In real time: a schedule's longest step is as long as the jump."""
+    with refund_desk(home, control, scale=1) as opened:
+        opened.clock.stand_still()
+        yield opened
+
+
+def minutes(desk: RefundDesk, count: int) -> None:
+    """What runs by itself in so many minutes."""
+    for _ in range(count):
+        with acting(WORKER):
+            ClockJumps(desk.desk).run()
+        desk.due()
+        desk.later(minutes=1)
+
+
+@JUMPS
+@PROVIDERS
+def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: timedelta) -> None:
+    """Sent before and during the jump, and it happened: both are found, none is sent again."""
+    refunds = []
+    for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
+        desk.clock.offset = wrong
+        payment = desk.paid(number, 50_000, provider)
+        asked = desk.ask(payment, "100")
+        desk.control.fault("close_after_charge", call=f"{provider}_refund", times=1)
+        assert code_of(lambda asked=asked: desk.approve(asked)) == "outcome_unknown"
+        refunds.append((payment, asked))
+        desk.due()
+    desk.clock.offset = timedelta()
+    minutes(desk, SOON)
+    for payment, asked in refunds:
+        found = desk.now(asked)
+        assert (found.state in (_R.SUBMITTED, _R.COMPLETED), found.certainty) == (True, Certainty.KNOWN)
+        assert len(desk.keys_at(payment)) == 1
+        desk.agree(payment)
+    assert len(desk.control.requests(call=f"{provider}_refund")) == 2
+
+
+@JUMPS
+def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> None:
+    """By its one key, and by no "not found" that a wrong clock makes look late enough."""
+    desk.clock.offset = jump
+    payment = desk.paid("ORD1", 50_000)
+    refund = desk.ask(payment, "100")
+    desk.control.fault("reset", call="paypay_refund", times=1)
+    assert code_of(lambda: desk.approve(refund)) == "outcome_unknown"
+    desk.due()
+    desk.clock.offset = timedelta()
+    minutes(desk, SOON)
+    if jump > timedelta():
+        assert (desk.now(refund).not_found, desk.keys_at(payment)) == (0, [])
+        desk.later(days=2)
+        minutes(desk, SOON)
+        desk.later(days=1)
+    minutes(desk, 2 * SOON)
+    assert desk.keys_at(payment) == [desk.now(refund).provider_refund_key]
+    desk.agree(payment)
+
+
+@JUMPS
+@PROVIDERS
+def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: timedelta) -> None:
+    """Accepted before or during the jump, done at the provider: known here as soon as without a jump."""
+    desk.control.config(settle_by_hand=True)
+    refunds = []
+    for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
+        desk.clock.offset = wrong
+        payment = desk.paid(number, 50_000, provider)
+        refunds.append((payment, desk.approve(desk.ask(payment, "100"))))
+        desk.due()
+    for _, refund in refunds:
+        desk.control.money.move_refund(refund.provider_refund_key or "", "completed")
+    desk.clock.offset = timedelta()
+    minutes(desk, SOON)
+    assert desk.now(refunds[1][1]).state is _R.COMPLETED
+    desk.later(hours=1)  # Atom is slow, and asked about by the hour
+    minutes(desk, 1)
+    assert [desk.now(refund).state for _, refund in refunds] == [_R.COMPLETED] * 2
+    assert [len(desk.keys_at(payment)) for payment, _ in refunds] == [1, 1]
+    assert desk.sql("SELECT rule_id FROM alerts WHERE resolved_at IS NULL") == []
+
+
+@JUMPS
+def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> None:
+    """Asked for yesterday, and under the wrong clock: neither expires by the jump, each once by its own time."""
+    asked = [desk.ask(desk.paid("ORD1"))]
+    desk.later(days=1)
+    for wrong in (jump, -jump):
+        desk.clock.offset += wrong
+        assert desk.due()["refund_expiry"] == 0
+        if wrong == jump:
+            asked.append(desk.ask(desk.paid("ORD2")))
+    minutes(desk, SOON)
+    assert [desk.now(one).state for one in asked] == [_R.REQUESTED] * 2
+    expired = 0
+    for _ in range(4):
+        desk.later(seconds=REFUND_DECISION.total_seconds() / 2)
+        expired += desk.due()["refund_expiry"]
+    assert (expired, [desk.now(one).state for one in asked]) == (2, [_R.EXPIRED] * 2)
