@@ -13,8 +13,6 @@ from console.views.look.tokens import Tone
 from console.views.seat import Seat
 from console.views.tables.columns import StateCell
 
-FAMILIES = ("bulk.reason", "reason", "refusal", "cause")
-"""Where a row's reason has its words, the most particular first."""
 _STILL_UNKNOWN, _MOST = "still_unknown", "most"
 _VERDICTS: Mapping[Verdict, tuple[str, Tone]] = {
     Verdict.WOULD: ("arrow_right", "progress"),
@@ -63,11 +61,17 @@ def result(row: BulkRow, seat: Seat) -> StateCell:
     return StateCell(seat.say(f"bulk.result.{name}"), shape, tone)
 
 
+def key_of(code: str) -> str | None:
+    """Where a row's reason has its words, the most particular place first."""
+    keys = (f"bulk.reason.{code}", f"reason.{code}", f"refusal.{code}", f"cause.{code}")
+    return next(filter(wording.has, keys), None)
+
+
 def reason(code: str | None, who: str | None, seat: Seat) -> str:
     """Why nothing would be done, or what the result rests on; "" without a reason."""
     if not code:
         return ""
-    key = next((key for family in FAMILIES if wording.has(key := f"{family}.{code}")), None)
+    key = key_of(code)
     return seat.say(key, who=record_words.who(who, seat) if who else None) if key else code
 
 

@@ -5,7 +5,6 @@ import re
 
 import pytest
 
-from console import wording
 from console.domain import recovery_choices
 from console.domain.recovery_choices import TABLE
 from console.domain.worker_records import BulkAction
@@ -31,7 +30,7 @@ def reasons() -> set[str]:
 @pytest.mark.parametrize("code", sorted(reasons()))
 def test_each_reason_has_words(code: str) -> None:
     """In one of the families that a row looks into."""
-    assert any(wording.has(f"{family}.{code}") for family in bulk_words.FAMILIES), code
+    assert bulk_words.key_of(code), code
 
 
 def test_the_reasons_are_found() -> None:

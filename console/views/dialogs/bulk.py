@@ -137,9 +137,10 @@ class BulkDialog(RunDialog):
         seat, run = self._seat, self.run
         count = self.plan.shown.totals.get(Verdict.WOULD, 0)
         frozen = seat.say("bulk.frozen", name=run.name, at=run.made_at)
-        title, act = ("bulk.title", "bulk.act") if count else ("bulk.nothing", "bulk.action")
-        self.say_title(seat.say(f"{title}.{run.action.value}", n=count), frozen)
-        self.act_button.say(seat.say(f"{act}.{run.action.value}", n=count))
+        what = run.action.value
+        title = f"bulk.title.{what}" if count else f"bulk.nothing.{what}"
+        self.say_title(seat.say(title, n=count), frozen)
+        self.act_button.say(seat.say(f"bulk.act.{what}" if count else f"bulk.action.{what}", n=count))
         if count:
             self._off_reason = ""
             self.hint.say(seat.say("dialog.enter_cancels"))
