@@ -9,6 +9,11 @@ import pytest
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.records import CreditCheck, PurchaseRequest, WorkState
+from console.domain.worker_records import Saga
+from console.services.clock_jumps import ClockJumps
+from console.services.desk import WORKER, acting
+from console.store import sagas
+from console.store.engine import Transaction
 from tests.support import bulk_stage
 from tests.support.invented import numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -55,6 +60,33 @@ def test_nothing_is_lost_or_done_twice(
         assert {task.trouble for task in console.scheduler.states()} == {None}
         assert all(task.next_at <= hand_clock.at + timedelta(hours=1) for task in console.scheduler.states())
         console.audit.verify()
+
+
+def test_what_was_put_off_is_due(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record and a saga that a clock a day ahead has written, once each; what waits by a right clock stays."""
+    off = [timedelta()]
+    monkeypatch.setattr(hand_clock, "now", lambda: hand_clock.at + off[0])
+    vendor.finds, vendor.behaviour = True, "silent_after_charge"
+    with place.desk(vendor, hand_clock) as console:
+        desk = console._desk
+
+        def postponed(tx: Transaction, of: int) -> Saga:
+            made = sagas.start(tx.conn, "timeout", "payment", of, "ask", {}, desk.now())
+            assert made is not None
+            return sagas.postpone(tx.conn, made, desk.now(), desk.now() + DAY, "away")
+
+        for subject, (number, wrong) in enumerate(((BEFORE, timedelta()), (DURING, DAY)), 1):
+            off[0] = wrong
+            buy(console, number)
+            desk.write(lambda tx, of=subject: postponed(tx, of))  # type: ignore[misc]  # of this turn
+        off[0], waits = timedelta(), record(console, BEFORE).work
+        with acting(WORKER):
+            assert [ClockJumps(desk).run() for _ in range(2)] == [2, 0]
+        with desk.database.read() as conn:
+            assert [saga.subject_id for saga in sagas.due(conn, desk.now(), 9)] == [2]
+        assert (record(console, DURING).work.at, record(console, BEFORE).work) == (desk.now(), waits)
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
