@@ -52,8 +52,8 @@ _SHARES: Mapping[Story, int] = {
     Story.AFTER_CANCEL: 6,
 }  # fmt: skip
 """Of a thousand orders; the others are paid at once."""
-_PLANTED_UNTIL = 0.6
-"""Of the day: what is planted needs its grace, and then somebody to see to it."""
+_EARLY = 0.6
+"""Of the day: what is planted needs its grace and then somebody to see to it, an unknown refund its probes."""
 _PAYPAY = frozenset({Story.SAID_PAID, Story.AFTER_EXPIRY, Story.AFTER_EXPIRY_REFUNDED})
 """Stories of a code that ends within the day; a token of Atom has a day."""
 _ATOM = frozenset({Story.SAID_PAID_PAID, Story.TAKEN_BACK})
@@ -113,13 +113,13 @@ def lives(day: Day) -> Sequence[Life]:
     """The same for the same seed; as many of each story as its share says."""
     chance = random.Random(day.seed)
     counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARES.items()}
-    planted = _shuffled(chance, {story: counts[story] for story in counts if story in RULE_OF}, 0)
-    others = _shuffled(
-        chance, {story: counts[story] for story in counts if story not in RULE_OF}, day.orders - len(planted)
-    )
-    places = set(chance.sample(range(int(day.orders * _PLANTED_UNTIL)), len(planted)))
-    drawn_planted, drawn_others = iter(planted), iter(others)
-    stories = (next(drawn_planted if n in places else drawn_others) for n in range(day.orders))
+    slow = {story for story in counts if story in RULE_OF or story in (Story.PART, Story.WHOLE)}
+    early = _shuffled(chance, {story: counts[story] for story in counts if story in slow}, 0)
+    rest = {story: counts[story] for story in counts if story not in slow}
+    others = _shuffled(chance, rest, day.orders - len(early))
+    places = set(chance.sample(range(int(day.orders * _EARLY)), len(early)))
+    drawn_early, drawn_others = iter(early), iter(others)
+    stories = (next(drawn_early if n in places else drawn_others) for n in range(day.orders))
     return [_life(chance, f"D{n:06d}", story, day) for n, story in enumerate(stories)]
 
 

@@ -28,4 +28,4 @@ _TOLD = (
     "{orders} orders, {lost} notices lost, {worker_kills} workers and {database_kills} databases killed: none stuck,"
     " books balance, {planted} planted, {raised} raised, {right} of them right"
 )
-DEMANDS: tuple[Demand, ...] = (Demand("a day in the life", 1, whole, _TOLD),)
+DEMANDS: tuple[Demand, ...] = (Demand("a day in the life", 1, whole, _TOLD, seconds=4_800),)
