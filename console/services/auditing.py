@@ -1,6 +1,5 @@
 """The audit trail for people: listing, verifying, exporting."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -8,6 +7,7 @@ from console.domain.dates import instant_text
 from console.domain.errors import ConsoleError
 from console.domain.permissions import AUDITOR, ROLES_FOR, may
 from console.domain.records import AuditEntry
+from console.services import sheets
 from console.services.desk import Desk
 from console.services.reads import ReadLog
 from console.store import audit, audit_roots
@@ -51,18 +51,8 @@ class Auditing:
     def export(self, path: Path) -> int:
         """Write the entries that the person may see as CSV (UTF-8 with signature); returns how many."""
         who = self._whose()
-        rows = 0
-        try:
-            with self._desk.database.read() as conn, path.open("x", encoding="utf-8-sig", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerow(_COLUMNS)
-                for entry in audit.entries(conn, who=who):
-                    writer.writerow([safe_cell(text) for text in _cells(entry)])
-                    rows += 1
-        except FileExistsError as exists:
-            raise ConsoleError("usage", {"problem": "file_exists", "file": str(path)}) from exists
-        except OSError as trouble:
-            raise ConsoleError("storage_full", {"file": str(path), "problem": str(trouble)}) from trouble
+        with self._desk.database.read() as conn:
+            rows = sheets.write(path, [_COLUMNS], map(_cells, audit.entries(conn, who=who)))
         self._reads.opened("audit.exported", "audit", None)
         return rows
 
@@ -81,11 +71,3 @@ def _cells(entry: AuditEntry) -> tuple[str, ...]:
     detail = json.dumps(dict(entry.detail), ensure_ascii=False, sort_keys=True)
     at = instant_text(entry.at)
     return (str(entry.id), at, entry.who, entry.what, entry.subject, entry.result, entry.reason or "", detail)
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula: a leading trigger gets an apostrophe before it.
-
-    Triggers: OWASP's list for CSV injection, their full-width twins and line feed.
-    """
-    return "'" + text if text[:1] in tuple("=+-@\t\r\n＝＋－＠") and text else text

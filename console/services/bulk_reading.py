@@ -1,6 +1,5 @@
 """What people see of bulk runs: which there are, what became or would become of each row, and that as a file."""
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -18,9 +17,8 @@ from console.domain.bulk_records import (
     planned,
 )
 from console.domain.dates import instant_text
-from console.domain.errors import ConsoleError
 from console.domain.worker_records import BulkRow, BulkRun
-from console.services.auditing import safe_cell
+from console.services import sheets
 from console.services.bulk_acts import BulkActs
 from console.services.bulk_judging import Judging
 from console.services.bulk_running import KIND, found, lease_name
@@ -133,18 +131,7 @@ class BulkReading:
         """
         run = self.show(run_id)
         title = (run.name, run.action.value, only or "all", self._desk.operator or "", instant_text(self._desk.now()))
-        rows = 0
-        try:
-            with path.open("x", encoding="utf-8-sig", newline="") as file:
-                writer = csv.writer(file)
-                writer.writerows([[safe_cell(text) for text in title], list(_CSV)])
-                for row in self._exported(run_id, only):
-                    writer.writerow([safe_cell(text) for text in _cells(row)])
-                    rows += 1
-        except FileExistsError as exists:
-            raise ConsoleError("usage", {"problem": "file_exists", "file": str(path)}) from exists
-        except OSError as trouble:
-            raise ConsoleError("storage_full", {"file": str(path), "problem": str(trouble)}) from trouble
+        rows = sheets.write(path, [title, _CSV], map(_cells, self._exported(run_id, only)))
         facts = {"n": rows, "only": only}
         self._desk.write(lambda tx: self._desk.note(tx, "bulk.exported", run_id, facts, kind=KIND))
         return rows

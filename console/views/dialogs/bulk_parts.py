@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtCore import Signal, Slot
+from PySide6.QtWidgets import QWidget
 
 from console.domain.bulk_records import NOT_DONE, BulkItem, BulkLine, BulkPlan, BulkProgress, Forecast
 from console.domain.worker_records import BulkAction, BulkRow, BulkRun
@@ -25,6 +25,7 @@ from console.views.widgets.base import Words, column, row
 from console.views.widgets.buttons import KeyButton, ReasonLabel
 from console.views.widgets.flow import flowing
 from console.views.widgets.inputs import Choice
+from console.views.widgets.save_file import ask_where
 
 SIZES = (1, 5, 20, 100)
 _LEAST_ROWS, _MOST_ROWS = 3, 8
@@ -148,12 +149,7 @@ class OutcomeView(QWidget):
 
     @Slot()
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self, self._seat.say("bulk.export"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("csv")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.export_to)
-        dialog.open()
+        ask_where(self, self._seat.say("bulk.export"), "csv", self.export_to)
 
     @Slot(str)
     def export_to(self, path: str) -> None:

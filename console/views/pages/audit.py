@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QFileDialog
 
 from console import wording
 from console.domain.records import AuditEntry, TimelineEntry
@@ -21,6 +20,7 @@ from console.views.tasks import Failure
 from console.views.widgets.bars import Bar
 from console.views.widgets.base import Surface, Words, row
 from console.views.widgets.buttons import KeyButton
+from console.views.widgets.save_file import ask_where
 
 _RESULTS = {"done": ("check", "good"), "refused": ("square_bang", "care"), "failed": ("cross", "bad")}
 
@@ -116,12 +116,7 @@ class AuditPage(Page):
 
     @Slot()
     def _choose_file(self) -> None:
-        dialog = QFileDialog(self, self.seat.say("action.export"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("csv")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self.export_to)
-        dialog.open()
+        ask_where(self, self.seat.say("action.export"), "csv", self.export_to)
 
     @Slot(str)
     def export_to(self, path: str) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt, Slot
+from PySide6.QtCore import QObject, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFileDialog
 
 from console.views.desk_api import PackWritten
 from console.views.pages.acts import Acts
 from console.views.seat import Note, Seat
 from console.views.tasks import Failure
+from console.views.widgets.save_file import ask_where
 
 NAMES = ("copy_story", "evidence_pack")
 _KEYS = (("Ctrl+Shift+T", "copy_story"), ("Ctrl+Shift+E", "evidence_pack"))
@@ -64,15 +64,8 @@ class EvidenceActs(QObject):
         if (kind, id) in self._writing:
             return
         self._choosing = kind, id
-        dialog = QFileDialog(self._acts.page, self._seat.say("action.evidence_pack"))
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setOption(QFileDialog.Option.DontConfirmOverwrite)  # a name in use is refused, never replaced
-        dialog.setDefaultSuffix("zip")
-        dialog.setNameFilter("ZIP (*.zip)")
-        dialog.selectFile(f"evidence-{kind}-{id}.zip")
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self._chosen)
-        dialog.open()
+        title, name = self._seat.say("action.evidence_pack"), f"evidence-{kind}-{id}.zip"
+        ask_where(self._acts.page, title, "zip", self._chosen, name)
 
     @Slot(str)
     def _chosen(self, path: str) -> None:
