@@ -34,8 +34,12 @@ def test_killed_between_the_answer_and_the_question(
             assert worker.process.returncode == -9
         events = scene.place.sql("SELECT done, payment_id FROM payment_events")
         assert events == [("queued", payment.id)]
-        scene.run_due()
+
+        def followed() -> bool:
+            scene.run_due()
+            return scene.order_now("ORD-1").state == "paid"
+
+        until(followed, "its order follows", 60)
         assert scene.payment(payment.id).state == "completed"
-        assert scene.order_now("ORD-1").state == "paid"
         assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done = 'queued'") == [(0,)]
         assert scene.audited("payment.booked") == 1

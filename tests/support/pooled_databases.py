@@ -10,8 +10,8 @@ from console.store.engine import Database
 from tests.support.sql_server import SqlServer
 from tests.support.teams import EVERYBODY, team_on
 
-PEOPLE = ("op-a", "op-b", "lead-b", "lead-c", "worker")
-_TEAM = {person: EVERYBODY[person] for person in PEOPLE}
+PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
+_TEAM = {name: EVERYBODY[name] for name in (*PEOPLE, "worker")}
 _SHOP = "shop"
 _free: dict[str, list["PooledDatabase"]] = {}
 

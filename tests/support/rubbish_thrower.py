@@ -8,6 +8,7 @@ import random
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from tests.support.rubbish import NAMES, Rubbish, piece
@@ -39,10 +40,11 @@ class Shot(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, transport)
         transport.write(self._rubbish.said)
         if self._rubbish.ends:
-            transport.write_eof()
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, transport)
+            with suppress(OSError):  # turned away at the door
+                transport.write_eof()
 
     def _give_up(self, transport: asyncio.Transport) -> None:
         self._heard = b"nothing for %d seconds" % PATIENCE
