@@ -10,7 +10,7 @@ from typing import TypeVar
 
 BURST = 100.0
 """Refusals that anybody may have at once."""
-PER_SECOND = 50.0
+PER_SECOND = 20.0
 VOUCHED_SECONDS = 600.0
 """So long a genuine notice speaks for the address that it came from."""
 MOST_KNOWN = 4_096
