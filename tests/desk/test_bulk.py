@@ -18,6 +18,7 @@ from console.views.dialogs.note import NoteDialog
 from console.views.dialogs.unfinished import UnfinishedDialog, open_unfinished
 from console.views.pages.queues import QueuesPage
 from console.views.routes import QueuesRoute
+from console.wording import say
 from tests.desk.conftest import Sit, buy_without_pdf
 from tests.desk.hands import Person
 from tests.support.desks import NUMBERS, MovedClock, opened
@@ -25,6 +26,7 @@ from tests.support.furnished import TEAM
 from tests.support.money_desks import ask, paid, providers
 
 KIND = "credit-check"
+RUNNING = tuple(say(key, "en") for key in ("bulk.told.begins", "bulk.told.here"))
 
 
 @pytest.fixture
@@ -58,11 +60,13 @@ def planned(person: Person, dialog: BulkDialog) -> BulkDialog:
 
 
 def ended(person: Person, dialog: BulkDialog) -> None:
-    """Once the run isn't running any more and its end is told."""
+    """Once the run isn't running any more, and the dialog, which reads now and then, says so."""
 
     def told() -> bool:
         run, outcome = dialog.run, dialog.outcome
-        return run is not None and run.state != "running" and outcome is not None and bool(outcome.tally.plain)
+        if run is None or run.state == "running" or outcome is None:
+            return False
+        return bool(outcome.tally.plain) and outcome.bar.accessibleName() not in RUNNING
 
     person.until(lambda: not dialog.is_running_here and told())
 
