@@ -8,6 +8,9 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 export PYTHON
 
+# Test workers and the processes they start share what the first of them compiled, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/.stamps
@@ -33,7 +36,8 @@ check: setup  ## ruff, import contracts, lock in step, house rules, mypy --stric
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) -m scripts.lock --check
 	@$(PY) -m scripts.house_checks
-	@$(VENV)/bin/mypy
+	@# Beside the type checker, which has one core: every test can be collected, and is compiled for those who run it.
+	@$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(VENV)/bin/mypy; wait $$tests
 
 soak: setup $(STAMPS)/servers  ## the tests at full counts (up to 90 minutes; can be resumed)
 	@$(PY) -m tests.soak $(ARGS)

@@ -40,6 +40,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: rank.get("/".join(item.path.parts[-2:]), len(rank)))
 
 
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests stay to the end: no collection of garbage looks through them again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_unconfigure() -> None:
     _home.cleanup()
 

@@ -10,7 +10,7 @@ THREADS = 3
 """A long run keeps one of them busy, and the short ones go on."""
 LOOK_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
-_SHORTEST_LOOK_SECONDS = 0.1
+_SHORTEST_LOOK_SECONDS = 0.3
 _MOMENT_SECONDS = 0.02
 _log = logging.getLogger("console.worker")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
+from math import inf
 
 from console.app import Console, open_console
 from console.domain.errors import ConsoleError
@@ -22,7 +23,6 @@ from tests.support.places import Place
 from tests.support.waiting import until
 
 KILLED = -9
-RECOVERY_SECONDS = 15.0  # 5 on a quiet machine
 BUYING = NAMES[: NAMES.index("after_pdf") + 1]
 _NO_INTENT = ("after_intent",)  # a reading leaves none
 STEPS: dict[str, tuple[str, ...]] = {
@@ -68,9 +68,11 @@ class Case:
 
 
 def run(
-    actions: Sequence[str], place: Place, seed: int = 0, only: Sequence[str] = NAMES
+    actions: Sequence[str], place: Place, seed: int = 0, only: Sequence[str] = NAMES, within: float = inf
 ) -> Counter[str]:  # fmt: skip
-    """Kill each action at each of its steps (of `only`), then recover; what happened, counted."""
+    """Kill each action at each of its steps (of `only`), then recover, `within` so many seconds where speed is what
+    is looked at; what happened, counted.
+    """
     with Sandbox() as sandbox:
         sandbox.control.config(list_call=True)
         wanted = [(action, step) for action in actions for step in STEPS[action] if step in only]
@@ -86,7 +88,7 @@ def run(
                 desk = desks.enter_context(case.opened())
                 _look_at_once(case, desk, sandbox)
             for case in cases:
-                tally.update(_recover(case, sandbox))
+                tally.update(_recover(case, sandbox, within))
         return tally
 
 
@@ -156,7 +158,7 @@ def _look_at_once(case: Case, console: Console, sandbox: Sandbox) -> None:
         assert console.credit_checks.show(record.id).explanation.next_step.code
 
 
-def _recover(case: Case, sandbox: Sandbox) -> Counter[str]:
+def _recover(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
     """Once the lease has run out, one round of due tasks and at most one person's act settle everything."""
     charged = sandbox.control.charges(case.number)
     with case.opened() as patient:
@@ -165,7 +167,7 @@ def _recover(case: Case, sandbox: Sandbox) -> Counter[str]:
     with case.opened() as console:
         console.recovery.run_due()
         seconds = time.monotonic() - begun
-        assert seconds <= RECOVERY_SECONDS, f"recovery took {seconds:.1f} s: {case}"
+        assert seconds <= within, f"recovery took {seconds:.1f} s: {case}"
         truth.check_claims(truth.rows(console.database))
         truth.check_queues(console)
         _finish(case, console, sandbox)
@@ -176,7 +178,7 @@ def _recover(case: Case, sandbox: Sandbox) -> Counter[str]:
         truth.check_charges(found, {case.number: sandbox.control.charges(case.number)})
         assert truth.still_calling(console.database) == 0
         console.audit.verify()
-    return Counter(kills=1, slowest_ms=0, charged=charged)
+    return Counter(kills=1, charged=charged)
 
 
 def _running(console: Console) -> bool:

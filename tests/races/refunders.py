@@ -9,8 +9,10 @@ from multiprocessing.synchronize import Barrier
 
 from console.app import Console, open_console
 from console.domain.payment_records import RefundState
+from console.domain.records import LeaseHolder
 from console.sandbox.server import Sandbox
 from console.settings import Settings
+from console.store import leases
 from tests.support import money_truth
 from tests.support.children import PATIENCE_SECONDS, Pipe, context, crowd
 from tests.support.desks import MovedClock
@@ -18,6 +20,7 @@ from tests.support.money_desks import ask, ending, later, newest, paid, provider
 from tests.support.money_truth import RefundRow
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
+from tests.support.waiting import until
 
 DESKS = 3
 SUMS = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
@@ -168,8 +171,18 @@ def _done(endings: Counter[str]) -> int:
     return sum(count for code, count in endings.items() if code.endswith(" done"))
 
 
+def _leases(console: Console) -> tuple[LeaseHolder, ...]:
+    """Those of due tasks too."""
+    with console.database.read() as conn:
+        return leases.holders(conn)
+
+
 def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
-    """Due tasks alone, for as long as something is due: what is left then waits for a person and says for what."""
+    """Due tasks alone, for as long as something is due: what is left then waits for a person and says for what.
+
+    Whoever was refused by the database in the middle of a task leaves its lease behind, which runs out in real time.
+    """
+    until(lambda: not _leases(console), "the leases of the race to run out", 60)
     for step in (*(4 * (10,)), *(8 * (90,))):  # minutes: twenty times as many hours of the schedules
         later(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_due()

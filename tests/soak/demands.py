@@ -16,7 +16,7 @@ from tests.services.test_provider_calls import time_outs
 from tests.soak import adoption, broken_servers, bulk, day, feed_latency, money, refunds, rubbish, worker_memory
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import held
-from tests.soak.shards import ALL, SINGLE, Demand, on, placed
+from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, on, placed
 from tests.stateful import machine
 from tests.support.invented import numbers
 from tests.support.places import Engine, fresh_anywhere
@@ -77,7 +77,7 @@ def wire(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     with placed(engine, folder) as place:
-        return kills.run(tuple(kills.STEPS), place, shard)
+        return kills.run(tuple(kills.STEPS), place, shard, within=RECOVERY_SECONDS)
 
 
 def broken(engine: Engine, shard: int, _folder: Path) -> Counter[str]:

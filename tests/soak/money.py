@@ -11,7 +11,7 @@ from tests.faults import refund_steps
 from tests.races import refunders
 from tests.races.refunders import Crowd
 from tests.services.refunds import unknowns
-from tests.soak.shards import ALL, SINGLE, Demand, on, placed
+from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, on, placed
 from tests.stateful import refund_machine
 from tests.support.desks import MovedClock
 from tests.support.money_stage import ACTIONS, stage
@@ -43,7 +43,7 @@ def interleaved(shard: int, _folder: Path) -> Counter[str]:
 def killed(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """Every action at every step of it; notices of each kind of source with them."""
     with placed(engine, folder) as place:
-        tally = refund_kills.run(place, tuple(refund_kills.STEPS))
+        tally = refund_kills.run(place, tuple(refund_kills.STEPS), within=RECOVERY_SECONDS)
     beside = folder / "notices"
     beside.mkdir()
     with placed(engine, beside) as place:

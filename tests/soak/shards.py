@@ -17,6 +17,10 @@ SINGLE: tuple[Engine, ...] = ("sqlite", "mariadb", *_GIVEN)
 ALL: tuple[Engine, ...] = (*SINGLE, "galera")
 
 
+RECOVERY_SECONDS = 15.0
+"""For what a killed process left, where several shards share the machine; 5 on a quiet one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """`run(shard, folder)` does one shard and counts; `figure` says what all counts together mean.
