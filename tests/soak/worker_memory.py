@@ -135,8 +135,8 @@ def _under_way(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
 
 def _worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContextManager[WorkerProcess]:
     return worker_process(
-        place, work.provider, desk=1, TIME_SCALE=SCALE, SECRET_LIVE_TOKEN=TOKEN, ALERTS_WEBHOOK_URL=alerts,
-        SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.KEY,
+        place, work.provider, desk=1, person="worker", TIME_SCALE=SCALE, SECRET_LIVE_TOKEN=TOKEN,
+        ALERTS_WEBHOOK_URL=alerts, SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.KEY,
     )  # fmt: skip
 
 
