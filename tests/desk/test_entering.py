@@ -27,6 +27,7 @@ from console.views.routes import AuditRoute, LookupRoute
 from console.views.widgets.bars import Bar
 from tests.desk.hands import Person
 from tests.desk.test_window import nameless
+from tests.support.desks import STORE_KEY
 from tests.support.keyrings import DrawerKeyring
 from tests.support.places import Place
 from tests.support.sql_server import SqlServer
@@ -107,7 +108,7 @@ def arrive(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Callable[
 
     def come(keyring: Keyring | None = None, url: str = "", **extra: str) -> Newcomer:
         told = {"HOME": str(place.home), "DATABASE_URL": url or bare(place), "LANGUAGE": "en"} | extra
-        told["SECRET_STORE_KEY"] = "a-store-key-for-tests"
+        told["SECRET_STORE_KEY"] = STORE_KEY
         settings = load_settings({f"CONSOLE_{key}": text for key, text in told.items()}, keyring=lambda: keyring)
         people.append(Newcomer(qtbot, settings))
         return people[-1]

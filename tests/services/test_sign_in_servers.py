@@ -14,6 +14,7 @@ from console.app import Console, open_console
 from console.domain.errors import ConsoleError
 from console.secret_store import Keyring
 from console.settings import Settings, load_settings
+from tests.support.desks import STORE_KEY
 from tests.support.keyrings import DrawerKeyring
 from tests.support.places import Place
 from tests.support.sql_server import SqlServer
@@ -30,7 +31,7 @@ def parts(place: Place, person: str = "op-a") -> tuple[str, str, str]:
 
 
 def settings(home: Path, url: str, keyring: Keyring | None, **extra: str) -> Settings:
-    told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": "a-store-key-for-tests"}
+    told = {"HOME": str(home), "DATABASE_URL": url, "LANGUAGE": "en", "SECRET_STORE_KEY": STORE_KEY}
     return load_settings({f"CONSOLE_{name}": text for name, text in (told | extra).items()}, keyring=lambda: keyring)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 PATIENCE_SECONDS = 50.0
 _PRELOADED = (
     "console.app", "console.machinery", "console.providers.alarmbox", "requests", "cryptography.fernet", "pymysql",
-    "alembic.command", "tests.support.places", "tests.support.money_desks",
+    "alembic.command", "tests.support.places", "tests.support.money_desks", "tests.support.warm",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from console.settings import Settings
 
 NUMBERS = ("1180301018771", "5010001192707", "7010001065142", "7000012050002", "4011001098993", "7123456789012")
 """Public test vectors with valid check digits."""
+STORE_KEY = "a-store-key-for-tests"
 
 
 class MovedClock(SystemClock):
@@ -37,7 +38,7 @@ def environment(home: Path, url: str, **extra: str) -> dict[str, str]:
         "OPERATOR": "op-a",
         "LANGUAGE": "en",
         "TIME_SCALE": "20",
-        "SECRET_STORE_KEY": "a-store-key-for-tests",
+        "SECRET_STORE_KEY": STORE_KEY,
         "SECRET_ALARMBOX_CLIENT_ID": "sandbox-client",
         "SECRET_ALARMBOX_CLIENT_SECRET": "sandbox-secret",
         "SECRET_ALARMBOX_REFRESH_TOKEN": "sandbox-refresh-1",
