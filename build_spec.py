@@ -22,7 +22,7 @@ HIDDEN = ("pymysql", "sqlalchemy.dialects.sqlite.pysqlite", "sqlalchemy.dialects
 UNUSED = (
     *(f"PySide6.Qt{part}" for part in ("Qml", "Quick", "QuickWidgets", "QuickControls2", "Sql", "Test")),
     *(f"PySide6.Qt{part}" for part in ("Help", "Designer", "UiTools", "OpenGL", "OpenGLWidgets", "Xml")),
-    *("tkinter", "pytest", "hypothesis", "mypy", "setuptools", "pip", "numpy", "PIL", "IPython"),
+    *("tkinter", "pytest", "hypothesis", "mypy", "setuptools", "pip", "numpy", "PIL", "IPython", "pygments"),
 )
 
 
