@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import median
 from threading import Event, Lock, Thread
 from urllib.request import urlopen
 
@@ -78,9 +79,11 @@ class Vitals:
         self.health.append(time.perf_counter() - began)
 
     def grown(self) -> float:
-        """The last quarter's memory by that of the second one: 1 where it is flat."""
+        """The last quarter's memory by that of the second one: 1 where it is flat. Medians: a peak only says how many
+        connections were open at that moment.
+        """
         quarter = max(1, len(self.kilobytes) // 4)
-        return max(self.kilobytes[-quarter:]) / max(self.kilobytes[quarter : 2 * quarter])
+        return median(self.kilobytes[-quarter:]) / median(self.kilobytes[quarter : 2 * quarter])
 
     def told(self) -> str:
         return (
