@@ -39,11 +39,13 @@ _TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Of a process, `at` seconds after the beginning; bytes. `rss`: resident; `pss`: its share of what is shared."""
+    """Of a process, `at` seconds after the beginning; bytes. `rss`: resident; `own`: of that what no file backs, its
+    heaps and stacks. (A share of what is shared, PSS, moves with every other Python that comes and goes.)
+    """
 
     at: float
     rss: int
-    pss: int
+    own: int
     threads: int
     files: int
 
@@ -62,7 +64,7 @@ class Samples:
         rollup = _fields(folder / "smaps_rollup")
         files = sum(1 for _ in (folder / "fd").iterdir())
         at = time.monotonic() - self._begun
-        self.all.append(Sample(at, status["VmRSS"] << 10, rollup["Pss"] << 10, status["Threads"], files))
+        self.all.append(Sample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files))
 
     def settled(self) -> Sequence[Sample]:
         """Without the beginning."""
@@ -85,7 +87,7 @@ class Samples:
         slopes = ", ".join(
             f"{what} {_of(self.all[0], what) / MIB:.1f} → {_of(self.all[-1], what) / MIB:.1f} MiB,"
             f" {self.per_hour(what) / MIB:+.2f} MiB/h, last third {self.step(what) / MIB:+.2f} MiB"
-            for what in ("rss", "pss")
+            for what in ("rss", "own")
         )
         first, last = self.settled()[0], self.all[-1]
         sixth = max(1, len(self.all) // 6)
@@ -113,7 +115,7 @@ def run(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
         assert worker.alive, worker.log.read_text()[-2_000:]
         done = work.checked()
     print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.told()}; {dict(done)}", flush=True)
-    for what in ("rss", "pss"):
+    for what in ("rss", "own"):
         assert samples.per_hour(what) <= MOST_PER_HOUR, f"{what} grows: {samples.told()}"
         assert samples.step(what) <= MOST_PER_HOUR, f"{what} grows: {samples.told()}"
     return Counter(minutes=round(samples.all[-1].at / 60), kib_an_hour=round(samples.per_hour("rss") / 1024)) + done
