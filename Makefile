@@ -37,7 +37,8 @@ check: setup  ## ruff, import contracts, lock in step, house rules, mypy --stric
 	@$(PY) -m scripts.lock --check
 	@$(PY) -m scripts.house_checks
 	@# Beside the type checker, which has one core: every test can be collected, and is compiled for those who run it.
-	@$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(VENV)/bin/mypy; wait $$tests
+	@$(PY) -m pytest --collect-only -qq >/dev/null & tests=$$!; $(VENV)/bin/mypy; wait $$tests || \
+		{ echo 'Not every test can be collected; pytest --collect-only says which.'; exit 1; }
 
 soak: setup $(STAMPS)/servers  ## the tests at full counts (up to 90 minutes; can be resumed)
 	@$(PY) -m tests.soak $(ARGS)
