@@ -47,11 +47,12 @@ class FittedTable(RecordTable):
             hidden.add(key)
         crowded = sum(wide for name, wide in widths.items() if name not in hidden) > self.viewport().width()
         for place, column in enumerate(self.rows.columns):
+            if column.stretches:
+                self._stretch(place, crowded=crowded)
+        for place, column in enumerate(self.rows.columns):  # at last: Qt forgets a hidden column's room otherwise
             self.setColumnHidden(place, column.key in hidden)
             if column.key not in hidden:
                 self.last_column = place
-            if column.stretches:
-                self._stretch(place, crowded=crowded)
 
     def _stretch(self, place: int, *, crowded: bool) -> None:
         """Where there is too little room for all, the table scrolls rather than leave nothing of a column."""

@@ -52,7 +52,7 @@ class DialogFrame(QDialog):
         self._veil = Veil(parent.window()) if parent is not None else None
         self.finished.connect(self._unveil)
         self._title = Words("", "dialog_title")
-        self._subtitle = Words("", "small", "muted")
+        self._subtitle = Words("", "small", "muted", wrap=True)
         self.say_title(title, subtitle)
         self._busy = False
         self._ready = False

@@ -1,0 +1,32 @@
+"""A table that hides what it can spare."""
+
+import pytest
+from pytestqt.qtbot import QtBot
+
+from console.views.pages.static_table import StaticTable
+from console.views.tables.columns import Column
+from tests.views.pages.invented_checks import seat
+
+WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
+
+
+@pytest.mark.parametrize(
+    ("room", "shown"),
+    [(900, ["since", "record", "who", "next"]), (560, ["record", "who", "next"]), (300, ["record", "next"])],
+)
+def test_what_is_hidden_leaves_no_room(the_look: object, qtbot: QtBot, room: int, shown: list[str]) -> None:
+    """The columns that stay stand side by side from the left edge, the last one too where the table has to scroll."""
+    columns = [
+        Column(name, name, wide, lambda line: str(line), stretches=name == "next") for name, wide in WIDTHS.items()
+    ]
+    table = StaticTable(seat(), columns, lambda line: line, "Lines", spare=("since", "who"))
+    qtbot.addWidget(table)
+    table.resize(room, 200)
+    table.show()
+    table.show_rows([1, 2])
+    header, at = table.horizontalHeader(), 0
+    for place, name in enumerate(WIDTHS):
+        assert table.isColumnHidden(place) == (name not in shown)
+        if name in shown:
+            assert header.sectionViewportPosition(place) == at, name
+            at += header.sectionSize(place)
