@@ -71,10 +71,10 @@ class RefundMachinery:
 
     def __init__(self, desk: Desk, guard: Guard, vendors: PaymentVendors, reads: ReadLog) -> None:
         self.settler = RefundSettling(desk, vendors)
-        submitting = Submitting(desk, guard, vendors, self.settler)
-        voting = Voting(desk, vendors, submitting)
         holding = RefundHolding(desk, self.settler)
         probing = RefundProbing(desk, vendors, holding)
+        submitting = Submitting(desk, guard, vendors, self.settler, probing)
+        voting = Voting(desk, vendors, submitting)
         recovery = RefundRecovery(desk, vendors, holding)
         self.refunding = Refunding(desk, vendors)
         self._due = DueRefunds(desk, submitting, probing, voting)

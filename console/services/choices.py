@@ -14,7 +14,7 @@ from console.domain.records import Certainty, CreditCheck, Person
 from console.domain.recovery_choices import choices
 from console.domain.truth import ENDED_UNPAID, PAID, WAITING, is_old
 from console.domain.worker_records import Take
-from console.services import completion, order_moving, payment_probing, submitting
+from console.services import completion, order_moving, payment_probing, refund_holding
 from console.services.desk import Desk
 from console.services.payment_vendors import PaymentVendors, meaning
 from console.services.refunding import Refunding
@@ -137,7 +137,7 @@ def _asked(conn: Connection, record: Order | Payment | Refund, payment: Payment 
 
 def _lease_of(record: Matter, asked: Payment) -> str:
     """Under which lease it is asked about and decided."""
-    name = submitting.lease_name if isinstance(record, Refund) else payment_probing.lease_name
+    name = refund_holding.lease_name if isinstance(record, Refund) else payment_probing.lease_name
     return name(asked.id)
 
 

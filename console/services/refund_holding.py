@@ -10,8 +10,12 @@ from console.services.desk import Desk
 from console.services.heartbeat import LEASE_SECONDS
 from console.services.refund_reading import Matter
 from console.services.refund_settling import RefundSettling
-from console.services.submitting import lease_name
 from console.store import leases, refunds
+
+
+def lease_name(payment_id: int) -> str:
+    """The payment's own lease: sendings, probes and decisions about its refunds exclude one another."""
+    return f"refund_{payment_id}"
 
 
 class RefundHolding:

@@ -13,6 +13,7 @@ from console.domain.outcomes import Outcome, OutcomeClass
 from console.domain.payment_records import RefundReport, RefundState
 from console.domain.records import Certainty, Work, WorkState
 from console.domain.schedules import REFUND_PATIENCE, REFUND_PROBES, next_at, next_of_endless
+from console.domain.states import ENDED_REFUND
 from console.providers.payment_protocol import PaymentCapabilities
 from console.services import refund_reading, refund_writing, refusals
 from console.services.described import HAPPENED
@@ -28,6 +29,7 @@ from console.store.engine import Transaction
 KIND = refunds.KIND
 ACTION = "refund.probe"
 _R = RefundState
+_UNDONE = ENDED_REFUND - {_R.COMPLETED}
 _ASKED_IN_VAIN = ("provider_auth", "rate_limited", "provider_unreachable")
 Answer = Outcome[RefundReport]
 
@@ -166,19 +168,38 @@ class RefundProbing:
 
     # Known: followed to its end, or compared; never overwritten
 
+    def require_undone(self, matter: Matter) -> None:
+        """Ask once more about the payment's earlier refunds that were sent and came to nothing, before the next is
+        sent. One that did happen after all, against its provider's rule, is contradicted, which stops this one.
+
+        Raises provider_unreachable, provider_auth or rate_limited while the provider doesn't say.
+        """
+        if not self._vendors.reader(matter.payment.provider).capabilities.keeps_keys:
+            return  # asked by sum and day, the answer could be about another one
+        with self._desk.database.read() as conn:
+            found = refunds.of_payment(conn, matter.payment.id)
+        for earlier in (one for one in found if one.sent_count and one.state in _UNDONE and not one.work.reason):
+            outcome = self._ask_and_compare(Matter(earlier, matter.payment), automatic=False)
+            if not _is_read(outcome):
+                code = part_code(outcome)
+                facts = {"record": matter.refund, "reason": outcome.reason, "status": outcome.status}
+                raise ConsoleError(code if code in _ASKED_IN_VAIN else "provider_unreachable", facts)
+
     def _ask_about_known(self, refund_id: int, *, automatic: bool) -> None:
-        desk = self._desk
-        matter = refund_reading.matter(desk, refund_id)
-        reader = self._vendors.reader(matter.payment.provider)
+        matter = refund_reading.matter(self._desk, refund_id)
+        outcome = self._ask_and_compare(matter, automatic=automatic)
+        code = part_code(outcome)
+        if not _is_read(outcome) and code in _ASKED_IN_VAIN:
+            record = refund_reading.current(self._desk, refund_id)
+            raise ConsoleError(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
+
+    def _ask_and_compare(self, matter: Matter, *, automatic: bool) -> Answer:
+        desk, reader = self._desk, self._vendors.reader(matter.payment.provider)
         desk.failpoints.reach("before_probe")
         outcome = reader.refund_status(matter.order)
         desk.failpoints.reach("after_probe")
         desk.write(lambda tx: self._follow(tx, matter, outcome, reader.capabilities, automatic))
-        code = part_code(outcome)
-        read = outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
-        if not read and code in _ASKED_IN_VAIN:
-            record = refund_reading.current(desk, refund_id)
-            raise ConsoleError(code, {"record": record, "reason": outcome.reason, "status": outcome.status})
+        return outcome
 
     @refunds.runs_again()
     def _follow(
@@ -229,6 +250,10 @@ class RefundProbing:
             return
         if cases.open_case(tx.conn, "refund_slow", KIND, refund.id, refund.provider_state or "", "completed", now):
             desk.note(tx, "refund.slow", refund.id, {"since": sent.isoformat()}, kind=KIND)
+
+
+def _is_read(outcome: Answer) -> bool:
+    return outcome.kind in (*HAPPENED, OutcomeClass.FAILED_DEFINITE, OutcomeClass.NOT_FOUND)
 
 
 def _fitting(refund: Refund, outcome: Answer) -> Answer:

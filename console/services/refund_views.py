@@ -22,9 +22,9 @@ from console.services.desk import Desk
 from console.services.explaining import newest
 from console.services.payment_vendors import PaymentVendors, meaning
 from console.services.reads import ReadLog
+from console.services.refund_holding import lease_name
 from console.services.refund_limits import Ground
 from console.services.refunding import what_is_seen
-from console.services.submitting import lease_name
 from console.services.views import timeline
 from console.store import approvals, evidence, leases, refunds
 

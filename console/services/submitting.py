@@ -18,6 +18,8 @@ from console.services.described import HAPPENED, Claimed, Guarded, Progress, Sub
 from console.services.desk import Desk
 from console.services.guarded import Guard
 from console.services.payment_vendors import PaymentVendors
+from console.services.refund_holding import lease_name
+from console.services.refund_probing import RefundProbing
 from console.services.refund_reading import Matter
 from console.services.refund_settling import RefundSettling
 from console.store import idempotency as keys
@@ -31,19 +33,17 @@ _R = RefundState
 _log = logging.getLogger("console.guard")
 
 
-def lease_name(payment_id: int) -> str:
-    """The payment's own lease: sendings, probes and decisions about its refunds exclude one another."""
-    return f"refund_{payment_id}"
-
-
 class Submitting:
     """Sends what is approved. Safe from any thread."""
 
-    def __init__(self, desk: Desk, guard: Guard, vendors: PaymentVendors, settling: RefundSettling) -> None:
+    def __init__(
+        self, desk: Desk, guard: Guard, vendors: PaymentVendors, settling: RefundSettling, probing: RefundProbing
+    ) -> None:  # fmt: skip
         self._desk = desk
         self._guard = guard
         self._vendors = vendors
         self._settling = settling
+        self._probing = probing
 
     def submit(self, refund_id: int, progress: Progress | None = None) -> Refund:
         """Send an approved refund now; once however many ask.
@@ -63,6 +63,7 @@ class Submitting:
         refund_limits.require_place(desk, matter.payment)
         vendor = self._vendors.whole(provider)
         fitness.require(desk, provider)
+        self._probing.require_undone(matter)
         # Without the key an answer that the database can't take could not be kept: refused before sending.
         desk.spool.unlock(desk.cipher)
         try:

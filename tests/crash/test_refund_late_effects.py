@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from console.domain.payment_records import RefundState
 from tests.support.money_desks import ask, ending, newest
 from tests.support.money_stage import Matter, Stage, stage
@@ -69,4 +71,34 @@ def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -
         assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
         assert ending(lambda: on.checker.refunds.approve(again.id)) != "done"
         assert on.there(matter.number) == 1
+        on.checked()
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["it_arrives", "it_never_came"])
+def test_while_the_provider_says_nothing_the_next_one_is_not_sent(place: Place, arrives: bool) -> None:
+    """Silence at the approval is no word that the first one didn't happen: the next waits until there is one, and is
+    sent by itself then, or not at all.
+    """
+    with stage(place) as on:
+        matter = believed_undone(on)
+        on.maker.refunds.withdraw(matter.refund)
+        withdrawn = newest(on.maker, matter.payment)
+        assert withdrawn is not None
+        again = ask(on.maker, matter.payment)
+        silent = ("paypay_payment", "paypay_refund_details")
+        on.sandbox.control.faults(*({"action": "status:503", "call": call, "times": 100} for call in silent))
+        assert ending(lambda: on.checker.refunds.approve(again.id)) == "provider_unreachable"
+        if arrives:
+            assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
+        assert on.there(matter.number) == arrives
+        on.later()
+        on.checker.recovery.run_due()
+        assert on.there(matter.number) == arrives, "sent without the provider's word"
+        on.sandbox.control.clear_faults()
+        on.later()
+        on.checker.recovery.run_due()
+        last = newest(on.maker, matter.payment)
+        assert last is not None
+        ends = RefundState.APPROVED if arrives else RefundState.SUBMITTED
+        assert (last.state, on.there(matter.number)) == (ends, 1)
         on.checked()
