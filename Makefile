@@ -11,6 +11,10 @@ export PYTHON
 # Test workers and the processes they start share what the first of them compiled, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
+# What tests draw: their order, faults, random acts. The same each time, so that a red run tells of what was changed;
+# `make test SEED=$RANDOM` draws anew, as `make soak` does.
+SEED ?= 1
+
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMPS := $(VENV)/.stamps
@@ -28,7 +32,8 @@ run: setup  ## the demo: window, embedded database, sandbox provider, invented r
 
 test: setup $(STAMPS)/build-tools $(STAMPS)/servers check  ## all checks, then all tests on three workers
 	@echo "Running the tests …"
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak"
+	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not soak" \
+		--randomly-seed=$(SEED) --hypothesis-seed=$(SEED)
 
 check: setup  ## ruff, import contracts, lock in step, house rules, mypy --strict
 	@echo "Checking style, imports, lock, house rules and types …"
