@@ -12,7 +12,7 @@ export PYTHON
 export PYTHONDONTWRITEBYTECODE :=
 
 # What tests draw: their order, faults, random acts. The same each time, so that a red run tells of what was changed;
-# `make test SEED=$RANDOM` draws anew, as `make soak` does.
+# `make test SEED=N` draws anew.
 SEED ?= 1
 
 VENV := .venv
