@@ -98,6 +98,12 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         ("tests/crash/test_refund_late_effects.py",),
     ),
     Mutant(
+        "silence about an earlier refund is a no",
+        (Change(_SUBMITTING, "        self._probing.require_undone(matter)\n", ""),),
+        ("tests/crash/test_refund_late_effects.py",),
+        "says_nothing",
+    ),
+    Mutant(
         "a refund's 5xx is a failure",
         (
             Change(
