@@ -190,6 +190,7 @@ def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[st
         left = [row for row in rows if row.open and not _waits_for_person(row)]
         if not left:
             break
-    assert not left, f"neither ended nor before a person: {left}"
+    told = {row.id: ending(lambda r=row: console.refunds.probe(r.id)) for row in left}  # type: ignore[misc]  # bound here
+    assert not left, f"neither ended nor before a person: {left}; probes tell {told}"
     states = Counter("before a person" if row.open else str(row.state) for row in rows)
     return states + Counter(refunds=len(rows))
