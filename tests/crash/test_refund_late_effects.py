@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from console.domain.order_records import Refund
 from console.domain.payment_records import RefundState
 from tests.support.money_desks import ask, ending, newest
 from tests.support.money_stage import Matter, Stage, stage
@@ -19,6 +20,15 @@ def believed_undone(on: Stage) -> Matter:
         on.later(timedelta(seconds=30))
         ending(lambda: on.maker.refunds.probe(matter.refund))
     return matter
+
+
+def believed_undone_and_withdrawn(on: Stage) -> tuple[Matter, Refund]:
+    """The same, taken back in good faith; the refund as it is then."""
+    matter = believed_undone(on)
+    on.maker.refunds.withdraw(matter.refund)
+    withdrawn = newest(on.maker, matter.payment)
+    assert withdrawn is not None
+    return matter, withdrawn
 
 
 def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
@@ -48,10 +58,7 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
     more of the payment is asked for.
     """
     with stage(place) as on:
-        matter = believed_undone(on)
-        on.maker.refunds.withdraw(matter.refund)
-        withdrawn = newest(on.maker, matter.payment)
-        assert withdrawn is not None
+        matter, withdrawn = believed_undone_and_withdrawn(on)
         assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
         on.maker.refunds.probe(matter.refund)
         assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
@@ -63,10 +70,7 @@ def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -
     of the first one, and can't approve a second.
     """
     with stage(place) as on:
-        matter = believed_undone(on)
-        on.maker.refunds.withdraw(matter.refund)
-        withdrawn = newest(on.maker, matter.payment)
-        assert withdrawn is not None
+        matter, withdrawn = believed_undone_and_withdrawn(on)
         again = ask(on.maker, matter.payment)
         assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
         assert ending(lambda: on.checker.refunds.approve(again.id)) != "done"
@@ -80,10 +84,7 @@ def test_while_the_provider_says_nothing_the_next_one_is_not_sent(place: Place, 
     sent by itself then, or not at all.
     """
     with stage(place) as on:
-        matter = believed_undone(on)
-        on.maker.refunds.withdraw(matter.refund)
-        withdrawn = newest(on.maker, matter.payment)
-        assert withdrawn is not None
+        matter, withdrawn = believed_undone_and_withdrawn(on)
         again = ask(on.maker, matter.payment)
         silent = ("paypay_payment", "paypay_refund_details")
         on.sandbox.control.faults(*({"action": "status:503", "call": call, "times": 100} for call in silent))
