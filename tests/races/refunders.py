@@ -180,10 +180,11 @@ def _leases(console: Console) -> tuple[LeaseHolder, ...]:
 def _settle(console: Console, sandbox: Sandbox, clock: MovedClock) -> Counter[str]:
     """Due tasks alone, for as long as something is due: what is left then waits for a person and says for what.
 
-    Whoever was refused by the database in the middle of a task leaves its lease behind, which runs out in real time.
+    Whoever was refused by the database in the middle of a task leaves its lease behind, which runs out in real time,
+    while all rounds together may take less than that.
     """
-    until(lambda: not _leases(console), "the leases of the race to run out", 60)
     for step in (*(4 * (10,)), *(8 * (90,))):  # minutes: twenty times as many hours of the schedules
+        until(lambda: not _leases(console), "the leases of the race and of the last round to run out", 60)
         later(clock, sandbox, timedelta(minutes=step))
         console.recovery.run_due()
         rows = money_truth.check(console, sandbox)
