@@ -136,6 +136,7 @@ def _dialect(name: str) -> Any:
 
 
 def _derived(column: SchemaColumn[Any], table: Table, dialect: str) -> str:
+    """Virtual, where our own tables store it (decision 0019): that would copy the table while its writers wait."""
     source = table.number_source
     expressions = {
         "number_key": claim_sql.number_key(dialect, source),

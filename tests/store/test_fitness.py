@@ -26,6 +26,14 @@ def test_a_fresh_server_is_fit(mariadb: Database) -> None:
     assert unwell(mariadb) == {}
 
 
+def test_a_fresh_server_stores_what_it_derives(mariadb: Database) -> None:
+    """An indexed virtual column can keep the purge of a Galera node that returns from ever ending."""
+    found = text("SELECT extra, column_name FROM information_schema.columns WHERE table_schema = DATABASE()")
+    with mariadb.read() as conn:
+        derived = {str(extra) for extra, _ in conn.execute(found) if "GENERATED" in str(extra)}
+    assert derived == {"STORED GENERATED"}
+
+
 def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None:
     """SQLite's three promises are looked at too."""
     database = Database(f"sqlite:///{tmp_path}/console.db")

@@ -53,7 +53,12 @@ def on_server() -> bool:
 
 
 def _for_server(part: Any) -> Any:
-    if isinstance(part, sa.Column) and part.computed is None:
+    """Derived columns are stored there: purge of a Galera node that returns may never end over indexed virtual ones
+    (decision 0019).
+    """
+    if isinstance(part, sa.Column) and part.computed is not None:
+        part.computed.persisted = True
+    elif isinstance(part, sa.Column):
         if isinstance(part.type, sa.DateTime) and part.name not in _ORIGINAL:
             part.type = mysql.DATETIME(fsp=6)
         elif isinstance(part.type, sa.Text):
