@@ -40,7 +40,7 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
         undone = newest(on.maker, matter.payment)
         assert undone is not None
         assert (undone.state, undone.not_found) == (RefundState.APPROVED, 2), undone
-        assert on.sandbox.control.release(number=undone.provider_refund_key)
+        on.arrive(undone.provider_refund_key)
         on.maker.refunds.probe(matter.refund)
         assert ending(lambda: on.maker.refunds.withdraw(matter.refund)) != "done", "its money is free, and gone"
         assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
@@ -59,7 +59,7 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
     """
     with stage(place) as on:
         matter, withdrawn = believed_undone_and_withdrawn(on)
-        assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
+        on.arrive(withdrawn.provider_refund_key)
         on.maker.refunds.probe(matter.refund)
         assert ending(lambda: ask(on.maker, matter.payment)) == "in_progress"
         on.checked()
@@ -72,7 +72,7 @@ def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -
     with stage(place) as on:
         matter, withdrawn = believed_undone_and_withdrawn(on)
         again = ask(on.maker, matter.payment)
-        assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
+        on.arrive(withdrawn.provider_refund_key)
         assert ending(lambda: on.checker.refunds.approve(again.id)) != "done"
         assert on.there(matter.number) == 1
         on.checked()
@@ -90,7 +90,7 @@ def test_while_the_provider_says_nothing_the_next_one_is_not_sent(place: Place, 
         on.sandbox.control.faults(*({"action": "status:503", "call": call, "times": 100} for call in silent))
         assert ending(lambda: on.checker.refunds.approve(again.id)) == "provider_unreachable"
         if arrives:
-            assert on.sandbox.control.release(number=withdrawn.provider_refund_key)
+            on.arrive(withdrawn.provider_refund_key)
         assert on.there(matter.number) == arrives
         on.later()
         on.checker.recovery.run_due()

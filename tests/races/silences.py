@@ -117,7 +117,7 @@ def late_effects(on: Stage, count: int) -> Counter[str]:
 def _arrive(on: Stage, keys: Sequence[str | None]) -> None:
     """What was on its way reaches the provider now."""
     for key in keys:
-        assert on.sandbox.control.release(number=key), f"nothing was on its way under {key}"
+        on.arrive(key)
 
 
 def _late_approved(on: Stage, numbers: Sequence[str]) -> list[int]:

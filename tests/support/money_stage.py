@@ -24,6 +24,7 @@ from tests.support.desks import MovedClock, environment
 from tests.support.money_desks import CAPTURED, ask, ending, later, newest, order, paid, providers
 from tests.support.payment_desks import BANK_KEY, signed
 from tests.support.places import Place
+from tests.support.waiting import until
 
 MAKER, CHECKER = "op-a", "lead-b"
 NAMED = frozenset(
@@ -72,6 +73,11 @@ class Stage:
     def there(self, number: str) -> int:
         """How many refunds of a payment the provider has taken on."""
         return len(self.sandbox.control.money.refunds(payment=number))
+
+    def arrive(self, key: str | None) -> None:
+        """What was on its way under this key reaches the provider, and is booked there when this returns."""
+        assert self.sandbox.control.release(number=key), f"nothing was on its way under {key}"
+        until(lambda: bool(self.sandbox.control.money.refunds(key=key)), f"the refund {key} at the provider")
 
     # An action
 
