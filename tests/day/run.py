@@ -49,8 +49,7 @@ def run(day: Day, folder: Path, say: Say = lambda _: None) -> Ended:
         with TroubleMaker(place, lambda: street.begun) as trouble, _told_on(street, trouble, say):
             street.run()
         say(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
-        lives.evening()
-        quiet = _quiet(place, lives.diary, say)
+        quiet = _quiet(place, lives, say)
         say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
         assert [worker.ended() for worker in place.workers] == [0] * len(place.workers)
         ended = facts.read(place, lives.diary)
@@ -77,14 +76,18 @@ def _told_on(street: Street, trouble: TroubleMaker, say: Say) -> Iterator[None]:
         thread.join()
 
 
-def _quiet(place: Town, diary: Diary, say: Say) -> bool:
-    """Wait until nothing is to come soon, and then for as long as a wrong alert would take; at most `patience`."""
+def _quiet(place: Town, lives: Lives, say: Say) -> bool:
+    """Wait until nothing is to come soon, and then for as long as a wrong alert would take; at most `patience`.
+
+    People go on meanwhile: what a provider takes on only now would be asked about by itself after that.
+    """
     day = place.day
     deadline = time.monotonic() + day.patience
     settle = day.grace + 2 * _INTERVAL_SECONDS / day.scale
     since, before = None, [""]
     while time.monotonic() < deadline:
-        busy = _busy(place, diary)
+        lives.evening()
+        busy = _busy(place, lives.diary)
         since = (since or time.monotonic()) if not busy else None
         if since is not None and time.monotonic() - since > settle:
             return True
