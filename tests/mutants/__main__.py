@@ -30,8 +30,11 @@ class Unfit(Exception):
 
 
 def main(words: Sequence[str]) -> int:
-    """Exit status 0 when every chosen mutant was caught, and the unbroken copy passes the same tests."""
+    """Exit status 0 when every chosen mutant was caught, and the unbroken copy passes them; 2 for no such."""
     chosen = [mutant for mutant in MUTANTS if not words or any(word in mutant.name for word in words)]
+    if not chosen:
+        print("no mutant is called so; there are:", *(mutant.name for mutant in MUTANTS), sep="\n  ")
+        return 2
     begun = time.monotonic()
     with ThreadPoolExecutor(max(2, os.cpu_count() or 1)) as pool:
         sound = pool.submit(run_unbroken, sorted({test for mutant in chosen for test in mutant.tests}))
